@@ -1,0 +1,40 @@
+"""The command ``act-bench``: a group that imports a command's module only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+# Command -> one line for `act-bench --help`. Kept here so that help imports no command.
+COMMANDS = {
+    "tables": "List the tables, their fidelities and coverage.",
+    "show": "Show everything known about one expression.",
+    "query": "Look up one or more expressions in a table.",
+    "simulate": "Run simulated searches over a table and plot them.",
+    "verify": "Replay a trace, or check the embedded data.",
+    "regenerate": "Train an expression again and set it against the record.",
+    "sweep": "Train every entry of a table; resumable.",
+    "export": "Write the dataset as a Hugging Face dataset repository.",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands live in ``act_bench/cli/NAME.py`` as ``command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order of the user's path, not alphabetically."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the module of ``cmd_name`` and return its command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"act_bench.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the command list without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))

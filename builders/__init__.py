@@ -1,0 +1,1 @@
+"""How each embedded file of Act-Bench is made."""

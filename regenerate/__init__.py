@@ -1,0 +1,1 @@
+"""Train any activation function again: recipes, data sets, networks, sweeps, certificates."""

@@ -1,0 +1,1 @@
+"""Optimisers, simulated search and exact baselines over the Act-Bench tables."""
