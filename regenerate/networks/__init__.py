@@ -1,0 +1,1 @@
+"""The networks, each with its activation function as a constructor argument."""

@@ -1,0 +1,32 @@
+"""The recipes: one for each table and fidelity."""
+
+from __future__ import annotations
+
+from regenerate.recipes import mlp
+from regenerate.recipes.recipe import Recipe
+
+__all__ = ["RECIPES", "Recipe", "find"]
+
+RECIPES: dict[tuple[str, str], Recipe] = {
+    (recipe.table, recipe.fidelity): recipe for recipe in (*mlp.RECIPES,)
+}
+
+
+def find(table: str, fidelity: str) -> Recipe:
+    """Return the recipe of a table's fidelity.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names those that there are.
+
+    Examples
+    --------
+    >>> find("mlp", "full").dataset
+    'digits'
+    """
+    try:
+        return RECIPES[table, fidelity]
+    except KeyError:
+        known = ", ".join(f"{table}-{fidelity}" for table, fidelity in RECIPES)
+        raise ValueError(f"no recipe for {table}-{fidelity}; the recipes are {known}") from None

@@ -1,0 +1,21 @@
+"""The recipe of Act-Bench-MLP; why these settings is told in docs/mlp.md."""
+
+from __future__ import annotations
+
+from regenerate.recipes.recipe import Recipe
+
+FULL = Recipe(
+    table="mlp",
+    fidelity="full",
+    network="mlp",
+    dataset="digits",
+    widths=(64, 64),
+    epochs=15,
+    batch_size=50,
+    optimizer="sgd",
+    learning_rate=0.02,
+    momentum=0.9,
+    dtype="float64",
+)
+
+RECIPES = (FULL,)

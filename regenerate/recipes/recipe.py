@@ -1,0 +1,116 @@
+"""What a recipe is: everything that defines a run except the function and the seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that defines a training run except the activation function and the seed.
+
+    One flat record serves every table; a field that a network does not use keeps its default.
+    Optional fields at their default stay out of the canonical JSON, so a new optional field does
+    not rename the recipes that exist. For the same reason a default must never be changed.
+
+    Parameters
+    ----------
+    table, fidelity
+        The table and the fidelity that the recipe fills, for instance ``"mlp"`` and ``"full"``.
+    network
+        The network to build and the trainer to run it with; a key of
+        ``regenerate.training.TRAINERS``.
+    dataset
+        A key of ``regenerate.data.DATA_SETS``.
+    epochs
+        Passes over the training images.
+    batch_size
+        Images a step; the last, incomplete batch of an epoch is dropped.
+    optimizer, learning_rate, momentum, nesterov, weight_decay
+        The optimiser; ``learning_rate`` is the peak of the schedule. Weight decay is added to the
+        gradient for ``sgd`` and decoupled for ``adamw``.
+    widths
+        Units of the hidden layers (mlp), or channels of the network's stages.
+    width
+        Multiplier of the published network's channels.
+    image_size
+        Side of the square images in pixels; None leaves the data set's own size.
+    train_images
+        Images of the training split that are used (its first ones); None uses all.
+    schedule
+        How the learning rate falls after the warm-up: not at all, linearly to 0, or as half a
+        cosine to 0.
+    warmup_epochs
+        Epochs over which the learning rate rises linearly from 0.
+    clip_norm
+        Largest Euclidean norm of a run's gradient; None does not clip.
+    initialization
+        Distribution of the initial weights, biases being 0: ``he`` has variance 2 / fan-in,
+        ``lecun`` 1 / fan-in, ``variance_preserving`` 1 / (fan-in E[f(z)^2]) for standard normal z.
+    augmentation
+        What is done to training images, ``none`` or a name that the trainer knows.
+    dtype
+        Floating-point format of training.
+    activation
+        How the function is evaluated: ``composed`` from operators of torch, or ``tabulated`` over
+        all values of bfloat16.
+    loss
+        ``cross_entropy``, or ``binary_cross_entropy`` over one-hot targets.
+    label_smoothing
+        Mass moved from the label to the uniform distribution.
+
+    Examples
+    --------
+    >>> recipe = Recipe(
+    ...     table="mlp", fidelity="full", network="mlp", dataset="digits", epochs=1,
+    ...     batch_size=50, optimizer="sgd", learning_rate=0.1, widths=(8, 8),
+    ... )
+    >>> len(recipe.sha)
+    12
+    >>> import dataclasses
+    >>> recipe.sha == dataclasses.replace(recipe, learning_rate=0.2).sha
+    False
+    """
+
+    table: str
+    fidelity: str
+    network: str
+    dataset: str
+    epochs: int
+    batch_size: int
+    optimizer: Literal["sgd", "adamw"]
+    learning_rate: float
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    widths: tuple[int, ...] = ()
+    width: float = 1.0
+    image_size: int | None = None
+    train_images: int | None = None
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup_epochs: float = 0.0
+    clip_norm: float | None = None
+    initialization: Literal["he", "lecun", "variance_preserving"] = "he"
+    augmentation: str = "none"
+    dtype: Literal["float64", "float32", "bfloat16"] = "float32"
+    activation: Literal["composed", "tabulated"] = "composed"
+    loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
+    label_smoothing: float = 0.0
+
+    def canonical_json(self) -> str:
+        """Return the recipe as JSON with sorted keys, without optional fields at their default."""
+        settings = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.default is dataclasses.MISSING or getattr(self, field.name) != field.default
+        }
+        return json.dumps(settings, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def sha(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
