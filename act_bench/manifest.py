@@ -1,0 +1,177 @@
+"""The embedded files: where they are, what they must be, and clear errors if they are not.
+
+``act_bench/data/manifest.json`` names every embedded file with its SHA-256, size, rows, licence and
+how it was made. A file is checked against it before it is read; that costs about a millisecond a
+megabyte and turns a damaged download into a sentence instead of wrong numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from act_bench.schema import EDITIONS, choose_fidelity, one_of, table_info
+
+DATA_FOLDER: Final = Path(__file__).parent / "data"
+MANIFEST: Final = "manifest.json"
+MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
+
+
+class DataError(RuntimeError):
+    """Data that are missing or damaged; the message names the file and the mend."""
+
+
+class FileRecord(NamedTuple):
+    """What the manifest says about one file.
+
+    Attributes
+    ----------
+    name
+        File name in the data folder.
+    sha256
+        Hex digits of the SHA-256 of its bytes.
+    bytes
+        Its size.
+    rows
+        Rows of its table.
+    counts
+        Rows by outcome (``ok``, ``diverged``, ``missing``); by fidelity for runs; may be empty.
+    made
+        How to make it again: a command and the recipe.
+    licence
+        SPDX identifier.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    counts: dict[str, int]
+    made: str
+    licence: str
+
+
+def read_manifest() -> dict[str, FileRecord]:
+    """Return the record of each embedded file by its name.
+
+    Raises
+    ------
+    DataError
+        If the manifest is missing or is not what it should be.
+    """
+    path = DATA_FOLDER / MANIFEST
+    try:
+        files = json.loads(path.read_bytes())["files"]
+        return {name: FileRecord(name=name, **record) for name, record in files.items()}
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; {MEND}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is damaged ({error!r}); {MEND}") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the hex digits of the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verified(name: str) -> Path:
+    """Return the path of an embedded file after checking its size and SHA-256.
+
+    Parameters
+    ----------
+    name
+        File name, for instance ``"space.parquet"``.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated or changed, or the manifest does not know it. The message
+        names the file, what was expected and what came, and how to mend it.
+    """
+    record = read_manifest().get(name)
+    path = DATA_FOLDER / name
+    if record is None:
+        raise DataError(f"{path} is not in {MANIFEST}; {MEND}")
+    try:
+        size = path.stat().st_size
+        if size != record.bytes:
+            raise DataError(f"{path} is damaged: expected {record.bytes} bytes, got {size}; {MEND}")
+        digest = sha256(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): expected {record.bytes} bytes; {MEND}"
+        ) from error
+    if digest != record.sha256:
+        raise DataError(
+            f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {MEND}"
+        )
+    return path
+
+
+def entries_name(table: str, fidelity: str) -> str:
+    """Return the name of the file with a table's entries at one fidelity."""
+    return f"{table}-{fidelity}.parquet"
+
+
+def runs_name(table: str) -> str:
+    """Return the name of the file with a table's runs at all fidelities."""
+    return f"{table}-runs.parquet"
+
+
+def embedded_fidelities(table: str) -> tuple[str, ...]:
+    """Return the fidelities of a table whose entries are embedded, cheapest first."""
+    files = read_manifest()
+    fidelities = table_info(table).fidelities
+    return tuple(name for name in fidelities if entries_name(table, name) in files)
+
+
+def entries_file(table: str, fidelity: str | None = None, edition: str = "regenerated") -> Path:
+    """Return the path of a table's entries, checked against the manifest.
+
+    Parameters
+    ----------
+    table
+        A key of ``act_bench.schema.TABLES``.
+    fidelity
+        One of the table's fidelities; None takes its default.
+    edition
+        ``regenerated``; ``upstream`` cannot be read in this version.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table, fidelity or edition.
+    DataError
+        If the table is known and has no data here, or its file is missing or damaged.
+    """
+    fidelity = choose_fidelity(table, fidelity)
+    if one_of("edition", edition, EDITIONS) == "upstream":
+        raise DataError(
+            f"the upstream edition of the table {table} is not imported: the authors' licence "
+            "keeps it out of this package, and importing it on your machine is not available in "
+            "this version; use edition='regenerated'"
+        )
+    embedded = embedded_fidelities(table)
+    if fidelity not in embedded:
+        raise _without_data(table, f"at fidelity {fidelity}", embedded)
+    return verified(entries_name(table, fidelity))
+
+
+def runs_file(table: str) -> Path:
+    """Return the path of a table's runs, checked against the manifest; raises as entries_file."""
+    embedded = embedded_fidelities(table)
+    if runs_name(table) not in read_manifest():
+        raise _without_data(table, "of single runs", embedded)
+    return verified(runs_name(table))
+
+
+def _without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
+    """Return the error for a known table that this version embeds no such data of."""
+    there = f"its embedded fidelities: {', '.join(embedded)}" if embedded else "it has none at all"
+    return DataError(
+        f"the table {table} ({table_info(table).title}) is known, but this version of act-bench "
+        f"embeds no data of it {what}; {there}. `act-bench tables` lists what there is"
+    )
