@@ -1,0 +1,207 @@
+"""Expressions as PyTorch modules, composed of native operators.
+
+The values agree with :mod:`act_bench.numeric` to the accuracy of the input's dtype. Operators
+whose native form overflows on the way, cancels, or gives NaN at infinity are rewritten here so
+that neither their value nor their gradient does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, Final, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from act_bench.expression import Expression
+from act_bench.operators import LEAKY_SLOPE
+
+Unary: TypeAlias = Callable[[Tensor], Tensor]
+Binary: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+class ActivationModule(torch.nn.Module):
+    """An expression as a module, without parameters.
+
+    Parameters
+    ----------
+    expression : Expression
+        What to compute. Equal subexpressions are computed once.
+
+    Examples
+    --------
+    >>> from act_bench.expression import parse
+    >>> f = ActivationModule(parse("mul(x,sigmoid(x))"))
+    >>> x = torch.zeros(2, 3, requires_grad=True)
+    >>> f(x).sum().backward()
+    >>> x.grad.unique().tolist()
+    [0.5]
+    """
+
+    def __init__(self, expression: Expression) -> None:
+        super().__init__()
+        self.expression = expression
+        self._program = [
+            (_OPERATORS.get(operator, _keep), len(inputs), inputs)
+            for operator, inputs in expression.steps()
+        ]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the function to each element of ``x``: any shape, any floating dtype."""
+        results: list[Tensor] = []
+        for function, arity, inputs in self._program:
+            if arity == 0:
+                results.append(x)
+            elif arity == 1:
+                results.append(function(results[inputs[0]]))
+            else:
+                results.append(reduce(function, [results[i] for i in inputs]))
+        return results[-1]
+
+    def extra_repr(self) -> str:
+        """Show the expression in the printed network."""
+        return str(self.expression)
+
+
+def _keep(x: Tensor) -> Tensor:
+    return x
+
+
+def _constant(x: Tensor, value: float) -> Tensor:
+    """Return a constant that stays in the graph of ``x``, with gradient zero.
+
+    Without a path to the input a network could not be differentiated at all; ``0 * x`` would turn
+    an infinite input into NaN.
+    """
+    return torch.where(torch.ones_like(x, dtype=torch.bool), value, x)
+
+
+def _finite(x: Tensor) -> Tensor:
+    """Replace infinities by the largest finite numbers; NaN stays."""
+    limits = torch.finfo(x.dtype)
+    return x.clamp(limits.min, limits.max)
+
+
+def _not_minus_infinity(x: Tensor) -> Tensor:
+    """Replace minus infinity by the lowest number, where f(-inf) would be inf * 0."""
+    return x.clamp(min=torch.finfo(x.dtype).min)
+
+
+def _swish(x: Tensor) -> Tensor:
+    return functional.silu(_not_minus_infinity(x))
+
+
+def _softplus(x: Tensor) -> Tensor:
+    # Beyond 40, log(1 + e^x) = x to float64 precision; torch's own threshold of 20 is not.
+    return functional.softplus(x, threshold=40)
+
+
+def _elish(x: Tensor) -> Tensor:
+    left = torch.expm1(x.clamp(max=0)) * torch.sigmoid(x)
+    return torch.where(x > 0, _swish(x), left)
+
+
+def _gelu(x: Tensor) -> Tensor:
+    # Through erfc: torch's own 1 + erf cancels for negative x.
+    bounded = _not_minus_infinity(x)
+    return bounded * (0.5 * torch.erfc(bounded * -(0.5**0.5)))
+
+
+class _Power(torch.autograd.Function):
+    """u^v with gradients that vanish where their first factor does.
+
+    torch.pow gives NaN for the gradient of ``u ** one(u)`` at negative u: log(u) times zero.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(u: Tensor, v: Tensor) -> Tensor:
+        return torch.pow(u, v)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor]:
+        (grad,) = grad_outputs
+        u, v, value = ctx.saved_tensors
+        one = torch.ones_like(u)
+        # Both factors are masked before the product, so that no 0 * inf arises.
+        flat = v == 0
+        base_slope = torch.where(flat, 0 * one, v * power(torch.where(flat, one, u), v - 1))
+        positive = u > 0
+        log_base = torch.where(positive, torch.log(torch.where(positive, u, one)), 0 * one)
+        exponent_slope = torch.where(positive, value, 0 * one) * log_base
+        return grad * base_slope, grad * exponent_slope
+
+
+def power(u: Tensor, v: Tensor) -> Tensor:
+    """Return u^v elementwise, differentiable for constant exponents at negative bases as well.
+
+    Parameters
+    ----------
+    u, v : Tensor
+        Of one shape and dtype.
+
+    Examples
+    --------
+    >>> u = torch.tensor([-2.0], requires_grad=True)
+    >>> power(u, torch.full_like(u, 3.0)).backward()
+    >>> u.grad.tolist()
+    [12.0]
+    """
+    result: Tensor = _Power.apply(u, v)  # type: ignore[no-untyped-call]  # torch has no types for it
+    return result
+
+
+_UNARY: Final[dict[str, Unary]] = {
+    "zero": lambda x: _constant(x, 0.0),
+    "one": lambda x: _constant(x, 1.0),
+    "identity": _keep,
+    "negative": torch.neg,
+    "abs": torch.abs,
+    "reciprocal": torch.reciprocal,
+    "square": torch.square,
+    "exp": torch.exp,
+    "erf": torch.erf,
+    "erfc": torch.erfc,
+    "sinh": torch.sinh,
+    "cosh": torch.cosh,
+    "tanh": torch.tanh,
+    "expm1": torch.expm1,
+    "sigmoid": torch.sigmoid,
+    "log_sigmoid": functional.logsigmoid,
+    "arcsinh": torch.asinh,
+    "arctan": torch.atan,
+    "bessel_i0e": torch.special.i0e,
+    "bessel_i1e": torch.special.i1e,
+    "relu": torch.relu,
+    "elu": functional.elu,
+    "selu": functional.selu,
+    "swish": _swish,
+    "softplus": _softplus,
+    "softsign": lambda x: functional.softsign(_finite(x)),
+    "hard_sigmoid": lambda x: (0.2 * x + 0.5).clamp(0, 1),
+    "elish": _elish,
+    "leakyrelu": lambda x: functional.leaky_relu(x, LEAKY_SLOPE),
+    "mish": lambda x: functional.mish(_not_minus_infinity(x)),
+    "gelu": _gelu,
+}
+_BINARY: Final[dict[str, Binary]] = {
+    "add": torch.add,
+    "sub": torch.sub,
+    "mul": torch.mul,
+    "div": torch.div,
+    "pow": power,
+    "max": torch.maximum,
+    "min": torch.minimum,
+    "sum_n": torch.add,
+    "prod_n": torch.mul,
+    "max_n": torch.maximum,
+    "min_n": torch.minimum,
+}
+_OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {**_UNARY, **_BINARY}

@@ -1,0 +1,166 @@
+"""The operators of the search space: names, arities and formulas.
+
+The 27 unary and 7 binary operators are those of Bingham and Miikkulainen, *Efficient Activation
+Function Optimization through Surrogate Modeling* (NeurIPS 2023, arXiv 2301.05785); the four n-ary
+operators belong to the paper's large space, and ``elish``, ``leakyrelu``, ``mish`` and ``gelu`` to
+its CoAtNet experiment. This module imports the standard library only: how an operator is computed
+stands in :mod:`act_bench.numeric` (float64) and :mod:`act_bench.differentiable` (PyTorch).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+MINIMUM_NARY_ARGUMENTS: Final = 2
+
+
+class Operator(NamedTuple):
+    """One operator.
+
+    Attributes
+    ----------
+    name : str
+        As it is spelled in an expression.
+    arity : int or None
+        Number of arguments; None for two or more.
+    formula : str
+        The definition, in terms of its argument ``x``, of ``u`` and ``v``, or of ``u_1 ... u_n``.
+
+    Examples
+    --------
+    >>> OPERATORS["swish"].formula
+    'x / (1 + exp(-x))'
+    """
+
+    name: str
+    arity: int | None
+    formula: str
+
+    def accepts(self, count: int) -> bool:
+        """Return whether the operator takes ``count`` arguments."""
+        return count >= MINIMUM_NARY_ARGUMENTS if self.arity is None else count == self.arity
+
+    @property
+    def expected(self) -> str:
+        """The arity in words, for messages."""
+        if self.arity is None:
+            return f"{MINIMUM_NARY_ARGUMENTS} or more arguments"
+        return f"{self.arity} argument" + ("s" if self.arity > 1 else "")
+
+
+# Klambauer et al. 2017, "Self-Normalizing Neural Networks", to float64 precision.
+SELU_SCALE: Final = 1.0507009873554804934193349852946
+SELU_ALPHA: Final = 1.6732632423543772848170429916717
+LEAKY_SLOPE: Final = 0.01
+
+_UNARY_FORMULAS: Final = {
+    "zero": "0",
+    "one": "1",
+    "identity": "x",
+    "negative": "-x",
+    "abs": "|x|",
+    "reciprocal": "1 / x",
+    "square": "x^2",
+    "exp": "exp(x)",
+    "erf": "2 / sqrt(pi) * integral_0^x exp(-t^2) dt",
+    "erfc": "1 - erf(x)",
+    "sinh": "(exp(x) - exp(-x)) / 2",
+    "cosh": "(exp(x) + exp(-x)) / 2",
+    "tanh": "sinh(x) / cosh(x)",
+    "expm1": "exp(x) - 1",
+    "sigmoid": "1 / (1 + exp(-x))",
+    "log_sigmoid": "log(1 / (1 + exp(-x)))",
+    "arcsinh": "log(x + sqrt(x^2 + 1))",
+    "arctan": "arctan(x)",
+    "bessel_i0e": "exp(-|x|) * I_0(x)",
+    "bessel_i1e": "exp(-|x|) * I_1(x)",
+    "relu": "max(x, 0)",
+    "elu": "x if x > 0 else exp(x) - 1",
+    "selu": f"{SELU_SCALE:.6f} * (x if x > 0 else {SELU_ALPHA:.6f} * (exp(x) - 1))",
+    "swish": "x / (1 + exp(-x))",
+    "softplus": "log(1 + exp(x))",
+    "softsign": "x / (1 + |x|)",
+    "hard_sigmoid": "clip(0.2 * x + 0.5, 0, 1)",
+    "elish": "x / (1 + exp(-x)) if x > 0 else (exp(x) - 1) / (1 + exp(-x))",
+    "leakyrelu": f"x if x > 0 else {LEAKY_SLOPE} * x",
+    "mish": "x * tanh(log(1 + exp(x)))",
+    "gelu": "x * (1 + erf(x / sqrt(2))) / 2",
+}
+_BINARY_FORMULAS: Final = {
+    "add": "u + v",
+    "sub": "u - v",
+    "mul": "u * v",
+    "div": "u / v",
+    "pow": "u^v",
+    "max": "max(u, v)",
+    "min": "min(u, v)",
+}
+_NARY_FORMULAS: Final = {
+    "sum_n": "u_1 + ... + u_n",
+    "prod_n": "u_1 * ... * u_n",
+    "max_n": "max(u_1, ..., u_n)",
+    "min_n": "min(u_1, ..., u_n)",
+}
+
+UNARY: Final = tuple(_UNARY_FORMULAS)
+"""The 31 unary operators, the paper's 27 first and in its order."""
+
+SPACE_UNARY: Final = UNARY[:27]
+"""The 27 unary operators of the 2,913-function space."""
+
+BINARY: Final = tuple(_BINARY_FORMULAS)
+"""The 7 binary operators."""
+
+NARY: Final = tuple(_NARY_FORMULAS)
+"""The 4 operators that take two or more arguments."""
+
+COMMUTATIVE: Final = frozenset({"add", "mul", "max", "min", *NARY})
+"""Operators whose arguments may be swapped without changing the function."""
+
+BASELINES: Final = (
+    "elu(x)",
+    "relu(x)",
+    "selu(x)",
+    "sigmoid(x)",
+    "softplus(x)",
+    "softsign(x)",
+    "swish(x)",
+    "tanh(x)",
+)
+"""The paper's eight baseline functions, in the order in which its search evaluates them."""
+
+OPERATORS: Final[dict[str, Operator]] = {
+    **{name: Operator(name, 1, formula) for name, formula in _UNARY_FORMULAS.items()},
+    **{name: Operator(name, 2, formula) for name, formula in _BINARY_FORMULAS.items()},
+    **{name: Operator(name, None, formula) for name, formula in _NARY_FORMULAS.items()},
+}
+"""Every operator by its name."""
+
+SYNONYMS: Final = {
+    "asinh": "arcsinh",
+    "atan": "arctan",
+    "divide": "div",
+    "hardsigmoid": "hard_sigmoid",
+    "i0e": "bessel_i0e",
+    "i1e": "bessel_i1e",
+    "id": "identity",
+    "inverse": "reciprocal",
+    "leaky_relu": "leakyrelu",
+    "linear": "identity",
+    "logistic": "sigmoid",
+    "logsigmoid": "log_sigmoid",
+    "maximum": "max",
+    "minimum": "min",
+    "minus": "negative",
+    "multiply": "mul",
+    "neg": "negative",
+    "plus": "add",
+    "power": "pow",
+    "prod": "prod_n",
+    "product": "prod_n",
+    "silu": "swish",
+    "subtract": "sub",
+    "sum": "sum_n",
+    "times": "mul",
+}
+"""Names that other libraries use, for suggestions only: the notation has one name a function."""
