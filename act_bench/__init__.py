@@ -1,1 +1,62 @@
-"""Act-Bench."""
+"""How well does this network train with that activation function? Data and the way in.
+
+Each public name is loaded on first use, so that ``import act_bench`` itself costs only the standard
+library.
+
+Examples
+--------
+>>> import act_bench
+>>> str(act_bench.parse("add( relu(x), tanh(x) )"))
+'add(relu(x),tanh(x))'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from act_bench.benchmark import Benchmark
+    from act_bench.expression import Expression, parse
+    from act_bench.tables import load_dataset, load_runs, load_table
+
+    __version__: str
+
+__all__ = [
+    "Benchmark",
+    "Expression",
+    "__version__",
+    "load_dataset",
+    "load_runs",
+    "load_table",
+    "parse",
+]
+
+_MODULES = {
+    "Benchmark": "act_bench.benchmark",
+    "Expression": "act_bench.expression",
+    "load_dataset": "act_bench.tables",
+    "load_runs": "act_bench.tables",
+    "load_table": "act_bench.tables",
+    "parse": "act_bench.expression",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use (PEP 562)."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: object = version("act-bench")
+    elif name in _MODULES:
+        from importlib import import_module
+
+        value = getattr(import_module(_MODULES[name]), name)
+    else:
+        raise AttributeError(f"module 'act_bench' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -16,6 +16,8 @@ from act_bench.schema import EDITIONS, choose_fidelity, one_of, table_info
 
 DATA_FOLDER: Final = Path(__file__).parent / "data"
 MANIFEST: Final = "manifest.json"
+SPACE_FILE: Final = "space.parquet"
+LICENCE: Final = "CC-BY-4.0"
 MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
 
 
