@@ -316,33 +316,29 @@ def _binary_dual(operator: str, left: Dual, right: Dual) -> Dual:
         case "sub":
             slope = du - dv
         case "mul" | "prod_n":
-            slope = du * v + u * dv
+            slope = _term(du, v) + _term(dv, u)
         case "div":
-            slope = du / v - value * (dv / v)
+            slope = _term(du, 1 / v) - _term(dv, value / v)
         case "pow":
-            slope = _power_slope(value, left, right)
+            # v u^(v-1) u' + u^v log(u) v'; for u <= 0 the second term is taken as 0, as u^v is a
+            # number there only for isolated or constant v.
+            by_base = np.where(v == 0, 0, v * np.power(u, v - 1))
+            by_exponent = np.where(u > 0, value * np.log(np.where(u > 0, u, 1)), 0)
+            slope = _term(du, by_base) + _term(dv, by_exponent)
         case "max" | "max_n":
             slope = _selection_slope(u > v, left, right)
         case "min" | "min_n":
             slope = _selection_slope(u < v, left, right)
         case _:  # pragma: no cover - the constructor of Expression admits no other
             raise ValueError(f"no derivative for the operator {operator!r}")
-    return value, slope
+    return value, np.where(np.isnan(value), np.nan, slope)
 
 
-def _power_slope(value: Array, base: Dual, exponent: Dual) -> Array:
-    """Return v u^(v-1) u' + u^v log(u) v'.
-
-    Each term vanishes with its first factor, whatever the others are; the second is taken as 0
-    for u <= 0, where u^v is a number only for isolated or constant v.
-    """
-    (u, du), (v, dv) = base, exponent
-    by_base = np.where(v == 0, 0, v * np.power(u, v - 1) * du)
-    by_exponent = np.where(u > 0, value * np.log(np.where(u > 0, u, 1)) * dv, 0)
-    return by_base + np.where(np.isnan(u), np.nan, by_exponent)
+def _term(slope: Array, factor: Array) -> Array:
+    """Return slope * factor, 0 for a constant argument even where the factor is infinite."""
+    return np.where(slope == 0, 0, slope * factor)
 
 
 def _selection_slope(first: NDArray[np.bool_], left: Dual, right: Dual) -> Array:
     (u, du), (v, dv) = left, right
-    chosen = np.where(u == v, (du + dv) / 2, np.where(first, du, dv))
-    return np.where(np.isnan(u) | np.isnan(v), np.nan, chosen)
+    return np.where(u == v, (du + dv) / 2, np.where(first, du, dv))
