@@ -1,0 +1,48 @@
+# Two commands do everything on a machine with Python 3.11 or later, git, make and a C compiler:
+#   make demo   creates the environment and runs a simulated search, with a picture
+#   make test   creates the environment and runs every check
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN = $(VENV)/bin
+# `make demo CONSTRAINTS=` installs the newest versions instead of the tested ones.
+CONSTRAINTS ?= constraints.txt
+PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+
+.PHONY: demo test lint types tests benchmarks clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,4s/^# \{0,1\}//p' Makefile
+
+demo: $(VENV)/demo-installed
+	$(BIN)/act-bench simulate mlp --trials 100 --evaluations 100 --output output/demo
+
+test: lint types tests
+
+lint: $(VENV)/test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/test-installed
+	$(BIN)/mypy
+
+tests: $(VENV)/test-installed
+	$(BIN)/pytest -n 2
+
+benchmarks: $(VENV)/test-installed
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Act-Bench needs Python 3.11 or later, found " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(PIP_INSTALL) --editable '.[plots]'
+	@touch $@
+
+$(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis
