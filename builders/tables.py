@@ -1,0 +1,316 @@
+"""Make the embedded tables from the runs of a sweep, and the manifest from the embedded files.
+
+``python -m builders.tables mlp full --runs sweeps/mlp-full`` reads the Parquet parts of a sweep,
+checks them against the recipe and the space, and writes ``mlp-full.parquet`` (one row an entry),
+``mlp-runs.parquet`` (one row a run; runs of other fidelities that are there stay) and
+``manifest.json``. The same runs give the same bytes. ``python -m builders.tables manifest`` makes
+the manifest again over all files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+import click
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from act_bench.manifest import (
+    DATA_FOLDER,
+    LICENCE,
+    FileRecord,
+    entries_name,
+    runs_name,
+)
+from act_bench.schema import (
+    ENTRY_COLUMNS,
+    METRICS,
+    RUN_COLUMNS,
+    arrow_schema,
+    names,
+)
+from act_bench.space import load_space
+from builders.embedded import BuildError, read_about, write_manifest, write_table
+from regenerate.data import ImageData, load
+from regenerate.recipes import Recipe, find
+
+
+class EntrySpace(Protocol):
+    """What is needed of the space; ``act_bench.space.Space`` is one."""
+
+    @property
+    def expressions(self) -> Sequence[str]:
+        """Every spelling, in the order of enumeration."""
+
+    @property
+    def entry_of(self) -> Mapping[str, int]:
+        """Spelling -> entry."""
+
+    @property
+    def representatives(self) -> Sequence[str]:
+        """Entry -> its first spelling."""
+
+    @property
+    def canonical_class(self) -> Sequence[int]:
+        """Entry -> canonical class."""
+
+    @property
+    def outputs(self) -> NDArray[np.float32]:
+        """Entry -> values at the points, (entries, points)."""
+
+
+def read_runs(source: Path) -> pl.DataFrame:
+    """Read the runs of a sweep: a Parquet file, or a folder with Parquet parts.
+
+    Returns
+    -------
+    polars.DataFrame
+        The run columns with the types of the schema; rows in the order of the parts' names.
+
+    Raises
+    ------
+    BuildError
+        If there are no parts, or a column is missing or of another type.
+    """
+    parts = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    if not parts:
+        raise BuildError(f"{source}: expected Parquet parts of a sweep, found none")
+    schema = arrow_schema(RUN_COLUMNS)
+    tables = []
+    for part in parts:
+        # ParquetFile, because a data set would take folder names such as a=1 for columns.
+        with pq.ParquetFile(part) as file:
+            table = file.read()
+        if missing := set(schema.names) - set(table.column_names):
+            raise BuildError(f"{part}: expected the run columns, {sorted(missing)} are missing")
+        try:
+            tables.append(table.select(schema.names).cast(schema))
+        except pa.ArrowInvalid as error:
+            raise BuildError(f"{part}: the run columns have other types ({error})") from error
+    runs = pl.from_arrow(pa.concat_tables(tables))
+    assert isinstance(runs, pl.DataFrame)  # noqa: S101  (a table gives a frame, a column a series)
+    return runs
+
+
+def check_runs(runs: pl.DataFrame, fidelity: str, recipe_sha: str, space: EntrySpace) -> None:
+    """Refuse runs that are not all of one recipe and of entries, each once and consistent.
+
+    Raises
+    ------
+    BuildError
+        For another fidelity or recipe, an expression that is no entry's first spelling or has
+        another entry number, the same entry and seed twice, an outcome other than ok or diverged,
+        an ok run without finite metrics or with an accuracy outside [0, 1], or a diverged run with
+        metrics.
+    """
+    numbers = pl.DataFrame(
+        {"expression": list(space.representatives), "number": range(len(space.representatives))},
+        schema={"expression": pl.String, "number": pl.Int32},
+    )
+    numbered = runs.join(numbers, on="expression", how="left", maintain_order="left")
+    metrics = [pl.col(name) for name in METRICS]
+    accuracies = [pl.col(name) for name in METRICS if name.endswith("accuracy")]
+    finite = pl.all_horizontal(metric.is_finite().fill_null(value=False) for metric in metrics)
+    fractions = pl.all_horizontal(accuracy.is_between(0, 1) for accuracy in accuracies)
+    ok, diverged = (pl.col("outcome") == outcome for outcome in ("ok", "diverged"))
+    rules = {
+        f"fidelity {fidelity}": pl.col("fidelity") == fidelity,
+        f"recipe {recipe_sha}": pl.col("recipe_sha") == recipe_sha,
+        "the first spelling of an entry and its number": pl.col("entry") == pl.col("number"),
+        "each entry and seed once": ~pl.struct("entry", "seed").is_duplicated(),
+        "the outcome ok or diverged": ok | diverged,
+        "finite metrics and accuracies in [0, 1] of an ok run": ~ok | (finite & fractions),
+        "no metrics of a diverged run": ~diverged
+        | pl.all_horizontal(metric.is_null() for metric in metrics),
+    }
+    for expected, holds in rules.items():
+        offenders = numbered.filter(~holds.fill_null(value=False))  # a null is no pass
+        if offenders.height:
+            first = offenders.select("expression", "entry", "fidelity", "seed", "outcome").row(0)
+            raise BuildError(
+                f"expected {expected}: {offenders.height} of {runs.height} runs break this, "
+                f"the first is {first}"
+            )
+
+
+def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
+    """Return one row an entry, in entry order: medians in which a diverged run ranks last.
+
+    A diverged run counts as an accuracy below and a loss above every finite one. So an entry of
+    which at least half of the runs diverged is ``diverged`` and has no metrics, and the median of
+    any other lies among finite values.
+
+    Parameters
+    ----------
+    runs
+        Runs of one recipe, as ``check_runs`` accepts them.
+    space
+        Gives the entries, also those without a run, which become ``missing``.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``act_bench.schema.ENTRY_COLUMNS``.
+    """
+    diverged = pl.col("outcome") == "diverged"
+    worst = {name: float("inf") if name.endswith("loss") else float("-inf") for name in METRICS}
+    medians = runs.group_by("entry").agg(
+        *(
+            pl.when(diverged).then(pl.lit(worst[name])).otherwise(pl.col(name)).median().alias(name)
+            for name in METRICS
+        ),
+        pl.col("validation_accuracy").filter(~diverged).std().alias("validation_accuracy_std"),
+        pl.col("runtime_s").mean(),
+        pl.len().cast(pl.Int32).alias("runs"),
+        diverged.sum().cast(pl.Int32).alias("diverged_runs"),
+        pl.when(2 * diverged.sum() >= pl.len())
+        .then(pl.lit("diverged"))
+        .otherwise(pl.lit("ok"))
+        .alias("outcome"),
+    )
+    entries = (
+        _space_frame(space)
+        .join(medians, on="entry", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("outcome").fill_null("missing"),
+            pl.col("runs", "diverged_runs").fill_null(0),
+        )
+    )
+    metrics = [*METRICS, "validation_accuracy_std"]
+    entries = entries.with_columns(
+        pl.when(pl.col("outcome") == "ok").then(pl.col(name)).alias(name) for name in metrics
+    )
+    return entries.select(names(ENTRY_COLUMNS))
+
+
+def _space_frame(space: EntrySpace) -> pl.DataFrame:
+    """Return the entry columns that do not depend on training."""
+    first = space.representatives
+    others: list[list[str]] = [[] for _ in first]
+    for expression in space.expressions:
+        entry = space.entry_of[expression]
+        if expression != first[entry]:
+            others[entry].append(expression)
+    outputs = np.ascontiguousarray(space.outputs, dtype=np.float32)
+    return pl.DataFrame(
+        {
+            "expression": list(first),
+            "entry": np.arange(len(first), dtype=np.int32),
+            "canonical_class": np.asarray(space.canonical_class, dtype=np.int32),
+            "equivalent_expressions": pl.Series(others, dtype=pl.List(pl.String)),
+            "outputs": pl.Series(outputs, dtype=pl.Array(pl.Float32, outputs.shape[1])),
+        }
+    )
+
+
+def build(
+    source: Path, recipe: Recipe, data: ImageData, space: EntrySpace, folder: Path
+) -> dict[str, FileRecord]:
+    """Write the entries and runs of one table and fidelity, and the manifest.
+
+    Parameters
+    ----------
+    source
+        What ``read_runs`` takes.
+    recipe
+        The recipe that all runs must have; names the table and the fidelity.
+    data
+        The images that it trains on; their fingerprint and split are kept in the files.
+    space
+        Gives the entries.
+    folder
+        Where the files go. Runs of other fidelities in a runs file that is there are kept.
+
+    Raises
+    ------
+    BuildError
+        If the runs are not as ``check_runs`` wants them.
+    """
+    runs = read_runs(source)
+    check_runs(runs, recipe.fidelity, recipe.sha, space)
+    settings = {"recipe": json.loads(recipe.canonical_json()), "recipe_sha": recipe.sha}
+    about = {
+        "table": recipe.table,
+        "edition": "regenerated",
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "train_images": len(data.train),
+            "validation_images": len(data.validation),
+            "test_images": len(data.test),
+        },
+        "made": f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity}, then "
+        f"python -m builders.tables {recipe.table} {recipe.fidelity} --runs FOLDER",
+        "licence": LICENCE,
+        "version": version("act-bench"),
+    }
+    entries = aggregate(runs, space).to_arrow()
+    file = folder / entries_name(recipe.table, recipe.fidelity)
+    write_table(entries, ENTRY_COLUMNS, file, about | {"fidelity": recipe.fidelity} | settings)
+
+    file = folder / runs_name(recipe.table)
+    fidelities = {}
+    if file.exists():
+        others = read_runs(file).filter(pl.col("fidelity") != recipe.fidelity)
+        runs = pl.concat([others, runs])
+        kept = others["fidelity"].unique()
+        fidelities = {name: read_about(file)["fidelities"][name] for name in kept}
+    fidelities[recipe.fidelity] = settings
+    runs = runs.sort("entry", "fidelity", "seed")
+    write_table(runs.to_arrow(), RUN_COLUMNS, file, about | {"fidelities": fidelities})
+    return write_manifest(folder)
+
+
+@click.command()
+@click.argument("table")
+@click.argument("fidelity", required=False)
+@click.option(
+    "--runs",
+    "source",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the Parquet parts of a sweep, or one Parquet file.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the images, for data sets that do not come with a library.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, path_type=Path),
+    default=DATA_FOLDER,
+    help="Where the files go; act_bench/data if not given.",
+)
+def main(
+    table: str, fidelity: str | None, source: Path | None, data_dir: Path | None, folder: Path
+) -> None:
+    r"""Make the embedded files of TABLE at FIDELITY, or only the manifest.
+
+    \b
+    python -m builders.tables mlp full --runs sweeps/mlp-full
+    python -m builders.tables manifest
+    """
+    if table == "manifest":
+        records = write_manifest(folder)
+    elif fidelity is None or source is None:
+        raise click.UsageError("expected TABLE FIDELITY --runs FOLDER, or manifest")
+    else:
+        try:
+            recipe = find(table, fidelity)
+            data = load(recipe.dataset, data_dir)
+            records = build(source, recipe, data, load_space(), folder)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+    for record in records.values():
+        click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")
+
+
+if __name__ == "__main__":
+    main()
