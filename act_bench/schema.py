@@ -9,7 +9,6 @@ float64, curves and outputs float32.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -267,6 +266,8 @@ def one_of(kind: str, name: str, choices: Iterable[str]) -> str:
     known = list(choices)
     if name in known:
         return name
+    import difflib  # only on the way to an error
+
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f". Did you mean {near[0]!r}?" if near else ""
     raise UnknownNameError(f"no {kind} {name!r}; choose from {', '.join(known)}{hint}")

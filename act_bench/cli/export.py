@@ -1,0 +1,42 @@
+"""``act-bench export``: the dataset as a Hugging Face dataset repository in a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from act_bench.export import export
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace the files of an earlier export in FOLDER.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(folder: Path, force: bool, as_json: bool) -> None:
+    r"""Write the dataset to FOLDER as a Hugging Face dataset repository.
+
+    Plain `datasets` reads it, offline and without this package:
+
+    \b
+      act-bench export ./act-bench
+      python -c 'import datasets; print(datasets.load_dataset("act-bench", "mlp"))'
+
+    The folder's name is the first argument of load_dataset; run Python in the folder above it.
+    """
+    try:
+        files = export(folder, force=force)
+    except FileExistsError as error:
+        raise click.UsageError(str(error)) from error
+    size = sum(file.stat().st_size for file in files)
+    if as_json:
+        click.echo(
+            json.dumps({"folder": str(folder), "bytes": size, "files": _names(files, folder)})
+        )
+    else:
+        click.echo(f"{folder}: {len(files)} files, {size / 1e6:.1f} MB")
+
+
+def _names(files: list[Path], folder: Path) -> list[str]:
+    return [file.relative_to(folder).as_posix() for file in files]

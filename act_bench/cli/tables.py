@@ -1,0 +1,94 @@
+"""``act-bench tables``: the tables, their fidelities and how far the embedded data cover them."""
+
+from __future__ import annotations
+
+import json
+from typing import TypedDict
+
+import click
+
+from act_bench.manifest import entries_name, read_manifest, runs_name
+from act_bench.schema import TABLES
+
+
+class Coverage(TypedDict):
+    """What is embedded of one table at one fidelity."""
+
+    table: str
+    title: str
+    network: str
+    dataset: str
+    chance: float
+    fidelity: str
+    is_default: bool
+    edition: str
+    embedded: bool
+    ok: int
+    diverged: int
+    missing: int
+    runs: int
+    made: str | None
+
+
+def coverage() -> list[Coverage]:
+    """Return one record a table and fidelity, read from the manifest alone."""
+    records = read_manifest()
+    found: list[Coverage] = []
+    for table in TABLES.values():
+        runs = records.get(runs_name(table.name))
+        for fidelity in table.fidelities:
+            entries = records.get(entries_name(table.name, fidelity))
+            counts = entries.counts if entries else {}
+            found.append(
+                {
+                    "table": table.name,
+                    "title": table.title,
+                    "network": table.network,
+                    "dataset": table.dataset,
+                    "chance": table.chance,
+                    "fidelity": fidelity,
+                    "is_default": fidelity == table.default_fidelity,
+                    "edition": "regenerated",
+                    "embedded": entries is not None,
+                    "ok": counts.get("ok", 0),
+                    "diverged": counts.get("diverged", 0),
+                    "missing": counts.get("missing", 0),
+                    "runs": runs.counts.get(fidelity, 0) if runs else 0,
+                    "made": entries.made if entries else None,
+                }
+            )
+    return found
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(as_json: bool) -> None:
+    r"""List the tables, their fidelities and coverage.
+
+    \b
+      act-bench tables
+      act-bench tables --json
+
+    The fidelity marked with * is the default: what a loader takes if not told.
+    """
+    found = coverage()
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table("table", "fidelity", "network", "data set", title="Tables, edition regenerated")
+    for heading in ("ok", "diverged", "missing", "runs"):
+        shown.add_column(heading, justify="right")
+    for row in found:
+        counts = [row["ok"], row["diverged"], row["missing"], row["runs"]]
+        shown.add_row(
+            row["table"],
+            row["fidelity"] + (" *" if row["is_default"] else ""),
+            row["network"],
+            row["dataset"],
+            *([f"{count:,}" for count in counts] if row["embedded"] else ["no data"] + [""] * 3),
+        )
+    Console().print(shown)
+    click.echo("* the default fidelity. Rows are entries, by outcome; runs are single trainings.")
