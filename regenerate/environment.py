@@ -1,4 +1,4 @@
-"""Where a run was made: the versions and the processor that can change its last bits."""
+"""Where a run was made: all that can change its last bits but the recipe and the seed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,26 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
-def environment() -> str:
+def environment(data: str, device: str = "cpu") -> str:
     """Return JSON of all that can change the last bits of a run on this machine.
 
-    Keys: ``act_bench``, ``python``, ``torch``, ``numpy`` (versions), ``platform`` (system and
-    architecture), ``processor`` (model), ``instructions`` (the vector instructions that torch
-    uses) and ``threads``. Two runs with the same JSON on the CPU are expected to agree exactly.
+    Two runs of one recipe and seed on the CPU whose JSON is the same are expected to agree
+    exactly. Its keys are ``act_bench``, ``python``, ``torch`` and ``numpy`` (versions),
+    ``platform`` (system and architecture), ``processor`` (model), ``instructions`` (the vector
+    instructions that torch uses), ``threads``, ``device`` and ``data``.
+
+    Parameters
+    ----------
+    data
+        ``ImageData.fingerprint`` of the images.
+    device
+        ``"cpu"``, or the name of the GPU.
 
     Examples
     --------
-    >>> sorted(json.loads(environment()))[:3]
-    ['act_bench', 'instructions', 'numpy']
+    >>> facts = json.loads(environment("420ae8afe12c7447"))
+    >>> facts["data"], facts["device"]
+    ('420ae8afe12c7447', 'cpu')
     """
     try:
         own = version("act-bench")
@@ -46,5 +55,7 @@ def environment() -> str:
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        "device": device,
+        "data": data,
     }
     return json.dumps(facts, sort_keys=True)
