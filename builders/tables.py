@@ -92,7 +92,7 @@ def read_runs(source: Path) -> pl.DataFrame:
             raise BuildError(f"{part}: expected the run columns, {sorted(missing)} are missing")
         try:
             tables.append(table.select(schema.names).cast(schema))
-        except pa.ArrowInvalid as error:
+        except pa.ArrowException as error:
             raise BuildError(f"{part}: the run columns have other types ({error})") from error
     runs = pl.from_arrow(pa.concat_tables(tables))
     assert isinstance(runs, pl.DataFrame)  # noqa: S101  (a table gives a frame, a column a series)

@@ -1,0 +1,133 @@
+"""The exported folder, read by plain ``datasets`` in a process that has no act_bench."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from act_bench import export as exporting
+from act_bench.cli.export import command as export_command
+from act_bench.cli.tables import command as tables_command
+from act_bench.export import export
+from act_bench.manifest import DataError, sha256
+
+PLAIN_DATASETS = """
+import json, sys
+sys.modules["act_bench"] = None  # as if it were not installed
+import datasets
+datasets.disable_progress_bars()
+found = {}
+for name in (None, "mlp", "mlp-full", "mlp-runs", "space"):
+    loaded = datasets.load_dataset("act-bench", name)
+    (split, dataset), = loaded.items()
+    found[str(name)] = [split, dataset.num_rows, repr(dataset.features)]
+    dataset.to_parquet(f"{name}.parquet")
+json.dump(found, sys.stdout)
+"""
+
+
+def test_plain_datasets_loads_the_export_offline(data_folder, tmp_path):
+    import act_bench
+
+    export(tmp_path / "act-bench")
+    environment = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_HOME": str(tmp_path / "hf"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN_DATASETS],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["None"] == found["mlp"]  # the default configuration
+    for name in ("mlp", "mlp-full", "mlp-runs", "space"):
+        ours = act_bench.load_dataset("act-bench", name)
+        assert found[name] == ["train", ours.num_rows, repr(ours.features)]
+        expected = pl.from_arrow(ours.with_format("arrow")[:])
+        assert pl.read_parquet(tmp_path / f"{name}.parquet").equals(expected)
+
+
+def test_exported_files_are_the_embedded_ones(data_folder, tmp_path):
+    files = export(tmp_path / "deep" / "act-bench")
+    folder = tmp_path / "deep" / "act-bench"
+    assert {file.relative_to(folder).as_posix() for file in files} == {
+        "README.md",
+        "data/manifest.json",
+        "data/mlp-full.parquet",
+        "data/mlp-runs.parquet",
+        "data/space.parquet",
+    }
+    records = json.loads((folder / "data/manifest.json").read_text())["files"]
+    for name, record in records.items():
+        assert sha256(folder / "data" / name) == record["sha256"]
+    assert [path.name for path in folder.parent.iterdir()] == ["act-bench"], "no draft is left"
+
+
+def test_card_stands_under_its_head(data_folder, tmp_path):
+    export(tmp_path / "act-bench")
+    head, _, body = (tmp_path / "act-bench/README.md").read_text()[4:].partition("---\n\n")
+    assert body == exporting.card()
+    assert "license: cc-by-4.0\n" in head
+    assert "- n<1K\n" in head
+    assert head.count("default: true") == 1
+    assert "- config_name: mlp\n  default: true\n  data_files:\n  - split: train\n" in head
+    assert "  - name: outputs\n    sequence: float32\n    length: 80\n" in head
+
+
+def test_refuses_a_folder_that_is_not_empty(data_folder, tmp_path):
+    folder = tmp_path / "act-bench"
+    folder.mkdir()
+    export(folder)  # empty: fine
+    (folder / "notes.txt").write_text("mine")
+    (folder / "README.md").write_text("old")
+    with pytest.raises(FileExistsError, match=r"not an empty folder.*--force"):
+        export(folder)
+    assert (folder / "README.md").read_text() == "old"
+    export(folder, force=True)
+    assert (folder / "README.md").read_text().startswith("---\nlicense")
+    assert (folder / "notes.txt").read_text() == "mine", "force leaves other files alone"
+    with pytest.raises(FileExistsError, match="not an empty folder"):
+        export(folder / "notes.txt", force=True)
+
+
+def test_damaged_data_export_nothing(data_folder, tmp_path):
+    (data_folder / "space.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"space\.parquet is damaged"):
+        export(tmp_path / "act-bench")
+    assert not (tmp_path / "act-bench").exists()
+
+
+def test_export_command(data_folder, tmp_path):
+    folder = str(tmp_path / "act-bench")
+    done = CliRunner().invoke(export_command, [folder, "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.output)["files"][-1] == "README.md"
+    again = CliRunner().invoke(export_command, [folder])
+    assert again.exit_code == 2
+    assert "--force" in again.output
+    assert CliRunner().invoke(export_command, [folder, "--force"]).exit_code == 0
+
+
+def test_tables_command(data_folder):
+    done = CliRunner().invoke(tables_command, ["--json"])
+    rows = {(row["table"], row["fidelity"]): row for row in json.loads(done.output)}
+    assert rows["mlp", "full"]["is_default"]
+    counts = {key: rows["mlp", "full"][key] for key in ("ok", "diverged", "missing", "runs")}
+    assert counts == {"ok": 2, "diverged": 1, "missing": 1, "runs": 12}
+    assert not rows["cnn", "reduced"]["embedded"]
+    shown = CliRunner().invoke(tables_command).output
+    assert "full *" in shown
+    assert "no data" in shown
