@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self
 
 Outcome = Literal["ok", "diverged"]
 
@@ -65,3 +66,11 @@ class Run:
     recipe_sha: str
     versions: str
     entry: int | None = None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the run that a row of a runs table holds; lists become tuples."""
+        cells = {
+            name: tuple(cell) if isinstance(cell, list) else cell for name, cell in row.items()
+        }
+        return cls(**cells)

@@ -65,13 +65,13 @@ class Shard:
 
         Raises
         ------
-        ValueError
+        SweepError
             If the text is not two whole numbers I/N with 1 <= I <= N.
         """
         index, _, count = text.partition("/")
         if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
             return cls(int(index), int(count))
-        raise ValueError(f"expected a shard such as 3/16, the third of sixteen, got {text!r}")
+        raise SweepError(f"expected a shard such as 3/16, the third of sixteen, got {text!r}")
 
 
 def shuffled(expressions: Iterable[str]) -> list[str]:
@@ -178,7 +178,7 @@ def sweep(
     folder: Path,
     executor: Executor,
     *,
-    device: str = "cpu",
+    device: str = "auto",
     data_dir: Path | None = None,
     progress: Callable[[int, Counter[str]], None] | None = None,
 ) -> None:

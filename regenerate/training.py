@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
 from act_bench.expression import Expression
 from regenerate.recipes import Recipe
 from regenerate.run import Run
@@ -16,8 +18,39 @@ TRAINERS = {
     "all_cnn_c": "regenerate.training_images",
 }
 
+CPU_ONLY = frozenset({"mlp"})
+"""Networks too small to gain from another device than the CPU."""
+
 Progress = Callable[[float], None]
 """Told the share of the training that is done, from 0 to 1."""
+
+
+class DeviceError(ValueError):
+    """A device that is not there, or that a network does not train on."""
+
+
+def choose_device(network: str, device: str) -> str:
+    """Return the device to train on: ``auto`` becomes ``cuda`` where that is of use, else ``cpu``.
+
+    Raises
+    ------
+    DeviceError
+        If the network does not train on the device, or there is no such device.
+
+    Examples
+    --------
+    >>> choose_device("mlp", "auto")
+    'cpu'
+    """
+    if network in CPU_ONLY:
+        if device not in ("auto", "cpu"):
+            raise DeviceError(f"the {network} trains on the cpu only, got device {device!r}")
+        return "cpu"
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DeviceError(f"device {device!r}: torch finds no CUDA GPU here; use --device cpu")
+    return device
 
 
 def train(
@@ -25,7 +58,7 @@ def train(
     expression: Expression,
     seeds: Sequence[int],
     *,
-    device: str = "cpu",
+    device: str = "auto",
     data_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Run]:
@@ -40,7 +73,7 @@ def train(
     seeds
         Different seeds, each at least 0.
     device
-        ``"cpu"``, or a torch device such as ``"cuda"`` where the network's trainer takes one.
+        ``"auto"``, ``"cpu"`` or ``"cuda"``; see ``choose_device``.
     data_dir
         Folder of the data set, see ``regenerate.data.load``.
     progress
@@ -48,6 +81,8 @@ def train(
 
     Raises
     ------
+    DeviceError
+        If the device is not there or of no use to the network.
     ValueError
         If the recipe names an unknown network, or the seeds repeat or are negative.
     """
@@ -60,6 +95,11 @@ def train(
         return []
     trainer = importlib.import_module(TRAINERS[recipe.network])
     runs: list[Run] = trainer.train(
-        recipe, expression, seeds, device=device, data_dir=data_dir, progress=progress
+        recipe,
+        expression,
+        seeds,
+        device=choose_device(recipe.network, device),
+        data_dir=data_dir,
+        progress=progress,
     )
     return runs

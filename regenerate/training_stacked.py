@@ -147,13 +147,9 @@ def train(
     finite. It goes on computing, to no effect on the others; when all have diverged the training
     ends. ``runtime_s`` is the time of the stack divided by the number of seeds.
 
-    Raises
-    ------
-    ValueError
-        If the device is not the CPU: these networks are too small to gain from another.
+    Every device is taken for the CPU: ``regenerate.training`` lets no other come here.
     """
-    if device != "cpu":
-        raise ValueError(f"the {recipe.table} table trains on the cpu only, got device {device!r}")
+    del device
     with _one_thread():
         return _Stack(recipe, expression, seeds, data_dir).train(progress)
 

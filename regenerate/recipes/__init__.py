@@ -5,11 +5,15 @@ from __future__ import annotations
 from regenerate.recipes import mlp
 from regenerate.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Recipe", "find"]
+__all__ = ["RECIPES", "Recipe", "UnknownRecipeError", "find"]
 
 RECIPES: dict[tuple[str, str], Recipe] = {
     (recipe.table, recipe.fidelity): recipe for recipe in (*mlp.RECIPES,)
 }
+
+
+class UnknownRecipeError(ValueError):
+    """A table and fidelity for which there is no recipe."""
 
 
 def find(table: str, fidelity: str) -> Recipe:
@@ -17,7 +21,7 @@ def find(table: str, fidelity: str) -> Recipe:
 
     Raises
     ------
-    ValueError
+    UnknownRecipeError
         If there is none; the message names those that there are.
 
     Examples
@@ -29,4 +33,6 @@ def find(table: str, fidelity: str) -> Recipe:
         return RECIPES[table, fidelity]
     except KeyError:
         known = ", ".join(f"{table}-{fidelity}" for table, fidelity in RECIPES)
-        raise ValueError(f"no recipe for {table}-{fidelity}; the recipes are {known}") from None
+        raise UnknownRecipeError(
+            f"no recipe for {table}-{fidelity}; the recipes are {known}"
+        ) from None

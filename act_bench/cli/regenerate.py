@@ -1,0 +1,207 @@
+"""``act-bench regenerate``: train one function again and set it against the record."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from act_bench.cli.training import explained_errors, training_options
+from act_bench.schema import TABLES, UnknownNameError, choose_fidelity
+
+if TYPE_CHECKING:
+    from regenerate.certificate import Certificate
+    from regenerate.run import Run
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+@click.command()
+@click.argument("expression")
+@click.option("--table", type=click.Choice(list(TABLES)), default="mlp", show_default=True)
+@click.option("--fidelity", help="Recipe of the table; its default if not given.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Use seeds 0 to N - 1."
+)
+@click.option(
+    "--as-written",
+    is_flag=True,
+    help="Train this very spelling, where it is another spelling of an entry.",
+)
+@click.option(
+    "--certificate",
+    "certificate_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the evidence to this JSON file.",
+)
+@training_options
+@click.option("--json", "as_json", is_flag=True, help="Print the certificate and nothing else.")
+def command(
+    expression: str,
+    table: str,
+    fidelity: str | None,
+    seeds: int,
+    as_written: bool,
+    certificate_file: Path | None,
+    device: str,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Train EXPRESSION by the recipe of a table and set it against the record.
+
+    \b
+      act-bench regenerate "relu(x)"
+      act-bench regenerate "mul(erf(x),softplus(x))" --seeds 10 --certificate erf.json
+      act-bench regenerate "sin_like(x)"               an error that points at the mistake
+      act-bench regenerate "max(x,mul(x,sigmoid(x)))"  outside the space: trained all the same
+
+    Another spelling of an entry is trained as the entry is spelled in the record. A function that
+    diverges is a result like any other. Exit code 1 says that the retraining differs from the
+    record: in its outcome, or by more than 3 standard errors in validation accuracy.
+    """
+    try:
+        fidelity = choose_fidelity(table, fidelity)
+    except UnknownNameError as error:
+        raise click.BadParameter(str(error), param_hint="--fidelity") from error
+    console = Console(stderr=as_json)
+    with explained_errors():
+        made, note = _retrain(expression, table, fidelity, seeds, as_written, device, data_dir)
+    if certificate_file is not None:
+        try:
+            made.write(certificate_file)
+        except OSError as error:
+            raise click.BadParameter(
+                f"cannot write {certificate_file}: {error.strerror}", param_hint="--certificate"
+            ) from error
+    if as_json:
+        click.echo(json.dumps(made.to_dict()))
+    else:
+        _show(console, made, note)
+    if made.comparison.verdict == "differs":
+        sys.exit(1)
+
+
+def _retrain(
+    text: str,
+    table: str,
+    fidelity: str,
+    seeds: int,
+    as_written: bool,
+    device: str,
+    data_dir: Path | None,
+) -> tuple[Certificate, str]:
+    """Train, look up the record and compare; return the certificate and a note on the record."""
+    from act_bench.expression import parse
+    from act_bench.manifest import DataError
+    from act_bench.space import NotInSpaceError, load_space
+    from regenerate.certificate import Certificate, compare, find_record
+    from regenerate.recipes import find
+    from regenerate.training import train
+
+    recipe = find(table, fidelity)
+    expression = parse(text)
+    entry: int | None = None
+    record: list[Run] = []
+    try:
+        space = load_space()
+        resolved = space.resolve(expression)
+        entry = resolved.entry
+        spelling = space.representatives[entry]
+        note = f"entry {entry}, recorded as {spelling} (resolved: {resolved.how})"
+        if not as_written:
+            expression = parse(spelling)
+        record = find_record(recipe, entry)
+        if not record:
+            note += f"; the record of {table}-{fidelity} has no run of it by this recipe"
+    except NotInSpaceError:
+        note = "outside the space: there is no record to compare with"
+    except DataError as error:
+        note = f"no record to compare with: {error}"
+    progress = Progress(
+        TextColumn(f"{table}-{fidelity}, {seeds} seeds"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with progress:
+        bar = progress.add_task("", total=1.0)
+        retrained = train(
+            recipe,
+            expression,
+            range(seeds),
+            device=device,
+            data_dir=data_dir,
+            progress=lambda done: progress.update(bar, completed=done),
+        )
+    made = Certificate(
+        expression=str(expression),
+        entry=entry,
+        recipe=recipe,
+        retrained=tuple(retrained),
+        record=tuple(record),
+        comparison=compare(retrained, record),
+    )
+    return made, note
+
+
+def sparkline(values: Sequence[float], low: float, high: float) -> str:
+    """Return one block a value, from ``low`` (lowest block) to ``high`` (full block).
+
+    Examples
+    --------
+    >>> sparkline([0.1, 0.5, 0.9], low=0.1, high=0.9)
+    '▁▅█'
+    """
+    span = (high - low) or 1.0
+    heights = [min(max((value - low) / span, 0.0), 1.0) for value in values]
+    return "".join(BLOCKS[round(height * (len(BLOCKS) - 1))] for height in heights)
+
+
+def _show(console: Console, made: Certificate, note: str) -> None:
+    console.print(f"{made.expression}: {note}", highlight=False)
+    recorded = {run.seed: run for run in made.record}
+    curves = [run.validation_accuracy_curve for run in made.retrained]
+    top = max((value for curve in curves for value in curve), default=1.0)
+    chance = TABLES[made.recipe.table].chance
+    shown = Table("seed", "outcome", "validation accuracy", "recorded", "by epoch", "seconds")
+    for run in made.retrained:
+        shown.add_row(
+            str(run.seed),
+            run.outcome,
+            _accuracy(run),
+            _accuracy(recorded[run.seed]) if run.seed in recorded else "",
+            sparkline(run.validation_accuracy_curve, chance, top),
+            f"{run.runtime_s:.2f}",
+        )
+    console.print(shown)
+    comparison = made.comparison
+    if comparison.verdict == "no record":
+        return
+    words = [f"verdict: {comparison.verdict}"]
+    if comparison.shared_seeds:
+        words.append(
+            f"{len(comparison.identical_seeds)} of {len(comparison.shared_seeds)} recorded seeds "
+            "repeated to the last bit"
+        )
+    if comparison.difference is not None:
+        words.append(f"mean differs by {comparison.difference:+.4f} from {len(recorded)} runs")
+    if comparison.z is not None:
+        words.append(f"z = {comparison.z:+.2f}")
+    if not comparison.same_platform:
+        words.append("another platform than the record's")
+    console.print("; ".join(words), highlight=False)
+
+
+def _accuracy(run: Run) -> str:
+    if run.validation_accuracy is None:
+        return run.outcome
+    return f"{run.validation_accuracy:.4f}"

@@ -1,0 +1,178 @@
+"""``act-bench sweep``: train every entry of a table, resumably."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from act_bench.cli.training import explained_errors, training_options
+from act_bench.schema import TABLES, UnknownNameError, choose_fidelity
+
+if TYPE_CHECKING:
+    from regenerate.executor import Executor
+
+
+@click.command()
+@click.argument("table", type=click.Choice(list(TABLES)))
+@click.option("--fidelity", help="Recipe of the table; its default if not given.")
+@click.option("--seeds", type=click.IntRange(1), help="Train with seeds 0 to N - 1.")
+@click.option("--shard", "shard_text", help="Only this share of the functions, such as 3/16.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N functions of the order.")
+@click.option(
+    "--expressions",
+    "expressions_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Only the functions in this file, one a line.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY]",
+)
+@click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
+@click.option("--executor", type=click.Choice(["local"]), default="local", show_default=True)
+@training_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    table: str,
+    fidelity: str | None,
+    seeds: int | None,
+    shard_text: str | None,
+    limit: int | None,
+    expressions_file: Path | None,
+    out: Path | None,
+    jobs: int | None,
+    executor: str,
+    device: str,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Train every entry of TABLE; stop it at any moment and run it again to go on.
+
+    \b
+      act-bench sweep mlp                      all 2,913 functions, 10 seeds each
+      act-bench sweep mlp --limit 50           a fair sample of 50
+      act-bench sweep mlp --shard 3/16         one of sixteen machines
+      act-bench sweep mlp --seeds 3 --expressions best.txt --out sweeps/best
+
+    The order is fixed and shuffled, so any prefix is a fair sample. Finished functions lie in
+    Parquet parts in the folder --out; at the end all its parts are merged into one table beside
+    the folder, OUT.parquet. To join shards, put their parts into one folder and run the sweep.
+    """
+    try:
+        fidelity = choose_fidelity(table, fidelity)
+    except UnknownNameError as error:
+        raise click.BadParameter(str(error), param_hint="--fidelity") from error
+    with explained_errors():
+        from act_bench.expression import parse
+        from act_bench.space import load_space
+        from regenerate import parts
+        from regenerate.executor import LocalExecutor, available_cores
+        from regenerate.recipes import find
+        from regenerate.sweep import SEEDS, Shard, plan, sweep
+
+        recipe = find(table, fidelity)
+        shard = Shard.parse(shard_text) if shard_text else None
+        space = load_space()
+        entry_of = {text: entry for entry, text in enumerate(space.representatives)}
+        if expressions_file is not None:
+            lines = [line.strip() for line in expressions_file.read_text().splitlines()]
+            entries = {space.resolve(parse(line)).entry for line in lines if line}
+            entry_of = {text: entry for text, entry in entry_of.items() if entry in entries}
+        tasks = plan(
+            entry_of,
+            range(seeds or SEEDS.get((table, fidelity), 1)),
+            limit=limit,
+            shard=shard,
+        )
+        folder = out or Path("sweeps") / f"{table}-{fidelity}"
+        workers: Executor = LocalExecutor(jobs or available_cores())
+        started = time.perf_counter()
+        with Meter(len(tasks)) as meter:
+            sweep(
+                recipe,
+                tasks,
+                folder,
+                workers,
+                device=device,
+                data_dir=data_dir,
+                progress=meter.update,
+            )
+        seconds = time.perf_counter() - started
+        merged = parts.merge([folder])
+        target = folder.with_name(f"{folder.name}.parquet")
+        parts.write(target, merged)
+    outcomes = Counter(merged.column("outcome").to_pylist())
+    summary = {
+        "table": table,
+        "fidelity": fidelity,
+        "executor": executor,
+        "functions": len(tasks),
+        "trained_now": meter.pending,
+        "seconds": round(seconds, 1),
+        "runs": merged.num_rows,
+        "outcomes": dict(sorted(outcomes.items())),
+        "parts": str(folder),
+        "merged": str(target),
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+        return
+    counted = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+    click.echo(f"{target}: {merged.num_rows:,} runs ({counted})")
+    click.echo(f"{meter.pending:,} functions trained now, in {seconds / 60:.1f} minutes")
+
+
+class Meter:
+    """The progress bar of a sweep on stderr, with an estimate of the time left.
+
+    Parameters
+    ----------
+    functions
+        All functions of the sweep, those done before included.
+    """
+
+    def __init__(self, functions: int) -> None:
+        self.functions = functions
+        self.pending = 0
+        self.started = time.perf_counter()
+        self.progress = Progress(
+            TextColumn("functions"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[outcomes]}"),
+            console=Console(stderr=True),
+        )
+        self.bar = self.progress.add_task("", total=functions, left="", outcomes="")
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def update(self, remaining: int, outcomes: Counter[str]) -> None:
+        """Show that so many functions are left, and the outcomes of the runs since the start."""
+        if not outcomes:  # the call at the start, before anything is trained
+            self.pending, self.started = remaining, time.perf_counter()
+        trained = self.pending - remaining
+        left = ""
+        if trained and remaining:
+            seconds = (time.perf_counter() - self.started) / trained * remaining
+            left = f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"
+        self.progress.update(
+            self.bar,
+            completed=self.functions - remaining,
+            left=left,
+            outcomes=", ".join(f"{count:,} {name}" for name, count in sorted(outcomes.items())),
+        )
