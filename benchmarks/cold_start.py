@@ -1,0 +1,119 @@
+"""Cold starts: what the first answer costs in a fresh process, in time and memory.
+
+Each case runs in its own process, all cases in turn, and the turns are repeated; the figures are
+medians over the turns. Times are whole processes less the median of bare Python, so that a ratio
+compares what is loaded and not the interpreter. The first turn fills the page cache and is left out.
+
+    python benchmarks/cold_start.py [--turns 11] [--table mlp]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from typing import NamedTuple
+
+
+class Case(NamedTuple):
+    """One thing to do in a fresh process, and its budget against another.
+
+    Attributes
+    ----------
+    name
+        What it is.
+    code
+        Python to run.
+    reference
+        Name of the case that it is measured against, or None.
+    budget
+        Largest ratio to the reference, or None.
+    """
+
+    name: str
+    code: str
+    reference: str | None = None
+    budget: float | None = None
+
+
+class Cost(NamedTuple):
+    """What one process took: wall seconds, and peak resident memory in MiB."""
+
+    seconds: float
+    peak_mib: float
+
+
+def cases(table: str) -> list[Case]:
+    """Return the cases, references before those that are measured against them."""
+    load = "import act_bench, act_bench.schema as s; act_bench.load_table"
+    scalars = "columns=s.scalar_names(s.ENTRY_COLUMNS)"
+    first_query = f"act_bench.Benchmark({table!r}).query('max(relu(x),elu(x))')"
+    return [
+        Case("bare Python", "pass"),
+        Case("import act_bench", "import act_bench"),
+        Case("import polars", "import polars"),
+        Case("load_table, metrics", f"{load}({table!r}, {scalars})", "import polars", 1.25),
+        Case("load_table, all columns", f"{load}({table!r})", "import polars"),
+        Case("import pyarrow.parquet", "import pyarrow.parquet"),
+        Case(
+            "Benchmark and first query",
+            f"import act_bench; {first_query}",
+            "import pyarrow.parquet",
+            1.5,
+        ),
+    ]
+
+
+def cost(code: str) -> Cost:
+    """Run ``code`` in a fresh process and return what it took."""
+    begin = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", code])
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"failed: {code}")
+    return Cost(seconds, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def main() -> None:
+    """Measure every case and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=11)
+    parser.add_argument("--table", default="mlp")
+    arguments = parser.parse_args()
+    measured = cases(arguments.table)
+    turns = [[cost(case.code) for case in measured] for _ in range(arguments.turns + 1)][1:]
+    names = [case.name for case in measured]
+    seconds = {
+        name: statistics.median(turn[number].seconds for turn in turns)
+        for number, name in enumerate(names)
+    }
+    peaks = {
+        name: statistics.median(turn[number].peak_mib for turn in turns)
+        for number, name in enumerate(names)
+    }
+    bare = seconds["bare Python"]
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("polars", "pyarrow", "numpy"))
+    print(f"Python {platform.python_version()}, {libraries}; {os.cpu_count()} cores; ", end="")
+    print(f"median of {arguments.turns} processes each, bare Python {1e3 * bare:.1f} ms\n")
+    print("| cold | ms over bare Python | ratio | budget | peak MiB |")
+    print("|---|--:|--:|--:|--:|")
+    for case in measured:
+        over = seconds[case.name] - bare
+        ratio = budget = ""
+        if case.reference:
+            ratio = f"{over / (seconds[case.reference] - bare):.2f} x {case.reference}"
+            budget = f"{case.budget} x" if case.budget else ""
+        elif case.name == "import act_bench":
+            budget = "50 ms"
+        print(f"| {case.name} | {1e3 * over:.1f} | {ratio} | {budget} | {peaks[case.name]:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
