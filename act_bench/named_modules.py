@@ -1,0 +1,112 @@
+"""The named functions that are no expressions, as PyTorch modules; three learn a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from act_bench.catalogue import NamedFunction
+
+Fixed: TypeAlias = Callable[[Tensor], Tensor]
+Learned: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+class NamedActivation(torch.nn.Module):
+    """A named function for one layer, with its learned parameter if it has one.
+
+    Parameters
+    ----------
+    function : NamedFunction
+        One of :data:`act_bench.catalogue.CATALOGUE` without an expression.
+    shape : tuple of int
+        Shape of the parameter; must broadcast against the layer's output.
+
+    Attributes
+    ----------
+    parameter : torch.nn.Parameter or None
+        Starts at the function's initial value. It trains with the weights, but weight decay would
+        pull it to 0, which is another function: keep it out of that.
+
+    Examples
+    --------
+    >>> from act_bench.catalogue import find
+    >>> crrelu = NamedActivation(find("crrelu"), shape=(3, 1, 1))
+    >>> crrelu(torch.ones(2, 3, 4, 4)).sum().backward()
+    >>> crrelu.parameter.grad.shape
+    torch.Size([3, 1, 1])
+    """
+
+    parameter: torch.nn.Parameter | None
+
+    def __init__(self, function: NamedFunction, shape: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.function = function
+        if function.parameter is None:
+            self.register_parameter("parameter", None)
+        else:
+            initial = torch.full(shape, function.parameter.initial)
+            self.parameter = torch.nn.Parameter(initial)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the function to each element of ``x``: any floating dtype, which the result has."""
+        if self.parameter is None:
+            return FIXED[self.function.name](x)
+        return LEARNED[self.function.name](x, self.parameter.to(x.dtype))
+
+    def extra_repr(self) -> str:
+        """Show the name in the printed network."""
+        return self.function.name
+
+
+def _bounded(x: Tensor) -> Tensor:
+    """Replace infinities by the largest finite numbers, where the formula would be inf * 0."""
+    limits = torch.finfo(x.dtype)
+    return x.clamp(limits.min, limits.max)
+
+
+_SERIES_BELOW: Final = 0.25
+
+
+def _sinc_plus_x(x: Tensor) -> Tensor:
+    # Near 0 the slope of sin(x)/x, cos(x)/x - sin(x)/x^2, cancels (in float32 torch.sinc has it
+    # wrong by 3e-4 at 3e-4), so there its Taylor series is used.
+    small = x.abs() < _SERIES_BELOW
+    squared = torch.square(torch.where(small, x, 0.0))
+    series = torch.ones_like(x)
+    for order in (10, 8, 6, 4, 2):
+        series = 1 - squared / (order * (order + 1)) * series
+    away = torch.where(small, 1.0, _bounded(x))
+    return torch.where(small, series, torch.sin(away) / away) + x
+
+
+def _crrelu(x: Tensor, eps: Tensor) -> Tensor:
+    finite = _bounded(x)
+    return torch.relu(x) + eps * (finite * torch.exp(-torch.square(finite) / 2))
+
+
+def _prelu(x: Tensor, a: Tensor) -> Tensor:
+    return torch.where(x > 0, x, a * x)
+
+
+def _swish_beta(x: Tensor, beta: Tensor) -> Tensor:
+    finite = _bounded(x)
+    return finite * torch.sigmoid(beta * finite)
+
+
+FIXED: Final[dict[str, Fixed]] = {
+    "cos_minus_x": lambda x: torch.cos(x) - x,
+    "min_x_sin": lambda x: torch.minimum(x, torch.sin(x)),
+    "sinc_plus_x": _sinc_plus_x,
+}
+"""The functions without a parameter, by name."""
+
+LEARNED: Final[dict[str, Learned]] = {
+    "crrelu": _crrelu,
+    "prelu": _prelu,
+    "swish_beta": _swish_beta,
+}
+"""The functions of x and a parameter, by name."""

@@ -1,0 +1,109 @@
+"""Named functions as PyTorch modules: the float64 truth, gradients, and that parameters learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from act_bench.catalogue import CATALOGUE, find
+from act_bench.named_numeric import value_function
+
+LEARNED = [name for name, function in CATALOGUE.items() if function.parameter]
+OWN = [name for name, function in CATALOGUE.items() if not function.expression]
+GRID = np.concatenate([np.linspace(-9, 9, 181) + 0.013, [-1e4, -1e-7, 1e-7, 1e-3, 0.2499, 1e4]])
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize(("dtype", "accuracy"), [(torch.float64, 1e-13), (torch.float32, 2e-6)])
+def test_value_and_slope_are_those_of_the_truth(
+    name: str, dtype: torch.dtype, accuracy: float
+) -> None:
+    function = find(name)
+    x = torch.tensor(GRID, dtype=dtype, requires_grad=True)
+    y = function.to_torch()(x)
+    assert y.dtype == dtype
+    y.sum().backward()
+    inputs = x.detach().double().numpy()
+    expected, slope = function.to_numpy()(inputs), function.derivative()(inputs)
+    assert x.grad is not None
+    # Relative to the initial parameter as float32 holds it: 0.01 is not a float32 number.
+    np.testing.assert_allclose(y.detach().double(), expected, rtol=max(accuracy, 3e-8), atol=1e-9)
+    np.testing.assert_allclose(x.grad.double(), slope, rtol=0, atol=max(accuracy, 1e-9))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_infinite_inputs_give_no_nan(name: str) -> None:
+    if name in ("cos_minus_x", "min_x_sin"):
+        pytest.skip("a cosine has no limit at infinity")
+    x = torch.tensor([-torch.inf, torch.inf], requires_grad=True)
+    y = find(name).to_torch()(x)
+    y.sum().backward()
+    assert not y.isnan().any()
+    assert x.grad is not None
+    assert not x.grad.isnan().any()
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_the_parameter_has_the_gradient_of_finite_differences(name: str) -> None:
+    function = find(name)
+    assert function.parameter is not None
+    module = function.to_torch().double()
+    (parameter,) = module.parameters()
+    x = np.linspace(-3, 3, 50)
+    module(torch.from_numpy(x)).sum().backward()
+    at, step = function.parameter.initial, 1e-6
+    above, below = (value_function(function, at + s)(x).sum() for s in (step, -step))
+    assert parameter.grad is not None
+    assert parameter.grad.item() == pytest.approx((above - below) / (2 * step), rel=1e-5)
+    assert parameter.grad.item() != 0
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_replicas_of_a_stack_learn_apart(name: str) -> None:
+    module = find(name).to_torch((2, 1, 1))
+    x = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    weight = torch.tensor([1.0, 0.0]).view(2, 1, 1)
+    (module(x) * weight).sum().backward()
+    (parameter,) = module.parameters()
+    assert parameter.shape == (2, 1, 1)
+    assert parameter.grad is not None
+    assert parameter.grad[0].abs() > 0
+    assert parameter.grad[1] == 0
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_the_parameter_is_learned_from_data(name: str) -> None:
+    """Fit the parameter of a data set made with another one."""
+    function = find(name)
+    assert function.parameter is not None
+    target = function.parameter.initial + 0.3
+    x = torch.linspace(-3, 3, 200, dtype=torch.float64)
+    y = torch.from_numpy(value_function(function, target)(x.numpy()))
+    module = function.to_torch().double()
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss = (module(x) - y).square().mean()
+        torch.autograd.backward(loss)
+        optimizer.step()
+    (parameter,) = module.parameters()
+    assert parameter.item() == pytest.approx(target, abs=1e-3)
+
+
+def test_functions_without_a_parameter_have_none() -> None:
+    for name, function in CATALOGUE.items():
+        count = len(list(function.to_torch((4, 1, 1)).parameters()))
+        assert count == (1 if name in LEARNED else 0), name
+
+
+def test_the_printed_network_names_the_function() -> None:
+    assert "crrelu" in repr(torch.nn.Sequential(find("crrelu").to_torch()))
+
+
+def test_a_module_is_saved_and_loaded() -> None:
+    first, second = (find("prelu").to_torch((3, 1, 1)) for _ in range(2))
+    with torch.no_grad():
+        next(first.parameters()).fill_(0.7)
+    second.load_state_dict(first.state_dict())
+    assert next(second.parameters()).eq(0.7).all()
