@@ -17,6 +17,8 @@ from act_bench.schema import EDITIONS, choose_fidelity, one_of, table_info
 DATA_FOLDER: Final = Path(__file__).parent / "data"
 MANIFEST: Final = "manifest.json"
 SPACE_FILE: Final = "space.parquet"
+LITERATURE_FILE: Final = "literature.parquet"
+EMBEDDING_FILE: Final = "embedding.parquet"
 LICENCE: Final = "CC-BY-4.0"
 MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
 

@@ -190,6 +190,62 @@ SPACE_COLUMNS: Final = (
     ),
 )
 
+LITERATURE_COLUMNS: Final = (
+    Column("row", "int32", "", "Number of the result in the transcription, from 1."),
+    Column(
+        "source",
+        "string",
+        "",
+        "Citation key of the paper: a key of act_bench.catalogue.SOURCES.",
+    ),
+    Column("table", "string", "", "Table or figure of the paper."),
+    Column(
+        "read_from",
+        "string",
+        "",
+        "What was transcribed: paper, poster (of the paper) or slides (that reprint its tables).",
+    ),
+    Column("function", "string", "", "The function: a key of act_bench.catalogue.CATALOGUE."),
+    Column("printed", "string", "", "Its name or formula as printed, in plain text."),
+    Column(
+        "expression",
+        "string",
+        "",
+        "The function in the notation of the space; null where it has none.",
+    ),
+    Column("entry", "int32", "", "Number of the function in the space; null outside it."),
+    Column("architecture", "string", "", "The network."),
+    Column("setting", "string", "", "What else was varied; null if nothing."),
+    Column("dataset", "string", "", "The data it was trained on."),
+    Column("split", "string", "", "The data it was measured on; null if not stated."),
+    Column(
+        "metric",
+        "string",
+        "",
+        "top1_accuracy, top5_accuracy, bleu, dpo_accuracy, dpo_loss or dpo_margin_reward.",
+    ),
+    Column("value", "float64", "", "The result, in the unit of the column unit."),
+    Column("unit", "string", "", "fraction, BLEU, or raw where the paper names no unit."),
+    Column("precision", "float64", "", "One unit of the last printed digit of the value."),
+    Column("run", "int32", "", "Rank of the run by top-1 accuracy, from 1; null if not a run."),
+    Column("runs", "int32", "runs", "Number of runs behind the statistic; null if not stated."),
+    Column("statistic", "string", "", "median, single or ranked run; null if not stated."),
+    Column("selection", "string", "", "What was chosen by the result; null if nothing."),
+    Column(
+        "flags",
+        "list<string>",
+        "",
+        "Doubts about the transcription: repaired, inferred, imprecise, contradicted; see "
+        "docs/literature.md. Empty for most.",
+    ),
+)
+
+EMBEDDING_COLUMNS: Final = (
+    Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
+    Column("x", "float32", "", "First coordinate in the map: UMAP of the outputs, no unit."),
+    Column("y", "float32", "", "Second coordinate."),
+)
+
 METRICS: Final = (
     "train_accuracy",
     "validation_accuracy",

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from act_bench.manifest import (
+    EMBEDDING_FILE,
     LICENCE,
+    LITERATURE_FILE,
     SPACE_FILE,
     DataError,
     entries_file,
@@ -22,7 +24,9 @@ from act_bench.manifest import (
     verified,
 )
 from act_bench.schema import (
+    EMBEDDING_COLUMNS,
     ENTRY_COLUMNS,
+    LITERATURE_COLUMNS,
     RUN_COLUMNS,
     SPACE_COLUMNS,
     TABLES,
@@ -178,6 +182,10 @@ def known_configurations() -> dict[str, Configuration]:
         found.append(Configuration(f"{table.name}-runs", runs_name(table.name), RUN_COLUMNS, about))
     about = "The 5,103 expressions of the space, their entries, classes and outputs."
     found.append(Configuration("space", SPACE_FILE, SPACE_COLUMNS, about))
+    about = "A map of the entries: UMAP of their outputs in two dimensions."
+    found.append(Configuration("embedding", EMBEDDING_FILE, EMBEDDING_COLUMNS, about))
+    about = "Results that papers report for activation functions; one row a printed number."
+    found.append(Configuration("literature", LITERATURE_FILE, LITERATURE_COLUMNS, about))
     return {configuration.name: configuration for configuration in found}
 
 
@@ -206,8 +214,8 @@ def load_dataset(
         ``"act-bench"``, as for ``datasets.load_dataset``.
     name
         A table (``"mlp"``, at its default fidelity), a table at a fidelity (``"mlp-full"``), its
-        runs (``"mlp-runs"``) or ``"space"``. None takes the default configuration of the exported
-        repository, the first table.
+        runs (``"mlp-runs"``), ``"space"``, ``"embedding"`` or ``"literature"``. None takes the
+        default configuration of the exported repository, the first table.
     split
         ``"train"``, the only split there is, or None. Either way one ``Dataset`` is returned, not
         a ``DatasetDict``: the rows are functions, and the splits of the images are columns.

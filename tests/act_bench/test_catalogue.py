@@ -112,6 +112,7 @@ IN_SPACE = {
     "max_x_sigmoid",
     "max_x_tanh",
     "celu",
+    "elish",  # mul(sigmoid, elu), on both sides of 0
 }
 
 

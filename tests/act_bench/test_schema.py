@@ -19,6 +19,8 @@ ALL_COLUMNS = {
     "entries": schema.ENTRY_COLUMNS,
     "runs": schema.RUN_COLUMNS,
     "space": schema.SPACE_COLUMNS,
+    "embedding": schema.EMBEDDING_COLUMNS,
+    "literature": schema.LITERATURE_COLUMNS,
 }
 
 
