@@ -14,6 +14,7 @@ from typing import Literal
 
 from act_bench.atomic import replacing
 from act_bench.tables import load_runs
+from regenerate.environment import same_platform
 from regenerate.recipes import Recipe
 from regenerate.run import Run
 
@@ -47,7 +48,8 @@ class Comparison:
     shared_seeds, identical_seeds
         Seeds that are in both, and those of them whose results are the same to the last bit.
     same_platform
-        Whether all runs have one and the same ``versions``; None without a record.
+        Whether all runs were made on one platform, see ``regenerate.environment``; None without a
+        record.
     """
 
     verdict: Verdict
@@ -118,7 +120,7 @@ def compare(retrained: Sequence[Run], record: Sequence[Run]) -> Comparison:
         seed_std=std,
         shared_seeds=shared,
         identical_seeds=identical,
-        same_platform=len({run.versions for run in (*retrained, *record)}) == 1,
+        same_platform=same_platform(run.versions for run in (*retrained, *record)),
     )
 
 

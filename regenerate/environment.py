@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -24,8 +25,7 @@ def _processor() -> str:
 def environment(data: str, device: str = "cpu") -> str:
     """Return JSON of all that can change the last bits of a run on this machine.
 
-    Two runs of one recipe and seed on the CPU whose JSON is the same are expected to agree
-    exactly. Its keys are ``act_bench``, ``python``, ``torch`` and ``numpy`` (versions),
+    Its keys are ``act_bench``, ``python``, ``torch`` and ``numpy`` (versions),
     ``platform`` (system and architecture), ``processor`` (model), ``instructions`` (the vector
     instructions that torch uses), ``threads``, ``device`` and ``data``.
 
@@ -59,3 +59,27 @@ def environment(data: str, device: str = "cpu") -> str:
         "data": data,
     }
     return json.dumps(facts, sort_keys=True)
+
+
+def same_platform(versions: Iterable[str]) -> bool:
+    """Return whether environments agree in all that can change the last bits of a result.
+
+    Runs of one recipe and seed on the CPU of one platform are expected to agree exactly. The
+    versions of Python and of this package do not count.
+
+    Parameters
+    ----------
+    versions
+        JSON from ``environment``.
+
+    Examples
+    --------
+    >>> here = environment("420ae8afe12c7447")
+    >>> same_platform([here, here]), same_platform([here, environment("other images")])
+    (True, False)
+    """
+    platforms = [json.loads(text) for text in set(versions)]
+    for facts in platforms:
+        for name in ("python", "act_bench"):
+            facts.pop(name, None)
+    return all(facts == platforms[0] for facts in platforms)

@@ -70,7 +70,7 @@ class Run:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Return the run that a row of a runs table holds; lists become tuples."""
-        cells = {
+        cells: dict[str, Any] = {
             name: tuple(cell) if isinstance(cell, list) else cell for name, cell in row.items()
         }
         return cls(**cells)
