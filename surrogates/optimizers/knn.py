@@ -1,0 +1,103 @@
+"""Nearest neighbours on outputs: functions with like values train alike."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from act_bench.benchmark import Result
+from surrogates.protocol import SearchSpace, SpaceExhaustedError
+
+BASELINES: Final = (
+    "elu(x)",
+    "relu(x)",
+    "selu(x)",
+    "sigmoid(x)",
+    "softplus(x)",
+    "softsign(x)",
+    "swish(x)",
+    "tanh(x)",
+)
+"""What the paper's search evaluates first, in its order."""
+
+_DIGITS: Final = 12
+
+
+class NearestNeighbours:
+    """Asks for the baselines, then for the function whose nearest evaluated functions score best.
+
+    The prediction of a function is the mean score of its ``neighbours`` nearest evaluated functions
+    by the distance of outputs (Eq. 3), and the next to ask for has the highest prediction of those
+    not asked for: the reference search of Bingham and Miikkulainen (NeurIPS 2023) without UMAP and
+    without Fisher features. Of equal predictions, and there are many, one is drawn at random, so
+    that it depends on the seed. A distance that ties with an earlier neighbour's counts as further.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        Baselines that it does not hold are left out.
+    seed : int
+        Of the draws between equal predictions.
+    neighbours : int
+        How many are averaged; at least 1. While fewer have been evaluated, all of them.
+
+    Examples
+    --------
+    >>> space = SearchSpace([0, 1], [["elu(x)"], ["exp(x)"]], [[0.0], [1.0]])
+    >>> optimizer = NearestNeighbours(space, seed=0)
+    >>> optimizer.ask(), optimizer.ask()
+    ('elu(x)', 'exp(x)')
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, *, neighbours: int = 3) -> None:
+        if neighbours < 1:
+            raise ValueError(f"neighbours must be at least 1, got {neighbours}")
+        self._space = space
+        self._rng = np.random.default_rng(seed)
+        self._first = [p for text in reversed(BASELINES) if (p := space.find(text)) is not None]
+        self._open = np.ones(len(space), dtype=np.bool_)
+        # By nearness, the distances and scores of each function's nearest evaluated functions.
+        self._distances = np.full((len(space), neighbours), np.inf)
+        self._scores = np.zeros((len(space), neighbours))
+        self._told = 0
+
+    def ask(self) -> str:
+        """Return the next baseline, or the function with the best prediction."""
+        while self._first:
+            position = self._first.pop()
+            if self._open[position]:
+                return self._take(position)
+        candidates = np.flatnonzero(self._open)
+        if not candidates.size:
+            raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
+        predicted = self._predict()[candidates]
+        best = candidates[predicted == predicted.max()]
+        return self._take(int(self._rng.choice(best)))
+
+    def tell(self, result: Result) -> None:
+        """Let the function be a neighbour of all others."""
+        if result.score is None:  # missing: nothing was learned
+            return
+        position = self._space.position[result.entry]
+        distances = np.column_stack([self._distances, self._space.distances(position)])
+        scores = np.column_stack([self._scores, np.full(len(self._space), result.score)])
+        # Stable, so that the earlier one stays ahead of one at the same distance.
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, : self._scores.shape[1]]
+        self._distances = np.take_along_axis(distances, nearest, axis=1)
+        self._scores = np.take_along_axis(scores, nearest, axis=1)
+        self._told += 1
+
+    def _predict(self) -> NDArray[np.float64]:
+        """Return the predicted score of each function: (functions,)."""
+        evaluated = min(self._told, self._scores.shape[1])
+        if not evaluated:
+            return np.zeros(len(self._space))
+        # Rounded, so that equal means are equal in whatever order their terms were added.
+        means: NDArray[np.float64] = self._scores[:, :evaluated].mean(axis=1)
+        return means.round(_DIGITS)
+
+    def _take(self, position: int) -> str:
+        self._open[position] = False
+        return self._space.expressions[position]

@@ -1,0 +1,196 @@
+"""What an optimiser is, and what it may know.
+
+An optimiser asks for an expression and is told its :class:`~act_bench.benchmark.Result`, again and
+again. It is made from a :class:`SearchSpace` and a seed. A search space holds what is known before
+any training, and an optimiser holds nothing else but what it was told: there is no way from it to
+the values of entries that were not queried, nor to test.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from act_bench.benchmark import Result, Setting
+from act_bench.benchmark_data import BenchmarkData
+from act_bench.expression import parse
+from act_bench.space import NotInSpaceError, finite_outputs
+from surrogates.edits import alphabet, edits
+
+Float = NDArray[np.float64]
+
+
+class SpaceExhaustedError(RuntimeError):
+    """Every function of the search space was asked for."""
+
+
+class Optimizer(Protocol):
+    """Chooses what to train next.
+
+    Several asks may come before their results are told, in any order, as with parallel workers. An
+    optimiser takes all randomness from its seed: the same seed and the same results give the same
+    asks.
+    """
+
+    def ask(self) -> str:
+        """Return the expression to evaluate next.
+
+        Raises
+        ------
+        SpaceExhaustedError
+            There is nothing left to ask for.
+        """
+        ...
+
+    def tell(self, result: Result) -> None:
+        """Learn the result of an expression that was asked for."""
+        ...
+
+
+Factory = Callable[..., Optimizer]
+"""``factory(space, seed, **settings)``; each setting is keyword-only and has a default."""
+
+
+def settings_of(factory: Factory) -> dict[str, Setting]:
+    """Return the settings of a factory with their defaults: its keyword-only parameters.
+
+    Examples
+    --------
+    >>> from surrogates.optimizers import OPTIMIZERS
+    >>> settings_of(OPTIMIZERS["knn"])
+    {'neighbours': 3}
+    """
+    parameters = inspect.signature(factory).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+class SearchSpace:
+    """The functions that a search may ask for, and what is known of them without training.
+
+    Functions have positions 0 to ``len(space) - 1``, which differ from entry numbers where a table
+    covers a part of the space. What is derived, distances and neighbours, is computed when first
+    needed and kept, so that many searches over one space share it.
+
+    Parameters
+    ----------
+    entries : sequence of int
+        Entry number of each function, ascending.
+    spellings : sequence of sequence of str
+        The expressions of each function in the space; the first one names it.
+    outputs : array of shape (functions, points)
+        Finite values of each function at fixed points, as from ``space.finite_outputs``.
+    resolve : callable, optional
+        Returns the entry number of any spelling, or raises ``NotInSpaceError``. Default: only the
+        given spellings are known.
+
+    Attributes
+    ----------
+    entries : tuple of int
+    expressions : tuple of str
+        The first spelling of each function.
+    outputs : array of shape (functions, points), float64
+    position : dict of int to int
+        Entry number to position.
+
+    Examples
+    --------
+    >>> space = SearchSpace([4, 7], [["relu(x)"], ["elu(x)"]], [[0.0, 1.0], [-0.6, 1.0]])
+    >>> len(space), space.find("elu(x)"), space.distances(0).round(3).tolist()
+    (2, 1, [0.0, 0.424])
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[int],
+        spellings: Sequence[Sequence[str]],
+        outputs: Sequence[Sequence[float]] | NDArray[np.floating],
+        resolve: Callable[[str], int] | None = None,
+    ) -> None:
+        self.entries = tuple(entries)
+        self.expressions = tuple(names[0] for names in spellings)
+        self.outputs: Float = np.array(outputs, dtype=np.float64)
+        self.position = {entry: position for position, entry in enumerate(self.entries)}
+        self._spellings = tuple(tuple(names) for names in spellings)
+        self._resolve = resolve
+        self._distances: dict[int, Float] = {}
+        self._neighbours: dict[int, tuple[int, ...]] = {}
+        if not len(self.entries) == len(self._spellings) == len(self.outputs):
+            raise ValueError(
+                f"got {len(self.entries)} entries, spellings of {len(self._spellings)} functions "
+                f"and outputs of {len(self.outputs)}: expected one of each for every function"
+            )
+        if not np.isfinite(self.outputs).all():
+            raise ValueError("expected finite outputs: see act_bench.space.finite_outputs")
+
+    @classmethod
+    def of(cls, data: BenchmarkData) -> SearchSpace:
+        """Return the entries that a table covers as a search space."""
+        space = data.space
+        spellings: dict[int, list[str]] = {entry: [] for entry in data.covered}
+        for text, entry in space.entry_of.items():
+            if entry in spellings:
+                spellings[entry].append(text)
+        outputs = finite_outputs(space.outputs[list(data.covered)])
+
+        def resolve(text: str) -> int:
+            return space.resolve(text).entry
+
+        return cls(data.covered, list(spellings.values()), outputs, resolve)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def find(self, expression: str) -> int | None:
+        """Return the position of an expression in any spelling, or None if it is not in here."""
+        position = self._position_of.get(expression)
+        if position is None and self._resolve is not None:
+            try:
+                position = self.position.get(self._resolve(expression))
+            except NotInSpaceError:
+                return None
+        return position
+
+    def distances(self, position: int) -> Float:
+        r"""Return the distance of a function to every function: (functions,), not to be changed.
+
+        .. math:: d(f, g) = \sqrt{\frac{1}{n} \sum_{i=1}^{n} (f(x_i) - g(x_i))^2}
+
+        (Bingham and Miikkulainen, NeurIPS 2023, Eq. 3.)
+        """
+        known = self._distances.get(position)
+        if known is None:
+            known = np.sqrt(np.mean((self.outputs - self.outputs[position]) ** 2, axis=1))
+            known.flags.writeable = False
+            self._distances[position] = known
+        return known
+
+    def neighbours(self, position: int) -> tuple[int, ...]:
+        """Return the functions one edit away from any spelling of a function, ascending.
+
+        Two functions are neighbours when some spelling of the one becomes some spelling of the
+        other by one of the :func:`~surrogates.edits.edits`: walking between the spellings of one
+        function costs no step.
+        """
+        known = self._neighbours.get(position)
+        if known is None:
+            found = {
+                self._position_of.get(str(edit))
+                for text in self._spellings[position]
+                for edit in edits(parse(text), self._alphabet)
+            }
+            known = tuple(sorted(p for p in found if p is not None and p != position))
+            self._neighbours[position] = known
+        return known
+
+    @cached_property
+    def _position_of(self) -> dict[str, int]:
+        return {text: p for p, names in enumerate(self._spellings) for text in names}
+
+    @cached_property
+    def _alphabet(self) -> dict[int, tuple[str, ...]]:
+        return alphabet(parse(text) for text in self._position_of)

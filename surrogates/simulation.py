@@ -1,0 +1,271 @@
+"""Simulated search: many searches over a table that was trained once.
+
+Every trial is a :class:`~act_bench.benchmark.Benchmark` of its own, queried through
+``Benchmark.query`` like any other search, so that what is simulated is what a user would get.
+
+**Regret** is a difference of validation accuracies: the best of the table less the best so far,
+where what diverged counts as chance level. It says how good the search is at what it can see. What
+a search found is worth what its incumbent, the best by validation, gives in test: that is revealed
+once a trial, at the end, and stands in ``finals``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import polars as pl
+
+from act_bench.benchmark import Benchmark, Query, Revealed, Searcher
+from act_bench.benchmark_data import BenchmarkData
+from act_bench.trace import Trace
+from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
+from surrogates.optimizers import OPTIMIZERS
+from surrogates.protocol import Factory, Optimizer, SearchSpace, settings_of
+
+Progress = Callable[[str, int], None]
+"""Told the name of the optimiser and the number of its trials that are done."""
+
+TOP_SHARE = 0.01
+_PATIENCE = 10
+
+
+class StalledSearchError(RuntimeError):
+    """An optimiser keeps asking for what it already knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """The result of :func:`simulate`.
+
+    Attributes
+    ----------
+    steps : polars.DataFrame
+        One row an evaluation of a trial: ``optimiser``, ``trial`` (from 0), ``evaluation`` (from
+        1), ``entry``, ``validation_accuracy`` (null when diverged), ``best_so_far``, ``regret``
+        (both with chance level for what diverged), ``clock_s`` (seconds of training so far).
+    finals : polars.DataFrame
+        One row a trial: ``optimiser``, ``trial``, ``seed``, and of the incumbent at the end
+        ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss``; then
+        ``evaluations`` and ``clock_s``.
+    exact : RandomSearchLaw
+        What random search gives on this table, exactly.
+    top_score : float
+        The score that the best hundredth of the entries reach.
+    top_entries : int
+        How many entries reach it.
+    seconds : dict of str to float
+        Computing time of each optimiser's trials.
+    """
+
+    steps: pl.DataFrame
+    finals: pl.DataFrame
+    exact: RandomSearchLaw
+    top_score: float
+    top_entries: int
+    seconds: dict[str, float]
+
+    def summary(self) -> list[dict[str, object]]:
+        """Return one row an optimiser: quartiles of regret, and how soon the top was reached.
+
+        The keys are ``optimiser``; ``regret_at_N`` (lower quartile, median, upper quartile) for
+        10, 30, 100 and the last evaluation where they were made; ``evaluations_to_top`` (median
+        number of evaluations to the best hundredth of the table; None when fewer than half of the
+        trials got there), ``reached_top`` (fraction of the trials), ``test_accuracy`` (median of
+        the revealed incumbents) and ``seconds`` of computing.
+        """
+        return [self._summary(name) for name in self.seconds]
+
+    def exact_evaluations_to_top(self) -> int:
+        """Return the median number of evaluations to the best hundredth, for random search."""
+        return evaluations_to_hit(self.exact.scores.size, self.top_entries)
+
+    def _summary(self, name: str) -> dict[str, object]:
+        chosen = self.steps.filter(pl.col("optimiser") == name)
+        trials = chosen["trial"].n_unique()
+        regret = chosen["regret"].to_numpy().reshape(trials, -1)
+        evaluations = regret.shape[1]
+        row: dict[str, object] = {"optimiser": name, "trials": trials}
+        for n in sorted({10, 30, 100, evaluations}):
+            if n <= evaluations:
+                row[f"regret_at_{n}"] = np.quantile(regret[:, n - 1], [0.25, 0.5, 0.75]).tolist()
+        reached = chosen["best_so_far"].to_numpy().reshape(trials, -1) >= self.top_score
+        # A trial that never got there takes forever, so that the median stays honest.
+        first = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
+        middle = float(np.quantile(first, 0.5, method="inverted_cdf"))
+        finals = self.finals.filter(pl.col("optimiser") == name)
+        return row | {
+            "evaluations_to_top": int(middle) if np.isfinite(middle) else None,
+            "reached_top": float(reached.any(axis=1).mean()),
+            "test_accuracy": finals["test_accuracy"].median(),
+            "seconds": self.seconds[name],
+        }
+
+
+def simulate(
+    data: BenchmarkData,
+    optimizers: Mapping[str, Factory] | None = None,
+    *,
+    trials: int = 100,
+    evaluations: int = 100,
+    seed: int = 0,
+    progress: Progress | None = None,
+    traces: Path | None = None,
+) -> Simulation:
+    """Run many searches over a table.
+
+    Parameters
+    ----------
+    data : BenchmarkData
+        As from ``act_bench.benchmark_data.load_data``.
+    optimizers : mapping of str to Factory, optional
+        Name -> ``factory(space, seed)``. Default: all of ``OPTIMIZERS``.
+    trials : int
+        Searches of each optimiser.
+    evaluations : int
+        Different entries that each search evaluates; a repeated query is not an evaluation.
+    seed : int
+        All randomness comes from it. Trial ``t`` of every optimiser gets :func:`trial_seed`.
+    progress : callable, optional
+        Called after each trial.
+    traces : Path, optional
+        An existing folder for the trace of each trial, ``NAME-TRIAL.jsonl``.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    ValueError
+        No trials, or more evaluations than the table covers.
+    StalledSearchError
+        An optimiser asks again and again for what it was told.
+
+    Examples
+    --------
+    >>> from act_bench.benchmark_data import load_data
+    >>> simulation = simulate(load_data("mlp"), trials=2, evaluations=3)
+    >>> simulation.steps.shape, simulation.finals["optimiser"].unique(maintain_order=True).to_list()
+    ((18, 8), ['random', 'local', 'knn'])
+    """
+    if trials < 1:
+        raise ValueError(f"expected at least one trial, got {trials}")
+    scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
+    exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
+    top = -int(np.ceil(TOP_SHARE * scores.size))
+    top_score = float(exact.scores[top])
+    space = SearchSpace.of(data)
+    steps: list[pl.DataFrame] = []
+    finals: list[dict[str, object]] = []
+    seconds: dict[str, float] = {}
+    for name, factory in (OPTIMIZERS if optimizers is None else optimizers).items():
+        settings = settings_of(factory)
+        start = perf_counter()
+        searches: list[Benchmark] = []
+        for trial in range(trials):
+            chosen = trial_seed(seed, trial)
+            bench = Benchmark(data, searcher=Searcher(name, settings, chosen))
+            run_search(bench, factory(space, chosen), evaluations)
+            final = bench.reveal()
+            finals.append({"optimiser": name, "trial": trial, "seed": chosen, **final._asdict()})
+            searches.append(bench)
+            if traces is not None:
+                bench.trace.save(traces / f"{name}-{trial}.jsonl")
+            if progress is not None:
+                progress(name, trial + 1)
+        steps.append(_steps(name, searches, best=float(exact.scores[-1])))
+        seconds[name] = perf_counter() - start
+    return Simulation(
+        steps=pl.concat(steps),
+        finals=pl.DataFrame(finals, schema_overrides={"seed": pl.UInt64}, infer_schema_length=None),
+        exact=exact,
+        top_score=top_score,
+        top_entries=int(np.count_nonzero(scores >= top_score)),
+        seconds=seconds,
+    )
+
+
+def trial_seed(seed: int, trial: int) -> int:
+    """Return the seed of a trial: 64 bits from both numbers, so that simulations do not overlap.
+
+    Examples
+    --------
+    >>> trial_seed(0, 1) == trial_seed(1, 0)
+    False
+    """
+    return int(np.random.SeedSequence([seed, trial]).generate_state(1, np.uint64)[0])
+
+
+def run_search(bench: Benchmark, optimizer: Optimizer, evaluations: int) -> None:
+    """Let an optimiser evaluate this many different entries, one after another.
+
+    Raises
+    ------
+    StalledSearchError
+        It made ten queries for each evaluation that was allowed.
+    """
+    for _ in range(_PATIENCE * evaluations):
+        optimizer.tell(bench.query(optimizer.ask()))
+        if bench.evaluations >= evaluations:
+            return
+    raise StalledSearchError(
+        f"{_PATIENCE * evaluations} queries led to {bench.evaluations} of {evaluations} "
+        "evaluations: the optimiser keeps asking for what it was told"
+    )
+
+
+def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
+    """Run the optimiser of a trace again: as many queries, and the reveal if there was one.
+
+    Parameters
+    ----------
+    trace : Trace
+    data : BenchmarkData
+        What it searched.
+
+    Returns
+    -------
+    Trace or None
+        None when the optimiser is not one of ``OPTIMIZERS``.
+    """
+    searcher = trace.header.optimizer
+    factory = None if searcher is None else OPTIMIZERS.get(searcher.name)
+    if searcher is None or factory is None:
+        return None
+    optimizer = factory(SearchSpace.of(data), searcher.seed, **searcher.settings)
+    bench = Benchmark(data, searcher=searcher)
+    for event in trace.events:
+        if isinstance(event, Query):
+            optimizer.tell(bench.query(optimizer.ask()))
+        elif isinstance(event, Revealed):
+            bench.reveal()
+    return bench.trace
+
+
+def _steps(name: str, searches: list[Benchmark], best: float) -> pl.DataFrame:
+    """Return the evaluations of all trials of one optimiser as rows."""
+    rows = [
+        (event.result.entry, event.result.validation_accuracy, event.result.score, event.clock_s)
+        for bench in searches
+        for event in bench.events
+        if isinstance(event, Query) and not event.result.repeated
+    ]
+    entry, accuracy, score, clock = zip(*rows, strict=True)
+    trials, evaluations = len(searches), len(rows) // len(searches)
+    best_so_far = np.maximum.accumulate(np.reshape(score, (trials, evaluations)), axis=1).ravel()
+    return pl.DataFrame(
+        {
+            "optimiser": pl.repeat(name, len(rows), dtype=pl.String, eager=True),
+            "trial": np.repeat(np.arange(trials, dtype=np.int32), evaluations),
+            "evaluation": np.tile(np.arange(1, evaluations + 1, dtype=np.int32), trials),
+            "entry": pl.Series(entry, dtype=pl.Int32),
+            "validation_accuracy": pl.Series(accuracy, dtype=pl.Float64),
+            "best_so_far": best_so_far,
+            "regret": best - best_so_far,
+            "clock_s": pl.Series(clock, dtype=pl.Float64),
+        }
+    )

@@ -1,0 +1,51 @@
+"""What tests of several packages share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from act_bench import space
+from act_bench.benchmark_data import BenchmarkData, Outcome
+
+MakeData = Callable[..., BenchmarkData]
+
+
+@pytest.fixture(scope="session")
+def make_data() -> MakeData:
+    """Return a maker of made-up benchmark data over the real space, for tests only.
+
+    A third of the entries diverge, `missing` are missing, and the score of the others falls with
+    the distance of their outputs to those of one function, plus noise: so there is something to climb.
+    """
+
+    def make(seed: int = 0, missing: tuple[int, ...] = (), table: str = "made-up") -> BenchmarkData:
+        known = space.load_space()
+        rng = np.random.default_rng(seed)
+        outputs = space.finite_outputs(known.outputs).astype(float)
+        summit = outputs[known.entry_of["max(softsign(x),swish(x))"]]
+        distance = np.sqrt(np.mean((outputs - summit) ** 2, axis=1))
+        noise = rng.normal(0, 0.02, len(distance))
+        score = np.clip(0.1 + 0.85 * np.exp(-distance) + noise, 0.0, 1.0)
+        outcome: list[Outcome] = ["ok" if u > 1 / 3 else "diverged" for u in rng.random(len(score))]
+        for entry in missing:
+            outcome[entry] = "missing"
+        kept = [o == "ok" for o in outcome]
+        return BenchmarkData(
+            table=table,
+            edition="regenerated",
+            fidelity="full",
+            seed=None,
+            chance=0.1,
+            sha256=f"{seed:064d}",
+            space=known,
+            outcome=outcome,
+            validation_accuracy=[v if k else None for v, k in zip(score.tolist(), kept, strict=True)],
+            test_accuracy=[v - 0.01 if k else None for v, k in zip(score.tolist(), kept, strict=True)],
+            test_loss=[1 - v if k else None for v, k in zip(score.tolist(), kept, strict=True)],
+            cost_s=rng.uniform(1.0, 3.0, len(score)).tolist(),
+        )
+
+    return make
