@@ -109,6 +109,7 @@ def _retrain(
     expression = parse(text)
     entry: int | None = None
     record: list[Run] = []
+    note = ""
     try:
         space = load_space()
         resolved = space.resolve(expression)
@@ -123,7 +124,7 @@ def _retrain(
     except NotInSpaceError:
         note = "outside the space: there is no record to compare with"
     except DataError as error:
-        note = f"no record to compare with: {error}"
+        note = f"{note}; no record to compare with: {error}".removeprefix("; ")
     progress = Progress(
         TextColumn(f"{table}-{fidelity}, {seeds} seeds"),
         BarColumn(),

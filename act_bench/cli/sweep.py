@@ -76,10 +76,13 @@ def command(
         from regenerate import parts
         from regenerate.executor import LocalExecutor, available_cores
         from regenerate.recipes import find
-        from regenerate.sweep import SEEDS, Shard, plan, sweep
+        from regenerate.sweep import SEEDS, Shard, SweepError, plan, sweep
 
         recipe = find(table, fidelity)
-        shard = Shard.parse(shard_text) if shard_text else None
+        try:
+            shard = Shard.parse(shard_text) if shard_text else None
+        except SweepError as error:
+            raise click.BadParameter(str(error), param_hint="--shard") from error
         space = load_space()
         entry_of = {text: entry for entry, text in enumerate(space.representatives)}
         if expressions_file is not None:

@@ -10,11 +10,12 @@ FULL = Recipe(
     network="mlp",
     dataset="digits",
     widths=(64, 64),
-    epochs=15,
+    initialization="lecun",
+    epochs=8,
     batch_size=50,
     optimizer="sgd",
-    learning_rate=0.02,
-    momentum=0.9,
+    learning_rate=0.2,
+    schedule="linear",
     dtype="float64",
 )
 

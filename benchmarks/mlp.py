@@ -1,0 +1,62 @@
+"""What stacking seeds gains, what float64 costs, and how long Act-Bench-MLP takes.
+
+Run with one thread on an idle core: ``taskset -c 0 python benchmarks/mlp.py``. Every figure is a
+ratio within this run, the median of several rounds; the seconds are this machine's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Sequence
+
+from act_bench.expression import parse
+from act_bench.space import load_space
+from regenerate.recipes import Recipe, find
+from regenerate.sweep import shuffled
+from regenerate.training import train
+
+ROUNDS = 5
+SEEDS = tuple(range(10))
+SAMPLE = 40
+
+
+def seconds(recipe: Recipe, expression: str, stacks: Sequence[tuple[int, ...]]) -> float:
+    """Return the seconds to train all stacks of seeds, one after the other."""
+    start = time.perf_counter()
+    for seeds in stacks:
+        train(recipe, parse(expression), seeds)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    recipe = find("mlp", "full")
+    single = dataclasses.replace(recipe, dtype="float32")
+    alone = [(seed,) for seed in SEEDS]
+    seconds(recipe, "relu(x)", [SEEDS])  # warm up
+    seconds(single, "relu(x)", [SEEDS])
+    rounds = [
+        (
+            seconds(recipe, "relu(x)", [SEEDS]),
+            seconds(recipe, "relu(x)", alone),
+            seconds(single, "relu(x)", [SEEDS]),
+            seconds(recipe, "mul(erf(x),softplus(x))", [SEEDS]),
+        )
+        for _ in range(ROUNDS)
+    ]
+    relu = statistics.median(row[0] for row in rounds)
+    print(f"relu(x), 10 seeds in one stack, float64: {relu:.2f} s")
+    for column, what in enumerate(
+        ("10 seeds one by one", "float32", "mul(erf(x),softplus(x))"), start=1
+    ):
+        print(f"  {what}: {statistics.median(row[column] / row[0] for row in rounds):.2f} x")
+    sample = shuffled(load_space().representatives)[:SAMPLE]
+    mean = statistics.mean(seconds(recipe, expression, [SEEDS]) for expression in sample)
+    print(f"mean of {SAMPLE} random entries, divergence ends a training: {mean / relu:.2f} x")
+    print(f"so 2,913 entries take about {mean * 2913 / 60:.0f} core-minutes")
+
+
+if __name__ == "__main__":
+    main()
