@@ -53,9 +53,13 @@ class NamedActivation(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the function to each element of ``x``: any floating dtype, which the result has."""
+        # Half precision is rounded once, at the end.
+        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
         if self.parameter is None:
-            return FIXED[self.function.name](x)
-        return LEARNED[self.function.name](x, self.parameter.to(x.dtype))
+            y = FIXED[self.function.name](wide)
+        else:
+            y = LEARNED[self.function.name](wide, self.parameter.to(wide.dtype))
+        return y.to(x.dtype)
 
     def extra_repr(self) -> str:
         """Show the name in the printed network."""

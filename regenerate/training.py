@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from act_bench.expression import Expression
+from regenerate.learnable import Activation
 from regenerate.recipes import Recipe
 from regenerate.run import Run
 
@@ -55,7 +55,7 @@ def choose_device(network: str, device: str) -> str:
 
 def train(
     recipe: Recipe,
-    expression: Expression,
+    expression: Activation,
     seeds: Sequence[int],
     *,
     device: str = "auto",
@@ -69,7 +69,8 @@ def train(
     recipe
         What to train, on which images, and how.
     expression
-        The activation function, in or outside the space.
+        The activation function: an expression in or outside the space, or a named function of
+        ``act_bench.catalogue``, whose parameter is then learned with the weights.
     seeds
         Different seeds, each at least 0.
     device

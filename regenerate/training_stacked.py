@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from act_bench.expression import Expression
 from regenerate import data
 from regenerate.draws import permutation
 from regenerate.environment import environment
+from regenerate.learnable import Activation, layer_module, parameter_groups
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
 from regenerate.run import Run
@@ -119,22 +119,22 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
     return recipe.learning_rate * factors[recipe.schedule]()
 
 
-def _optimizer(recipe: Recipe, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, network: StackedMLP) -> torch.optim.Optimizer:
     """Return the optimiser; both kinds work elementwise, so they keep replicas apart."""
+    groups = parameter_groups(network, recipe.weight_decay)
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
-            parameters,
+            groups,
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
-            weight_decay=recipe.weight_decay,
         )
-    return torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
 
 
 def train(
     recipe: Recipe,
-    expression: Expression,
+    expression: Activation,
     seeds: Sequence[int],
     *,
     device: str = "cpu",
@@ -158,21 +158,22 @@ class _Stack:
     """The training of one function with several seeds: replicas in one stack, and their record."""
 
     def __init__(
-        self, recipe: Recipe, expression: Expression, seeds: Sequence[int], data_dir: Path | None
+        self, recipe: Recipe, expression: Activation, seeds: Sequence[int], data_dir: Path | None
     ) -> None:
         self.recipe, self.expression, self.seeds = recipe, expression, seeds
         self.images = _images(recipe, data_dir)
         self.start = time.perf_counter()
         pixels = self.images.train.images.shape[1]
+        one = (len(seeds), 1, 1)
         self.network = StackedMLP(
             (pixels, *recipe.widths, self.images.classes),
-            expression.to_torch(),
+            [layer_module(expression, one=one, each=(*one[:2], units)) for units in recipe.widths],
             seeds,
             initialization=recipe.initialization,
             dtype=DTYPES[recipe.dtype],
         )
         self.parameters = list(self.network.parameters())
-        self.optimizer = _optimizer(recipe, self.parameters)
+        self.optimizer = _optimizer(recipe, self.network)
         self.alive = torch.ones(len(seeds), dtype=torch.bool)
         self.steps_taken = torch.zeros(len(seeds), dtype=torch.int64)
         self.epochs_finished = torch.zeros(len(seeds), dtype=torch.int64)

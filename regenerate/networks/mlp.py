@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import sqrt
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from regenerate.draws import uniform
+
+Elementwise: TypeAlias = Callable[[Tensor], Tensor]
 
 GAINS = {"he": 2.0, "lecun": 1.0}
 """Initialization -> variance of the initial weights times fan-in."""
@@ -26,7 +29,7 @@ class StackedMLP(nn.Module):
     widths
         Units of all layers from input to output, for instance (64, 32, 32, 10).
     activation
-        Applied after every layer but the last, elementwise.
+        Applied after every layer but the last, elementwise; or one for each of these layers.
     seeds
         One for each replica. The first weights are uniform with variance gain / fan-in, drawn
         layer by layer from ``regenerate.draws``; biases are 0.
@@ -50,7 +53,7 @@ class StackedMLP(nn.Module):
     def __init__(
         self,
         widths: Sequence[int],
-        activation: nn.Module,
+        activation: Elementwise | Sequence[Elementwise],
         seeds: Sequence[int],
         *,
         initialization: str = "he",
@@ -60,7 +63,11 @@ class StackedMLP(nn.Module):
         if initialization not in GAINS:
             known = ", ".join(GAINS)
             raise ValueError(f"the mlp is initialised by one of {known}, not {initialization!r}")
-        self.activation = activation
+        layers = len(widths) - 2
+        self.activations = [activation] * layers if callable(activation) else list(activation)
+        # Registered, so that what an activation learns is among the parameters.
+        learners = [f for f in self.activations if isinstance(f, nn.Module)]
+        self.learners = nn.ModuleList(learners).to(dtype)
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         for layer, (inputs, outputs) in enumerate(pairwise(widths)):
@@ -78,5 +85,5 @@ class StackedMLP(nn.Module):
         for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
             hidden = torch.baddbmm(biases, hidden, weights)
             if layer + 1 < len(self.weights):
-                hidden = self.activation(hidden)
+                hidden = self.activations[layer](hidden)
         return hidden

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from act_bench.catalogue import CATALOGUE, find
+from act_bench.expression import parse
 from act_bench.named_numeric import value_function
+from regenerate.learnable import layer_module, learned_parameters, parameter_groups
+from regenerate.networks.mlp import StackedMLP
+from regenerate.recipes import Recipe
+from regenerate.recipes import find as recipe_of
+from regenerate.training import train
 
 LEARNED = [name for name, function in CATALOGUE.items() if function.parameter]
 OWN = [name for name, function in CATALOGUE.items() if not function.expression]
@@ -107,3 +116,63 @@ def test_a_module_is_saved_and_loaded() -> None:
         next(first.parameters()).fill_(0.7)
     second.load_state_dict(first.state_dict())
     assert next(second.parameters()).eq(0.7).all()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_half_precision_is_rounded_once(name: str) -> None:
+    function = find(name)
+    x = torch.linspace(-4, 4, 333, dtype=torch.bfloat16)
+    y = function.to_torch()(x)
+    assert y.dtype == torch.bfloat16
+    truth = torch.from_numpy(function.to_numpy()(x.double().numpy()))
+    unit = torch.finfo(torch.bfloat16).eps
+    assert ((y.double() - truth).abs() <= 0.502 * unit * truth.abs().clamp(min=1e-3)).all()
+
+
+def small_recipe(**changes: Any) -> Recipe:
+    recipe = recipe_of("mlp", "full")
+    return dataclasses.replace(recipe, epochs=2, widths=(8, 6), train_images=400, **changes)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_mlp_trains_a_function_by_its_name(name: str) -> None:
+    runs = train(small_recipe(), find(name), [0, 3], device="cpu")
+    assert [run.expression for run in runs] == [name, name]
+    assert [run.outcome for run in runs] == ["ok", "ok"]
+    (alone,) = train(small_recipe(), find(name), [3], device="cpu")
+    # Replicas that learned together would differ from one that learns alone.
+    assert alone.validation_loss == pytest.approx(runs[1].validation_loss, rel=1e-9)
+
+
+def test_learning_a_parameter_changes_the_training() -> None:
+    """Swish with a learned beta starts as swish, and must not stay it."""
+    (learned,) = train(small_recipe(), find("swish_beta"), [0], device="cpu")
+    (fixed,) = train(small_recipe(), parse("swish(x)"), [0], device="cpu")
+    pairs = zip(learned.train_loss_curve, fixed.train_loss_curve, strict=True)
+    first, last = (abs(ours - theirs) for ours, theirs in pairs)
+    assert 0 < first < last
+
+
+def test_each_layer_and_replica_has_its_own_parameter() -> None:
+    def layer(name: str, units: int) -> torch.nn.Module:
+        return layer_module(find(name), one=(2, 1, 1), each=(2, 1, units))
+
+    for name, shapes in {"crrelu": [(2, 1, 1)] * 2, "swish_beta": [(2, 1, 8), (2, 1, 6)]}.items():
+        network = StackedMLP((64, 8, 6, 10), [layer(name, 8), layer(name, 6)], seeds=[0, 1])
+        learned = list(learned_parameters(network))
+        assert [tuple(parameter.shape) for parameter in learned] == shapes
+        assert all(parameter.dtype == torch.float64 for parameter in learned)
+        network(torch.ones(2, 5, 64, dtype=torch.float64)).square().sum().backward()
+        for parameter in learned:
+            assert parameter.grad is not None
+            assert (parameter.grad.abs().amax(dim=(1, 2)) > 0).all()
+
+
+def test_weight_decay_leaves_learned_parameters_alone() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(3, 3), find("prelu").to_torch())
+    weights, learned = parameter_groups(network, weight_decay=0.5)
+    assert weights["weight_decay"] == 0.5
+    assert [tuple(p.shape) for p in weights["params"]] == [(3, 3), (3,)]
+    assert learned["weight_decay"] == 0
+    assert learned["params"] == [network[1].parameter]
+    assert len(parameter_groups(torch.nn.Linear(3, 3), weight_decay=0.5)) == 1
