@@ -1,0 +1,57 @@
+"""What the commands that look things up have in common: options, and errors as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+
+from act_bench.cli.training import DataFailure, ExpressionFailure
+from act_bench.schema import EDITIONS, TABLES
+
+Function = TypeVar("Function", bound=Callable[..., None])
+
+
+def data_options(function: Function) -> Function:
+    """Add ``--fidelity``, ``--edition`` and ``--run-seed``."""
+    fidelity = click.option(
+        "--fidelity", help="Recipe of the table; default: the highest that covers every entry."
+    )
+    edition = click.option(
+        "--edition",
+        type=click.Choice(EDITIONS),
+        default="regenerated",
+        show_default=True,
+        help="Whose measurements.",
+    )
+    run_seed = click.option(
+        "--run-seed",
+        type=int,
+        help="Answer from the single runs with this seed; default: medians over all runs.",
+    )
+    return fidelity(edition(run_seed(function)))
+
+
+table_type = click.Choice(list(TABLES))
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@contextmanager
+def explained_errors() -> Iterator[None]:
+    """Turn what can go wrong in looking up into a sentence on stderr and an exit code."""
+    from act_bench.benchmark import MissingRunError
+    from act_bench.expression import ParseError
+    from act_bench.manifest import DataError
+    from act_bench.schema import UnknownNameError
+    from act_bench.space import NotInSpaceError
+
+    try:
+        yield
+    except (ParseError, NotInSpaceError) as error:
+        raise ExpressionFailure(str(error)) from error
+    except UnknownNameError as error:
+        raise click.UsageError(str(error)) from error
+    except (DataError, MissingRunError) as error:
+        raise DataFailure(str(error)) from error

@@ -1,0 +1,75 @@
+"""``act-bench query``: look up expressions in a table."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from act_bench.cli.lookup import data_options, explained_errors, json_option, table_type
+
+
+@click.command()
+@click.argument("expressions", nargs=-1, required=True, metavar="EXPRESSION...")
+@click.option("--table", type=table_type, default="mlp", show_default=True)
+@data_options
+@json_option
+def command(
+    expressions: tuple[str, ...],
+    table: str,
+    fidelity: str | None,
+    edition: str,
+    run_seed: int | None,
+    as_json: bool,
+) -> None:
+    r"""Look up what the training with each EXPRESSION gives on the validation split.
+
+    \b
+      act-bench query "max(relu(x),elu(x))"
+      act-bench query "relu(x)" "swish(x)" "mul(x,sigmoid(x))" --table mlp
+      act-bench query "tanh(x)" --run-seed 3            one run, not the median
+      act-bench query "tanh(x)" --json | jq .clock_s
+
+    Any spelling of a function will do; how it was resolved is shown. A function that is asked for
+    twice is charged once. The clock is the training time of the runs behind the answers. Test
+    accuracy is sealed in a search; act-bench show prints it.
+    """
+    from act_bench.benchmark import Benchmark
+
+    with explained_errors():
+        bench = Benchmark(table, fidelity, edition, run_seed)
+        results = [bench.query(expression) for expression in expressions]
+    header = bench.trace.header
+    if as_json:
+        asked = zip(expressions, results, strict=True)
+        document = {
+            "table": header.table,
+            "edition": header.edition,
+            "fidelity": header.fidelity,
+            "run_seed": header.run_seed,
+            "results": [{"expression": text, **result._asdict()} for text, result in asked],
+            "clock_s": bench.clock_s,
+        }
+        click.echo(json.dumps(document))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=f"{table}, fidelity {header.fidelity}, edition {edition}")
+    shown.add_column("expression", overflow="fold")
+    for heading in ("entry", "resolved", "outcome"):
+        shown.add_column(heading)
+    for heading in ("validation accuracy", "cost (s)"):
+        shown.add_column(heading, justify="right")
+    for text, result in zip(expressions, results, strict=True):
+        accuracy = result.validation_accuracy
+        shown.add_row(
+            text,
+            str(result.entry),
+            result.how_resolved,
+            result.outcome,
+            "" if accuracy is None else f"{accuracy:.4f}",
+            "repeat" if result.repeated else f"{result.cost_s:.2f}",
+        )
+    Console().print(shown)
+    click.echo(f"{bench.evaluations} evaluations, clock {bench.clock_s:.2f} s of training.")

@@ -1,0 +1,211 @@
+"""``act-bench show``: everything known about one expression."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+import click
+
+from act_bench.cli.lookup import explained_errors, json_option
+
+if TYPE_CHECKING:
+    from act_bench.expression import Expression
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+_SHAPE_POINTS = 41
+_SPELLINGS_SHOWN = 8
+
+
+class Record(TypedDict):
+    """What one table says of an entry at one fidelity."""
+
+    table: str
+    fidelity: str
+    metrics: dict[str, object]
+    validation_accuracy_curve: list[float]
+
+
+class Known(TypedDict):
+    """Everything known about an expression; a key is a key of the JSON document."""
+
+    expression: str
+    operators: dict[str, str]
+    shape: list[float]
+    entry: int
+    how_resolved: str
+    entry_expression: str
+    equivalent_expressions: list[str]
+    canonical_class: int
+    entries_of_class: list[int]
+    records: list[Record]
+
+
+@click.command()
+@click.argument("expression")
+@json_option
+def command(expression: str, as_json: bool) -> None:
+    r"""Show everything known about EXPRESSION.
+
+    \b
+      act-bench show "max(relu(x),elu(x))"
+      act-bench show "swish(x)"              another spelling of an entry of the space
+      act-bench show "tanh(x)" --json | jq .records
+
+    Its operators, its entry and canonical class, its other spellings, and for each table and
+    fidelity the metrics, test included, with the median learning curve of the runs that did not
+    diverge. A search must not look here: it queries a benchmark, where test is sealed.
+    """
+    with explained_errors():
+        known = _known(expression)
+    if as_json:
+        click.echo(json.dumps(known))
+    else:
+        _show(known)
+
+
+def _known(text: str) -> Known:
+    from act_bench.expression import parse
+    from act_bench.space import finite_outputs, load_space
+
+    tree = parse(text)
+    space = load_space()
+    resolution = space.resolve(tree)
+    entry = resolution.entry
+    name = space.representatives[entry]
+    canonical = space.canonical_class[entry]
+    grid = [10 * i / (_SHAPE_POINTS - 1) - 5 for i in range(_SHAPE_POINTS)]
+    return {
+        "expression": str(tree),
+        "operators": _operators(tree),
+        "shape": finite_outputs(tree.to_numpy()(grid)).tolist(),
+        "entry": entry,
+        "how_resolved": resolution.how,
+        "entry_expression": name,
+        "equivalent_expressions": [
+            other for other, e in space.entry_of.items() if e == entry and other != name
+        ],
+        "canonical_class": canonical,
+        "entries_of_class": [e for e, c in enumerate(space.canonical_class) if c == canonical],
+        "records": _records(entry),
+    }
+
+
+def _operators(tree: Expression) -> dict[str, str]:
+    """Return the formulas of the operators of a tree, outermost first."""
+    from act_bench.operators import OPERATORS
+
+    formulas: dict[str, str] = {}
+    level = [tree]
+    while level:
+        for part in level:
+            if part.arguments:
+                formulas.setdefault(part.operator, OPERATORS[part.operator].formula)
+        level = [argument for part in level for argument in part.arguments]
+    return formulas
+
+
+def _records(entry: int) -> list[Record]:
+    from act_bench.manifest import embedded_fidelities, read_manifest, runs_file, runs_name
+    from act_bench.schema import ENTRY_COLUMNS, TABLES, scalar_names
+    from act_bench.tables import load_table
+
+    metrics = [name for name in scalar_names(ENTRY_COLUMNS) if name not in _KEYS]
+    with_runs = read_manifest().keys()
+    records: list[Record] = []
+    for table in TABLES:
+        fidelities = embedded_fidelities(table)
+        curves: dict[str, list[float]] = {}
+        if fidelities and runs_name(table) in with_runs:
+            curves = _median_curves(str(runs_file(table)), entry)
+        for fidelity in fidelities:
+            row = load_table(table, fidelity=fidelity, columns=metrics).row(entry, named=True)
+            records.append(
+                {
+                    "table": table,
+                    "fidelity": fidelity,
+                    "metrics": row,
+                    "validation_accuracy_curve": curves.get(fidelity, []),
+                }
+            )
+    return records
+
+
+_KEYS = ("expression", "entry", "canonical_class")
+
+
+def _median_curves(path: str, entry: int) -> dict[str, list[float]]:
+    """Return, by fidelity, the median validation accuracy over the runs after each epoch."""
+    import numpy as np
+    import polars as pl
+
+    runs = (
+        pl.scan_parquet(path)
+        .filter(pl.col("entry") == entry, pl.col("outcome") == "ok")
+        .select("fidelity", "validation_accuracy_curve")
+        .collect()
+    )
+    return {
+        str(fidelity): np.median(chosen["validation_accuracy_curve"].to_list(), axis=0).tolist()
+        for (fidelity,), chosen in runs.group_by("fidelity")
+    }
+
+
+def sparkline(values: Sequence[float], low: float, high: float) -> str:
+    """Return values as blocks of eight heights between ``low`` and ``high``.
+
+    Examples
+    --------
+    >>> sparkline([0.0, 0.5, 1.0, 2.0], low=0.0, high=1.0)
+    '▁▅██'
+    """
+    span = (high - low) or 1.0
+    heights = [min(max((value - low) / span, 0.0), 1.0) for value in values]
+    return "".join(BLOCKS[int(height * (len(BLOCKS) - 1) + 0.5)] for height in heights)
+
+
+def _show(known: Known) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from act_bench.schema import TABLES
+
+    spellings = known["equivalent_expressions"]
+    listed = ", ".join(spellings[:_SPELLINGS_SHOWN])
+    if len(spellings) > _SPELLINGS_SHOWN:
+        listed += f" and {len(spellings) - _SPELLINGS_SHOWN} more (--json lists all)"
+    others = [str(entry) for entry in known["entries_of_class"] if entry != known["entry"]]
+    shared = f", shared with entries {', '.join(others)}" if others else ""
+    low, high = min(known["shape"]), max(known["shape"])
+    shape = f"{sparkline(known['shape'], low, high)}  {low:.3g} to {high:.3g} on [-5, 5]"
+
+    console = Console(highlight=False)
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("expression", known["expression"])
+    for operator, formula in known["operators"].items():
+        facts.add_row("", f"[dim]{operator} = {formula}[/dim]")
+    facts.add_row("shape", shape)
+    facts.add_row(
+        "entry", f"{known['entry']}, {known['entry_expression']} ({known['how_resolved']})"
+    )
+    facts.add_row("canonical class", f"{known['canonical_class']}{shared}")
+    facts.add_row("other spellings", listed or "none in the space")
+    console.print(facts)
+    if not known["records"]:
+        console.print("No table is embedded.")
+    for record in known["records"]:
+        metrics, curve = record["metrics"], record["validation_accuracy_curve"]
+        about = TABLES[record["table"]]
+        shown = Table.grid(padding=(0, 2))
+        for name, value in metrics.items():
+            shown.add_row("", name, "" if value is None else _short(value))
+        if curve:
+            line = sparkline(curve, about.chance, max(*curve, about.chance))
+            shown.add_row("", "validation by epoch", f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
+        console.print(f"\n{about.title}, fidelity {record['fidelity']}")
+        console.print(shown)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

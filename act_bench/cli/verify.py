@@ -1,0 +1,83 @@
+"""``act-bench verify``: replay a trace, or check the embedded data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TypedDict
+
+import click
+
+from act_bench.cli.lookup import explained_errors, json_option
+
+
+class Verdict(TypedDict):
+    """One check: its name, whether it passed (None: it was not made), words, and the line."""
+
+    check: str
+    passed: bool | None
+    detail: str
+    line: int | None
+
+
+@click.command()
+@click.argument(
+    "trace", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--no-rerun", is_flag=True, help="Check the answers; do not run the optimiser again.")
+@json_option
+def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
+    r"""Replay TRACE, or check the embedded data if there is none.
+
+    \b
+      act-bench verify                                  every embedded file against its SHA-256
+      act-bench simulate mlp --trials 5 --traces traces
+      act-bench verify traces/knn-0.jsonl               data, answers and optimiser
+      act-bench verify search.jsonl --no-rerun && echo genuine
+
+    A trace is checked for its format; for the data, by their SHA-256; for each answer, against the
+    data; and, where its optimiser is known here, by running that again with its seed, bit by bit.
+    Exit code 0: all of it holds. 1: something does not; the check and the line are printed.
+    """
+    with explained_errors():
+        verdicts = _embedded() if trace is None else _replayed(trace, not no_rerun)
+    subject = "embedded data" if trace is None else str(trace)
+    failed = any(verdict["passed"] is False for verdict in verdicts)
+    if as_json:
+        click.echo(json.dumps({"subject": subject, "passed": not failed, "checks": verdicts}))
+    else:
+        words = {True: "ok", False: "FAILED", None: "not made"}
+        for verdict in verdicts:
+            where = "" if verdict["line"] is None else f" (line {verdict['line']})"
+            state = words[verdict["passed"]]
+            click.echo(f"{verdict['check']:<24} {state:<9} {verdict['detail']}{where}")
+        click.echo(f"{subject}: {'FAILED' if failed else 'verified'}")
+    if failed:
+        sys.exit(1)
+
+
+def _embedded() -> list[Verdict]:
+    from act_bench.manifest import DataError, read_manifest, verified
+
+    verdicts: list[Verdict] = []
+    for name, record in read_manifest().items():
+        try:
+            verified(name)
+            passed, detail = True, f"{record.rows:,} rows, SHA-256 {record.sha256[:12]}"
+        except DataError as error:
+            passed, detail = False, str(error)
+        verdicts.append({"check": name, "passed": passed, "detail": detail, "line": None})
+    return verdicts
+
+
+def _replayed(path: Path, with_rerun: bool) -> list[Verdict]:
+    from act_bench.trace import Rerun, verify
+
+    rerun: Rerun | None = None
+    if with_rerun:
+        from surrogates.simulation import rerun
+    return [
+        {"check": check.name, "passed": check.passed, "detail": check.detail, "line": check.line}
+        for check in verify(path, rerun=rerun)
+    ]
