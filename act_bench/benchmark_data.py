@@ -113,7 +113,7 @@ def load_data(
     """
     from act_bench.space import load_space
 
-    fidelity = choose_fidelity(table, fidelity)
+    fidelity = choose_fidelity(table, fidelity, edition)
     path = entries_file(table, fidelity, edition)
     rows = _columns(path, [*_COLUMNS, "runs"])
     runs = rows.pop("runs")
@@ -121,6 +121,11 @@ def load_data(
     if seed is None:
         # The seconds are a mean over the runs of an entry: this is what all of them took.
         cost = [(mean or 0.0) * count for mean, count in zip(rows["runtime_s"], runs, strict=True)]
+    elif edition == "upstream":
+        raise UnknownNameError(
+            f"the upstream edition of {table} has no single runs, so none with seed {seed}; "
+            "seed=None answers with what the authors published, medians"
+        )
     else:
         path = runs_file(table)
         rows = _single_runs(path, table, fidelity, seed, entries=len(runs))
@@ -136,7 +141,7 @@ def load_data(
         fidelity=fidelity,
         seed=seed,
         chance=table_info(table).chance,
-        sha256=read_manifest()[path.name].sha256,
+        sha256=read_manifest(path.parent)[path.name].sha256,
         space=load_space(),
         outcome=rows["outcome"],
         validation_accuracy=rows["validation_accuracy"],

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from act_bench.schema import EDITIONS, choose_fidelity, one_of, table_info
+from act_bench.schema import choose_fidelity, table_info
 
 DATA_FOLDER: Final = Path(__file__).parent / "data"
 MANIFEST: Final = "manifest.json"
@@ -57,22 +57,29 @@ class FileRecord(NamedTuple):
     licence: str
 
 
-def read_manifest() -> dict[str, FileRecord]:
-    """Return the record of each embedded file by its name.
+def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, FileRecord]:
+    """Return the record of each file of a folder by its name.
+
+    Parameters
+    ----------
+    folder
+        Default: that of the embedded files.
+    mend
+        What an error says to do.
 
     Raises
     ------
     DataError
         If the manifest is missing or is not what it should be.
     """
-    path = DATA_FOLDER / MANIFEST
+    path = (folder or DATA_FOLDER) / MANIFEST
     try:
         files = json.loads(path.read_bytes())["files"]
         return {name: FileRecord(name=name, **record) for name, record in files.items()}
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; {MEND}") from None
+        raise DataError(f"{path} is missing; {mend}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is damaged ({error!r}); {MEND}") from error
+        raise DataError(f"{path} is damaged ({error!r}); {mend}") from error
 
 
 def sha256(path: Path) -> str:
@@ -81,13 +88,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verified(name: str) -> Path:
-    """Return the path of an embedded file after checking its size and SHA-256.
+def verified(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
+    """Return the path of a file after checking its size and SHA-256.
 
     Parameters
     ----------
     name
         File name, for instance ``"space.parquet"``.
+    folder
+        A folder with a manifest; default: that of the embedded files.
+    mend
+        What an error says to do.
 
     Raises
     ------
@@ -95,22 +106,22 @@ def verified(name: str) -> Path:
         If the file is missing, truncated or changed, or the manifest does not know it. The message
         names the file, what was expected and what came, and how to mend it.
     """
-    record = read_manifest().get(name)
-    path = DATA_FOLDER / name
+    record = read_manifest(folder, mend).get(name)
+    path = (folder or DATA_FOLDER) / name
     if record is None:
-        raise DataError(f"{path} is not in {MANIFEST}; {MEND}")
+        raise DataError(f"{path} is not in {MANIFEST}; {mend}")
     try:
         size = path.stat().st_size
         if size != record.bytes:
-            raise DataError(f"{path} is damaged: expected {record.bytes} bytes, got {size}; {MEND}")
+            raise DataError(f"{path} is damaged: expected {record.bytes} bytes, got {size}; {mend}")
         digest = sha256(path)
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error.strerror}): expected {record.bytes} bytes; {MEND}"
+            f"{path} cannot be read ({error.strerror}): expected {record.bytes} bytes; {mend}"
         ) from error
     if digest != record.sha256:
         raise DataError(
-            f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {MEND}"
+            f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {mend}"
         )
     return path
 
@@ -142,7 +153,7 @@ def entries_file(table: str, fidelity: str | None = None, edition: str = "regene
     fidelity
         One of the table's fidelities; None takes its default.
     edition
-        ``regenerated``; ``upstream`` cannot be read in this version.
+        ``regenerated``, or ``upstream`` where it was imported (``act-bench import-upstream``).
 
     Raises
     ------
@@ -151,13 +162,11 @@ def entries_file(table: str, fidelity: str | None = None, edition: str = "regene
     DataError
         If the table is known and has no data here, or its file is missing or damaged.
     """
-    fidelity = choose_fidelity(table, fidelity)
-    if one_of("edition", edition, EDITIONS) == "upstream":
-        raise DataError(
-            f"the upstream edition of the table {table} is not imported: the authors' licence "
-            "keeps it out of this package, and importing it on your machine is not available in "
-            "this version; use edition='regenerated'"
-        )
+    fidelity = choose_fidelity(table, fidelity, edition)
+    if edition == "upstream":
+        from act_bench.upstream import upstream_file
+
+        return upstream_file(table)
     embedded = embedded_fidelities(table)
     if fidelity not in embedded:
         raise _without_data(table, f"at fidelity {fidelity}", embedded)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Edition = Literal["regenerated", "upstream"]
 
 EDITIONS: Final = ("regenerated", "upstream")
+UPSTREAM_FIDELITY: Final = "full"
+"""The only fidelity of the edition ``upstream``: the authors trained at their full budget."""
 ENTRIES: Final = 2913
 EXPRESSIONS: Final = 5103
 OUTPUT_POINTS: Final = 80
@@ -301,6 +303,24 @@ TABLES: Final[dict[str, TableInfo]] = {
         fidelities=("proxy", "reduced", "full"),
         default_fidelity="proxy",
     ),
+    "resnet": TableInfo(
+        name="resnet",
+        title="Act-Bench-ResNet",
+        network="ResNet-56",
+        dataset="CIFAR-10",
+        chance=0.1,
+        fidelities=("proxy", "reduced", "full"),
+        default_fidelity="proxy",
+    ),
+    "vit": TableInfo(
+        name="vit",
+        title="Act-Bench-ViT",
+        network="MobileViTv2-0.5",
+        dataset="Imagenette",
+        chance=0.1,
+        fidelities=("proxy", "reduced", "full"),
+        default_fidelity="proxy",
+    ),
 }
 
 
@@ -317,7 +337,8 @@ def one_of(kind: str, name: str, choices: Iterable[str]) -> str:
     >>> one_of("table", "mpl", TABLES)
     Traceback (most recent call last):
         ...
-    act_bench.schema.UnknownNameError: no table 'mpl'; choose from mlp, cnn. Did you mean 'mlp'?
+    act_bench.schema.UnknownNameError: no table 'mpl'; choose from mlp, cnn, resnet, vit. Did you
+    mean 'mlp'?
     """
     known = list(choices)
     if name in known:
@@ -345,20 +366,23 @@ def table_info(name: str) -> TableInfo:
     return TABLES[one_of("table", name, TABLES)]
 
 
-def choose_fidelity(table: str, fidelity: str | None = None) -> str:
+def choose_fidelity(table: str, fidelity: str | None = None, edition: str = "regenerated") -> str:
     """Return ``fidelity`` if ``table`` has it, or its default fidelity if None.
 
     Raises
     ------
     UnknownNameError
-        If there is no such table, or it has no such fidelity.
+        If there is no such table or edition, or it has no such fidelity.
 
     Examples
     --------
-    >>> choose_fidelity("cnn")
-    'proxy'
+    >>> choose_fidelity("cnn"), choose_fidelity("cnn", edition="upstream")
+    ('proxy', 'full')
     """
     info = table_info(table)
+    if one_of("edition", edition, EDITIONS) == "upstream":
+        of_edition = f"fidelity of the upstream edition of the table {table}"
+        return one_of(of_edition, fidelity or UPSTREAM_FIDELITY, (UPSTREAM_FIDELITY,))
     if fidelity is None:
         return info.default_fidelity
     return one_of(f"fidelity of the table {table}", fidelity, info.fidelities)

@@ -57,7 +57,8 @@ def load_table(
     name
         A key of ``act_bench.schema.TABLES``.
     edition
-        ``regenerated``, the data that come with this package.
+        ``regenerated``, the data that come with this package, or ``upstream``, the authors' own,
+        where ``act-bench import-upstream`` has put them.
     fidelity
         One of the table's fidelities; None takes its default, the highest that covers every entry
         (``act-bench tables`` shows it).

@@ -87,10 +87,11 @@ def test_known_fidelity_without_data_names_those_with(data_folder):
         manifest.entries_file("cnn", "full")
 
 
-def test_upstream_edition_says_what_to_do(data_folder):
-    with pytest.raises(
-        DataError, match=r"not available in this version; use edition='regenerated'"
-    ):
+def test_upstream_edition_says_what_to_do(data_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACT_BENCH_CACHE", str(tmp_path))
+    with pytest.raises(DataError, match=r"run `act-bench import-upstream cnn --accept-licence`"):
+        manifest.entries_file("cnn", edition="upstream")
+    with pytest.raises(ValueError, match=r"no upstream table 'mlp'; choose from cnn, resnet, vit"):
         manifest.entries_file("mlp", edition="upstream")
     with pytest.raises(ValueError, match=r"no edition 'original'; choose from regenerated, upst"):
         manifest.entries_file("mlp", edition="original")
