@@ -80,7 +80,7 @@ def shuffled(expressions: Iterable[str]) -> list[str]:
     Examples
     --------
     >>> shuffled(["relu(x)", "elu(x)", "tanh(x)"])
-    ['elu(x)', 'tanh(x)', 'relu(x)']
+    ['tanh(x)', 'relu(x)', 'elu(x)']
     """
     return sorted(expressions, key=lambda text: hashlib.sha256(text.encode()).digest())
 
@@ -109,9 +109,9 @@ def plan(
     --------
     >>> functions = {"relu(x)": 7, "elu(x)": 3, "tanh(x)": 9}
     >>> [task.entry for task in plan(functions, [0], limit=2)]
-    [3, 9]
+    [9, 7]
     >>> [task.entry for task in plan(functions, [0], shard=Shard(2, 2))]
-    [9]
+    [7]
     """
     chosen = shuffled(entry_of)[:limit]
     if shard is not None:
