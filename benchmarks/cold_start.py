@@ -2,7 +2,8 @@
 
 Each case runs in its own process, all cases in turn, and the turns are repeated; the figures are
 medians over the turns. Times are whole processes less the median of bare Python, so that a ratio
-compares what is loaded and not the interpreter. The first turn fills the page cache and is left out.
+compares what is loaded and not the interpreter. The first turn fills the page cache and is left
+out.
 
     python benchmarks/cold_start.py [--turns 11] [--table mlp]
 """

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
+from act_bench.cli.lookup import explained_errors, json_option
 from act_bench.export import export
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Replace the files of an earlier export in FOLDER.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(folder: Path, force: bool, as_json: bool) -> None:
+@json_option
+def command(folder: Path, *, force: bool, as_json: bool) -> None:
     r"""Write the dataset to FOLDER as a Hugging Face dataset repository.
 
     Plain `datasets` reads it, offline and without this package:
@@ -26,7 +27,8 @@ def command(folder: Path, force: bool, as_json: bool) -> None:
     The folder's name is the first argument of load_dataset; run Python in the folder above it.
     """
     try:
-        files = export(folder, force=force)
+        with explained_errors():
+            files = export(folder, force=force)
     except FileExistsError as error:
         raise click.UsageError(str(error)) from error
     size = sum(file.stat().st_size for file in files)

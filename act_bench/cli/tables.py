@@ -7,6 +7,7 @@ from typing import TypedDict
 
 import click
 
+from act_bench.cli.lookup import explained_errors, json_option
 from act_bench.manifest import entries_name, read_manifest, runs_name
 from act_bench.schema import TABLES
 
@@ -61,8 +62,8 @@ def coverage() -> list[Coverage]:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(as_json: bool) -> None:
+@json_option
+def command(*, as_json: bool) -> None:
     r"""List the tables, their fidelities and coverage.
 
     \b
@@ -71,7 +72,8 @@ def command(as_json: bool) -> None:
 
     The fidelity marked with * is the default: what a loader takes if not told.
     """
-    found = coverage()
+    with explained_errors():
+        found = coverage()
     if as_json:
         click.echo(json.dumps(found))
         return

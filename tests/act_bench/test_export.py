@@ -119,6 +119,10 @@ def test_export_command(data_folder, tmp_path):
     assert again.exit_code == 2
     assert "--force" in again.output
     assert CliRunner().invoke(export_command, [folder, "--force"]).exit_code == 0
+    (data_folder / "space.parquet").unlink()
+    damaged = CliRunner().invoke(export_command, [str(tmp_path / "other")])
+    assert damaged.exit_code == 3
+    assert "space.parquet" in damaged.output
 
 
 def test_tables_command(data_folder):
