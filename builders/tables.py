@@ -99,16 +99,18 @@ def read_runs(source: Path) -> pl.DataFrame:
     return runs
 
 
-def check_runs(runs: pl.DataFrame, fidelity: str, recipe_sha: str, space: EntrySpace) -> None:
+def check_runs(
+    runs: pl.DataFrame, fidelity: str, recipe_sha: str, fingerprint: str, space: EntrySpace
+) -> None:
     """Refuse runs that are not all of one recipe and of entries, each once and consistent.
 
     Raises
     ------
     BuildError
-        For another fidelity or recipe, an expression that is no entry's first spelling or has
-        another entry number, the same entry and seed twice, an outcome other than ok or diverged,
-        an ok run without finite metrics or with an accuracy outside [0, 1], or a diverged run with
-        metrics.
+        For another fidelity, recipe or fingerprint of the images, an expression that is no entry's
+        first spelling or has another entry number, the same entry and seed twice, an outcome other
+        than ok or diverged, an ok run without finite metrics or with an accuracy outside [0, 1], or
+        a diverged run with metrics.
     """
     numbers = pl.DataFrame(
         {"expression": list(space.representatives), "number": range(len(space.representatives))},
@@ -123,6 +125,7 @@ def check_runs(runs: pl.DataFrame, fidelity: str, recipe_sha: str, space: EntryS
     rules = {
         f"fidelity {fidelity}": pl.col("fidelity") == fidelity,
         f"recipe {recipe_sha}": pl.col("recipe_sha") == recipe_sha,
+        f"images {fingerprint}": pl.col("versions").str.json_path_match("$.data") == fingerprint,
         "the first spelling of an entry and its number": pl.col("entry") == pl.col("number"),
         "each entry and seed once": ~pl.struct("entry", "seed").is_duplicated(),
         "the outcome ok or diverged": ok | diverged,
@@ -234,7 +237,7 @@ def build(
         If the runs are not as ``check_runs`` wants them.
     """
     runs = read_runs(source)
-    check_runs(runs, recipe.fidelity, recipe.sha, space)
+    check_runs(runs, recipe.fidelity, recipe.sha, data.fingerprint, space)
     settings = {"recipe": json.loads(recipe.canonical_json()), "recipe_sha": recipe.sha}
     about = {
         "table": recipe.table,

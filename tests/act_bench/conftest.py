@@ -41,6 +41,10 @@ def _space() -> SimpleNamespace:
     )
 
 
+IMAGES = Split(np.zeros((2, 8, 8, 1), np.uint8), np.zeros(2, np.int64))
+DATA = ImageData("digits", 10, 16, IMAGES, IMAGES, IMAGES)
+
+
 def _runs() -> pl.DataFrame:
     """Entries 0 and 2 train, entry 3 diverges; entry 1 has no run."""
     rng = np.random.default_rng(1)
@@ -52,7 +56,7 @@ def _runs() -> pl.DataFrame:
             values = rng.random(6).tolist() if ok else [None] * 6
             curve = rng.random(3 if ok else 1).tolist()
             function = (FIRST[entry], entry, "full", seed, "ok" if ok else "diverged")
-            cost = (rng.random(), 300, "cpu", recipe.sha, json.dumps({}))
+            cost = (rng.random(), 300, "cpu", recipe.sha, json.dumps({"data": DATA.fingerprint}))
             rows.append((*function, *values, curve, curve, curve, *cost))
     names = [column.name for column in RUN_COLUMNS]
     return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
@@ -64,10 +68,8 @@ def built_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     parts = tmp_path_factory.mktemp("sweep")
     _runs().write_parquet(parts / "part.parquet")
-    images = Split(np.zeros((2, 8, 8, 1), np.uint8), np.zeros(2, np.int64))
-    data = ImageData("digits", 10, 16, images, images, images)
     space = _space()
-    build(parts, find("mlp", "full"), data, space, folder)
+    build(parts, find("mlp", "full"), DATA, space, folder)
     rows = pl.DataFrame(
         {
             "expression": list(EXPRESSIONS),

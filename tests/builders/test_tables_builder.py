@@ -51,7 +51,7 @@ def _run(entry=0, seed=0, metrics=(0.5,) * 6, **changed):
         "images_seen": 100,
         "device": "cpu",
         "recipe_sha": RECIPE.sha,
-        "versions": "{}",
+        "versions": json.dumps({"data": DATA.fingerprint}),
     }
     return run | changed
 
@@ -123,6 +123,8 @@ def test_space_columns_of_the_entries():
     [
         ({"fidelity": "proxy"}, r"expected fidelity full: 1 of 2 runs"),
         ({"recipe_sha": "0" * 12}, f"expected recipe {RECIPE.sha}"),
+        ({"versions": '{"data": "0"}'}, f"expected images {DATA.fingerprint}"),
+        ({"versions": "{}"}, f"expected images {DATA.fingerprint}"),
         ({"expression": "relu(x)"}, "expected the first spelling of an entry"),
         ({"expression": "c"}, "expected the first spelling of an entry"),
         ({"entry": 2}, "expected the first spelling of an entry"),
@@ -138,9 +140,9 @@ def test_space_columns_of_the_entries():
     ],
 )
 def test_bad_runs_are_refused(bad, message):
-    check_runs(_frame(_run(), _run(1, 7)), "full", RECIPE.sha, SPACE)
+    check_runs(_frame(_run(), _run(1, 7)), "full", RECIPE.sha, DATA.fingerprint, SPACE)
     with pytest.raises(BuildError, match=message):
-        check_runs(_frame(_run(), _run(1, 7) | bad), "full", RECIPE.sha, SPACE)
+        check_runs(_frame(_run(), _run(1, 7) | bad), "full", RECIPE.sha, DATA.fingerprint, SPACE)
 
 
 def _parts(folder, *groups):
