@@ -51,6 +51,8 @@ class Recipe:
     initialization
         Distribution of the initial weights, biases being 0: ``he`` has variance 2 / fan-in,
         ``lecun`` 1 / fan-in, ``variance_preserving`` 1 / (fan-in E[f(z)^2]) for standard normal z.
+        ``data_dependent`` sets weights and biases so that, over one batch, every channel has mean
+        0 and variance 1 before the activation function (``regenerate.initialization``).
     augmentation
         What is done to training images, ``none`` or a name that the trainer knows.
     dtype
@@ -94,7 +96,7 @@ class Recipe:
     schedule: Literal["constant", "linear", "cosine"] = "constant"
     warmup_epochs: float = 0.0
     clip_norm: float | None = None
-    initialization: Literal["he", "lecun", "variance_preserving"] = "he"
+    initialization: Literal["he", "lecun", "variance_preserving", "data_dependent"] = "he"
     augmentation: str = "none"
     dtype: Literal["float64", "float32", "bfloat16"] = "float32"
     activation: Literal["composed", "tabulated"] = "composed"

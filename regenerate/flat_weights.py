@@ -1,0 +1,172 @@
+"""All weights of a network in one vector, and the optimisers that work on it.
+
+Parameters live in one float32 vector, the master copy that the optimiser updates, and in one
+bfloat16 vector of which the network's parameters are views (mixed precision as in Micikevicius et
+al. 2018, "Mixed Precision Training", arXiv 1710.03740; bfloat16 needs no loss scaling). Weights of
+a convolution are stored in the order (out, row, column, in), which is torch's ``channels_last``. So
+a step of an optimiser is a handful of operations on one vector, whatever the number of layers.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from regenerate.recipes.recipe import Recipe
+
+ADAM_SECOND_MOMENT = 0.99
+ADAM_FLOOR = 1e-8
+_TINY = 1e-12  # keeps 0 / 0 out of clipping
+
+
+class FlatWeights:
+    """Float32 master weights of a network and the bfloat16 copies that it computes with.
+
+    Parameters
+    ----------
+    network
+        Its parameters are replaced by bfloat16 views of one vector; their values are lost.
+
+    Attributes
+    ----------
+    master
+        (weights,) float32.
+    master_views
+        The same numbers in the shape of each parameter, in the order of ``network.parameters()``.
+    decayed
+        (weights,) float32: 1 where weight decay applies, 0 for biases.
+
+    Examples
+    --------
+    >>> layer = nn.Conv2d(3, 8, 3)
+    >>> weights = FlatWeights(layer)
+    >>> weights.master.fill_(0.5).shape
+    torch.Size([224])
+    >>> weights.publish()
+    >>> layer.bias.dtype, float(layer.bias[0])
+    (torch.bfloat16, 0.5)
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        owners = [
+            (module, name)
+            for module in network.modules()
+            for name, _ in module.named_parameters(recurse=False)
+        ]
+        old = [getattr(module, name) for module, name in owners]
+        sizes = [parameter.numel() for parameter in old]
+        self.master = torch.zeros(sum(sizes), device=old[0].device)
+        self._compute = torch.zeros_like(self.master, dtype=torch.bfloat16)
+        self.master_views = [
+            _shaped(flat, parameter.shape)
+            for flat, parameter in zip(torch.split(self.master, sizes), old, strict=True)
+        ]
+        self.decayed = torch.cat(
+            [torch.full_like(p.detach().flatten(), float(p.dim() > 1)) for p in old]
+        )
+        self._parameters: list[Tensor] = []
+        for (module, name), flat, parameter in zip(
+            owners, torch.split(self._compute, sizes), old, strict=True
+        ):
+            view = nn.Parameter(_shaped(flat, parameter.shape))
+            setattr(module, name, view)
+            self._parameters.append(view)
+
+    def gradient(self, loss: Tensor) -> Tensor:
+        """Return the gradient of ``loss`` as (weights,) float32, in the order of ``master``."""
+        gradients = torch.autograd.grad(loss, self._parameters)
+        return torch.cat([_flattened(gradient) for gradient in gradients]).float()
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Round the master weights to the copies that the network computes with."""
+        self._compute.copy_(self.master)
+
+
+def _shaped(flat: Tensor, shape: torch.Size) -> Tensor:
+    if len(shape) != 4:
+        return flat.view(shape)
+    out, inner, rows, columns = shape
+    return flat.view(out, rows, columns, inner).permute(0, 3, 1, 2)
+
+
+def _flattened(gradient: Tensor) -> Tensor:
+    ordered = gradient.permute(0, 2, 3, 1) if gradient.dim() == 4 else gradient
+    return ordered.reshape(-1)
+
+
+class Optimizer(Protocol):
+    """Updates the weights from a gradient; may overwrite the gradient."""
+
+    def step(self, gradient: Tensor, learning_rate: float) -> None:
+        """Take one step and publish the weights. No call waits for the device."""
+
+
+def make_optimizer(recipe: Recipe, weights: FlatWeights) -> Optimizer:
+    """Return the optimiser that a recipe names."""
+    return Sgd(recipe, weights) if recipe.optimizer == "sgd" else AdamW(recipe, weights)
+
+
+class Sgd:
+    """Stochastic gradient descent with (Nesterov) momentum; decay is added to the gradient.
+
+    v <- m v + g;  w <- w - r v, or with Nesterov's momentum w - r (g + m v), where g is the
+    clipped gradient plus decay times w (Sutskever et al. 2013, in the form that torch uses).
+    """
+
+    def __init__(self, recipe: Recipe, weights: FlatWeights) -> None:
+        self._recipe, self._weights = recipe, weights
+        self._velocity = torch.zeros_like(weights.master)
+
+    @torch.no_grad()
+    def step(self, gradient: Tensor, learning_rate: float) -> None:
+        """See `Optimizer.step`."""
+        recipe, master = self._recipe, self._weights.master
+        _clip(gradient, recipe.clip_norm)
+        if recipe.weight_decay:
+            gradient.addcmul_(master, self._weights.decayed, value=recipe.weight_decay)
+        self._velocity.mul_(recipe.momentum).add_(gradient)
+        if recipe.nesterov:
+            master.add_(gradient.add_(self._velocity, alpha=recipe.momentum), alpha=-learning_rate)
+        else:
+            master.add_(self._velocity, alpha=-learning_rate)
+        self._weights.publish()
+
+
+class AdamW:
+    """AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101, Algorithm 2).
+
+    The recipe's momentum is the decay of the first moment; that of the second is 0.99.
+    """
+
+    def __init__(self, recipe: Recipe, weights: FlatWeights) -> None:
+        self._recipe, self._weights = recipe, weights
+        self._first = torch.zeros_like(weights.master)
+        self._second = torch.zeros_like(weights.master)
+        self._steps = 0
+
+    @torch.no_grad()
+    def step(self, gradient: Tensor, learning_rate: float) -> None:
+        """See `Optimizer.step`."""
+        recipe, master = self._recipe, self._weights.master
+        self._steps += 1
+        _clip(gradient, recipe.clip_norm)
+        self._first.lerp_(gradient, 1 - recipe.momentum)
+        self._second.mul_(ADAM_SECOND_MOMENT)
+        self._second.addcmul_(gradient, gradient, value=1 - ADAM_SECOND_MOMENT)
+        if recipe.weight_decay:
+            master.addcmul_(
+                master, self._weights.decayed, value=-learning_rate * recipe.weight_decay
+            )
+        second = self._second / (1 - ADAM_SECOND_MOMENT**self._steps)
+        step = -learning_rate / (1 - recipe.momentum**self._steps)
+        master.addcdiv_(self._first, second.sqrt_().add_(ADAM_FLOOR), value=step)
+        self._weights.publish()
+
+
+def _clip(gradient: Tensor, limit: float | None) -> None:
+    """Scale a gradient down to a Euclidean norm of at most ``limit`` (Pascanu et al. 2013)."""
+    if limit is not None:
+        gradient.mul_((limit / (gradient.norm() + _TINY)).clamp(max=1.0))

@@ -1,0 +1,166 @@
+"""Images on the device, once, and batches of them without a copy to the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regenerate import data, draws
+
+SHIFT = 4
+"""Largest shift in pixels, each way, of the augmentation ``flip_shift``."""
+AUGMENTATIONS = ("none", "flip_shift")
+_CHUNK = 5000
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images ready for a network.
+
+    Attributes
+    ----------
+    images
+        ``(n, height, width, 3)`` bfloat16, each channel with mean 0 and variance 1 over the whole
+        training split.
+    labels
+        ``(n,)`` int64.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three splits on a device, and the fingerprint of what they were made from."""
+
+    train: Pixels
+    validation: Pixels
+    test: Pixels
+    fingerprint: str
+
+
+@lru_cache(maxsize=2)
+def load_splits(
+    dataset: str,
+    *,
+    image_size: int | None,
+    train_images: int | None,
+    device: str,
+    data_dir: Path | None,
+) -> Splits:
+    """Load a data set onto a device; what was loaded last is kept.
+
+    Parameters
+    ----------
+    dataset
+        A key of ``regenerate.data.DATA_SETS``, of coloured images.
+    image_size
+        Side in pixels; images are averaged down over blocks, so it must divide their own side.
+        None keeps that.
+    train_images
+        How many training images to keep, the first ones; None keeps all.
+    device
+        A torch device.
+    data_dir
+        Folder of the data, see ``regenerate.data.load``.
+
+    Raises
+    ------
+    ValueError
+        If ``image_size`` does not divide the side of the images.
+    """
+    source = data.load(dataset, data_dir)
+    side = source.train.images.shape[1]
+    size = image_size or side
+    if side % size:
+        raise ValueError(f"image_size must divide the side of the images, {side}; got {size}")
+    values = source.train.images.reshape(-1, 3) / np.float32(source.largest_pixel)
+    mean = torch.from_numpy(values.mean(0, dtype=np.float64)).float()
+    deviation = torch.from_numpy(values.std(0, dtype=np.float64)).float()
+
+    def prepared(images: Tensor) -> Tensor:
+        scaled = (images.float() / source.largest_pixel - mean) / deviation
+        blocks = scaled.view(len(images), size, side // size, size, side // size, 3)
+        return blocks.mean((2, 4)).to(torch.bfloat16)
+
+    def pixels(split: data.Split, count: int | None = None) -> Pixels:
+        chunks = torch.split(torch.from_numpy(split.images[:count]), _CHUNK)
+        return Pixels(
+            torch.cat([prepared(chunk) for chunk in chunks]).to(device),
+            torch.from_numpy(split.labels[:count]).to(device),
+        )
+
+    return Splits(
+        train=pixels(source.train, train_images),
+        validation=pixels(source.validation),
+        test=pixels(source.test),
+        fingerprint=source.fingerprint,
+    )
+
+
+def to_network(images: Tensor) -> Tensor:
+    """Return ``(n, height, width, 3)`` as ``(n, 3, height, width)`` in ``channels_last``."""
+    return images.permute(0, 3, 1, 2)
+
+
+def batches(
+    pixels: Pixels, batch_size: int, seed: int, epoch: int, augmentation: str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the batches of one epoch in a random order; an incomplete last batch is dropped.
+
+    Parameters
+    ----------
+    pixels
+        The training images.
+    batch_size
+        Images a batch.
+    seed, epoch
+        Order and augmentation depend on these two alone.
+    augmentation
+        ``none``, or ``flip_shift``: mirrored with probability 1/2 and shifted by up to 4 pixels
+        each way, the border filled with the mean colour.
+
+    Yields
+    ------
+    images
+        ``(batch_size, 3, height, width)`` bfloat16, ``channels_last``.
+    labels
+        ``(batch_size,)`` int64.
+    """
+    device = pixels.labels.device
+    count = len(pixels) // batch_size * batch_size
+    order = torch.from_numpy(draws.permutation(len(pixels), seed, f"epoch {epoch}")[:count])
+    if augmentation == "none":
+        for index in torch.split(order.to(device), batch_size):
+            yield to_network(pixels.images[index]), pixels.labels[index]
+        return
+    if augmentation != "flip_shift":
+        raise ValueError(f"augmentation is one of {', '.join(AUGMENTATIONS)}, got {augmentation!r}")
+    height, width = pixels.images.shape[1:3]
+    # The padded copy is made once an epoch; mean colour is 0 after normalisation.
+    padded = torch.nn.functional.pad(pixels.images, (0, 0, SHIFT, SHIFT, SHIFT, SHIFT))
+    raw = draws.raw(count, seed, f"augmentation {epoch}")
+    shifts = 2 * SHIFT + 1
+    down, right = (raw >> np.uint64(32)) % shifts, (raw >> np.uint64(8)) % shifts
+    rows = torch.from_numpy(down.astype(np.int64)[:, None] + np.arange(height))
+    columns = torch.from_numpy(right.astype(np.int64)[:, None] + np.arange(width))
+    mirrored = torch.from_numpy((raw & np.uint64(1)).astype(bool))
+    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    for index, row, column in zip(
+        torch.split(order.to(device), batch_size),
+        torch.split(rows.to(device), batch_size),
+        torch.split(columns.to(device), batch_size),
+        strict=True,
+    ):
+        images = padded[index[:, None, None], row[:, :, None], column[:, None, :]]
+        yield to_network(images), pixels.labels[index]
