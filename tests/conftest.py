@@ -42,8 +42,12 @@ def make_data() -> MakeData:
             sha256=f"{seed:064d}",
             space=known,
             outcome=outcome,
-            validation_accuracy=[v if k else None for v, k in zip(score.tolist(), kept, strict=True)],
-            test_accuracy=[v - 0.01 if k else None for v, k in zip(score.tolist(), kept, strict=True)],
+            validation_accuracy=[
+                v if k else None for v, k in zip(score.tolist(), kept, strict=True)
+            ],
+            test_accuracy=[
+                v - 0.01 if k else None for v, k in zip(score.tolist(), kept, strict=True)
+            ],
             test_loss=[1 - v if k else None for v, k in zip(score.tolist(), kept, strict=True)],
             cost_s=rng.uniform(1.0, 3.0, len(score)).tolist(),
         )

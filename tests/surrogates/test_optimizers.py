@@ -1,0 +1,198 @@
+"""What every optimiser must do, and what each one is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsRegressor
+
+from act_bench.benchmark import Benchmark, Query
+from act_bench.benchmark_data import BenchmarkData
+from surrogates.optimizers import OPTIMIZERS
+from surrogates.optimizers.knn import BASELINES
+from surrogates.protocol import Factory, SearchSpace, SpaceExhaustedError, settings_of
+from surrogates.simulation import run_search
+
+MakeData = Callable[..., BenchmarkData]
+
+each_optimizer = pytest.mark.parametrize("factory", OPTIMIZERS.values(), ids=list(OPTIMIZERS))
+
+
+@pytest.fixture(scope="module")
+def data(make_data: MakeData) -> BenchmarkData:
+    return make_data()
+
+
+@pytest.fixture(scope="module")
+def space(data: BenchmarkData) -> SearchSpace:
+    return SearchSpace.of(data)
+
+
+def search(
+    data: BenchmarkData, space: SearchSpace, factory: Factory, seed: int, n: int = 60
+) -> Benchmark:
+    bench = Benchmark(data)
+    run_search(bench, factory(space, seed), n)
+    return bench
+
+
+def entries(bench: Benchmark) -> list[int]:
+    return [event.result.entry for event in bench.events if isinstance(event, Query)]
+
+
+@each_optimizer
+def test_the_seed_decides_everything(
+    data: BenchmarkData, space: SearchSpace, factory: Factory
+) -> None:
+    first = search(data, space, factory, seed=1)
+    np.random.seed(5)  # noqa: NPY002  (global state must not matter)
+    # A space of its own: what other searches left in a shared one must not matter either.
+    assert search(data, SearchSpace.of(data), factory, seed=1).events == first.events
+    assert search(data, space, factory, seed=2).events != first.events
+
+
+@each_optimizer
+def test_nothing_is_asked_for_twice(
+    data: BenchmarkData, space: SearchSpace, factory: Factory
+) -> None:
+    asked = entries(search(data, space, factory, seed=3, n=100))
+    assert len(set(asked)) == len(asked) == 100
+
+
+@each_optimizer
+def test_what_was_not_queried_cannot_be_seen(
+    data: BenchmarkData, space: SearchSpace, factory: Factory
+) -> None:
+    """Change every value that the search has not asked for, and test: it must not notice."""
+    bench = search(data, space, factory, seed=4)
+    asked = set(entries(bench))
+    others = replace(
+        data,
+        outcome=[o if e in asked else "ok" for e, o in enumerate(data.outcome)],
+        validation_accuracy=[
+            v if e in asked else 1.0 for e, v in enumerate(data.validation_accuracy)
+        ],
+        test_accuracy=[0.5] * len(data.outcome),
+    )
+    assert search(others, SearchSpace.of(others), factory, seed=4).events == bench.events
+
+
+@each_optimizer
+def test_several_asks_may_come_before_their_results(
+    data: BenchmarkData, space: SearchSpace, factory: Factory
+) -> None:
+    bench = Benchmark(data)
+    optimizer = factory(space, 0)
+    for _ in range(20):
+        batch = [optimizer.ask() for _ in range(4)]
+        for text in reversed(batch):
+            optimizer.tell(bench.query(text))
+    assert bench.evaluations == 80
+
+
+@each_optimizer
+def test_a_space_is_exhausted_with_a_clear_error(make_data: MakeData, factory: Factory) -> None:
+    data = make_data(missing=tuple(range(12, 2913)))
+    optimizer = factory(SearchSpace.of(data), 0)
+    bench = Benchmark(data)
+    for _ in range(12):
+        optimizer.tell(bench.query(optimizer.ask()))
+    assert bench.evaluations == 12
+    with pytest.raises(SpaceExhaustedError, match="all 12"):
+        optimizer.ask()
+
+
+@each_optimizer
+def test_a_missing_result_teaches_nothing(
+    make_data: MakeData, space: SearchSpace, factory: Factory
+) -> None:
+    """An optimiser that asks outside of what a table covers must go on."""
+    bench = Benchmark(make_data(missing=tuple(range(2913))))
+    optimizer = factory(space, 0)
+    asked = set()
+    for _ in range(30):
+        result = bench.query(optimizer.ask())
+        assert result.outcome == "missing"
+        optimizer.tell(result)
+        asked.add(result.entry)
+    assert len(asked) == 30
+
+
+def test_knn_asks_the_baselines_first(data: BenchmarkData, space: SearchSpace) -> None:
+    asked = entries(search(data, space, OPTIMIZERS["knn"], seed=0, n=8))
+    assert asked == [data.space.resolve(text).entry for text in BASELINES]
+
+
+def test_knn_asks_for_the_best_prediction_of_scikit_learn(
+    data: BenchmarkData, space: SearchSpace
+) -> None:
+    bench = Benchmark(data)
+    optimizer = OPTIMIZERS["knn"](space, 7)
+    known: list[int] = []
+    scores: list[float] = []
+    for n in range(40):
+        text = optimizer.ask()
+        result = bench.query(text)
+        if n >= len(BASELINES):
+            model = KNeighborsRegressor(3, algorithm="brute").fit(space.outputs[known], scores)
+            left = np.setdiff1d(np.arange(len(space)), known)
+            predicted = model.predict(space.outputs[left])
+            chosen = predicted[np.searchsorted(left, space.position[result.entry])]
+            # scikit-learn may break ties of distance another way, which changes a prediction.
+            assert np.mean(predicted > chosen + 1e-9) < 0.01
+        optimizer.tell(result)
+        assert result.score is not None
+        known.append(space.position[result.entry])
+        scores.append(result.score)
+
+
+def test_local_search_steps_to_neighbours_of_the_best_start(
+    data: BenchmarkData, space: SearchSpace
+) -> None:
+    bench = Benchmark(data)
+    optimizer = OPTIMIZERS["local"](space, 5, starts=6)
+    told: dict[int, float] = {}
+    for n in range(30):
+        result = bench.query(optimizer.ask())
+        position = space.position[result.entry]
+        if n >= 6:
+            best = max(told, key=lambda p: told[p])
+            assert position in space.neighbours(best)
+        assert result.score is not None
+        told[position] = result.score
+        optimizer.tell(result)
+
+
+def test_local_search_starts_again_from_a_summit() -> None:
+    """Two islands: after the first is known, only a restart finds the other."""
+    names = ["relu(x)", "elu(x)", "add(tanh(x),tanh(x))", "add(tanh(x),sigmoid(x))"]
+    space = SearchSpace([0, 1, 2, 3], [[name] for name in names], np.eye(4))
+    optimizer = OPTIMIZERS["local"](space, 0, starts=1)
+    assert {optimizer.ask() for _ in range(4)} == set(names)
+
+
+def test_local_search_climbs(data: BenchmarkData, space: SearchSpace) -> None:
+    """Over 20 seeds it finds more than random search does in as many evaluations."""
+
+    def mean_best(name: str) -> float:
+        bests = []
+        for seed in range(20):
+            bench = search(data, space, OPTIMIZERS[name], seed, n=100)
+            bests.append(bench.reveal().validation_accuracy)
+        return float(np.mean(np.array(bests, dtype=float)))
+
+    assert mean_best("local") > mean_best("random") + 0.02
+
+
+def test_settings_are_the_keyword_only_parameters() -> None:
+    assert settings_of(OPTIMIZERS["random"]) == {}
+    assert settings_of(OPTIMIZERS["local"]) == {"starts": 10}
+
+
+@pytest.mark.parametrize(("name", "setting"), [("knn", "neighbours"), ("local", "starts")])
+def test_settings_out_of_range_are_refused(space: SearchSpace, name: str, setting: str) -> None:
+    with pytest.raises(ValueError, match=setting):
+        OPTIMIZERS[name](space, 0, **{setting: 0})

@@ -1,0 +1,183 @@
+"""Simulated searches against a plain loop, and against the exact law of random search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from act_bench.benchmark import Benchmark, Result
+from act_bench.benchmark_data import BenchmarkData
+from act_bench.trace import read_trace, verify
+from surrogates.optimizers import OPTIMIZERS
+from surrogates.protocol import SearchSpace
+from surrogates.simulation import (
+    Simulation,
+    StalledSearchError,
+    rerun,
+    simulate,
+    trial_seed,
+)
+
+MakeData = Callable[..., BenchmarkData]
+
+
+@pytest.fixture(scope="module")
+def data(make_data: MakeData) -> BenchmarkData:
+    return make_data()
+
+
+@pytest.fixture(scope="module")
+def simulation(data: BenchmarkData) -> Simulation:
+    return simulate(data, trials=6, evaluations=40, seed=3)
+
+
+def test_every_row_is_what_a_plain_loop_over_queries_gives(
+    data: BenchmarkData, simulation: Simulation
+) -> None:
+    space = SearchSpace.of(data)
+    rng = np.random.default_rng(0)
+    best_of_table = max(data.score(entry) or 0.0 for entry in data.covered)
+    for name, factory in OPTIMIZERS.items():
+        trial = int(rng.integers(6))
+        rows = simulation.steps.filter(pl.col("optimiser") == name, pl.col("trial") == trial)
+        bench = Benchmark(data)
+        optimizer = factory(space, trial_seed(3, trial))
+        best = 0.0
+        for row in rows.iter_rows(named=True):
+            result = bench.query(optimizer.ask())
+            optimizer.tell(result)
+            assert result.score is not None
+            best = max(best, result.score)
+            assert row["evaluation"] == bench.evaluations
+            assert row["entry"] == result.entry
+            assert row["validation_accuracy"] == result.validation_accuracy
+            assert row["best_so_far"] == best
+            assert row["regret"] == best_of_table - best
+            assert row["clock_s"] == bench.clock_s
+        final = bench.reveal()
+        chosen = simulation.finals.filter(pl.col("optimiser") == name, pl.col("trial") == trial)
+        (row,) = chosen.iter_rows(named=True)
+        assert {key: row[key] for key in final._asdict()} == final._asdict()
+
+
+def test_random_search_agrees_with_the_exact_law(data: BenchmarkData) -> None:
+    trials = 2000
+    found = simulate(data, {"random": OPTIMIZERS["random"]}, trials=trials, evaluations=50)
+    regret = found.steps["regret"].to_numpy().reshape(trials, 50)
+    expected = found.exact.expected_regret
+    error = regret.std(axis=0, ddof=1) / np.sqrt(trials)
+    assert (np.abs(regret.mean(axis=0) - expected) < 4.5 * error).all()
+    # The exact median lies within the order statistics around the middle of the sample.
+    middle = np.sort(found.steps["best_so_far"].to_numpy().reshape(trials, 50), axis=0)
+    half_width = int(4.5 * np.sqrt(trials) / 2)
+    exact = found.exact.quantile(0.5)
+    assert (middle[trials // 2 - half_width] <= exact).all()
+    assert (exact <= middle[trials // 2 + half_width]).all()
+
+
+def test_regret_falls_to_zero_when_everything_is_evaluated(make_data: MakeData) -> None:
+    data = make_data(missing=tuple(range(25, 2913)))
+    found = simulate(data, trials=2, evaluations=25)
+    last = found.steps.filter(pl.col("evaluation") == 25)
+    assert last["regret"].to_list() == [0.0] * 6
+    assert (found.steps["regret"] >= 0).all()
+    cost = sum(data.cost_s[entry] for entry in data.covered)
+    assert last["clock_s"].to_numpy() == pytest.approx(cost)
+
+
+def test_a_diverged_evaluation_is_null_and_counts_as_chance(make_data: MakeData) -> None:
+    data = make_data()
+    diverged = [e for e, outcome in enumerate(data.outcome) if outcome == "diverged"]
+    only = make_data(missing=tuple(set(range(2913)) - set(diverged[:5])))
+    found = simulate(only, trials=1, evaluations=3)
+    assert found.steps["validation_accuracy"].null_count() == 9
+    assert found.steps["best_so_far"].unique().to_list() == [0.1]
+    assert found.finals["test_accuracy"].null_count() == 3
+
+
+def test_the_same_seed_gives_the_same_frames(data: BenchmarkData, simulation: Simulation) -> None:
+    again = simulate(data, trials=6, evaluations=40, seed=3)
+    assert again.steps.equals(simulation.steps)
+    assert again.finals.equals(simulation.finals)
+    other = simulate(data, trials=6, evaluations=40, seed=4)
+    assert not other.steps.equals(simulation.steps)
+
+
+def test_trials_can_be_traced_and_replayed(data: BenchmarkData, tmp_path: Path) -> None:
+    simulate(data, trials=2, evaluations=30, traces=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 6
+    for path in tmp_path.iterdir():
+        checks = verify(path, data=data, rerun=rerun)
+        assert [check.name for check in checks] == ["format", "data", "answers", "rerun"]
+        assert all(check.passed for check in checks), checks
+
+
+def test_a_search_that_was_not_the_optimisers_is_found_out(
+    data: BenchmarkData, tmp_path: Path
+) -> None:
+    """True answers, but to questions that this optimiser with this seed does not ask."""
+    simulate(data, {"random": OPTIMIZERS["random"]}, trials=1, evaluations=30, traces=tmp_path)
+    trace = read_trace(tmp_path / "random-0.jsonl")
+    bench = Benchmark(data, searcher=trace.header.optimizer)
+    for text in data.space.representatives[:30]:
+        bench.query(text)
+    bench.trace.save(tmp_path / "forged.jsonl")
+    checks = {
+        check.name: check for check in verify(tmp_path / "forged.jsonl", data=data, rerun=rerun)
+    }
+    assert checks["answers"].passed
+    assert checks["rerun"].passed is False
+    assert checks["rerun"].line == 2
+
+
+def test_summary_matches_the_steps(simulation: Simulation) -> None:
+    for row in simulation.summary():
+        chosen = simulation.steps.filter(pl.col("optimiser") == row["optimiser"])
+        at_10 = chosen.filter(pl.col("evaluation") == 10)["regret"]
+        expected = [at_10.quantile(q, "linear") for q in (0.25, 0.5, 0.75)]
+        assert row["regret_at_10"] == pytest.approx(expected)
+        hits = chosen.filter(pl.col("best_so_far") >= simulation.top_score)
+        assert row["reached_top"] == hits["trial"].n_unique() / 6
+        assert "regret_at_100" not in row
+        assert "regret_at_40" in row
+
+
+class AsksOnce:
+    """Asks for one function for ever."""
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        self.expression = space.expressions[0]
+
+    def ask(self) -> str:
+        return self.expression
+
+    def tell(self, result: Result) -> None:
+        pass
+
+
+def test_an_optimiser_that_repeats_itself_is_stopped(data: BenchmarkData) -> None:
+    with pytest.raises(StalledSearchError, match="1 of 5"):
+        simulate(data, {"stuck": AsksOnce}, trials=1, evaluations=5)
+
+
+def test_more_evaluations_than_entries_are_refused(make_data: MakeData) -> None:
+    with pytest.raises(ValueError, match=r"1\.\.3"):
+        simulate(make_data(missing=tuple(range(3, 2913))), trials=1, evaluations=4)
+    with pytest.raises(ValueError, match="at least one trial"):
+        simulate(make_data(), trials=0)
+
+
+def test_progress_is_told_after_each_trial(data: BenchmarkData) -> None:
+    told: list[tuple[str, int]] = []
+    simulate(
+        data,
+        {"random": OPTIMIZERS["random"]},
+        trials=3,
+        evaluations=2,
+        progress=lambda name, done: told.append((name, done)),
+    )
+    assert told == [("random", 1), ("random", 2), ("random", 3)]
