@@ -18,7 +18,7 @@ def make_data() -> MakeData:
     """Return a maker of made-up benchmark data over the real space, for tests only.
 
     A third of the entries diverge, `missing` are missing, and the score of the others falls with
-    the distance of their outputs to those of one function, plus noise: so there is something to climb.
+    the distance of their outputs to those of one function, plus noise: it can be climbed.
     """
 
     def make(seed: int = 0, missing: tuple[int, ...] = (), table: str = "made-up") -> BenchmarkData:

@@ -237,7 +237,7 @@ def test_an_absent_run_is_never_taken_from_another_seed(
     names = pl.read_parquet(data_folder / "mlp-full.parquet")["expression"].to_list()
     assert bench.query(names[0]).outcome == "ok"
     assert bench.query(names[1]).outcome == "missing"
-    with pytest.raises(MissingRunError, match="entry 2.* with seed 1"):
+    with pytest.raises(MissingRunError, match=r"entry 2.* with seed 1"):
         bench.query(names[2])
     assert bench.covered == (0, 3)
     assert bench.evaluations == 1
@@ -246,5 +246,5 @@ def test_an_absent_run_is_never_taken_from_another_seed(
 def test_a_damaged_file_is_named(small: pl.DataFrame, data_folder: Path) -> None:
     path = data_folder / "mlp-full.parquet"
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(DataError, match="mlp-full.parquet is damaged"):
+    with pytest.raises(DataError, match=r"mlp-full\.parquet is damaged"):
         Benchmark("mlp")
