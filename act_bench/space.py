@@ -37,6 +37,7 @@ ABOUT_KEY: Final = b"act_bench"
 
 OUTPUT_BOUND: Final = 10.0
 _NEAREST: Final = 3
+_SAMPLED: Final = 40
 
 
 class Resolution(NamedTuple):
@@ -222,12 +223,15 @@ class Space:
 
         from act_bench.equality import TOLERANCE, Scaled, evaluate, separation
 
-        asked = evaluate(expression, self.grid)
-        known = self._known_values
-        apart = separation(known, Scaled(asked.value[None], asked.scale[None]))
-        first = int(np.argmax(apart < TOLERANCE))
-        if apart[first] < TOLERANCE:
-            return Resolution(self.entry_of[self.expressions[first]], "numerical")
+        asked, known = evaluate(expression, self.grid), self._known_values
+        equal = np.arange(len(self.expressions))
+        # A few points first: they leave few expressions for all points.
+        for points in (slice(None, None, _SAMPLED), slice(None)):
+            there = Scaled(known.value[equal, points], known.scale[equal, points])
+            wanted = Scaled(asked.value[None, points], asked.scale[None, points])
+            equal = equal[separation(there, wanted) < TOLERANCE]
+        if len(equal):
+            return Resolution(self.entry_of[self.expressions[equal[0]]], "numerical")
         raise NotInSpaceError(str(expression), self._nearest(expression))
 
     def _nearest(self, expression: Expression) -> tuple[tuple[str, float], ...]:
@@ -247,7 +251,8 @@ class Space:
         """
         import pyarrow.parquet as pq
 
-        column = pq.read_table(self.path, columns=["outputs"], use_threads=False)["outputs"]
+        with pq.ParquetFile(self.path) as file:
+            column = file.read(columns=["outputs"], use_threads=False)["outputs"]
         values: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy()
         row_of = {name: row for row, name in enumerate(self.expressions)}
         rows = [row_of[name] for name in self.representatives]
@@ -305,7 +310,9 @@ def read_space(path: Path) -> Space:
     """Read a space from a Parquet file with the columns ``entry`` and ``canonical_class``."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, columns=["entry", "canonical_class"], use_threads=False)
+    # ParquetFile, because read_table imports pyarrow.dataset as well.
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns=["entry", "canonical_class"], use_threads=False)
     expressions = enumerate_space()
     entries: list[int] = table["entry"].to_pylist()
     classes: list[int] = table["canonical_class"].to_pylist()

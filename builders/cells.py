@@ -60,8 +60,9 @@ def crossings(reach: float = SEARCHED) -> Array:
             changes = np.flatnonzero(np.diff(signs[signed]) != 0)
             for left, right in zip(signed[changes], signed[changes + 1], strict=True):
                 found.append(_crossing(UNARY_VALUES[u], UNARY_VALUES[v], x[left], x[right]))
-    ordered: Array = np.sort(found)
-    return ordered[np.concatenate([[True], np.diff(ordered) > _SAME])]
+    ordered = np.sort(found)
+    distinct: Array = ordered[np.concatenate([[True], np.diff(ordered) > _SAME])]
+    return distinct
 
 
 def cell_grid(boundaries: Array, reach: float = REACH) -> Array:

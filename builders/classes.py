@@ -7,8 +7,9 @@ isolated points and is NaN). "Almost every" leaves out isolated points, at which
 finds itself: ``mul(x, 1/x)`` is ``one``, although it is 0 * inf at 0.
 
 **The decision** is taken on a grid with points in every cell (:mod:`builders.cells`). One grid
-point after the other, the expressions still together are sorted by value and cut apart wherever
-neighbours differ by more than rounding explains (:mod:`act_bench.equality`).
+point after the other, the expressions still together are cut apart wherever their values differ by
+more than rounding explains: where the intervals value ± tolerance do not overlap
+(:mod:`act_bench.equality`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.equality import TOLERANCE, UNIT_ROUNDOFF, Scaled, kinds, separation
+from act_bench.numeric import Array
 
 Labels = NDArray[np.int64]
 
@@ -29,7 +31,7 @@ def canonical_classes(values: Scaled, tolerance: float = TOLERANCE) -> Labels:
     values : Scaled
         Arrays of shape (functions, points).
     tolerance : float
-        Units of rounding up to which neighbours stay together.
+        Half-width of the intervals, in units of rounding.
 
     Returns
     -------
@@ -45,19 +47,19 @@ def canonical_classes(values: Scaled, tolerance: float = TOLERANCE) -> Labels:
     (2791, True)
     """
     kind = kinds(values.value)
+    finite = np.where(kind == 0, values.value, 0.0)
+    radius = np.where(kind == 0, tolerance * UNIT_ROUNDOFF * values.scale, 0.0)
     labels = np.zeros(len(kind), np.int64)
     together = np.arange(len(kind))
     for point in range(kind.shape[1]):
         at = (together, point)
-        labels[together] = _cut(
-            labels[together], kind[at], values.value[at], values.scale[at], tolerance
-        )
+        low, high = finite[at] - radius[at], finite[at] + radius[at]
+        finer = _cut(labels[together], kind[at], low, high)
+        # Offset, so that no label is one of a function that is left out.
+        labels[together] = (point + 1) * len(kind) + finer
         # A function alone in its class stays alone: only the others go on.
-        labels = _in_order(labels)
-        together = np.flatnonzero(np.bincount(labels)[labels] > 1)
-        if not len(together):
-            break
-    return labels
+        together = together[np.bincount(finer)[finer] > 1]
+    return _in_order(labels)
 
 
 def entries(outputs: NDArray[np.float32]) -> Labels:
@@ -89,39 +91,21 @@ def widest_within(values: Scaled, labels: Labels) -> float:
     return float(separation(values, Scaled(values.value[first], values.scale[first])).max())
 
 
-def narrowest_between(values: Scaled, labels: Labels) -> float:
-    """Return the smallest separation of the first functions of two classes, in units.
+def _cut(labels: Labels, kind: NDArray[np.int8], low: Array, high: Array) -> Labels:
+    """Return finer labels, from 0: functions stay together whose intervals are connected.
 
-    Every pair is compared, which takes seconds: this is for the report.
+    To compare sorted neighbours would not do: between two equal functions, of which one cancels
+    and has a wide interval, a third may lie whose own is narrow.
     """
-    first = np.unique(labels, return_index=True)[1]
-    value, scale = values.value[first], values.scale[first]
-    narrowest = np.inf
-    for row in range(len(first) - 1):
-        one = Scaled(value[row : row + 1], scale[row : row + 1])
-        rest = Scaled(value[row + 1 :], scale[row + 1 :])
-        narrowest = min(narrowest, float(separation(one, rest).min()))
-    return narrowest
-
-
-def _cut(
-    labels: Labels,
-    kind: NDArray[np.int8],
-    value: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    tolerance: float,
-) -> Labels:
-    """Return finer labels, disjoint from those of functions that are not given."""
-    size = np.where(kind == 0, value, 0.0)
-    order = np.lexsort((size, kind, labels))
-    label, kind, size = labels[order], kind[order], size[order]
-    rounding = tolerance * UNIT_ROUNDOFF * (scale[order][1:] + scale[order][:-1])
-    with np.errstate(invalid="ignore"):  # the scale of an infinity
-        apart = (kind[1:] == 0) & (np.diff(size) > rounding)
-    new = (label[1:] != label[:-1]) | (kind[1:] != kind[:-1]) | apart
+    group = labels * 4 + kind  # there are four kinds
+    # A sweep over all ends of intervals: where as many have ended as begun, there is a gap. The
+    # sort is stable, so that an interval that begins where another ends begins first.
+    order = np.lexsort((np.concatenate([low, high]), np.concatenate([group, group])))
+    begins = order < len(low)
+    open_intervals = np.cumsum(np.where(begins, 1, -1))
+    gaps = np.cumsum(open_intervals == 0)
     finer = np.empty_like(labels)
-    # Offset beyond every label in use.
-    finer[order] = labels.max() + 1 + np.concatenate([[0], np.cumsum(new)])
+    finer[order[begins]] = gaps[begins]
     return finer
 
 
