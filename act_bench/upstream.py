@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Kind = Literal["entries", "recorded", "fisher"]
 
 
+BASE_URL: Final = "https://act-bench.s3.us-west-2.amazonaws.com"
+"""Where the authors publish their files."""
+
+
 class UpstreamTable(NamedTuple):
     """What is known of one of the authors' files.
 
@@ -69,6 +73,17 @@ class FisherCdfs(NamedTuple):
 
     entries: NDArray[np.int32]
     values: NDArray[np.float32]
+
+
+def source_name(table: str) -> str:
+    """Return the name of the authors' file of a table.
+
+    Examples
+    --------
+    >>> source_name("cnn")
+    'act-bench-cnn.json'
+    """
+    return f"act-bench-{one_of('upstream table', table, UPSTREAM)}.json"
 
 
 def upstream_folder(table: str) -> Path:

@@ -15,6 +15,7 @@ COMMANDS = {
     "verify": "Replay a trace, or check the embedded data.",
     "regenerate": "Train an expression again and set it against the record.",
     "sweep": "Train every entry of a table; resumable.",
+    "import-upstream": "Import the authors' own tables on this machine.",
     "export": "Write the dataset as a Hugging Face dataset repository.",
 }
 
@@ -32,9 +33,33 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"act_bench.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
+        command.help = _unwrapped(command.help)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the command list without importing any command."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _unwrapped(text: str | None) -> str | None:
+    """Let click see its mark for lines that it must not wrap.
+
+    The mark is a backspace; in a raw docstring it stands as two characters.
+    """
+    return text and text.replace("\\b\n", "\b\n")
+
+
+main = LazyGroup(
+    name="act-bench",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""How well does this network train with that activation function?
+
+    \b
+      act-bench tables                            what there is
+      act-bench query "max(relu(x),elu(x))"       look up a training
+      act-bench simulate mlp                      searches over a table, in seconds
+      act-bench COMMAND --help                    more about a command
+    """,
+)
+main = click.version_option(package_name="act-bench")(main)

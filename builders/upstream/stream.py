@@ -216,13 +216,16 @@ class _Reader:
                     return numbers, "", end + 1
         value, end = self._value(start)  # slower, and says where it is no JSON
         if not isinstance(value, list):
-            return None, f"not a list but {type(value).__name__}", end
+            return None, f"not a list ({type(value).__name__})", end
         if not value:
             return None, "empty", end
         for index, number in enumerate(value):
             if isinstance(number, bool) or not isinstance(number, int | float):
-                return None, f"not a number but {type(number).__name__} at index {index}", end
-        return np.array(value, np.float64), "", end
+                return None, f"not a number ({type(number).__name__} at index {index})", end
+        try:
+            return np.array(value, np.float64), "", end
+        except OverflowError:
+            return None, "not a number (an integer beyond float64)", end
 
     def _value(self, start: int) -> tuple[object, int]:
         """Return any JSON value and the position after it."""

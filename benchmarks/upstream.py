@@ -1,0 +1,97 @@
+"""Import of the authors' JSON against ``json.load`` of the same file: seconds and peak memory.
+
+The files are generated (``tests/builders/upstream_files.py``), 208 MB each, in two forms:
+
+- ``short``: every entry has a Fisher vector of 13,683 numbers of three decimals, which is where
+  ``json.load`` needs the most memory;
+- ``long``: numbers of full precision, for as many entries as make the same size.
+
+Each case runs in a fresh process, pinned to nothing; the cases take turns, and the figures are
+medians over the turns. Bare Python and its imports are in the figures.
+
+    python benchmarks/upstream.py [--turns 3] [--megabytes 208] [--folder FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+TESTS = Path(__file__).parent.parent / "tests" / "builders"
+FORMS: dict[str, dict[str, float | int]] = {
+    "short": {"valid": 1.0, "digits": 3},
+    "long": {"valid": 0.37},
+}
+CASES = {
+    "json.load": "import json; json.load(open({path!r}, encoding='utf-8'))",
+    "read in a stream": (
+        "from pathlib import Path; from builders.upstream.stream import read_entries\n"
+        "for entry in read_entries(Path({path!r})): pass"
+    ),
+    "import, to Parquet": (
+        "from pathlib import Path; from builders.upstream.convert import import_file\n"
+        "import_file(Path({path!r}), 'cnn', Path({folder!r}))"
+    ),
+}
+
+
+def cost(code: str) -> tuple[float, float]:
+    """Run ``code`` in a fresh process; return wall seconds and peak resident memory in GiB."""
+    begin = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", code])
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"exit code {process.returncode}: {code}")
+    return seconds, usage.ru_maxrss / 2**20
+
+
+def generate(path: Path, size: int, form: str) -> None:
+    """Write the file unless it is there."""
+    sys.path.insert(0, str(TESTS))
+    from upstream_files import write_large
+
+    if not path.exists():
+        write_large(path, size, **FORMS[form])
+
+
+def main() -> None:
+    """Generate, run and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--megabytes", type=int, default=208)
+    parser.add_argument("--folder", type=Path, help="Keep the generated files here.")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        print(f"{platform.machine()}, Python {platform.python_version()}, ", end="")
+        print(f"pyarrow {version('pyarrow')}, medians of {arguments.turns} turns\n")
+        print("| file | case | s | of json.load | peak GiB |")
+        print("|---|---|---:|---:|---:|")
+        for form in FORMS:
+            path = folder / f"{form}-{arguments.megabytes}.json"
+            generate(path, arguments.megabytes * 10**6, form)
+            measured: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
+            for _ in range(arguments.turns):
+                for case, code in CASES.items():
+                    target = str(Path(temporary) / "imported")
+                    measured[case].append(cost(code.format(path=str(path), folder=target)))
+            reference = statistics.median(seconds for seconds, _ in measured["json.load"])
+            for case, costs in measured.items():
+                seconds = statistics.median(seconds for seconds, _ in costs)
+                peak = max(peak for _, peak in costs)
+                ratio = seconds / reference
+                print(f"| {form} | {case} | {seconds:.2f} | {ratio:.2f} | {peak:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
