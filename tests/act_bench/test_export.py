@@ -26,6 +26,8 @@ found = {}
 for name in (None, "mlp", "mlp-full", "mlp-runs", "space"):
     loaded = datasets.load_dataset("act-bench", name)
     (split, dataset), = loaded.items()
+    stated = datasets.load_dataset_builder("act-bench", name).info.splits[split].num_examples
+    assert stated == dataset.num_rows, "the head of the card states the rows"
     found[str(name)] = [split, dataset.num_rows, repr(dataset.features)]
     dataset.to_parquet(f"{name}.parquet")
 json.dump(found, sys.stdout)
@@ -51,6 +53,7 @@ def test_plain_datasets_loads_the_export_offline(data_folder, tmp_path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+    assert not done.stderr, "plain datasets reads the card without a warning"
     found = json.loads(done.stdout)
     assert found["None"] == found["mlp"]  # the default configuration
     for name in ("mlp", "mlp-full", "mlp-runs", "space"):
