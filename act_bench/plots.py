@@ -96,9 +96,9 @@ def regret_figure(
         label="random, exact mean",
     )
     top = max(float(drawn.max(initial=foot)), float(np.max(exact)))
-    bottom = foot if reaches_zero else foot * 2 / 1.15
+    bottom = (foot if reaches_zero else foot * 2) / 1.15
     ticks = [m * 10.0**k for k in range(-6, 1) for m in (1, 2, 5)]
-    ticks = [tick for tick in ticks if bottom * 1.3 < tick <= top * 1.15]
+    ticks = [tick for tick in ticks if bottom * 1.6 < tick <= top * 1.15]
     labels = [f"{tick:g}" for tick in ticks]
     if reaches_zero:
         ticks, labels = [foot, *ticks], ["0", *labels]

@@ -72,4 +72,4 @@ def command(
             "repeat" if result.repeated else f"{result.cost_s:.2f}",
         )
     Console().print(shown)
-    click.echo(f"{bench.evaluations} evaluations, clock {bench.clock_s:.2f} s of training.")
+    click.echo(f"Evaluations: {bench.evaluations}. Clock: {bench.clock_s:.2f} s of training.")

@@ -198,8 +198,11 @@ def _show(known: Known) -> None:
         metrics, curve = record["metrics"], record["validation_accuracy_curve"]
         about = TABLES[record["table"]]
         shown = Table.grid(padding=(0, 2))
+        if metrics["outcome"] == "missing":
+            console.print(f"\n{about.title}, fidelity {record['fidelity']}: missing, never trained")
+            continue
         for name, value in metrics.items():
-            shown.add_row("", name, "" if value is None else _short(value))
+            shown.add_row("", name, "-" if value is None else _short(value))
         if curve:
             line = sparkline(curve, about.chance, max(*curve, about.chance))
             shown.add_row("", "validation by epoch", f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")

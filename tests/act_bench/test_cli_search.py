@@ -56,7 +56,7 @@ def test_query_prints_each_result_and_the_clock(data: BenchmarkData) -> None:
     shown = run(query.command, "relu(x)", "max(x,zero(x))").output
     assert f"{first['validation_accuracy']:.4f}" in shown
     assert "repeat" in shown
-    assert "1 evaluations" in shown
+    assert "Evaluations: 1." in shown
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""Simulated searches: seconds for the budgets of docs/design.md, and against random search.
+
+    python benchmarks/simulation.py [--table mlp] [--repeats 3]
+
+Each optimiser runs its budgeted number of trials of 100 evaluations, through ``Benchmark.query``.
+Figures are medians over the repeats and hold everything: making the search space, the searches and
+the frame of results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from importlib.metadata import version
+
+from act_bench.benchmark_data import load_data
+from surrogates.optimizers import OPTIMIZERS
+from surrogates.simulation import simulate
+
+# Trials, and the seconds that the design allows for them where it says so.
+BUDGETS = {"random": (1000, 1.0), "local": (100, None), "knn": (100, 20.0)}
+EVALUATIONS = 100
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--table", default="mlp")
+    arguments.add_argument("--repeats", type=int, default=3)
+    chosen = arguments.parse_args()
+
+    data = load_data(chosen.table)
+    found: dict[str, list[float]] = {name: [] for name in BUDGETS}
+    for _ in range(chosen.repeats):
+        for name, (trials, _budget) in BUDGETS.items():
+            start = time.perf_counter()
+            simulate(data, {name: OPTIMIZERS[name]}, trials=trials, evaluations=EVALUATIONS)
+            found[name].append(time.perf_counter() - start)
+
+    print(f"Python {platform.python_version()}, act-bench {version('act-bench')}")
+    print(f"{chosen.table}: {len(data.covered)} entries, {EVALUATIONS} evaluations a search")
+    base = statistics.median(found["random"]) / BUDGETS["random"][0]
+    for name, (trials, budget) in BUDGETS.items():
+        middle = statistics.median(found[name])
+        per_search = middle / trials
+        verdict = "" if budget is None else f"  budget {budget:.0f} s: {middle / budget:.2f} of it"
+        print(
+            f"{name:<7} {trials:5d} searches {middle:7.2f} s  {per_search * 1e3:7.2f} ms each "
+            f"{per_search / base:6.1f} x random{verdict}"
+        )
+
+
+if __name__ == "__main__":
+    main()
