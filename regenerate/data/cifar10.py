@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from act_bench.cache import cache_folder
 from regenerate.data import DataNotFoundError, ImageData, Split
 
 HUB_DATASET = "uoft-cs/cifar10"
@@ -46,8 +47,9 @@ def load(
 ) -> ImageData:
     """Load CIFAR-10 from a folder of Parquet files, or from the Hugging Face Hub.
 
-    The first load decodes the compressed images and keeps them as ``.npy`` files in
-    `cache_folder`; later loads take a fraction of a second. Delete that folder to clear it.
+    The first load decodes the compressed images and keeps them as ``.npy`` files in the folder
+    ``cifar10-*`` of `act_bench.cache.cache_folder` (``ACT_BENCH_CACHE``, or ``~/.cache/act-bench``);
+    later loads take a fraction of a second. Deleting that folder is safe.
 
     Parameters
     ----------
@@ -85,17 +87,6 @@ def load(
             )
         _write_cache(data, fingerprint)
     return data
-
-
-def cache_folder() -> Path:
-    """Return the folder of decoded images: ``ACT_BENCH_CACHE`` or ``~/.cache/act-bench``.
-
-    ``XDG_CACHE_HOME`` is respected. Deleting the folder is safe: it is filled again when needed.
-    """
-    if own := os.environ.get("ACT_BENCH_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "act-bench"
 
 
 def _find_files(folder: Path) -> dict[str, list[Path]]:
