@@ -33,9 +33,9 @@ class Run:
         The same for validation, evaluated after each epoch. The curves of a diverged run stop
         after its last wholly finite epoch, and may be empty.
     runtime_s
-        Seconds of training and evaluation: processor time where one thread does all the work, so that
-        a busy machine does not lengthen it, wall time otherwise. Seeds that train in one stack share
-        its time equally.
+        Seconds of training and evaluation: processor time where one thread does all the work, so
+        that a busy machine does not lengthen it, wall time otherwise. Seeds that train in one stack
+        share its time equally.
     images_seen
         Training images that went through the network, a repeated image counted again. A diverged
         run stops with the step in which its loss was no longer finite.
