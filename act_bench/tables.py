@@ -143,8 +143,7 @@ def _check_columns(columns: Sequence[str] | None, known: Sequence[Column]) -> No
 def _read(path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
     import polars as pl
 
-    frame = pl.read_parquet(path, columns=None if columns is None else list(columns))
-    return frame if columns is None else frame.select(columns)
+    return pl.read_parquet(path, columns=None if columns is None else list(columns))
 
 
 class Configuration(NamedTuple):
