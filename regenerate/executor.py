@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -105,6 +106,9 @@ def available_cores() -> int:
 
 def _start_worker(threads: int) -> None:
     torch.set_num_threads(threads)
+    # Ctrl-C reaches every process of a terminal. Workers end at once, without a traceback each;
+    # parts are whole or absent, so nothing but the part in hand is lost.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is not None:
         # A parent killed with -9 cannot end its workers, and they would wait for ever.
