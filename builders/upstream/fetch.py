@@ -107,6 +107,7 @@ def _continue(
         with urllib.request.urlopen(request, timeout=timeout_s) as response:  # noqa: S310
             _receive(response, part, have, mark, progress)
     except urllib.error.HTTPError as error:
+        error.close()  # it is the answer too, and holds the connection
         if error.code == _UNSATISFIABLE and have:
             _discard(part)
             raise _TransientError("the server has no rest of what had arrived") from error
