@@ -1,0 +1,157 @@
+"""How near to the machine's bfloat16 peak a training step of All-CNN-C comes, and what the rest is.
+
+The peak is a large bfloat16 matrix product, measured in the same run, in turns with the steps. The
+step is the trainer's own: forward, backward, optimiser, with a tabulated activation. Floating-point
+operations are those of the convolutions: two a multiply-add, three passes (one less for the input
+gradient of the first layer).
+
+    python benchmarks/training.py [--width 1] [--image-size 32] [--batch-size 64] [--device cpu]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from act_bench.expression import parse
+from regenerate.activations import TabulatedActivation, tabulate
+from regenerate.flat_weights import FlatWeights, make_optimizer
+from regenerate.networks.all_cnn_c import AllCNNC
+from regenerate.recipes import Recipe
+from regenerate.training_images import _keep_freed_memory
+
+# Names in torch's profile -> what they are, the first match counts.
+PARTS = {
+    "convolution_backward": "convolutions, backward",
+    "convolution": "convolutions, forward",
+    "_LookUpBackward": "activation, backward",
+    "_LookUp": "activation, forward",
+    "aten::mul": "activation, backward",
+    "aten::index": "gathering the batch",
+}
+
+
+def flops(width: float, size: int, batch: int) -> float:
+    """Return the floating-point operations of a step, counted on the network itself."""
+    network = AllCNNC(nn.Identity, width=width)
+    total = 0.0
+
+    def count(layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        nonlocal total
+        passes = 2 if inputs[0].shape[1] == 3 else 3
+        weights = next(layer.parameters()).numel()
+        total += 2 * passes * output[0, 0].numel() * weights * batch
+
+    for layer in network.convolutions:
+        layer.register_forward_hook(count)
+    network(torch.zeros(1, 3, size, size))
+    return total
+
+
+def step_of(options: argparse.Namespace, module: nn.Module) -> Callable[[], None]:
+    """Return a training step on random images."""
+    recipe = Recipe(
+        table="cnn",
+        fidelity="benchmark",
+        network="all_cnn_c",
+        dataset="cifar10",
+        epochs=1,
+        batch_size=options.batch_size,
+        optimizer="sgd",
+        learning_rate=1e-4,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-4,
+        clip_norm=1.0,
+    )
+    device = options.device
+    network = AllCNNC(lambda: module, width=options.width).to(device)
+    weights = FlatWeights(network)
+    optimizer = make_optimizer(recipe, weights)
+    pool = torch.randn(2048, options.image_size, options.image_size, 3).to(device, torch.bfloat16)
+    labels = torch.randint(0, 10, (2048,), device=device)
+    index = torch.randperm(2048, device=device)[: options.batch_size]
+
+    def step() -> None:
+        scores = network(pool[index].permute(0, 3, 1, 2)).float()
+        loss = nn.functional.cross_entropy(scores, labels[index])
+        optimizer.step(weights.gradient(loss), recipe.learning_rate)
+
+    return step
+
+
+def seconds(job: Callable[[], object], device: str, repeats: int) -> float:
+    """Return seconds a call, over several calls without a wait between them."""
+    job()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        job()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - start) / repeats
+
+
+def profile(step: Callable[[], None], device: str) -> dict[str, float]:
+    """Return the share of each part in the time of a step, by torch's profiler."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if device != "cpu":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    with torch.profiler.profile(activities=activities) as found:
+        for _ in range(10):
+            step()
+    parts: dict[str, float] = {}
+    for event in found.key_averages():
+        spent = event.self_cpu_time_total if device == "cpu" else event.self_device_time_total
+        part = next((p for key, p in PARTS.items() if key in event.key), "optimiser and the rest")
+        parts[part] = parts.get(part, 0.0) + spent
+    total = sum(parts.values())
+    return {part: spent / total for part, spent in sorted(parts.items(), key=lambda p: -p[1])}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--width", type=float, default=1 / 3)
+    parser.add_argument("--image-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--matrix", type=int, default=2048)
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--expression", default="mul(erf(x),softplus(x))")
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    device = options.device
+    if device == "cpu":
+        _keep_freed_memory()
+    table = TabulatedActivation(tabulate(parse(options.expression))).to(device)
+    step, relu = step_of(options, table), step_of(options, nn.ReLU())
+    side = options.matrix
+    a, b = (torch.randn(side, side, device=device).to(torch.bfloat16) for _ in "ab")
+    taken: dict[str, list[float]] = {"product": [], "step": [], "relu": []}
+    for _ in range(options.turns):
+        taken["product"].append(seconds(lambda: a @ b, device, 3))
+        taken["step"].append(seconds(step, device, 5))
+        taken["relu"].append(seconds(relu, device, 5))
+    median = {name: statistics.median(each) for name, each in taken.items()}
+    peak = 2 * side**3 / median["product"]
+    reached = flops(options.width, options.image_size, options.batch_size) / median["step"]
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, device {device}")
+    print(f"peak: bfloat16 product of side {side}: {peak / 1e12:.2f} TFLOP/s")
+    print(
+        f"step: width {options.width:.3f}, {options.image_size} px, batch {options.batch_size}: "
+        f"{median['step'] * 1e3:.1f} ms, {options.batch_size / median['step']:.0f} images/s, "
+        f"{reached / 1e12:.2f} TFLOP/s = {reached / peak:.0%} of the peak"
+    )
+    print(f"{options.expression} against ReLU: {median['step'] / median['relu']:.2f} x")
+    for part, share in profile(step, device).items():
+        print(f"  {share:6.1%}  {part}")
+
+
+if __name__ == "__main__":
+    main()
