@@ -19,9 +19,10 @@ _SPELLINGS_SHOWN = 8
 
 
 class Record(TypedDict):
-    """What one table says of an entry at one fidelity."""
+    """What one table says of an entry, in one edition at one fidelity."""
 
     table: str
+    edition: str
     fidelity: str
     metrics: dict[str, object]
     validation_accuracy_curve: list[float]
@@ -107,8 +108,20 @@ def _operators(tree: Expression) -> dict[str, str]:
 
 
 def _records(entry: int) -> list[Record]:
-    from act_bench.manifest import embedded_fidelities, read_manifest, runs_file, runs_name
-    from act_bench.schema import ENTRY_COLUMNS, TABLES, scalar_names
+    from act_bench.manifest import (
+        DataError,
+        embedded_fidelities,
+        read_manifest,
+        runs_file,
+        runs_name,
+    )
+    from act_bench.schema import (
+        ENTRY_COLUMNS,
+        TABLES,
+        UPSTREAM_FIDELITY,
+        UnknownNameError,
+        scalar_names,
+    )
     from act_bench.tables import load_table
 
     metrics = [name for name in scalar_names(ENTRY_COLUMNS) if name not in _KEYS]
@@ -124,11 +137,25 @@ def _records(entry: int) -> list[Record]:
             records.append(
                 {
                     "table": table,
+                    "edition": "regenerated",
                     "fidelity": fidelity,
                     "metrics": row,
                     "validation_accuracy_curve": curves.get(fidelity, []),
                 }
             )
+        try:
+            upstream = load_table(table, edition="upstream", columns=metrics)
+        except (DataError, UnknownNameError):  # not imported here, or the authors have none
+            continue
+        records.append(
+            {
+                "table": table,
+                "edition": "upstream",
+                "fidelity": UPSTREAM_FIDELITY,
+                "metrics": upstream.row(entry, named=True),
+                "validation_accuracy_curve": [],
+            }
+        )
     return records
 
 
@@ -198,15 +225,16 @@ def _show(known: Known) -> None:
         metrics, curve = record["metrics"], record["validation_accuracy_curve"]
         about = TABLES[record["table"]]
         shown = Table.grid(padding=(0, 2))
+        title = f"\n{about.title}, {record['edition']}, fidelity {record['fidelity']}"
         if metrics["outcome"] == "missing":
-            console.print(f"\n{about.title}, fidelity {record['fidelity']}: missing, never trained")
+            console.print(f"{title}: missing, never trained")
             continue
         for name, value in metrics.items():
             shown.add_row("", name, "-" if value is None else _short(value))
         if curve:
             line = sparkline(curve, about.chance, max(*curve, about.chance))
             shown.add_row("", "validation by epoch", f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
-        console.print(f"\n{about.title}, fidelity {record['fidelity']}")
+        console.print(title)
         console.print(shown)
 
 

@@ -104,6 +104,7 @@ def test_show_tells_entry_class_spellings_and_operators() -> None:
 def test_show_prints_the_record_of_each_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
     record: show.Record = {
         "table": "mlp",
+        "edition": "regenerated",
         "fidelity": "full",
         "metrics": {"validation_accuracy": 0.9512, "test_accuracy": None, "outcome": "ok"},
         "validation_accuracy_curve": [0.1, 0.5, 0.9512],
@@ -112,7 +113,7 @@ def test_show_prints_the_record_of_each_fidelity(monkeypatch: pytest.MonkeyPatch
     shown = run(show.command, "relu(x)").output
     assert "0.9512" in shown
     assert "▁▄█" in shown or "▁▅█" in shown
-    assert "Act-Bench-MLP, fidelity full" in shown
+    assert "Act-Bench-MLP, regenerated, fidelity full" in shown
 
 
 def test_show_draws_the_median_curve_of_the_runs_that_trained(tmp_path: Path) -> None:
