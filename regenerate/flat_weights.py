@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from regenerate.learnable import learned_parameters
 from regenerate.recipes.recipe import Recipe
 
 ADAM_SECOND_MOMENT = 0.99
@@ -27,7 +28,7 @@ class FlatWeights:
     Parameters
     ----------
     network
-        Its parameters are replaced by bfloat16 views of one vector; their values are lost.
+        Its parameters are replaced by bfloat16 views of one vector, of the same values.
 
     Attributes
     ----------
@@ -36,7 +37,8 @@ class FlatWeights:
     master_views
         The same numbers in the shape of each parameter, in the order of ``network.parameters()``.
     decayed
-        (weights,) float32: 1 where weight decay applies, 0 for biases.
+        (weights,) float32: 1 where weight decay applies, 0 for biases and for what activation
+        functions learn.
 
     Examples
     --------
@@ -45,7 +47,7 @@ class FlatWeights:
     >>> weights.master.fill_(0.5).shape
     torch.Size([224])
     >>> weights.publish()
-    >>> layer.bias.dtype, float(layer.bias[0])
+    >>> layer.bias.dtype, layer.bias[0].item()
     (torch.bfloat16, 0.5)
     """
 
@@ -57,14 +59,18 @@ class FlatWeights:
         ]
         old = [getattr(module, name) for module, name in owners]
         sizes = [parameter.numel() for parameter in old]
-        self.master = torch.zeros(sum(sizes), device=old[0].device)
+        self.master = torch.cat([_flattened(parameter.detach()).float() for parameter in old])
         self._compute = torch.zeros_like(self.master, dtype=torch.bfloat16)
         self.master_views = [
             _shaped(flat, parameter.shape)
             for flat, parameter in zip(torch.split(self.master, sizes), old, strict=True)
         ]
+        apart = {id(parameter) for parameter in learned_parameters(network)}
         self.decayed = torch.cat(
-            [torch.full_like(p.detach().flatten(), float(p.dim() > 1)) for p in old]
+            [
+                torch.full_like(p.detach().flatten(), float(p.dim() > 1 and id(p) not in apart))
+                for p in old
+            ]
         )
         self._parameters: list[Tensor] = []
         for (module, name), flat, parameter in zip(
@@ -73,6 +79,7 @@ class FlatWeights:
             view = nn.Parameter(_shaped(flat, parameter.shape))
             setattr(module, name, view)
             self._parameters.append(view)
+        self.publish()
 
     def gradient(self, loss: Tensor) -> Tensor:
         """Return the gradient of ``loss`` as (weights,) float32, in the order of ``master``."""

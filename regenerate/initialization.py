@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from act_bench.expression import Expression
 from regenerate import draws
 from regenerate.flat_weights import FlatWeights
+from regenerate.learnable import Activation
 from regenerate.networks.all_cnn_c import AllCNNC
 
 
@@ -27,12 +27,12 @@ from regenerate.networks.all_cnn_c import AllCNNC
 def initialize(
     network: AllCNNC,
     weights: FlatWeights,
-    expression: Expression,
+    expression: Activation,
     seed: int,
     kind: str,
     images: Tensor,
 ) -> None:
-    """Set all weights and biases.
+    """Set all weights and biases of the convolutions.
 
     Weights are uniform draws, from a stream of their own for every layer, times a gain.
 
@@ -72,7 +72,7 @@ def initialize(
                 features = network.activations[layer](convolution(features))
 
 
-def _gain(kind: str, expression: Expression) -> float:
+def _gain(kind: str, expression: Activation) -> float:
     if kind == "he":
         return math.sqrt(2.0)
     if kind == "variance_preserving":
@@ -80,7 +80,7 @@ def _gain(kind: str, expression: Expression) -> float:
     return 1.0
 
 
-def second_moment(expression: Expression) -> float:
+def second_moment(expression: Activation) -> float:
     """Return E[f(z)^2] for standard normal z; 1 where that is 0 or not finite.
 
     By the trapezoidal rule over [-8, 8], where its error for smooth f is far below rounding.

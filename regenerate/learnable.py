@@ -20,6 +20,11 @@ Activation: TypeAlias = Expression | NamedFunction
 """What a trainer takes; ``str`` of it is the name of the run."""
 
 
+def learns(function: Activation) -> bool:
+    """Return whether a function has a parameter to learn; if not, it can be tabulated."""
+    return isinstance(function, NamedFunction) and function.parameter is not None
+
+
 def layer_module(function: Activation, *, one: tuple[int, ...], each: tuple[int, ...]) -> nn.Module:
     """Return the activation module of one layer.
 

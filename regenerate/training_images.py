@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from act_bench.expression import Expression
 from regenerate.activations import Tables, TabulatedActivation, tabulate
 from regenerate.environment import environment
 from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.image_batches import Pixels, Splits, batches, load_splits, to_network
 from regenerate.initialization import initialize
+from regenerate.learnable import Activation, layer_module, learns
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.recipes.recipe import Recipe
 from regenerate.run import Run
@@ -50,7 +50,7 @@ class Metrics:
 
 def train(
     recipe: Recipe,
-    expression: Expression,
+    expression: Activation,
     seeds: Sequence[int],
     *,
     device: str = "cpu",
@@ -60,7 +60,8 @@ def train(
     """Train a network one seed after the other; see ``regenerate.training.train``.
 
     A run diverges in the step, or in the evaluation, in which its loss is not finite. Training
-    metrics are of the first 5,000 training images.
+    metrics are of the first 5,000 training images. A function that learns a parameter cannot be
+    tabulated: it is composed in float32 and rounded once.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def train(
         data_dir=data_dir,
     )
     start = time.perf_counter()
-    tables = tabulate(expression)
+    tables = None if learns(expression) else tabulate(expression)
     shared_s = (time.perf_counter() - start) / max(1, len(seeds))
     runs = []
     for number, seed in enumerate(seeds):
@@ -98,8 +99,8 @@ class _Training:
     def __init__(
         self,
         recipe: Recipe,
-        expression: Expression,
-        tables: Tables,
+        expression: Activation,
+        tables: Tables | None,
         splits: Splits,
         seed: int,
         device: str,
@@ -107,8 +108,7 @@ class _Training:
         self.start = time.perf_counter()
         self.recipe, self.expression, self.splits = recipe, expression, splits
         self.seed, self.device = seed, torch.device(device)
-        activation = TabulatedActivation(tables).to(self.device)  # one table serves every layer
-        self.network = AllCNNC(lambda: activation, width=recipe.width).to(self.device)
+        self.network = _network(recipe, expression, tables).to(self.device)
         self.weights = FlatWeights(self.network)
         self.optimizer = make_optimizer(recipe, self.weights)
         self.images_seen = 0
@@ -190,6 +190,19 @@ class _Training:
         counted = int(broken[0]) + 1 if len(broken) else len(losses)
         self.images_seen += counted * recipe.batch_size
         return float(values.mean())
+
+
+def _network(recipe: Recipe, function: Activation, tables: Tables | None) -> AllCNNC:
+    """Return the network: one table serves every layer; a learner is composed, one a layer."""
+    if tables is not None:
+        activation = TabulatedActivation(tables)
+        return AllCNNC(lambda: activation, width=recipe.width)
+    network = AllCNNC(nn.Identity, width=recipe.width)
+    for layer, convolution in enumerate(network.convolutions[:-1]):
+        assert isinstance(convolution, nn.Conv2d)  # noqa: S101  (torch types it as any module)
+        each = (convolution.out_channels, 1, 1)
+        network.activations[layer] = layer_module(function, one=(), each=each)
+    return network
 
 
 @torch.no_grad()

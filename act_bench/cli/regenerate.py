@@ -54,11 +54,12 @@ def command(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Train EXPRESSION by the recipe of a table and set it against the record.
+    r"""Train EXPRESSION, or a function by its name, and set it against the record of a table.
 
     \b
       act-bench regenerate "relu(x)"
       act-bench regenerate "mul(erf(x),softplus(x))" --seeds 10 --certificate erf.json
+      act-bench regenerate crrelu                      a named function, its parameter learned
       act-bench regenerate "sin_like(x)"               an error that points at the mistake
       act-bench regenerate "max(x,mul(x,sigmoid(x)))"  outside the space: trained all the same
 
@@ -98,6 +99,7 @@ def _retrain(
     data_dir: Path | None,
 ) -> tuple[Certificate, str]:
     """Train, look up the record and compare; return the certificate and a note on the record."""
+    from act_bench.catalogue import NamedFunction, read
     from act_bench.expression import parse
     from act_bench.manifest import DataError
     from act_bench.space import NotInSpaceError, load_space
@@ -106,11 +108,13 @@ def _retrain(
     from regenerate.training import train
 
     recipe = find(table, fidelity)
-    expression = parse(text)
+    expression = read(text)
     entry: int | None = None
     record: list[Run] = []
     note = ""
     try:
+        if isinstance(expression, NamedFunction):
+            raise NotInSpaceError(str(expression), ())
         space = load_space()
         resolved = space.resolve(expression)
         entry = resolved.entry

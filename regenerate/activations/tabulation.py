@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.catalogue import NamedFunction
 from act_bench.expression import Expression
 
 CODES = 1 << 16
@@ -40,7 +41,7 @@ class Tables(NamedTuple):
         return self.value.astype(np.uint32) | (self.slope.astype(np.uint32) << np.uint32(16))
 
 
-def tabulate(expression: Expression) -> Tables:
+def tabulate(expression: Expression | NamedFunction) -> Tables:
     """Compute f and f' in float64 for every bfloat16 input and round each once.
 
     Examples

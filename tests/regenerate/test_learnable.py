@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ import torch
 from act_bench.catalogue import CATALOGUE, find
 from act_bench.expression import parse
 from act_bench.named_numeric import value_function
+from regenerate import data
+from regenerate.flat_weights import FlatWeights, Sgd
 from regenerate.learnable import layer_module, learned_parameters, parameter_groups
+from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
 from regenerate.recipes import find as recipe_of
@@ -176,3 +180,68 @@ def test_weight_decay_leaves_learned_parameters_alone() -> None:
     assert learned["weight_decay"] == 0
     assert learned["params"] == [network[1].parameter]
     assert len(parameter_groups(torch.nn.Linear(3, 3), weight_decay=0.5)) == 1
+
+
+CNN = Recipe(
+    table="cnn",
+    fidelity="tiny",
+    network="all_cnn_c",
+    dataset="cifar10",
+    epochs=2,
+    batch_size=20,
+    optimizer="sgd",
+    learning_rate=0.05,
+    momentum=0.9,
+    weight_decay=0.1,
+    width=1 / 12,
+    image_size=16,
+    clip_norm=1.0,
+    initialization="data_dependent",
+    dtype="bfloat16",
+    activation="tabulated",
+)
+
+
+@pytest.fixture
+def images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bright rows in noise in the place of CIFAR-10."""
+
+    def split(count: int, seed: int) -> data.Split:
+        labels = np.arange(count) % 10
+        drawn = np.random.default_rng(seed).integers(0, 60, (count, 32, 32, 3), dtype=np.uint8)
+        for image, label in zip(drawn, labels, strict=True):
+            image[3 * label : 3 * label + 4] += 180
+        return data.Split(drawn, labels.astype(np.int64))
+
+    made = data.ImageData("cifar10", 10, 255, split(200, 0), split(100, 1), split(100, 2))
+    monkeypatch.setattr(data, "load", lambda *_: made)
+
+
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize("name", OWN)
+def test_the_cnn_trains_a_function_by_its_name(name: str, tmp_path: Path) -> None:
+    (run,) = train(CNN, find(name), [0], device="cpu", data_dir=tmp_path)
+    assert (run.expression, run.outcome) == (name, "ok")
+    (again,) = train(CNN, find(name), [0], device="cpu", data_dir=tmp_path)
+    assert again.train_loss_curve == run.train_loss_curve
+
+
+def test_the_cnn_learns_in_every_layer_and_does_not_decay_it() -> None:
+    network = AllCNNC(torch.nn.Identity, width=1 / 12)
+    for layer, convolution in enumerate(network.convolutions[:-1]):
+        assert isinstance(convolution, torch.nn.Conv2d)
+        each = (convolution.out_channels, 1, 1)
+        network.activations[layer] = layer_module(find("swish_beta"), one=(), each=each)
+    weights = FlatWeights(network)
+    learned = list(learned_parameters(network))
+    count = sum(parameter.numel() for parameter in learned)
+    assert [len(parameter) for parameter in learned] == [8, 8, 8, 16, 16, 16, 16, 16]
+    assert weights.master[-count:].eq(1.0).all()
+    assert weights.decayed[-count:].eq(0.0).all()
+    assert weights.decayed[0] == 1
+    images = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    gradient = weights.gradient(network(images.bfloat16()).float().square().sum())
+    assert (gradient[-count:] != 0).float().mean() > 0.9
+    Sgd(CNN, weights).step(torch.ones_like(gradient), 100.0)
+    assert learned[0].dtype == torch.bfloat16
+    assert (weights.master[-count:] != 1.0).float().mean() > 0.9
