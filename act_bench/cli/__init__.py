@@ -17,7 +17,13 @@ COMMANDS = {
     "sweep": "Train every entry of a table; resumable.",
     "import-upstream": "Import the authors' own tables on this machine.",
     "export": "Write the dataset as a Hugging Face dataset repository.",
+    "push": "Publish the dataset on the Hugging Face Hub.",
+    "download": "Fetch a pinned version of the dataset and check it.",
 }
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 and the number of the signal."""
 
 
 class LazyGroup(click.Group):
@@ -35,6 +41,14 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         command.help = _unwrapped(command.help)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an interrupt ends it with exit code 130, as shells expect."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the command list without importing any command."""
