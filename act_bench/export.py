@@ -1,18 +1,23 @@
 """Write the embedded data as a Hugging Face dataset repository.
 
 The folder has a README.md (the dataset card under a YAML head with the configurations and their
-features), the Parquet files under ``data/`` and the manifest with their SHA-256. Plain
-``datasets.load_dataset`` reads it, on the Hub or from disk, with nothing of this package installed.
+features), the Parquet files under ``data/``, the manifest with their SHA-256, and Croissant
+metadata. Plain ``datasets.load_dataset`` reads it, on the Hub or from disk, with nothing of this
+package installed.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from act_bench.croissant import NAME as CROISSANT
+from act_bench.croissant import croissant
 from act_bench.manifest import MANIFEST, MEND, DataError, read_manifest, verified
 from act_bench.schema import Column, split_dtype
 from act_bench.tables import configurations
@@ -36,7 +41,7 @@ tags:
 """
 
 
-def export(folder: Path, *, force: bool = False) -> list[Path]:
+def export(folder: Path, *, force: bool = False, url: str | None = None) -> list[Path]:
     """Write the dataset repository to ``folder``.
 
     All files are written beside it first and moved into place when they are complete.
@@ -49,6 +54,8 @@ def export(folder: Path, *, force: bool = False) -> list[Path]:
     force
         Write into a folder that is not empty: files of the same names are replaced, all others
         are left alone.
+    url
+        Where the dataset will be, for its Croissant metadata.
 
     Returns
     -------
@@ -84,9 +91,11 @@ def export(folder: Path, *, force: bool = False) -> list[Path]:
         for source in sources:
             shutil.copyfile(source, draft / "data" / source.name)
         shutil.copyfile(sources[0].parent / MANIFEST, draft / "data" / MANIFEST)
+        metadata = json.dumps(croissant(datetime.now(UTC).date(), url), indent=2)
+        (draft / CROISSANT).write_text(metadata + "\n", encoding="utf-8")
         # The README names the other files, so it is moved last.
         (draft / "README.md").write_text(readme, encoding="utf-8")
-        files = [*sorted((draft / "data").iterdir()), draft / "README.md"]
+        files = [*sorted((draft / "data").iterdir()), draft / CROISSANT, draft / "README.md"]
         (folder / "data").mkdir(parents=True, exist_ok=True)
         return [file.replace(folder / file.relative_to(draft)) for file in files]
 

@@ -68,6 +68,7 @@ def test_exported_files_are_the_embedded_ones(data_folder, tmp_path):
     folder = tmp_path / "deep" / "act-bench"
     assert {file.relative_to(folder).as_posix() for file in files} == {
         "README.md",
+        "croissant.json",
         "data/manifest.json",
         "data/mlp-full.parquet",
         "data/mlp-runs.parquet",
