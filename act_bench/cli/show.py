@@ -11,6 +11,9 @@ import click
 from act_bench.cli.lookup import explained_errors, json_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from act_bench.catalogue import NamedFunction
     from act_bench.expression import Expression
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -29,25 +32,29 @@ class Record(TypedDict):
 
 
 class Known(TypedDict):
-    """Everything known about an expression; a key is a key of the JSON document."""
+    """Everything known about a function; a key is a key of the JSON document.
+
+    Outside the space there is no entry: what tells of it is null or empty.
+    """
 
     expression: str
     operators: dict[str, str]
     shape: list[float]
-    entry: int
-    how_resolved: str
-    entry_expression: str
+    entry: int | None
+    how_resolved: str | None
+    entry_expression: str | None
     equivalent_expressions: list[str]
-    canonical_class: int
+    canonical_class: int | None
     entries_of_class: list[int]
     records: list[Record]
+    published: list[dict[str, object]]
 
 
 @click.command()
 @click.argument("expression")
 @json_option
 def command(expression: str, as_json: bool) -> None:
-    r"""Show everything known about EXPRESSION.
+    r"""Show everything known about EXPRESSION, or about a function by its name.
 
     \b
       act-bench show "max(relu(x),elu(x))"
@@ -56,7 +63,8 @@ def command(expression: str, as_json: bool) -> None:
 
     Its operators, its entry and canonical class, its other spellings, and for each table and
     fidelity the metrics, test included, with the median learning curve of the runs that did not
-    diverge. A search must not look here: it queries a benchmark, where test is sealed.
+    diverge; then what papers report of it. A search must not look here: it queries a benchmark,
+    where test is sealed.
     """
     with explained_errors():
         known = _known(expression)
@@ -67,20 +75,39 @@ def command(expression: str, as_json: bool) -> None:
 
 
 def _known(text: str) -> Known:
-    from act_bench.expression import parse
-    from act_bench.space import finite_outputs, load_space
+    from act_bench.catalogue import NamedFunction, read
+    from act_bench.literature import reported
+    from act_bench.space import NotInSpaceError, finite_outputs, load_space
 
-    tree = parse(text)
+    function = read(text)
+    grid = [10 * i / (_SHAPE_POINTS - 1) - 5 for i in range(_SHAPE_POINTS)]
+    known: Known = {
+        "expression": str(function),
+        "operators": _formulas(function),
+        "shape": finite_outputs(function.to_numpy()(grid)).tolist(),
+        "entry": None,
+        "how_resolved": None,
+        "entry_expression": None,
+        "equivalent_expressions": [],
+        "canonical_class": None,
+        "entries_of_class": [],
+        "records": [],
+        "published": reported(function).to_dicts(),
+    }
+    if isinstance(function, NamedFunction):
+        return known
     space = load_space()
-    resolution = space.resolve(tree)
+    try:
+        resolution = space.resolve(function)
+    except NotInSpaceError:
+        if known["published"]:
+            return known
+        raise
     entry = resolution.entry
     name = space.representatives[entry]
     canonical = space.canonical_class[entry]
-    grid = [10 * i / (_SHAPE_POINTS - 1) - 5 for i in range(_SHAPE_POINTS)]
-    return {
-        "expression": str(tree),
-        "operators": _operators(tree),
-        "shape": finite_outputs(tree.to_numpy()(grid)).tolist(),
+    found: Known = {
+        **known,
         "entry": entry,
         "how_resolved": resolution.how,
         "entry_expression": name,
@@ -91,6 +118,16 @@ def _known(text: str) -> Known:
         "entries_of_class": [e for e, c in enumerate(space.canonical_class) if c == canonical],
         "records": _records(entry),
     }
+    return found
+
+
+def _formulas(function: Expression | NamedFunction) -> dict[str, str]:
+    """Return the formulas of the operators of an expression, or that of a named function."""
+    from act_bench.catalogue import NamedFunction
+
+    if isinstance(function, NamedFunction):
+        return {function.name: function.formula}
+    return _operators(function)
 
 
 def _operators(tree: Expression) -> dict[str, str]:
@@ -213,13 +250,16 @@ def _show(known: Known) -> None:
     for operator, formula in known["operators"].items():
         facts.add_row("", f"[dim]{operator} = {formula}[/dim]")
     facts.add_row("shape", shape)
-    facts.add_row(
-        "entry", f"{known['entry']}, {known['entry_expression']} ({known['how_resolved']})"
-    )
-    facts.add_row("canonical class", f"{known['canonical_class']}{shared}")
-    facts.add_row("other spellings", listed or "none in the space")
+    if known["entry"] is None:
+        facts.add_row("entry", "none: outside the space; act-bench regenerate trains it")
+    else:
+        facts.add_row(
+            "entry", f"{known['entry']}, {known['entry_expression']} ({known['how_resolved']})"
+        )
+        facts.add_row("canonical class", f"{known['canonical_class']}{shared}")
+        facts.add_row("other spellings", listed or "none in the space")
     console.print(facts)
-    if not known["records"]:
+    if known["entry"] is not None and not known["records"]:
         console.print("No table is embedded.")
     for record in known["records"]:
         metrics, curve = record["metrics"], record["validation_accuracy_curve"]
@@ -236,6 +276,29 @@ def _show(known: Known) -> None:
             shown.add_row("", "validation by epoch", f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
         console.print(title)
         console.print(shown)
+    if known["published"]:
+        _show_published(console, known["published"])
+
+
+def _show_published(console: Console, published: Sequence[dict[str, object]]) -> None:
+    """Print reported top-1 accuracies, the runs of one cell in one line."""
+    from rich.table import Table
+
+    cells: dict[tuple[object, ...], list[str]] = {}
+    for row in published:
+        if row["metric"] == "top1_accuracy":
+            keys = ("source", "table", "architecture", "dataset", "split")
+            where = tuple(row[key] or "" for key in keys)
+            doubt = "*" if row["flags"] else ""
+            cells.setdefault(where, []).append(f"{row['value']:.4g}{doubt}")
+    console.print("\nReported top-1 accuracy (other networks, data and budgets than above)")
+    shown = Table.grid(padding=(0, 2))
+    for place, values in cells.items():
+        shown.add_row("", *map(str, place), ", ".join(values))
+    console.print(shown)
+    others = len(published) - sum(map(len, cells.values()))
+    more = f"{others} other results in --json. " if others else ""
+    console.print(f"{more}Sources and flags (*): docs/literature.md", style="dim")
 
 
 def _short(value: object) -> str:
