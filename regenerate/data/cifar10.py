@@ -48,7 +48,7 @@ def load(
     """Load CIFAR-10 from a folder of Parquet files, or from the Hugging Face Hub.
 
     The first load decodes the compressed images and keeps them as ``.npy`` files in the folder
-    ``cifar10-*`` of `act_bench.cache.cache_folder` (``ACT_BENCH_CACHE``, or ``~/.cache/act-bench``);
+    ``cifar10-*`` of `act_bench.cache.cache_folder`, ``~/.cache/act-bench`` if nothing else is said;
     later loads take a fraction of a second. Deleting that folder is safe.
 
     Parameters
