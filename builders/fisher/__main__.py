@@ -1,0 +1,68 @@
+"""``python -m builders.fisher TABLE``: the spectra of all entries, resumable, and embedded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from act_bench.manifest import DATA_FOLDER
+from act_bench.space import load_space
+from builders.fisher.build import build_parts, embed
+from builders.fisher.networks import SETTINGS, setting
+
+
+@click.command()
+@click.argument("table", type=click.Choice(list(SETTINGS)))
+@click.option(
+    "--parts",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the parts.  [default: sweeps/TABLE-fisher]",
+)
+@click.option(
+    "--shard",
+    type=(int, int),
+    default=(1, 1),
+    metavar="I N",
+    help="Only every N-th part from the I-th on, without embedding.",
+)
+@click.option("--device", default="cpu", show_default=True, help="A torch device.")
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the images, for data sets that do not come with a library.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, path_type=Path),
+    default=DATA_FOLDER,
+    help="Where the embedded file goes; act_bench/data if not given.",
+)
+def main(
+    table: str,
+    parts: Path | None,
+    shard: tuple[int, int],
+    device: str,
+    data_dir: Path | None,
+    folder: Path,
+) -> None:
+    """Compute the Fisher spectra of all entries of TABLE and embed them.
+
+    Stop it at any moment and run it again to go on.
+    """
+    parts = parts or Path("sweeps") / f"{table}-fisher"
+    expressions = load_space().representatives
+    try:
+        found = setting(table, device=device, data_dir=data_dir)
+        for done in build_parts(found, expressions, parts, shard):
+            click.echo(f"{done} of {len(expressions) // shard[1]} entries", err=True)
+        if shard == (1, 1):
+            record = embed(found.convention, len(expressions), parts, folder)
+            name = f"{table}-fisher.parquet"
+            click.echo(f"{name}: {record[name].rows} rows, {record[name].bytes} bytes")
+    except (ValueError, FileNotFoundError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

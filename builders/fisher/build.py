@@ -1,0 +1,169 @@
+"""Spectra of all entries of a table, in parts that survive a stop, and their embedding.
+
+A part is a Parquet file with the spectra of :data:`PART` entries. What is pending is whatever the
+folder does not hold; ``convention.json`` in it says what the parts were made with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from act_bench.atomic import replacing
+from act_bench.expression import parse
+from act_bench.manifest import LICENCE, FileRecord
+from act_bench.schema import arrow_schema
+from act_bench.spectra import QUANTILES, LayerSize, fisher_columns, fisher_name
+from builders.embedded import BuildError, write_manifest, write_table
+from builders.fisher.convention import FisherConvention
+from builders.fisher.features import FisherFeature, fisher_feature
+from builders.fisher.networks import Setting
+
+PART: Final = 64
+"""Entries a part."""
+MARKER: Final = "convention.json"
+LAYERS_KEY: Final = b"layers"
+
+
+def build_parts(
+    setting: Setting, expressions: Sequence[str], folder: Path, shard: tuple[int, int] = (1, 1)
+) -> Iterator[int]:
+    """Compute the parts that a folder does not hold, and yield the entries done after each.
+
+    Parameters
+    ----------
+    setting
+        Of the table.
+    expressions
+        Of all entries, in entry order.
+    folder
+        Where the parts are; made if it does not exist.
+    shard
+        (i, n): only parts i, i + n, i + 2n, ... counted from 1.
+
+    Raises
+    ------
+    BuildError
+        If the folder's parts were made by another convention.
+    """
+    claim(folder, setting.convention)
+    index, count = shard
+    starts = range(0, len(expressions), PART)[index - 1 :: count]
+    pending = [start for start in starts if not part_path(folder, start).exists()]
+    done = sum(min(PART, len(expressions) - start) for start in set(starts) - set(pending))
+    yield done
+    for start in pending:
+        chosen = expressions[start : start + PART]
+        features = [fisher_feature(parse(expression), setting) for expression in chosen]
+        _write_part(part_path(folder, start), start, features)
+        done += len(chosen)
+        yield done
+
+
+def claim(folder: Path, convention: FisherConvention) -> None:
+    """Make the folder of parts, or make sure that its parts are of the same convention.
+
+    Raises
+    ------
+    BuildError
+        If they are of another.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    marker, wanted = folder / MARKER, convention.canonical_json()
+    if not marker.exists():
+        with replacing(marker) as draft:
+            draft.write_text(wanted, encoding="utf-8")
+    elif (found := marker.read_text(encoding="utf-8")) != wanted:
+        raise BuildError(
+            f"{folder} has parts of another convention: expected {wanted}, got {found}; "
+            "choose another folder"
+        )
+
+
+def part_path(folder: Path, start: int) -> Path:
+    """Return the path of the part that begins with this entry."""
+    return folder / f"part-{start:04}.parquet"
+
+
+def embed(
+    convention: FisherConvention, entries: int, parts: Path, folder: Path
+) -> dict[str, FileRecord]:
+    """Write a table's embedded spectra from their parts, and the manifest.
+
+    Parameters
+    ----------
+    convention
+        That of the parts.
+    entries
+        How many there must be.
+    parts
+        Folder of the parts.
+    folder
+        Where the file and the manifest go.
+
+    Raises
+    ------
+    BuildError
+        If entries are missing, or the parts disagree in the layers.
+    """
+    claim(parts, convention)
+    tables = [pq.ParquetFile(path).read() for path in sorted(parts.glob("part-*.parquet"))]
+    found = [number for table in tables for number in table["entry"].to_pylist()]
+    if found != list(range(entries)):
+        raise BuildError(
+            f"{parts}: expected the entries 0 to {entries - 1}, got {len(found)}; "
+            f"run python -m builders.fisher {convention.table} again to make the missing ones"
+        )
+    layers = {
+        table.schema.metadata[LAYERS_KEY] for table in tables if LAYERS_KEY in table.schema.metadata
+    }
+    if len(layers) != 1:
+        raise BuildError(f"{parts}: expected one network, its layers are {sorted(layers)}")
+    described = json.loads(layers.pop())
+    about = {
+        "table": convention.table,
+        "edition": "regenerated",
+        "layers": described,
+        "quantiles": QUANTILES,
+        "convention": json.loads(convention.canonical_json()),
+        "convention_sha": convention.sha,
+        "made": f"python -m builders.fisher {convention.table}",
+        "licence": LICENCE,
+        "version": version("act-bench"),
+    }
+    table = pa.concat_tables([each.replace_schema_metadata(None) for each in tables])
+    write_table(
+        table, fisher_columns(len(described)), folder / fisher_name(convention.table), about
+    )
+    return write_manifest(folder)
+
+
+def _write_part(path: Path, start: int, features: Sequence[FisherFeature]) -> None:
+    layers = {feature.layers for feature in features if feature.valid}
+    if len(layers) > 1:
+        raise BuildError(f"{path}: the network has different layers for different functions")
+    # A part without any valid spectrum does not know the layers; it has null lists of any length.
+    known: tuple[LayerSize, ...] = layers.pop() if layers else ()
+    columns = {
+        "entry": np.arange(start, start + len(features), dtype=np.int32),
+        "fim_quantiles": [
+            None if feature.quantiles is None else feature.quantiles.ravel() for feature in features
+        ],
+        "fim_valid": [feature.valid for feature in features],
+        "fim_reason": [feature.reason or None for feature in features],
+    }
+    schema = arrow_schema(fisher_columns(len(known)))
+    vectors = pa.list_(pa.float32())
+    schema = schema.set(1, pa.field("fim_quantiles", vectors))
+    if known:
+        described = json.dumps([layer._asdict() for layer in known])
+        schema = schema.with_metadata({LAYERS_KEY: described.encode()})
+    with replacing(path) as draft:
+        pq.write_table(pa.table(columns, schema=schema), draft, compression="zstd")

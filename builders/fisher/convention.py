@@ -1,0 +1,92 @@
+"""What a Fisher spectrum depends on besides the network and the function, in one frozen record."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Labels(StrEnum):
+    r"""Where the labels of the Fisher information come from.
+
+    With class probabilities p and g(y) the gradient of -log p_y, the Fisher information is
+    E[g g^T] over labels y from
+
+    Attributes
+    ----------
+    PREDICTED
+        the model's prediction, y ~ p (Eq. 1 of Bingham and Miikkulainen, arXiv 2301.05785), by
+        exact expectation: :math:`\sum_y p_y g(y) g(y)^T` is :math:`S S^T` at the class scores, so
+        one backward pass for each column of S, as many as there are classes. No noise.
+    PREDICTED_SAMPLE
+        the model's prediction, one label for each image by fixed uniform numbers: one backward
+        pass, unbiased. The numbers are the same for every function, so functions that predict
+        alike draw alike, and noise hardly enters their distance.
+    TRUE
+        the data set (the "empirical Fisher", what the reference code computes): one backward pass.
+    """
+
+    PREDICTED = "predicted"
+    PREDICTED_SAMPLE = "predicted_sample"
+    TRUE = "true"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FisherConvention:
+    """Everything that defines a Fisher spectrum except the network and the activation function.
+
+    Parameters
+    ----------
+    table
+        The table whose network, data set and recipe's initialisation are meant.
+    labels
+        Where labels come from.
+    batch
+        Which images: the first and the one after the last index in the data set's training split,
+        in its published order.
+    batch_fingerprint
+        :func:`fingerprint` of these images and labels; empty does not check.
+    initialization
+        Distribution of the initial weights, as ``regenerate.recipes.Recipe`` calls it.
+    seed
+        Seed of the initial weights.
+    label_seed
+        Seed of the uniform numbers that draw labels.
+    dtype
+        Arithmetic of passes, factors and eigenvalues.
+    zero
+        An eigenvalue of a factor counts as zero at or below this many times the machine epsilon
+        times the factor's largest eigenvalue: what rounding makes of a zero, of either sign.
+    floor
+        Log of a zero eigenvalue, and least log of any.
+
+    Examples
+    --------
+    >>> convention = FisherConvention(table="mlp", batch=(0, 64))
+    >>> convention.labels.value, convention.sha == FisherConvention(table="mlp", batch=(0, 32)).sha
+    ('predicted', False)
+    """
+
+    table: str
+    batch: tuple[int, int]
+    batch_fingerprint: str = ""
+    labels: Labels = Labels.PREDICTED
+    initialization: str = "he"
+    seed: int = 0
+    label_seed: int = 0
+    dtype: Literal["float64", "float32"] = "float64"
+    zero: float = 64.0
+    floor: float = -100.0
+
+    def canonical_json(self) -> str:
+        """Return the convention as JSON with sorted keys."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def sha(self) -> str:
+        """The first 12 hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]

@@ -1,0 +1,243 @@
+"""The networks and batches that the tables' spectra are of.
+
+Networks have their published width, whatever the width of a fidelity, and the initial weights that
+the table's recipe gives them.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from act_bench.expression import Expression
+from act_bench.schema import one_of
+from builders.fisher.convention import FisherConvention, Labels
+from builders.fisher.spectrum import DTYPES
+from regenerate import data
+from regenerate.draws import uniform
+from regenerate.image_batches import load_splits, to_network
+from regenerate.networks.all_cnn_c import AllCNNC
+from regenerate.networks.mlp import StackedMLP
+from regenerate.recipes import Recipe, find
+
+MLP_BATCH: Final = 599
+"""All training images of the digits: the batch has no noise of its own."""
+CNN_BATCH: Final = 64
+"""The first training images of CIFAR-10, in an order in which all classes are as frequent."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that a table's spectra depend on except the function.
+
+    Attributes
+    ----------
+    convention
+        What the spectra are.
+    network
+        Makes the network with an activation function and its initial weights.
+    images
+        The batch, in the format of the network.
+    labels
+        (images,) int64, the data set's.
+    """
+
+    convention: FisherConvention
+    network: Callable[[Expression], nn.Module]
+    images: Tensor
+    labels: Tensor
+
+
+class BatchMismatchError(ValueError):
+    """Images that are not those that the convention names."""
+
+
+def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) -> Setting:
+    """Return the setting of a table's spectra.
+
+    Parameters
+    ----------
+    table
+        A key of :data:`SETTINGS`.
+    device
+        A torch device.
+    data_dir
+        Folder of the images, for data sets that do not come with a library.
+
+    Raises
+    ------
+    UnknownNameError
+        If there are no spectra of the table.
+    DataNotFoundError
+        If its images are not found.
+    BatchMismatchError
+        If they are others than those of the embedded spectra.
+
+    Examples
+    --------
+    >>> found = setting("mlp")
+    >>> found.images.shape, found.convention.labels.value
+    (torch.Size([599, 64]), 'predicted')
+    """
+    return SETTINGS[one_of("network with Fisher spectra", table, SETTINGS)](device, data_dir)
+
+
+def fingerprint(images: Tensor, labels: Tensor) -> str:
+    """Return the first 16 hex digits of the SHA-256 of a batch as the network gets it."""
+    digest = hashlib.sha256(repr((images.dtype, tuple(images.shape))).encode())
+    digest.update(images.cpu().contiguous().numpy().tobytes())
+    digest.update(labels.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _mlp(device: str, data_dir: Path | None) -> Setting:
+    recipe = find("mlp", "full")
+    convention = FisherConvention(
+        table="mlp",
+        labels=Labels.PREDICTED,
+        batch=(0, MLP_BATCH),
+        initialization=recipe.initialization,
+        dtype="float64",
+    )
+    dtype = DTYPES[convention.dtype]
+    source = data.load(recipe.dataset, data_dir)
+    chosen = slice(*convention.batch)
+    pixels = torch.from_numpy(source.train.images[chosen]).flatten(1).to(dtype)
+    images = (pixels * (2.0 / source.largest_pixel) - 1.0).to(device)  # as in training
+    labels = torch.from_numpy(source.train.labels[chosen]).to(device)
+    widths = (images.shape[1], *recipe.widths, source.classes)
+
+    def network(expression: Expression) -> nn.Module:
+        return unstacked_mlp(widths, expression, recipe, convention.seed).to(device)
+
+    return Setting(_checked(convention, images, labels), network, images, labels)
+
+
+def unstacked_mlp(
+    widths: tuple[int, ...], expression: Expression, recipe: Recipe, seed: int
+) -> nn.Sequential:
+    """Return the network of :class:`StackedMLP` with one seed, as layers of torch.
+
+    Examples
+    --------
+    >>> from act_bench.expression import parse
+    >>> network = unstacked_mlp((64, 32, 10), parse("tanh(x)"), find("mlp", "full"), seed=0)
+    >>> [type(layer).__name__ for layer in network]
+    ['Linear', 'ActivationModule', 'Linear']
+    """
+    activation = expression.to_torch()
+    stacked = StackedMLP(
+        widths,
+        activation,
+        [seed],
+        initialization=recipe.initialization,
+        dtype=DTYPES[recipe.dtype],
+    )
+    layers: list[nn.Module] = []
+    parameters = zip(pairwise(widths), stacked.weights, stacked.biases, strict=True)
+    for (inputs, outputs), weights, biases in parameters:
+        layer = nn.Linear(inputs, outputs, dtype=DTYPES[recipe.dtype])
+        layer.weight.data = weights.data[0].T.contiguous()
+        layer.bias.data = biases.data[0, 0]
+        layers += [layer, activation]
+    return nn.Sequential(*layers[:-1])
+
+
+def _cnn(device: str, data_dir: Path | None) -> Setting:
+    recipe = find("cnn", "full")
+    convention = FisherConvention(
+        table="cnn",
+        labels=Labels.PREDICTED_SAMPLE,
+        batch=(0, CNN_BATCH),
+        initialization=recipe.initialization,
+        dtype="float32",
+    )
+    train = load_splits(
+        recipe.dataset,
+        image_size=None,
+        train_images=CNN_BATCH,
+        device=device,
+        data_dir=data_dir,
+    ).train
+    images = to_network(train.images.to(DTYPES[convention.dtype]))
+    blank = AllCNNC(nn.Identity).to(device)
+    drawn = []
+    for layer, convolution in enumerate(blank.convolutions):
+        assert isinstance(convolution, nn.Conv2d)  # noqa: S101  (what the network is made of)
+        draws = uniform(tuple(convolution.weight.shape), convention.seed, f"weights {layer}")
+        unit = draws * math.sqrt(3.0 / convolution.weight[0].numel())  # variance 1 / fan-in
+        drawn.append(torch.from_numpy(unit).to(images))
+        convolution.weight.data = convolution.weight.data.contiguous(
+            memory_format=torch.channels_last
+        )
+
+    def network(expression: Expression) -> nn.Module:
+        made = copy.deepcopy(blank)
+        made.activations = nn.ModuleList(expression.to_torch() for _ in made.activations)
+        return standardized(made, drawn, images)
+
+    return Setting(_checked(convention, images, train.labels), network, images, train.labels)
+
+
+@torch.no_grad()
+def standardized(network: AllCNNC, weights: Sequence[Tensor], images: Tensor) -> AllCNNC:
+    """Set weights so that every channel has mean 0 and variance 1 before its activation.
+
+    The recipe's initialisation ``data_dependent`` (Salimans and Kingma 2016, arXiv 1602.07868,
+    section 3), over the batch of the spectrum and in its dtype; training does the same over 256
+    images in bfloat16. The network is changed and returned.
+
+    Parameters
+    ----------
+    network
+        All-CNN-C.
+    weights
+        Of each convolution, to be scaled for each channel.
+    images
+        ``(n, 3, height, width)``.
+    """
+    features = images
+    for layer, (convolution, drawn) in enumerate(zip(network.convolutions, weights, strict=True)):
+        assert isinstance(convolution, nn.Conv2d)  # noqa: S101  (what the network is made of)
+        assert convolution.bias is not None  # noqa: S101
+        convolution.weight.copy_(drawn)
+        convolution.bias.zero_()
+        response = convolution(features)
+        variance, mean = torch.var_mean(response, (0, 2, 3), correction=0)
+        # A constant channel (a constant function below) has no scale to set.
+        rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
+        convolution.weight.mul_(rescale[:, None, None, None])
+        convolution.bias.copy_(-mean * rescale)
+        if layer < len(network.activations):
+            standard = (response - mean[:, None, None]).mul_(rescale[:, None, None])
+            features = network.activations[layer](standard)
+    return network
+
+
+def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> FisherConvention:
+    """Return the convention with the batch's fingerprint, which must be the expected one."""
+    got = fingerprint(images, labels)
+    expected = FINGERPRINTS.get(convention.table, got)
+    if got != expected:
+        raise BatchMismatchError(
+            f"the spectra of the table {convention.table} are over a batch with the fingerprint "
+            f"{expected}, these images give {got}: another version of the data set"
+        )
+    return dataclasses.replace(convention, batch_fingerprint=got)
+
+
+SETTINGS: Final[dict[str, Callable[[str, Path | None], Setting]]] = {"mlp": _mlp, "cnn": _cnn}
+"""Table -> its setting on a device, with images from a folder."""
+
+FINGERPRINTS: Final = {"mlp": "27bb1ad61edc72f7"}
+"""Table -> :func:`fingerprint` of the batch of the embedded spectra."""

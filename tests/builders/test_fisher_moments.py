@@ -1,0 +1,110 @@
+"""Moments of patches against patches that are made; lags against windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional
+
+from builders.fisher import moments
+from builders.fisher.moments import Geometry
+
+SIDES = st.tuples(st.integers(3, 9), st.integers(3, 9))
+PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
+PADDINGS = st.tuples(st.integers(0, 2), st.integers(0, 2))
+
+
+def random_maps(seed: int, channels: int, sides: tuple[int, int]) -> Tensor:
+    drawn = np.random.default_rng(seed).normal(size=(2, channels, *sides))
+    return torch.from_numpy(drawn).contiguous(memory_format=torch.channels_last)
+
+
+def patches_of(maps: Tensor, geometry: Geometry) -> Tensor:
+    """All patches, (images x positions, f), in the order (channel, row, column)."""
+    rows, columns = geometry
+    unfolded = functional.unfold(
+        maps,
+        (rows.kernel, columns.kernel),
+        padding=(rows.padding, columns.padding),
+        stride=(rows.stride, columns.stride),
+    )
+    return unfolded.transpose(1, 2).flatten(0, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SIDES, PAIRS, PAIRS, PADDINGS, st.integers(1, 3), st.sampled_from([None, 1.0, 0.25]))
+def test_moment_is_that_of_the_patches(
+    sides: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    channels: int,
+    homogeneous: float | None,
+) -> None:
+    maps = random_maps(1, channels, sides)
+    geometry = Geometry.of(maps, kernel, stride, padding)
+    patches = patches_of(maps, geometry)
+    if homogeneous is not None:
+        patches = torch.cat([patches, patches.new_full((len(patches), 1), homogeneous)], 1)
+    found = moments.patch_moment(maps, geometry, homogeneous)
+    torch.testing.assert_close(found, patches.T @ patches, rtol=1e-12, atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SIDES, PAIRS, PADDINGS)
+def test_both_ways_agree_at_stride_1(
+    sides: tuple[int, int], kernel: tuple[int, int], padding: tuple[int, int]
+) -> None:
+    maps = random_maps(2, 3, sides)
+    geometry = Geometry.of(maps, kernel, (1, 1), padding)
+    by_lags = moments._moment_by_lags(maps, geometry)
+    torch.testing.assert_close(by_lags, moments._moment_by_windows(maps, geometry))
+
+
+def test_lags_are_fewer_products_for_the_layers_of_all_cnn_c() -> None:
+    def products(side: int, padding: int) -> float:
+        geometry = Geometry.of(torch.empty(1, 1, side, side), (3, 3), padding=(padding, padding))
+        return moments._lag_products(geometry) / (81 * geometry.positions)
+
+    assert products(32, 1) < 0.22
+    assert products(16, 1) < 0.25
+
+
+@settings(max_examples=30, deadline=None)
+@given(SIDES, PAIRS, PAIRS, PADDINGS, st.sampled_from([None, 1.0]))
+def test_depthwise_moments_are_the_diagonal_blocks(
+    sides: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    homogeneous: float | None,
+) -> None:
+    maps = random_maps(3, 3, sides)
+    geometry = Geometry.of(maps, kernel, stride, padding)
+    found = moments.depthwise_moments(maps, geometry, homogeneous)
+    for channel in range(3):
+        alone = moments.patch_moment(maps[:, channel : channel + 1], geometry, homogeneous)
+        torch.testing.assert_close(found[channel], alone)
+
+
+def test_float32_is_as_accurate_as_it_can_be() -> None:
+    maps = random_maps(4, 8, (12, 12)) + 1.0
+    geometry = Geometry.of(maps, (3, 3), padding=(1, 1))
+    exact = moments.patch_moment(maps, geometry)
+    found = moments.patch_moment(maps.float(), geometry).double()
+    assert float((found - exact).abs().max() / exact.abs().max()) < 1e-6
+
+
+def test_token_and_map_moments_agree() -> None:
+    maps = random_maps(5, 4, (3, 5))
+    tokens = maps.flatten(2).transpose(1, 2)
+    torch.testing.assert_close(moments.map_moment(maps), moments.token_moment(tokens))
+
+
+@pytest.mark.parametrize(("padding", "unreached"), [(0, [0, 5]), (1, [])])
+def test_unreached_pixels_by_hand(padding: int, unreached: list[int]) -> None:
+    assert moments.Axis(6, 3, 1, padding).unreached(1) == unreached
