@@ -1,0 +1,46 @@
+"""``act-bench explore``: the map of a table as one HTML page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from act_bench.cli.lookup import explained_errors, json_option
+
+
+@click.command()
+@click.argument(
+    "file", type=click.Path(dir_okay=False, path_type=Path), default=Path("act-bench.html")
+)
+@click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
+@json_option
+def command(file: Path, show: bool, as_json: bool) -> None:
+    r"""Write a page to explore the tables with to FILE (act-bench.html if not given).
+
+    \b
+      act-bench explore --open
+      act-bench explore map.html
+
+    One file that works offline: the map of all functions, coloured by any metric; pointing shows a
+    function's curve and metrics, clicking pins and compares. It shows test metrics too, so a search
+    must not look here.
+    """
+    from act_bench.atomic import replacing
+    from act_bench.explore import collect, render
+
+    with explained_errors():
+        page = render(collect())
+    try:
+        with replacing(file) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {file}: {error.strerror}") from error
+    size = file.stat().st_size
+    if as_json:
+        click.echo(json.dumps({"file": str(file), "bytes": size}))
+    else:
+        click.echo(f"{file}: {size / 1e6:.1f} MB", err=True)
+    if show:
+        click.launch(file.resolve().as_uri())

@@ -1,0 +1,156 @@
+"""``act-bench explore``: the map of a table as one HTML page that needs nothing else.
+
+The page holds the embedded tables, the stored map (``embedding.parquet``), the curve of every
+entry and the drawing library (Apache ECharts 6.1.0, the build ``common``, Apache-2.0; its licence
+lies beside this file). It opens from disk and forbids itself, by its content security policy, to
+fetch anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from act_bench.manifest import EMBEDDING_FILE, DataError, embedded_fidelities, verified
+from act_bench.schema import METRICS, TABLES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CURVE_POINTS: Final = 65
+CURVE_LIMIT: Final = 5.0
+"""Curves are drawn over [-CURVE_LIMIT, CURVE_LIMIT], both ways."""
+
+SHOWN: Final = (*METRICS, "validation_accuracy_std", "runtime_s")
+OUTCOMES: Final = ("ok", "diverged", "missing")
+_STEPS: Final = 8000  # of the curves' values, to either side of 0; one step is a pixel's tenth
+_UNDEFINED: Final = -32768
+_FOLDER: Final = Path(__file__).parent
+
+
+class TableData(TypedDict):
+    """One table at one fidelity, as the page reads it; lists are in entry order."""
+
+    title: str
+    chance: float
+    outcome: list[int]
+    metrics: dict[str, list[float | None]]
+
+
+class Payload(TypedDict):
+    """All data of the page; see :func:`collect`."""
+
+    expressions: list[str]
+    classes: list[int]
+    x: list[float]
+    y: list[float]
+    curves: str
+    curvePoints: int
+    curveLimit: float
+    curveSteps: int
+    outcomes: list[str]
+    tables: dict[str, TableData]
+
+
+def collect() -> Payload:
+    """Return what the page shows: every embedded table, the map and the curves.
+
+    Raises
+    ------
+    DataError
+        No table is embedded, or a file is missing or damaged.
+    """
+    from act_bench.tables import load_table
+
+    tables: dict[str, TableData] = {}
+    for name, table in TABLES.items():
+        for fidelity in embedded_fidelities(name):
+            frame = load_table(name, fidelity=fidelity, columns=["outcome", *SHOWN])
+            tables[f"{name}-{fidelity}"] = {
+                "title": f"{table.title}, fidelity {fidelity}: {table.network} on {table.dataset}",
+                "chance": table.chance,
+                "outcome": [OUTCOMES.index(outcome) for outcome in frame["outcome"]],
+                "metrics": {column: _rounded(frame[column].to_list()) for column in SHOWN},
+            }
+    if not tables:
+        raise DataError("there is nothing to explore: this version embeds no table")
+    return payload(tables)
+
+
+def payload(tables: Mapping[str, TableData]) -> Payload:
+    """Return the data of a page that shows ``tables`` on the stored map."""
+    import pyarrow.parquet as pq
+
+    from act_bench.space import load_space
+
+    space = load_space()
+    places = pq.read_table(verified(EMBEDDING_FILE))
+    return {
+        "expressions": list(space.representatives),
+        "classes": list(space.canonical_class),
+        "x": [round(value, 3) for value in places["x"].to_pylist()],
+        "y": [round(value, 3) for value in places["y"].to_pylist()],
+        "curves": base64.b64encode(_curves(space.representatives).tobytes()).decode(),
+        "curvePoints": CURVE_POINTS,
+        "curveLimit": CURVE_LIMIT,
+        "curveSteps": _STEPS,
+        "outcomes": list(OUTCOMES),
+        "tables": dict(tables),
+    }
+
+
+def render(data: Payload) -> str:
+    """Return the page, complete in one text.
+
+    Examples
+    --------
+    >>> page = render(payload({}))
+    >>> page.startswith("<!doctype html>"), "{{" in page.split("<body>")[0].split("<script>")[0]
+    (True, False)
+    """
+    # "</" would end the element; JSON may escape the slash.
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    parts = {
+        "STYLE": _read("page.css"),
+        "LIBRARY": _read("echarts.common.min.js"),
+        "DATA": text,
+        "SCRIPT": _read("page.js"),
+    }
+    head, *rest = _read("page.html").split("{{")
+    pieces = [head]
+    for chunk in rest:
+        name, after = chunk.split("}}", 1)
+        pieces += [parts[name], after]
+    return "".join(pieces)
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _rounded(values: list[float | None]) -> list[float | None]:
+    """Round to five digits: what a page can show, in half the bytes."""
+    return [None if value is None else float(f"{value:.5g}") for value in values]
+
+
+def _curves(expressions: tuple[str, ...]) -> NDArray[np.int16]:
+    """Return the functions' values as multiples of limit / steps, (functions, points) int16.
+
+    A value beyond the limit is one step more than the most, one that is undefined a sentinel.
+    """
+    import numpy as np
+
+    from act_bench.equality import space_values
+    from act_bench.space import enumerate_space
+
+    grid = np.linspace(-CURVE_LIMIT, CURVE_LIMIT, CURVE_POINTS)
+    rows = {expression: row for row, expression in enumerate(enumerate_space())}
+    values = space_values(grid).value[[rows[expression] for expression in expressions]]
+    bound = CURVE_LIMIT * (1 + 1 / _STEPS)
+    clipped = np.nan_to_num(np.clip(values, -bound, bound), nan=0.0)
+    steps = np.rint(clipped * (_STEPS / CURVE_LIMIT))
+    return np.where(np.isnan(values), _UNDEFINED, steps).astype("<i2")
