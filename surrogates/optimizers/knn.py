@@ -8,19 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.benchmark import Result
+from act_bench.operators import BASELINES
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
-
-BASELINES: Final = (
-    "elu(x)",
-    "relu(x)",
-    "selu(x)",
-    "sigmoid(x)",
-    "softplus(x)",
-    "softsign(x)",
-    "swish(x)",
-    "tanh(x)",
-)
-"""What the paper's search evaluates first, in its order."""
 
 _DIGITS: Final = 12
 

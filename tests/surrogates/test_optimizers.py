@@ -11,8 +11,8 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from act_bench.benchmark import Benchmark, Query
 from act_bench.benchmark_data import BenchmarkData
+from act_bench.operators import BASELINES
 from surrogates.optimizers import OPTIMIZERS
-from surrogates.optimizers.knn import BASELINES
 from surrogates.protocol import Factory, SearchSpace, SpaceExhaustedError, settings_of
 from surrogates.simulation import run_search
 
