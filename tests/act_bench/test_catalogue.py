@@ -207,3 +207,29 @@ def test_read_refuses_what_is_neither(text: str) -> None:
 def test_read_offers_names_for_a_lone_word() -> None:
     with pytest.raises(ParseError, match="Did you mean crrelu"):
         read("crelu")
+
+
+def test_the_document_lists_the_catalogue() -> None:
+    from pathlib import Path
+
+    lines = [
+        "| name | formula | in our notation, or learned | entry | source |",
+        "|---|---|---|---|---|",
+    ]
+    for function in CATALOGUE.values():
+        learned = function.parameter
+        notation = f"`{function.expression}`" if function.expression else "none"
+        if learned:
+            notation = (
+                f"{learned.symbol} learned, one a {learned.granularity}, from {learned.initial}"
+            )
+        formula = function.formula.replace("|", "\\|")
+        entry = "" if function.entry is None else str(function.entry)
+        lines.append(
+            f"| `{function.name}` | `{formula}` | {notation} | {entry} | `{function.source}` |"
+        )
+    expected = "\n".join(lines)
+    text = (Path(__file__).parents[2] / "docs/catalogue.md").read_text(encoding="utf-8")
+    assert expected in text, f"docs/catalogue.md must hold this table:\n{expected}"
+    for key, citation in SOURCES.items():
+        assert f"- `{key}`: {citation}" in text
