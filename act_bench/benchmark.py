@@ -120,11 +120,22 @@ Event = Query | Charge | Revealed
 
 
 class Searcher(NamedTuple):
-    """Who searches: what a trace needs to run the search again."""
+    """Who searches: what a trace needs to run the search again.
+
+    Attributes
+    ----------
+    name : str
+        Of the optimiser.
+    settings : mapping of str to bool, int, float, str or None
+    seed : int
+    workers : int
+        How many trainings ran at a time.
+    """
 
     name: str
     settings: Mapping[str, Setting]
     seed: int
+    workers: int = 1
 
 
 class Benchmark:

@@ -7,7 +7,7 @@ the last, ``reveal``.
 
     {"type": "header", "format": 1, "table": "mlp", "edition": "regenerated", "fidelity": "full",
      "run_seed": null, "data_sha256": "...", "optimizer": {"name": "knn", "settings":
-     {"neighbours": 3}, "seed": 7}, "versions": {"act-bench": "0.1.0", ...}}
+     {"neighbours": 3}, "seed": 7, "workers": 1}, "versions": {"act-bench": "0.1.0", ...}}
     {"type": "query", "expression": "relu(x)", "outcome": "ok", "validation_accuracy": 0.95,
      "cost_s": 9.1, "entry": 64, "how_resolved": "numerical", "score": 0.95, "repeated": false,
      "clock_s": 9.1}
@@ -320,7 +320,7 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "optimizer": (dict, type(None)),
         "versions": (dict,),
     },
-    "optimizer": {"name": (str,), "settings": (dict,), "seed": (int,)},
+    "optimizer": {"name": (str,), "settings": (dict,), "seed": (int,), "workers": (int,)},
     "query": {
         "expression": (str,),
         "outcome": (str,),

@@ -7,12 +7,18 @@ Every trial is a :class:`~act_bench.benchmark.Benchmark` of its own, queried thr
 where what diverged counts as chance level. It says how good the search is at what it can see. What
 a search found is worth what its incumbent, the best by validation, gives in test: that is revealed
 once a trial, at the end, and stands in ``finals``.
+
+**Workers.** With ``workers=4`` four trainings run at a time, each as long as the table says it
+took. A worker that is free asks at once, knowing only what has finished by then; results are told,
+queried and traced in the order in which they finish.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import heapq
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
@@ -24,7 +30,13 @@ from act_bench.benchmark_data import BenchmarkData
 from act_bench.trace import Trace
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.optimizers import OPTIMIZERS
-from surrogates.protocol import Factory, Optimizer, SearchSpace, settings_of
+from surrogates.protocol import (
+    Factory,
+    Optimizer,
+    SearchSpace,
+    SpaceExhaustedError,
+    settings_of,
+)
 
 Progress = Callable[[str, int], None]
 """Told the name of the optimiser and the number of its trials that are done."""
@@ -46,7 +58,9 @@ class Simulation:
     steps : polars.DataFrame
         One row an evaluation of a trial: ``optimiser``, ``trial`` (from 0), ``evaluation`` (from
         1), ``entry``, ``validation_accuracy`` (null when diverged), ``best_so_far``, ``regret``
-        (both with chance level for what diverged), ``clock_s`` (seconds of training so far).
+        (both with chance level for what diverged), ``clock_s`` (seconds of training so far, summed
+        over the workers), ``elapsed_s`` (when it finished, from the start of the search; the same
+        with one worker).
     finals : polars.DataFrame
         One row a trial: ``optimiser``, ``trial``, ``seed``, and of the incumbent at the end
         ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss``; then
@@ -112,6 +126,7 @@ def simulate(
     trials: int = 100,
     evaluations: int = 100,
     seed: int = 0,
+    workers: int = 1,
     progress: Progress | None = None,
     traces: Path | None = None,
 ) -> Simulation:
@@ -129,6 +144,8 @@ def simulate(
         Different entries that each search evaluates; a repeated query is not an evaluation.
     seed : int
         All randomness comes from it. Trial ``t`` of every optimiser gets :func:`trial_seed`.
+    workers : int
+        Trainings that run at a time in a search.
     progress : callable, optional
         Called after each trial.
     traces : Path, optional
@@ -152,6 +169,8 @@ def simulate(
     >>> simulation.steps.shape, simulation.finals["optimiser"].unique(maintain_order=True).to_list()
     ((18, 8), ['random', 'local', 'knn'])
     """
+    if workers < 1:
+        raise ValueError(f"expected at least one worker, got {workers}")
     if trials < 1:
         raise ValueError(f"expected at least one trial, got {trials}")
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
@@ -166,10 +185,11 @@ def simulate(
         settings = settings_of(factory)
         start = perf_counter()
         searches: list[Benchmark] = []
+        elapsed: list[float] = []
         for trial in range(trials):
             chosen = trial_seed(seed, trial)
-            bench = Benchmark(data, searcher=Searcher(name, settings, chosen))
-            run_search(bench, factory(space, chosen), evaluations)
+            bench = Benchmark(data, searcher=Searcher(name, settings, chosen, workers))
+            elapsed += run_search(bench, factory(space, chosen), evaluations, workers)
             final = bench.reveal()
             finals.append({"optimiser": name, "trial": trial, "seed": chosen, **final._asdict()})
             searches.append(bench)
@@ -177,7 +197,7 @@ def simulate(
                 bench.trace.save(traces / f"{name}-{trial}.jsonl")
             if progress is not None:
                 progress(name, trial + 1)
-        steps.append(_steps(name, searches, best=float(exact.scores[-1])))
+        steps.append(_steps(name, searches, elapsed, best=float(exact.scores[-1])))
         seconds[name] = perf_counter() - start
     return Simulation(
         steps=pl.concat(steps),
@@ -200,22 +220,73 @@ def trial_seed(seed: int, trial: int) -> int:
     return int(np.random.SeedSequence([seed, trial]).generate_state(1, np.uint64)[0])
 
 
-def run_search(bench: Benchmark, optimizer: Optimizer, evaluations: int) -> None:
-    """Let an optimiser evaluate this many different entries, one after another.
+def run_search(
+    bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int = 1
+) -> list[float]:
+    """Let an optimiser evaluate this many different entries, ``workers`` of them at a time.
+
+    Returns
+    -------
+    list of float
+        When each evaluation finished, in seconds from the start of the search.
 
     Raises
     ------
     StalledSearchError
         It made ten queries for each evaluation that was allowed.
+    SpaceExhaustedError
+        It has nothing left to ask for.
     """
-    for _ in range(_PATIENCE * evaluations):
-        optimizer.tell(bench.query(optimizer.ask()))
-        if bench.evaluations >= evaluations:
+    elapsed: list[float] = []
+    for now in islice(_finished(bench, optimizer, evaluations, workers), _PATIENCE * evaluations):
+        if bench.evaluations > len(elapsed):
+            elapsed.append(now)
+    if len(elapsed) < evaluations:
+        raise StalledSearchError(
+            f"{_PATIENCE * evaluations} queries led to {bench.evaluations} of {evaluations} "
+            "evaluations: the optimiser keeps asking for what it was told"
+        )
+    return elapsed
+
+
+def _finished(
+    bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int
+) -> Iterator[float]:
+    """Query what the optimiser asks for as trainings finish; yield the time after each query.
+
+    As many trainings are started as there are evaluations, so that all of them finish. What is
+    asked for while it runs on another worker finishes with that, and a repeat at once.
+    """
+    if workers == 1:
+        while bench.evaluations < evaluations:
+            optimizer.tell(bench.query(optimizer.ask()))
+            yield bench.clock_s
+        return
+    # A search beside this one, which is asked when a training starts how long it will take.
+    ahead = bench.restart()
+    running: list[tuple[float, int, str]] = []
+    ends: dict[int, float] = {}  # entry -> when its training finishes, or did
+    now, asked, exhausted = 0.0, 0, False
+    while True:
+        while len(running) < workers and not exhausted and ahead.evaluations < evaluations:
+            try:
+                expression = optimizer.ask()
+            except SpaceExhaustedError:
+                if not running:
+                    raise
+                exhausted = True  # until a result is told
+                break
+            result = ahead.query(expression)
+            end = max(now, ends.get(result.entry, now)) + result.cost_s
+            ends[result.entry] = end
+            heapq.heappush(running, (end, asked, expression))
+            asked += 1
+        if not running:
             return
-    raise StalledSearchError(
-        f"{_PATIENCE * evaluations} queries led to {bench.evaluations} of {evaluations} "
-        "evaluations: the optimiser keeps asking for what it was told"
-    )
+        now, _, expression = heapq.heappop(running)
+        optimizer.tell(bench.query(expression))
+        exhausted = False
+        yield now
 
 
 def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
@@ -238,21 +309,24 @@ def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
         return None
     optimizer = factory(SearchSpace.of(data), searcher.seed, **searcher.settings)
     bench = Benchmark(data, searcher=searcher)
-    for event in trace.events:
-        if isinstance(event, Query):
-            optimizer.tell(bench.query(optimizer.ask()))
-        elif isinstance(event, Revealed):
-            bench.reveal()
+    queries = [event.result for event in trace.events if isinstance(event, Query)]
+    evaluations = sum(not result.repeated for result in queries)
+    if searcher.workers == 1:
+        evaluations = len(queries)  # repeats may come after the last evaluation
+    for _ in islice(_finished(bench, optimizer, evaluations, searcher.workers), len(queries)):
+        pass
+    if trace.events and isinstance(trace.events[-1], Revealed):
+        bench.reveal()
     return bench.trace
 
 
-def _steps(name: str, searches: list[Benchmark], best: float) -> pl.DataFrame:
+def _steps(name: str, searches: list[Benchmark], elapsed: list[float], best: float) -> pl.DataFrame:
     """Return the evaluations of all trials of one optimiser as rows."""
     rows = [
         (event.result.entry, event.result.validation_accuracy, event.result.score, event.clock_s)
         for bench in searches
         for event in bench.events
-        if isinstance(event, Query) and not event.result.repeated
+        if isinstance(event, Query) and not event.result.repeated and event.result.score is not None
     ]
     entry, accuracy, score, clock = zip(*rows, strict=True)
     trials, evaluations = len(searches), len(rows) // len(searches)
@@ -267,5 +341,6 @@ def _steps(name: str, searches: list[Benchmark], best: float) -> pl.DataFrame:
             "best_so_far": best_so_far,
             "regret": best - best_so_far,
             "clock_s": pl.Series(clock, dtype=pl.Float64),
+            "elapsed_s": pl.Series(elapsed, dtype=pl.Float64),
         }
     )

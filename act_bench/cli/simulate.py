@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all randomness."
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Trainings that run at a time in each search.",
+)
 @data_options
 @click.option(
     "--output",
@@ -46,6 +53,7 @@ def command(
     evaluations: int,
     names: str | None,
     seed: int,
+    workers: int,
     fidelity: str | None,
     edition: str,
     run_seed: int | None,
@@ -59,6 +67,7 @@ def command(
       act-bench simulate mlp
       act-bench simulate mlp --trials 100 --evaluations 100
       act-bench simulate mlp --optimisers random,knn --seed 1 --output my-results
+      act-bench simulate mlp --workers 4
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
 
     Regret is the best validation accuracy of the table less the best so far; what diverged counts
@@ -94,12 +103,13 @@ def command(
             trials=trials,
             evaluations=evaluations,
             seed=seed,
+            workers=workers,
             progress=lambda name, done: progress.update(tasks[name], completed=done),
             traces=traces,
         )
     files = _write(simulation, data, output)
     if as_json:
-        click.echo(json.dumps(_document(simulation, data, seed, files)))
+        click.echo(json.dumps(_document(simulation, data, seed, workers, files)))
     else:
         _show(simulation, data)
         click.echo("\n".join(files))
@@ -142,7 +152,7 @@ def _write(simulation: Simulation, data: BenchmarkData, output: Path) -> list[st
 
 
 def _document(
-    simulation: Simulation, data: BenchmarkData, seed: int, files: list[str]
+    simulation: Simulation, data: BenchmarkData, seed: int, workers: int, files: list[str]
 ) -> dict[str, object]:
     return {
         "table": data.table,
@@ -151,6 +161,7 @@ def _document(
         "run_seed": data.seed,
         "data_sha256": data.sha256,
         "seed": seed,
+        "workers": workers,
         "optimisers": simulation.summary(),
         "random_exact": {
             "expected_regret": simulation.exact.expected_regret.tolist(),

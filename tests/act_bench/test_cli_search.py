@@ -142,7 +142,7 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
         str(output / n) for n in ("steps.parquet", "finals.parquet", "regret.png")
     ]
     steps = pl.read_parquet(output / "steps.parquet")
-    assert steps.shape == (3 * 3 * 30, 8)
+    assert steps.shape == (3 * 3 * 30, 9)
     assert pl.read_parquet(output / "finals.parquet").height == 9
     assert (output / "regret.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(traces.iterdir())) == 9

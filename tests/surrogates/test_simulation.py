@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from act_bench.benchmark import Benchmark, Result
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.trace import read_trace, verify
 from surrogates.optimizers import OPTIMIZERS
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, SpaceExhaustedError
 from surrogates.simulation import (
     Simulation,
     StalledSearchError,
     rerun,
+    run_search,
     simulate,
     trial_seed,
 )
@@ -181,3 +183,71 @@ def test_progress_is_told_after_each_trial(data: BenchmarkData) -> None:
         progress=lambda name, done: told.append((name, done)),
     )
     assert told == [("random", 1), ("random", 2), ("random", 3)]
+
+
+class InOrder:
+    """Asks for the functions in order, keeps what it is told, and repeats where it is bidden."""
+
+    def __init__(self, space: SearchSpace, repeat_at: tuple[int, ...] = ()) -> None:
+        self.space = space
+        self.asked: list[int] = []
+        self.told_before: list[tuple[int, ...]] = []
+        self.told: list[int] = []
+        self.repeat_at = repeat_at
+
+    def ask(self) -> str:
+        fresh = len(set(self.asked))
+        if fresh == len(self.space):
+            raise SpaceExhaustedError("no more")
+        position = self.asked[-1] if len(self.asked) in self.repeat_at else fresh
+        self.asked.append(position)
+        self.told_before.append(tuple(self.told))
+        return self.space.expressions[position]
+
+    def tell(self, result: Result) -> None:
+        self.told.append(self.space.position[result.entry])
+
+
+def test_workers_train_at_the_same_time(make_data: MakeData) -> None:
+    """Costs 5, 1, 2, 1, 4, 1 on two workers: a schedule that can be drawn by hand."""
+    data = make_data(missing=tuple(range(6, 2913)))
+    data = replace(data, cost_s=[5.0, 1.0, 2.0, 1.0, 4.0, 1.0, *data.cost_s[6:]])
+    bench = Benchmark(data)
+    optimizer = InOrder(SearchSpace.of(data))
+    ends = run_search(bench, optimizer, 6, workers=2)
+    # The first worker trains 0 until 5, then 5; the other 1, 2, 3 and, from 4 to 8, 4.
+    assert optimizer.told == [1, 2, 3, 0, 5, 4]
+    assert ends == [1.0, 3.0, 4.0, 5.0, 6.0, 8.0]
+    assert optimizer.told_before == [(), (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 0)]
+    assert bench.clock_s == 14.0
+
+
+def test_what_is_running_is_not_trained_twice(make_data: MakeData) -> None:
+    data = make_data(missing=tuple(range(4, 2913)))
+    data = replace(data, cost_s=[5.0, 1.0, 2.0, 1.0, *data.cost_s[4:]])
+    bench = Benchmark(data)
+    optimizer = InOrder(SearchSpace.of(data), repeat_at=(1,))
+    ends = run_search(bench, optimizer, 4, workers=2)
+    assert optimizer.told == [0, 0, 1, 2, 3]  # the repeat waits for the training that runs
+    assert ends == [5.0, 6.0, 7.0, 7.0]
+    assert bench.clock_s == 9.0
+
+
+def test_one_worker_is_as_long_as_its_trainings(simulation: Simulation) -> None:
+    assert simulation.steps["elapsed_s"].equals(simulation.steps["clock_s"])
+
+
+def test_workers_are_deterministic_and_can_be_replayed(data: BenchmarkData, tmp_path: Path) -> None:
+    first = simulate(data, trials=2, evaluations=30, workers=4, traces=tmp_path)
+    assert first.steps.equals(simulate(data, trials=2, evaluations=30, workers=4).steps)
+    for _, rows in first.steps.group_by("optimiser", "trial"):
+        elapsed, clock = rows["elapsed_s"], rows["clock_s"]
+        assert elapsed.is_sorted()
+        assert clock[-1] / 4 <= elapsed[-1] < clock[-1] / 2
+    for path in tmp_path.iterdir():
+        assert all(check.passed for check in verify(path, data=data, rerun=rerun))
+
+
+def test_no_worker_is_an_error(data: BenchmarkData) -> None:
+    with pytest.raises(ValueError, match="worker"):
+        simulate(data, trials=1, evaluations=1, workers=0)
