@@ -6,8 +6,8 @@ The files are generated (``tests/builders/upstream_files.py``), 208 MB each, in 
   ``json.load`` needs the most memory;
 - ``long``: numbers of full precision, for as many entries as make the same size.
 
-Each case runs in a fresh process, pinned to nothing; the cases take turns, and the figures are
-medians over the turns. Bare Python and its imports are in the figures.
+Each case runs in a fresh process; the cases take turns, and the figures are medians over the turns.
+Bare Python and its imports are in the figures. Processor seconds are user and system time.
 
     python benchmarks/upstream.py [--turns 3] [--megabytes 208] [--folder FOLDER]
 """
@@ -24,6 +24,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 TESTS = Path(__file__).parent.parent / "tests" / "builders"
 FORMS: dict[str, dict[str, float | int]] = {
@@ -43,8 +44,16 @@ CASES = {
 }
 
 
-def cost(code: str) -> tuple[float, float]:
-    """Run ``code`` in a fresh process; return wall seconds and peak resident memory in GiB."""
+class Cost(NamedTuple):
+    """What a process took: wall and processor seconds, and peak resident memory in GiB."""
+
+    wall: float
+    processor: float
+    peak: float
+
+
+def cost(code: str) -> Cost:
+    """Run ``code`` in a fresh process."""
     begin = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-c", code])
     _, status, usage = os.wait4(process.pid, 0)
@@ -52,7 +61,7 @@ def cost(code: str) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"exit code {process.returncode}: {code}")
-    return seconds, usage.ru_maxrss / 2**20
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)
 
 
 def generate(path: Path, size: int, form: str) -> None:
@@ -75,22 +84,25 @@ def main() -> None:
         folder = arguments.folder or Path(temporary)
         print(f"{platform.machine()}, Python {platform.python_version()}, ", end="")
         print(f"pyarrow {version('pyarrow')}, medians of {arguments.turns} turns\n")
-        print("| file | case | s | of json.load | peak GiB |")
-        print("|---|---|---:|---:|---:|")
+        print("| file | case | s | processor s | of json.load | peak GiB |")
+        print("|---|---|---:|---:|---:|---:|")
         for form in FORMS:
             path = folder / f"{form}-{arguments.megabytes}.json"
             generate(path, arguments.megabytes * 10**6, form)
-            measured: dict[str, list[tuple[float, float]]] = {case: [] for case in CASES}
+            measured: dict[str, list[Cost]] = {case: [] for case in CASES}
             for _ in range(arguments.turns):
                 for case, code in CASES.items():
                     target = str(Path(temporary) / "imported")
                     measured[case].append(cost(code.format(path=str(path), folder=target)))
-            reference = statistics.median(seconds for seconds, _ in measured["json.load"])
+            wall, processor = (
+                {case: statistics.median(one[kind] for one in measured[case]) for case in CASES}
+                for kind in range(2)
+            )
             for case, costs in measured.items():
-                seconds = statistics.median(seconds for seconds, _ in costs)
-                peak = max(peak for _, peak in costs)
-                ratio = seconds / reference
-                print(f"| {form} | {case} | {seconds:.2f} | {ratio:.2f} | {peak:.2f} |")
+                ratio = wall[case] / wall["json.load"]
+                peak = max(one.peak for one in costs)
+                print(f"| {form} | {case} | {wall[case]:.2f} | {processor[case]:.2f} ", end="")
+                print(f"| {ratio:.2f} | {peak:.2f} |")
 
 
 if __name__ == "__main__":

@@ -108,15 +108,19 @@ def _convert(
         "table": table,
         "edition": "upstream",
         "fidelity": UPSTREAM_FIDELITY,
-        "source": source,
         "source_sha256": sha256(path),
         "source_bytes": path.stat().st_size,
-        "imported": datetime.now(UTC).isoformat(timespec="seconds"),
         "validation_is_test": known.validation_is_test,
         "runs_a_value": known.runs,
         "made": f"act-bench import-upstream {table} --accept-licence",
         "licence": LICENCE,
         "version": version("act-bench"),
+    }
+    # When and from where stay out of the table: the same file gives the same bytes, whose SHA-256
+    # the traces of searches carry.
+    occasion = about | {
+        "source": source,
+        "imported": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     problems: list[Place] = []
     rows = _read(path, folder / upstream_name(table, "fisher"), about, space, problems, progress)
@@ -126,16 +130,17 @@ def _convert(
             path, 0, f"none of its {len(rows)} keys is an entry with usable metrics{first}"
         )
     bins = judge_lengths(rows)
-    recorded = pa.Table.from_pylist([row.recorded() for row in rows], RECORDED_SCHEMA)
+    empty = pl.DataFrame(RECORDED_SCHEMA.empty_table())
+    recorded = pl.from_dicts([row.recorded() for row in rows], schema=empty.schema)
     pq.write_table(
-        recorded.replace_schema_metadata(_metadata(about)),
+        recorded.to_arrow().cast(RECORDED_SCHEMA).replace_schema_metadata(_metadata(occasion)),
         folder / upstream_name(table, "recorded"),
         compression="zstd",
     )
     entries = _entries(rows, space, known.runs)
     write_table(entries.to_arrow(), ENTRY_COLUMNS, folder / upstream_name(table, "entries"), about)
     write_manifest(folder)
-    report = make_report(table, about, rows, problems, bins, space)
+    report = make_report(table, occasion, rows, problems, bins, space)
     (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
     (folder / "report.md").write_text(report.to_markdown(), encoding="utf-8")
     return report
@@ -183,7 +188,11 @@ def _metadata(about: Mapping[str, object]) -> dict[bytes, str]:
 
 def _write_vectors(writer: pq.ParquetWriter, pending: list[npt.NDArray[np.float32]]) -> None:
     ends = np.cumsum([0, *map(len, pending)], dtype=np.int32)
-    lists = pa.ListArray.from_arrays(pa.array(ends), pa.array(np.concatenate(pending)))
+    # From buffers: pa.array would import pandas, to ask whether this is one of its columns.
+    numbers = np.concatenate(pending)
+    values = pa.Array.from_buffers(pa.float32(), len(numbers), [None, pa.py_buffer(numbers)])
+    offsets = pa.Array.from_buffers(pa.int32(), len(ends), [None, pa.py_buffer(ends)])
+    lists = pa.ListArray.from_arrays(offsets, values)
     writer.write_table(pa.table([lists], schema=writer.schema))
     pending.clear()
 

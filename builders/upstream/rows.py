@@ -108,7 +108,8 @@ class Row:
     def recorded(self) -> dict[str, object]:
         """Return the row by the columns of ``RECORDED_SCHEMA``."""
         extra = json.dumps(self.extra, sort_keys=True) if self.extra else ""
-        return {**vars(self), **self.metrics, "extra": extra}
+        values = {**vars(self), **self.metrics, "extra": extra}
+        return {name: values[name] for name in RECORDED_SCHEMA.names}
 
 
 def judge(read: UpstreamEntry, space: Space, problems: list[Place]) -> Row:

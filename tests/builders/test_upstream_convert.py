@@ -299,6 +299,17 @@ def test_importing_again_replaces_the_table(file, cache):
     assert [path.name for path in (cache / "upstream").iterdir()] == ["cnn"]
 
 
+def test_the_same_file_gives_the_same_table_wherever_it_came_from(file, cache):
+    write_upstream(file, count=50)
+    paths = [upstream.upstream_name("cnn", kind) for kind in ("entries", "fisher")]
+    folder = cache / "upstream" / "cnn"
+    import_file(file, "cnn", source="https://one.example")
+    before = [(folder / path).read_bytes() for path in paths]
+    report = import_file(file, "cnn", source="https://two.example")
+    assert [(folder / path).read_bytes() for path in paths] == before
+    assert report.about["source"] == "https://two.example"
+
+
 @pytest.mark.parametrize("kind", ["entries", "recorded", "fisher"])
 def test_damage_after_the_import_is_noticed(file, cache, kind):
     import_document(file, {"relu(x)": GOOD})
