@@ -1,7 +1,8 @@
 """What stacking seeds gains, what float64 costs, and how long Act-Bench-MLP takes.
 
-Run with one thread on an idle core: ``taskset -c 0 python benchmarks/mlp.py``. Every figure is a
-ratio within this run, the median of several rounds; the seconds are this machine's.
+Run with one thread: ``taskset -c 0 python benchmarks/mlp.py``. Times are the processor's, so other
+work on the machine disturbs them little. Every figure is a ratio within this run, the median of
+several rounds; the seconds are this machine's.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ SAMPLE = 40
 
 
 def seconds(recipe: Recipe, expression: str, stacks: Sequence[tuple[int, ...]]) -> float:
-    """Return the seconds to train all stacks of seeds, one after the other."""
-    start = time.perf_counter()
+    """Return the processor seconds to train all stacks of seeds, one after the other."""
+    start = time.process_time()
     for seeds in stacks:
         train(recipe, parse(expression), seeds)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def main() -> None:

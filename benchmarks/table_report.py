@@ -108,8 +108,10 @@ def main() -> None:
 
 
 def _row(name: str, score: np.ndarray, rank: float) -> str:
-    error = score.std(ddof=1) / np.sqrt(len(score))
-    return f"| `{name}` | {score.mean():.4f} ± {error:.4f} | {np.median(score):.4f} | {rank:.0f} |"
+    finite = score[score >= 0]
+    mean, error = finite.mean(), finite.std(ddof=1) / np.sqrt(len(finite))
+    note = f" ({len(score) - len(finite)} diverged)" if len(finite) < len(score) else ""
+    return f"| `{name}` | {mean:.4f} ± {error:.4f}{note} | {np.median(score):.4f} | {rank:.0f} |"
 
 
 if __name__ == "__main__":
