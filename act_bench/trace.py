@@ -257,6 +257,8 @@ def _check_rerun(trace: Trace, data: BenchmarkData, rerun: Rerun) -> Check:
     except (TypeError, ValueError, LookupError) as error:
         detail = f"{optimizer.name} cannot be run again with the settings of the header: {error}"
         return Check("rerun", passed=False, detail=detail, line=1)
+    except ImportError as error:  # an extra that is not installed
+        return Check("rerun", passed=None, detail=str(error))
     if again is None:
         detail = f"no optimiser {optimizer.name!r} is registered here"
         return Check("rerun", passed=None, detail=detail)

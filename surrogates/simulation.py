@@ -29,7 +29,7 @@ from act_bench.benchmark import Benchmark, Query, Revealed, Searcher
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.trace import Trace
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
-from surrogates.optimizers import OPTIMIZERS
+from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer
 from surrogates.protocol import (
     Factory,
     Optimizer,
@@ -137,7 +137,7 @@ def simulate(
     data : BenchmarkData
         As from ``act_bench.benchmark_data.load_data``.
     optimizers : mapping of str to Factory, optional
-        Name -> ``factory(space, seed)``. Default: all of ``OPTIMIZERS``.
+        Name -> ``factory(space, seed)``. Default: ``OPTIMIZERS``.
     trials : int
         Searches of each optimiser.
     evaluations : int
@@ -167,7 +167,7 @@ def simulate(
     >>> from act_bench.benchmark_data import load_data
     >>> simulation = simulate(load_data("mlp"), trials=2, evaluations=3)
     >>> simulation.steps.shape, simulation.finals["optimiser"].unique(maintain_order=True).to_list()
-    ((18, 8), ['random', 'local', 'knn'])
+    ((24, 9), ['random', 'local', 'knn', 'evolution'])
     """
     if workers < 1:
         raise ValueError(f"expected at least one worker, got {workers}")
@@ -301,13 +301,19 @@ def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
     Returns
     -------
     Trace or None
-        None when the optimiser is not one of ``OPTIMIZERS``.
+        None when the optimiser is none of ``surrogates.optimizers.NAMES``.
+
+    Raises
+    ------
+    surrogates.optimizers.MissingExtraError
+        The optimiser needs a package that is not installed.
     """
     searcher = trace.header.optimizer
-    factory = None if searcher is None else OPTIMIZERS.get(searcher.name)
-    if searcher is None or factory is None:
+    if searcher is None or searcher.name not in NAMES:
         return None
-    optimizer = factory(SearchSpace.of(data), searcher.seed, **searcher.settings)
+    optimizer = find_optimizer(searcher.name)(
+        SearchSpace.of(data), searcher.seed, **searcher.settings
+    )
     bench = Benchmark(data, searcher=searcher)
     queries = [event.result for event in trace.events if isinstance(event, Query)]
     evaluations = sum(not result.repeated for result in queries)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     "--evaluations", type=click.IntRange(1), default=100, show_default=True, help="Of each trial."
 )
 @click.option(
-    "--optimisers", "--optimizers", "names", help="Comma-separated; default: all there are."
+    "--optimisers",
+    "--optimizers",
+    "names",
+    help="Comma-separated; default: random,local,knn,evolution. The others: docs/search.md.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all randomness."
@@ -116,18 +119,21 @@ def command(
 
 
 def _factories(names: str | None) -> dict[str, Factory]:
-    from surrogates.optimizers import OPTIMIZERS
+    from surrogates.optimizers import NAMES, OPTIMIZERS, MissingExtraError, find_optimizer
 
     if names is None:
         return OPTIMIZERS
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in OPTIMIZERS]
+    unknown = [name for name in wanted if name not in NAMES]
     if unknown or not wanted:
         raise click.BadParameter(
-            f"no optimiser {', '.join(unknown) or 'is named'}; choose from {', '.join(OPTIMIZERS)}",
+            f"no optimiser {', '.join(unknown) or 'is named'}; choose from {', '.join(NAMES)}",
             param_hint="--optimisers",
         )
-    return {name: OPTIMIZERS[name] for name in wanted}
+    try:
+        return {name: find_optimizer(name) for name in wanted}
+    except MissingExtraError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _write(simulation: Simulation, data: BenchmarkData, output: Path) -> list[str]:

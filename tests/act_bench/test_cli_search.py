@@ -137,15 +137,20 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
     done = run(simulate.command, *arguments, *folders, "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    assert [row["optimiser"] for row in found["optimisers"]] == ["random", "local", "knn"]
+    assert [row["optimiser"] for row in found["optimisers"]] == [
+        "random",
+        "local",
+        "knn",
+        "evolution",
+    ]
     assert found["files"] == [
         str(output / n) for n in ("steps.parquet", "finals.parquet", "regret.png")
     ]
     steps = pl.read_parquet(output / "steps.parquet")
-    assert steps.shape == (3 * 3 * 30, 9)
-    assert pl.read_parquet(output / "finals.parquet").height == 9
+    assert steps.shape == (4 * 3 * 30, 9)
+    assert pl.read_parquet(output / "finals.parquet").height == 12
     assert (output / "regret.png").read_bytes().startswith(b"\x89PNG")
-    assert len(list(traces.iterdir())) == 9
+    assert len(list(traces.iterdir())) == 12
     expected = found["random_exact"]["expected_regret"]
     assert len(expected) == 30
     assert found["data_sha256"] == data.sha256
@@ -173,7 +178,7 @@ def test_simulate_shows_chosen_optimisers(data: BenchmarkData, tmp_path: Path) -
     ("arguments", "says"),
     [
         (["mlp", "--optimisers", "knn,magic"], "no optimiser magic"),
-        (["mlp", "--optimisers", ","], "choose from random, local, knn"),
+        (["mlp", "--optimisers", ","], "choose from random, local, knn, evolution"),
         (["mlp", "--evaluations", "2913"], "covers 2912"),
         (["mlp", "--trials", "0"], "--trials"),
         (["mpl"], "mpl"),

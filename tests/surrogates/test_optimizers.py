@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
-from act_bench.benchmark import Benchmark, Query
+from act_bench.benchmark import Benchmark, Query, Result
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.operators import BASELINES
-from surrogates.optimizers import OPTIMIZERS
+from surrogates.optimizers import OPTIMIZERS, find_optimizer
 from surrogates.protocol import Factory, SearchSpace, SpaceExhaustedError, settings_of
 from surrogates.simulation import run_search
 
@@ -196,3 +196,44 @@ def test_settings_are_the_keyword_only_parameters() -> None:
 def test_settings_out_of_range_are_refused(space: SearchSpace, name: str, setting: str) -> None:
     with pytest.raises(ValueError, match=setting):
         OPTIMIZERS[name](space, 0, **{setting: 0})
+
+
+def test_evolution_breeds_the_best_of_the_youngest(data: BenchmarkData, space: SearchSpace) -> None:
+    """With a tournament of the whole population the parent is known: the best of the last ten."""
+    bench = Benchmark(data)
+    optimizer = OPTIMIZERS["evolution"](space, 3, population=10, tournament=10)
+    told: list[tuple[float, int]] = []
+    for n in range(50):
+        result = bench.query(optimizer.ask())
+        position = space.position[result.entry]
+        if n >= 10:
+            best = max(score for score, _ in told[-10:])
+            parents = [p for score, p in told[-10:] if score == best]
+            assert any(position in space.neighbours(parent) for parent in parents)
+        assert result.score is not None
+        told.append((result.score, position))
+        optimizer.tell(result)
+
+
+def test_evolution_walks_on_where_all_neighbours_are_known() -> None:
+    names = ["relu(x)", "elu(x)", "add(tanh(x),tanh(x))", "add(tanh(x),sigmoid(x))"]
+    space = SearchSpace([0, 1, 2, 3], [[name] for name in names], np.eye(4))
+    optimizer = OPTIMIZERS["evolution"](space, 0, population=1, tournament=1)
+    first = optimizer.ask()
+    optimizer.tell(Result("ok", 0.5, 1.0, names.index(first), "exact", 0.5, False))
+    assert {first, *(optimizer.ask() for _ in range(3))} == set(names)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"tournament": 0}, {"population": 4}, {"population": 0}, {"patience": -1}]
+)
+def test_evolution_refuses_settings_out_of_range(
+    space: SearchSpace, settings: dict[str, int]
+) -> None:
+    with pytest.raises(ValueError, match=r"expected|patience"):
+        OPTIMIZERS["evolution"](space, 0, **settings)
+
+
+def test_names_that_are_not_known_are_refused_with_those_that_are() -> None:
+    with pytest.raises(LookupError, match="no optimiser magic; choose from random"):
+        find_optimizer("magic")
