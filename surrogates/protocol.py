@@ -21,6 +21,7 @@ from act_bench.benchmark_data import BenchmarkData
 from act_bench.expression import parse
 from act_bench.space import NotInSpaceError, finite_outputs
 from surrogates.edits import alphabet, edits
+from surrogates.features import FEATURES, Features, Part
 
 Float = NDArray[np.float64]
 
@@ -87,6 +88,10 @@ class SearchSpace:
     resolve : callable, optional
         Returns the entry number of any spelling, or raises ``NotInSpaceError``. Default: only the
         given spellings are known.
+    spectra : callable, optional
+        Returns the Fisher spectra of the functions, as vectors (functions, values) whose Manhattan
+        distance is that of Eq. 2, and which of them are valid (functions,). Called when they are
+        first needed. Default: there are none.
 
     Attributes
     ----------
@@ -110,6 +115,7 @@ class SearchSpace:
         spellings: Sequence[Sequence[str]],
         outputs: Sequence[Sequence[float]] | NDArray[np.floating],
         resolve: Callable[[str], int] | None = None,
+        spectra: Callable[[], tuple[Float, NDArray[np.bool_]]] | None = None,
     ) -> None:
         self.entries = tuple(entries)
         self.expressions = tuple(names[0] for names in spellings)
@@ -117,6 +123,8 @@ class SearchSpace:
         self.position = {entry: position for position, entry in enumerate(self.entries)}
         self._spellings = tuple(tuple(names) for names in spellings)
         self._resolve = resolve
+        self._spectra = spectra
+        self._features: dict[str, Features] = {}
         self._distances: dict[int, Float] = {}
         self._neighbours: dict[int, tuple[int, ...]] = {}
         if not len(self.entries) == len(self._spellings) == len(self.outputs):
@@ -140,7 +148,10 @@ class SearchSpace:
         def resolve(text: str) -> int:
             return space.resolve(text).entry
 
-        return cls(data.covered, list(spellings.values()), outputs, resolve)
+        def spectra() -> tuple[Float, NDArray[np.bool_]]:
+            return _spectra(data)
+
+        return cls(data.covered, list(spellings.values()), outputs, resolve, spectra)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -169,6 +180,32 @@ class SearchSpace:
             self._distances[position] = known
         return known
 
+    def features(self, name: str) -> Features:
+        """Return what models may know of the functions: ``outputs``, ``fim`` or their ``union``.
+
+        Raises
+        ------
+        ValueError
+            Another name, or this space has no Fisher spectra.
+        act_bench.manifest.DataError
+            Those of the table are not embedded in this version.
+        """
+        if name not in FEATURES:
+            raise ValueError(f"expected features {', '.join(FEATURES)}, got {name!r}")
+        known = self._features.get(name)
+        if known is None:
+            parts, valid = [], np.ones(len(self), dtype=np.bool_)
+            if name != "fim":
+                scale = np.sqrt(self.outputs.shape[1])
+                parts.append(Part(self.outputs / scale, "euclidean"))
+            if name != "outputs":
+                if self._spectra is None:
+                    raise ValueError(f"features {name!r} need Fisher spectra: this space has none")
+                vectors, valid = self._spectra()
+                parts.append(Part(vectors, "manhattan"))
+            known = self._features[name] = Features(tuple(parts), valid)
+        return known
+
     def neighbours(self, position: int) -> tuple[int, ...]:
         """Return the functions one edit away from any spelling of a function, ascending.
 
@@ -194,3 +231,16 @@ class SearchSpace:
     @cached_property
     def _alphabet(self) -> dict[int, tuple[str, ...]]:
         return alphabet(parse(text) for text in self._position_of)
+
+
+def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
+    """Return the Fisher spectra of what a table covers; zeros where one is not valid."""
+    from act_bench.distances import layer_weights
+    from act_bench.spectra import QUANTILES, load_spectra
+
+    spectra = load_spectra(data.table)
+    covered = list(data.covered)
+    valid = spectra.valid[covered]
+    weights = layer_weights([layer.weights for layer in spectra.layers])
+    scaled = spectra.quantiles[covered] * (weights / QUANTILES)[:, None]
+    return np.where(valid[:, None], scaled.reshape(len(covered), -1), 0.0), valid

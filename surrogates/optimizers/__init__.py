@@ -23,7 +23,11 @@ OPTIMIZERS: Final[dict[str, Factory]] = {
 }
 """Name -> ``factory(space, seed, **settings)``. Names stand in traces: they are never reused."""
 
-_ON_DEMAND: Final[dict[str, tuple[str, str]]] = {}
+_ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
+    "gp-ei": ("gaussian_process", "GaussianProcessEI"),
+    "gp-thompson": ("gaussian_process", "GaussianProcessThompson"),
+    "forest-ei": ("forest", "RandomForestEI"),
+}
 """Name -> module of this package, and class in it."""
 
 NAMES: Final = (*OPTIMIZERS, *_ON_DEMAND)

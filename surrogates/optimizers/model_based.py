@@ -1,0 +1,98 @@
+"""What optimisers with a model share: random starts, then the best of what the model thinks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from act_bench.benchmark import Result
+from surrogates.protocol import SearchSpace, SpaceExhaustedError
+
+Float = NDArray[np.float64]
+Positions = NDArray[np.intp]
+
+
+class ModelBased(ABC):
+    """Asks for random functions, then for those that a model of the scores thinks most of.
+
+    What diverged has the chance level as its score, for the model as for everybody. With the
+    features ``fim`` or ``union``, functions without a valid Fisher spectrum are asked for last, in
+    random order: no network with finite curvature at its start comes with them. What was asked for
+    and not told yet is no candidate; the model knows nothing else of it.
+
+    A subclass says in :meth:`_acquisition` what it thinks, given ``_positions`` and ``_scores``.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, starts: int, features: str) -> None:
+        if starts < 1:
+            raise ValueError(f"starts must be at least 1, got {starts}")
+        self._space = space
+        self._features = space.features(features)
+        self._rng = np.random.default_rng(seed)
+        order = self._rng.permutation(len(space))
+        known = order[self._features.known[order]]
+        self._starts: list[int] = known[:starts][::-1].tolist()
+        self._open = np.ones(len(space), dtype=np.bool_)
+        self._positions: list[int] = []
+        self._scores: list[float] = []
+
+    def ask(self) -> str:
+        """Return a random start, or the function of the highest acquisition; of equals a random."""
+        if self._starts:
+            return self._take(self._starts.pop())
+        candidates = np.flatnonzero(self._open & self._features.known)
+        if candidates.size and self._scores:
+            acquisition = self._acquisition(candidates)
+            candidates = candidates[acquisition == acquisition.max()]
+        elif not candidates.size:
+            candidates = np.flatnonzero(self._open)
+        if not candidates.size:
+            raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
+        return self._take(int(self._rng.choice(candidates)))
+
+    def tell(self, result: Result) -> None:
+        """Keep a score for the model."""
+        if result.score is None:  # missing: nothing was learned
+            return
+        position = self._space.position[result.entry]
+        if self._features.known[position]:
+            self._positions.append(position)
+            self._scores.append(result.score)
+
+    @abstractmethod
+    def _acquisition(self, candidates: Positions) -> Float:
+        """Return what each candidate is worth asking for; at least one score is known."""
+
+    def _take(self, position: int) -> str:
+        self._open[position] = False
+        return self._space.expressions[position]
+
+
+def expected_improvement(mean: Float, deviation: Float, best: float) -> Float:
+    r"""Return the expected improvement over the best score so far, for each prediction.
+
+    .. math:: E[\max(f - b, 0)] = s \, (z \Phi(z) + \varphi(z)), \quad z = (m - b) / s
+
+    (Jones, Schonlau and Welch, *Efficient Global Optimization of Expensive Black-Box Functions*,
+    1998, Eq. 15.)
+
+    Parameters
+    ----------
+    mean, deviation : array of shape (functions,)
+        Of normal predictions; where a deviation is 0, the improvement is that of the mean.
+    best : float
+
+    Examples
+    --------
+    >>> expected_improvement(np.array([1.0, 1.0]), np.array([0.0, 1.0]), best=0.5).round(4).tolist()
+    [0.5, 0.6978]
+    """
+    from scipy.special import ndtr
+
+    gain = mean - best
+    z = np.divide(gain, deviation, out=np.zeros_like(gain), where=deviation > 0)
+    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+    improvement: Float = deviation * (z * ndtr(z) + density)
+    return np.where(deviation > 0, improvement, np.maximum(gain, 0.0))
