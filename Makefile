@@ -41,7 +41,7 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,dev]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,dev]'
 	@touch $@
 
 clean:

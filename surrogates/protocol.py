@@ -218,7 +218,7 @@ class SearchSpace:
             found = {
                 self._position_of.get(str(edit))
                 for text in self._spellings[position]
-                for edit in edits(parse(text), self._alphabet)
+                for edit in edits(parse(text), self.operators)
             }
             known = tuple(sorted(p for p in found if p is not None and p != position))
             self._neighbours[position] = known
@@ -229,7 +229,8 @@ class SearchSpace:
         return {text: p for p, names in enumerate(self._spellings) for text in names}
 
     @cached_property
-    def _alphabet(self) -> dict[int, tuple[str, ...]]:
+    def operators(self) -> dict[int, tuple[str, ...]]:
+        """The operators of the spellings by their number of arguments, sorted."""
         return alphabet(parse(text) for text in self._position_of)
 
 

@@ -27,6 +27,7 @@ _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
     "gp-ei": ("gaussian_process", "GaussianProcessEI"),
     "gp-thompson": ("gaussian_process", "GaussianProcessThompson"),
     "forest-ei": ("forest", "RandomForestEI"),
+    "tpe": ("tpe", "TreeParzen"),
 }
 """Name -> module of this package, and class in it."""
 
