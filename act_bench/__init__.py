@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from act_bench.benchmark import Benchmark
+    from act_bench.distances import distance
     from act_bench.expression import Expression, parse
     from act_bench.tables import load_dataset, load_runs, load_table
 
@@ -25,6 +26,7 @@ __all__ = [
     "Benchmark",
     "Expression",
     "__version__",
+    "distance",
     "load_dataset",
     "load_runs",
     "load_table",
@@ -34,6 +36,7 @@ __all__ = [
 _MODULES = {
     "Benchmark": "act_bench.benchmark",
     "Expression": "act_bench.expression",
+    "distance": "act_bench.distances",
     "load_dataset": "act_bench.tables",
     "load_runs": "act_bench.tables",
     "load_table": "act_bench.tables",

@@ -154,16 +154,15 @@ def unstacked_mlp(
 
 
 def _cnn(device: str, data_dir: Path | None) -> Setting:
-    recipe = find("cnn", "full")
     convention = FisherConvention(
         table="cnn",
         labels=Labels.PREDICTED_SAMPLE,
         batch=(0, CNN_BATCH),
-        initialization=recipe.initialization,
+        initialization="data_dependent",  # as the table's recipes
         dtype="float32",
     )
     train = load_splits(
-        recipe.dataset,
+        "cifar10",
         image_size=None,
         train_images=CNN_BATCH,
         device=device,

@@ -25,6 +25,8 @@ from builders.fisher.factors import (
 from regenerate.draws import uniform
 
 DTYPES: Final = {"float64": torch.float64, "float32": torch.float32}
+SMALL: Final = 100_000
+"""Networks of fewer weights are computed with one thread: waiting for a second costs more."""
 LogEigenvalues: TypeAlias = NDArray[np.float64]
 
 
@@ -92,6 +94,14 @@ def fisher_spectrum(
     >>> [round(float(value), 3) for value in layer.log_eigenvalues]
     [-100.0, -100.0, -100.0, -100.0, -1.386, -0.288]
     """
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    with _threads(1 if weights < SMALL else torch.get_num_threads()):
+        return _spectrum(network, images, convention, labels)
+
+
+def _spectrum(
+    network: nn.Module, images: Tensor, convention: FisherConvention, labels: Tensor | None
+) -> tuple[LayerSpectrum, ...]:
     scores, passes = forward(network, images)
     for each in passes:
         with _located(f"inputs of layer {each.name}"):
@@ -173,6 +183,17 @@ def pairwise_sums(a: LogEigenvalues, g: LogEigenvalues, floor: float) -> NDArray
     """
     sums = a[:, :, None] + g[:, None, :]
     return np.sort(np.maximum(sums, floor).astype(np.float32).ravel())
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads in this block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

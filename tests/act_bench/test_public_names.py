@@ -22,6 +22,7 @@ def test_public_names():
         "Benchmark",
         "Expression",
         "__version__",
+        "distance",
         "load_dataset",
         "load_runs",
         "load_table",

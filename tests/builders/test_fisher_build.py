@@ -1,0 +1,121 @@
+"""Parts that survive a stop, their embedding, and the settings of the tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from act_bench.expression import parse
+from act_bench.spectra import load_spectra, read_spectra
+from builders.embedded import BuildError
+from builders.fisher import build, networks
+from builders.fisher.build import build_parts, embed
+from builders.fisher.features import fisher_feature
+from builders.fisher.networks import BatchMismatchError, Setting, setting, standardized
+from regenerate.networks.all_cnn_c import AllCNNC
+from regenerate.recipes import find
+from regenerate.training_stacked import StackedMLP
+
+EXPRESSIONS = ("zero(x)", "tanh(x)", "relu(x)", "one(x)", "elu(x)", "div(x,zero(x))", "swish(x)")
+
+
+@pytest.fixture(scope="module")
+def mlp() -> Setting:
+    return setting("mlp")
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "PART", 3)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_stop_and_go_on_gives_the_same_bytes(mlp: Setting, tmp_path: Path) -> None:
+    for name in ("whole", "stopped", "out-whole", "out-stopped"):
+        (tmp_path / name).mkdir()
+    assert list(build_parts(mlp, EXPRESSIONS, tmp_path / "whole")) == [0, 3, 6, 7]
+    stopped = build_parts(mlp, EXPRESSIONS, tmp_path / "stopped")
+    assert [next(stopped), next(stopped)] == [0, 3]
+    stopped.close()
+    assert list(build_parts(mlp, EXPRESSIONS, tmp_path / "stopped")) == [3, 6, 7]
+    files = []
+    for name in ("whole", "stopped"):
+        embed(mlp.convention, len(EXPRESSIONS), tmp_path / name, tmp_path / f"out-{name}")
+        files.append((tmp_path / f"out-{name}" / "mlp-fisher.parquet").read_bytes())
+    assert files[0] == files[1]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_shards_share_the_work_and_embed_what_was_computed(mlp: Setting, tmp_path: Path) -> None:
+    parts = tmp_path / "parts"
+    assert list(build_parts(mlp, EXPRESSIONS, parts, (1, 2))) == [0, 3, 4]
+    with pytest.raises(BuildError, match="expected the entries 0 to 6"):
+        embed(mlp.convention, len(EXPRESSIONS), parts, tmp_path)
+    assert list(build_parts(mlp, EXPRESSIONS, parts, (2, 2))) == [0, 3]
+    record = embed(mlp.convention, len(EXPRESSIONS), parts, tmp_path)["mlp-fisher.parquet"]
+    assert record.rows == len(EXPRESSIONS)
+    spectra = read_spectra(tmp_path / "mlp-fisher.parquet")
+    assert spectra.valid.tolist() == [False, True, True, False, True, False, True]
+    for entry, expression in enumerate(EXPRESSIONS):
+        feature = fisher_feature(parse(expression), mlp)
+        assert spectra.reason[entry] == feature.reason
+        if feature.quantiles is not None:
+            np.testing.assert_allclose(spectra.quantiles[entry], feature.quantiles, rtol=1e-5)
+            assert spectra.layers == feature.layers
+    about = json.loads(pq.read_schema(tmp_path / "mlp-fisher.parquet").metadata[b"act_bench"])
+    assert about["convention"]["labels"] == "predicted"
+    assert about["convention_sha"] == mlp.convention.sha
+
+
+def test_parts_of_another_convention_are_refused(mlp: Setting, tmp_path: Path) -> None:
+    next(build_parts(mlp, EXPRESSIONS, tmp_path))
+    other = dataclasses.replace(mlp, convention=dataclasses.replace(mlp.convention, seed=1))
+    with pytest.raises(BuildError, match="another convention"):
+        next(build_parts(other, EXPRESSIONS, tmp_path))
+
+
+def test_other_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(networks.FINGERPRINTS, "mlp", "0" * 16)
+    with pytest.raises(BatchMismatchError, match="fingerprint 0000000000000000"):
+        setting("mlp")
+
+
+def test_embedded_spectra_are_those_of_the_setting(mlp: Setting) -> None:
+    """A sample is computed again; LAPACK may differ in the last digits of a small eigenvalue."""
+    from act_bench.space import load_space
+
+    spectra, space = load_spectra("mlp"), load_space()
+    for entry in (20, 213, 1200, 2400):
+        feature = fisher_feature(parse(space.representatives[entry]), mlp)
+        assert feature.valid == bool(spectra.valid[entry])
+        if feature.quantiles is not None:
+            np.testing.assert_allclose(feature.quantiles, spectra.quantiles[entry], atol=0.02)
+
+
+def test_network_of_the_mlp_is_the_trained_one(mlp: Setting) -> None:
+    recipe = find("mlp", "full")
+    stacked = StackedMLP(
+        (64, *recipe.widths, 10), torch.tanh, [0], initialization=recipe.initialization
+    )
+    network = mlp.network(parse("tanh(x)"))
+    torch.testing.assert_close(network(mlp.images), stacked(mlp.images[None])[0])
+
+
+def test_standardized_network_has_standard_channels() -> None:
+    network = AllCNNC(parse("elu(x)").to_torch, width=1 / 16).double()
+    drawn = [torch.randn_like(layer.weight) for layer in network.convolutions]
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)).double()
+    standardized(network, drawn, images)
+    responses: list[torch.Tensor] = []
+    for layer in network.convolutions:
+        layer.register_forward_hook(lambda module, inputs, outputs: responses.append(outputs))
+    network(images)
+    for response in responses:
+        variance, mean = torch.var_mean(response, (0, 2, 3), correction=0)
+        torch.testing.assert_close(variance, torch.ones_like(variance))
+        torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-9)
