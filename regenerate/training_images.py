@@ -35,7 +35,7 @@ from regenerate.training_stacked import learning_rate
 
 EVALUATION_BATCH = {"cpu": 100, "cuda": 1000}  # small enough for a CPU's cache
 INITIALIZATION_IMAGES = 256
-TRAIN_METRIC_IMAGES = 5000
+TRAIN_METRIC_IMAGES = 2000
 """The training metrics after the last epoch are of the first so many training images."""
 CHECK_EVERY = 50
 
@@ -60,7 +60,7 @@ def train(
     """Train a network one seed after the other; see ``regenerate.training.train``.
 
     A run diverges in the step, or in the evaluation, in which its loss is not finite. Training
-    metrics are of the first 5,000 training images. A function that learns a parameter cannot be
+    metrics are of the first 2,000 training images. A function that learns a parameter cannot be
     tabulated: it is composed in float32 and rounded once.
 
     Raises
