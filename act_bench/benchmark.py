@@ -12,6 +12,10 @@ A :class:`Benchmark` is *one search* over one table. What the rules are:
   all of them are charged; with ``seed=3`` one run is. Seconds are those of the machine that made
   the table. Work that a search does besides, such as features, is added with
   :meth:`Benchmark.charge`; the search's own computing is not on the clock.
+- **A training can be stopped and taken up again.** ``query(expression, epochs=3)`` shows the
+  validation accuracy after three epochs and charges their share of the training; asking later for
+  more epochs, or for all, charges the difference. Only what was trained to the end is an
+  evaluation and can be revealed.
 - **Outcomes are typed.** ``ok``, ``diverged`` or ``missing``; never a sentinel number.
 
 Reading needs pyarrow, not polars, so that a cold start stays short.
@@ -60,7 +64,9 @@ class Result(NamedTuple):
         What a maximiser may use: the validation accuracy; the chance level of the table when
         ``diverged``, because that is what such a network is worth; None when ``missing``.
     repeated : bool
-        Whether this search had asked for the entry before.
+        Whether this search had asked for the entry before, for as many epochs or more.
+    epochs : int or None
+        After how many epochs this is; None after the whole training.
     """
 
     outcome: Outcome
@@ -70,6 +76,14 @@ class Result(NamedTuple):
     how_resolved: How
     score: float | None
     repeated: bool
+    epochs: int | None = None
+
+
+class Partial(NamedTuple):
+    """A question for a part of a training: an expression, and after how many epochs."""
+
+    expression: str
+    epochs: int
 
 
 class Query(NamedTuple):
@@ -189,6 +203,7 @@ class Benchmark:
         self.searcher = searcher
         self._clock_s = 0.0
         self._seen: dict[int, Result] = {}
+        self._begun: dict[int, int] = {}  # entry -> epochs, of trainings that were not finished
         self._events: list[Event] = []
         self._revealed = False
 
@@ -199,8 +214,15 @@ class Benchmark:
 
     @property
     def evaluations(self) -> int:
-        """Number of different entries queried so far, ``missing`` ones excepted."""
+        """Number of different entries trained to the end so far, ``missing`` ones excepted."""
         return len(self._seen)
+
+    @property
+    def trainings(self) -> float:
+        """Whole trainings that the epochs so far amount to: evaluations, and parts of others."""
+        if not self._begun:
+            return len(self._seen)
+        return len(self._seen) + sum(self._begun.values()) / self._data.curves.epochs
 
     @property
     def events(self) -> Sequence[Event]:
@@ -219,13 +241,15 @@ class Benchmark:
 
         return Trace(Header.of(self._data, self.searcher), self.events)
 
-    def query(self, expression: str | Expression) -> Result:
+    def query(self, expression: str | Expression | Partial, epochs: int | None = None) -> Result:
         """Look up what the training with an expression gives in validation.
 
         Parameters
         ----------
-        expression : str or Expression
-            Any spelling of a function of the space.
+        expression : str or Expression or Partial
+            Any spelling of a function of the space; with :class:`Partial`, the epochs too.
+        epochs : int, optional
+            Stop after so many epochs of the training. Default: train to the end.
 
         Returns
         -------
@@ -241,6 +265,15 @@ class Benchmark:
             The benchmark was opened with a seed, and this entry has no run with it.
         SearchOverError
             The test split was revealed.
+        ValueError
+            The training has not so many epochs, or this edition has no learning curves.
+
+        Examples
+        --------
+        >>> bench = Benchmark("mlp")
+        >>> begun, ended = bench.query("elu(x)", epochs=2), bench.query("elu(x)")
+        >>> begun.epochs, round(begun.cost_s / bench.clock_s, 4), bench.evaluations
+        (2, 0.25, 1)
         """
         if self._revealed:
             raise SearchOverError(
@@ -248,10 +281,17 @@ class Benchmark:
                 "bench.restart() begins a fresh search over the same data"
             )
         data = self._data
-        text = expression if isinstance(expression, str) else str(expression)
+        if isinstance(expression, str):
+            text = expression
+        elif isinstance(expression, Partial):
+            text, epochs = expression
+        else:
+            text = str(expression)
         entry, how = data.space.resolve(text)
         before = self._seen.get(entry)
-        if before is not None:
+        if epochs is not None and not self._is_whole(epochs):
+            result = self._part(entry, how, epochs)
+        elif before is not None:
             result = Result(
                 before.outcome,
                 before.validation_accuracy,
@@ -269,19 +309,17 @@ class Benchmark:
 
     def _first(self, entry: int, how: How) -> Result:
         data = self._data
-        if entry in data.without_run:
-            raise MissingRunError(
-                f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
-                f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
-                "taken for it. Use seed=None for the medians over the runs that there are"
-            )
-        outcome = data.outcome[entry]
+        outcome = self._outcome(entry)
         if outcome == "missing":
             return Result(outcome, None, 0.0, entry, how, None, False)
+        cost_s = data.cost_s[entry]
+        begun = self._begun.pop(entry, None)
+        if begun is not None:
+            cost_s = max(0.0, cost_s - data.curves.cost_s[entry][begun - 1])
         result = Result(
             outcome,
             data.validation_accuracy[entry],
-            data.cost_s[entry],
+            cost_s,
             entry,
             how,
             data.score(entry),
@@ -289,6 +327,40 @@ class Benchmark:
         )
         self._seen[entry] = result
         return result
+
+    def _part(self, entry: int, how: How, epochs: int) -> Result:
+        curves = self._data.curves
+        if self._outcome(entry) == "missing":
+            return Result("missing", None, 0.0, entry, how, None, False, epochs)
+        accuracy = curves.validation_accuracy[entry][epochs - 1]
+        score = self._data.chance if accuracy is None else accuracy
+        outcome: Outcome = "diverged" if accuracy is None else "ok"
+        begun = self._begun.get(entry, 0)
+        if entry in self._seen or epochs <= begun:
+            return Result(outcome, accuracy, 0.0, entry, how, score, True, epochs)
+        before = curves.cost_s[entry][begun - 1] if begun else 0.0
+        cost_s = curves.cost_s[entry][epochs - 1] - before
+        self._begun[entry] = epochs
+        return Result(outcome, accuracy, cost_s, entry, how, score, False, epochs)
+
+    def _outcome(self, entry: int) -> Outcome:
+        data = self._data
+        if entry in data.without_run:
+            raise MissingRunError(
+                f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
+                f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
+                "taken for it. Use seed=None for the medians over the runs that there are"
+            )
+        return data.outcome[entry]
+
+    def _is_whole(self, epochs: int) -> bool:
+        whole = self._data.curves.epochs
+        if not 1 <= epochs <= whole:
+            raise ValueError(
+                f"a training of {self._data.table} at fidelity {self._data.fidelity} has {whole} "
+                f"epochs: expected 1 to {whole}, got {epochs}"
+            )
+        return epochs == whole
 
     def charge(self, seconds: float, reason: str) -> None:
         """Add to the clock what a search spent besides training, such as computing features.
@@ -319,7 +391,7 @@ class Benchmark:
         SearchOverError
             It was revealed before.
         ValueError
-            Nothing was queried yet.
+            Nothing was trained to the end yet.
         """
         if self._revealed:
             raise SearchOverError(
@@ -327,7 +399,7 @@ class Benchmark:
                 "of bench.trace. bench.restart() begins a fresh search over the same data"
             )
         if not self._seen:
-            raise ValueError("nothing was queried yet, so there is no best entry to reveal")
+            raise ValueError("nothing was trained to the end yet: there is no best entry to reveal")
         # max keeps the first of equals, and a dict keeps the order of the queries.
         best = max(self._seen.values(), key=lambda result: result.score or 0.0)
         data = self._data

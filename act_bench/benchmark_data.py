@@ -5,7 +5,7 @@ Read with pyarrow alone, so that a cold start stays short: polars is not needed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from act_bench.manifest import entries_file, read_manifest, runs_file
 from act_bench.schema import UnknownNameError, choose_fidelity, table_info
 
 if TYPE_CHECKING:
+    from act_bench.learning_curves import LearningCurves
     from act_bench.space import Space
 
 Outcome = Literal["ok", "diverged", "missing"]
@@ -48,6 +49,8 @@ class BenchmarkData:
         Seconds of training that a first query is charged.
     without_run : frozenset of int
         Entries that have runs, but none with this seed: asking for one is an error.
+    read_curves : callable, optional
+        Reads the learning curves when they are first needed. Default: there are none.
     """
 
     table: str
@@ -63,6 +66,7 @@ class BenchmarkData:
     test_loss: Sequence[float | None]
     cost_s: Sequence[float]
     without_run: frozenset[int] = frozenset()
+    read_curves: Callable[[], LearningCurves] | None = None
 
     def __post_init__(self) -> None:
         entries = len(self.space.representatives)
@@ -86,6 +90,22 @@ class BenchmarkData:
             for entry, outcome in enumerate(self.outcome)
             if outcome != "missing" and entry not in self.without_run
         )
+
+    @cached_property
+    def curves(self) -> LearningCurves:
+        """The learning curves, read when they are first needed.
+
+        Raises
+        ------
+        UnknownNameError
+            This edition has none.
+        """
+        if self.read_curves is None:
+            raise UnknownNameError(
+                f"{self.table} of the edition {self.edition} has no learning curves: query it "
+                "without epochs"
+            )
+        return self.read_curves()
 
     @property
     def values(self) -> str:
@@ -135,6 +155,12 @@ def load_data(
             for entry, (count, outcome) in enumerate(zip(runs, rows["outcome"], strict=True))
             if count and outcome == "missing"
         )
+
+    def read_curves() -> LearningCurves:
+        from act_bench.learning_curves import read_curves
+
+        return read_curves(runs_file(table), fidelity, seed, entries=len(runs))
+
     return BenchmarkData(
         table=table,
         edition=edition,
@@ -149,6 +175,7 @@ def load_data(
         test_loss=rows["test_loss"],
         cost_s=cost,
         without_run=without_run,
+        read_curves=None if edition == "upstream" else read_curves,
     )
 
 

@@ -10,7 +10,7 @@ the last, ``reveal``.
      {"neighbours": 3}, "seed": 7, "workers": 1}, "versions": {"act-bench": "0.1.0", ...}}
     {"type": "query", "expression": "relu(x)", "outcome": "ok", "validation_accuracy": 0.95,
      "cost_s": 9.1, "entry": 64, "how_resolved": "numerical", "score": 0.95, "repeated": false,
-     "clock_s": 9.1}
+     "epochs": null, "clock_s": 9.1}
 
 The header names the data by their SHA-256 and the optimiser by its name, settings and seed, so that
 :func:`verify` can check that the data are those, that each answer is what the data say, and that
@@ -235,7 +235,7 @@ def _check_answers(trace: Trace, data: BenchmarkData) -> Check:
     for number, event in enumerate(trace.events, start=2):
         try:
             if isinstance(event, Query):
-                bench.query(event.expression)
+                bench.query(event.expression, event.result.epochs)
             elif isinstance(event, Charge):
                 bench.charge(event.cost_s, event.reason)
             else:
@@ -332,6 +332,7 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "how_resolved": (str,),
         "score": _MAYBE,
         "repeated": (bool,),
+        "epochs": (int, type(None)),
         "clock_s": _NUMBER,
     },
     "charge": {"reason": (str,), "cost_s": _NUMBER, "clock_s": _NUMBER},

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.benchmark import Result, Setting
+from act_bench.benchmark import Partial, Result, Setting
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.expression import parse
 from act_bench.space import NotInSpaceError, finite_outputs
@@ -38,8 +38,8 @@ class Optimizer(Protocol):
     asks.
     """
 
-    def ask(self) -> str:
-        """Return the expression to evaluate next.
+    def ask(self) -> str | Partial:
+        """Return the expression to train next; a ``Partial`` says for how many epochs.
 
         Raises
         ------
@@ -92,6 +92,8 @@ class SearchSpace:
         Returns the Fisher spectra of the functions, as vectors (functions, values) whose Manhattan
         distance is that of Eq. 2, and which of them are valid (functions,). Called when they are
         first needed. Default: there are none.
+    epochs : callable, optional
+        Returns the epochs of a whole training. Default: trainings have no parts.
 
     Attributes
     ----------
@@ -116,6 +118,7 @@ class SearchSpace:
         outputs: Sequence[Sequence[float]] | NDArray[np.floating],
         resolve: Callable[[str], int] | None = None,
         spectra: Callable[[], tuple[Float, NDArray[np.bool_]]] | None = None,
+        epochs: Callable[[], int] | None = None,
     ) -> None:
         self.entries = tuple(entries)
         self.expressions = tuple(names[0] for names in spellings)
@@ -124,6 +127,7 @@ class SearchSpace:
         self._spellings = tuple(tuple(names) for names in spellings)
         self._resolve = resolve
         self._spectra = spectra
+        self._epochs = epochs
         self._features: dict[str, Features] = {}
         self._distances: dict[int, Float] = {}
         self._neighbours: dict[int, tuple[int, ...]] = {}
@@ -151,7 +155,10 @@ class SearchSpace:
         def spectra() -> tuple[Float, NDArray[np.bool_]]:
             return _spectra(data)
 
-        return cls(data.covered, list(spellings.values()), outputs, resolve, spectra)
+        def epochs() -> int:
+            return data.curves.epochs
+
+        return cls(data.covered, list(spellings.values()), outputs, resolve, spectra, epochs)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -223,6 +230,13 @@ class SearchSpace:
             known = tuple(sorted(p for p in found if p is not None and p != position))
             self._neighbours[position] = known
         return known
+
+    @cached_property
+    def epochs(self) -> int:
+        """Epochs of a whole training; a ValueError where there are no learning curves."""
+        if self._epochs is None:
+            raise ValueError("this space has no learning curves, so trainings have no parts")
+        return self._epochs()
 
     @cached_property
     def _position_of(self) -> dict[str, int]:

@@ -11,6 +11,9 @@ once a trial, at the end, and stands in ``finals``.
 **Workers.** With ``workers=4`` four trainings run at a time, each as long as the table says it
 took. A worker that is free asks at once, knowing only what has finished by then; results are told,
 queried and traced in the order in which they finish.
+
+**Parts of trainings.** A search that stops trainings early spends epochs: when these amount to n
+whole trainings, that is its n-th evaluation. Only what was trained to the end can be its best.
 """
 
 from __future__ import annotations
@@ -19,13 +22,15 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from act_bench.benchmark import Benchmark, Query, Revealed, Searcher
+from act_bench.benchmark import Benchmark, Partial, Query, Result, Revealed, Searcher
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.trace import Trace
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
@@ -43,10 +48,45 @@ Progress = Callable[[str, int], None]
 
 TOP_SHARE = 0.01
 _PATIENCE = 10
+_FINALS = {
+    "optimiser": pl.String,
+    "trial": pl.Int64,
+    "seed": pl.UInt64,
+    "entry": pl.Int64,
+    "expression": pl.String,
+    "validation_accuracy": pl.Float64,
+    "test_accuracy": pl.Float64,
+    "test_loss": pl.Float64,
+    "evaluations": pl.Int64,
+    "clock_s": pl.Float64,
+}
 
 
 class StalledSearchError(RuntimeError):
     """An optimiser keeps asking for what it already knows."""
+
+
+class Step(NamedTuple):
+    """One evaluation of a search.
+
+    Attributes
+    ----------
+    entry : int
+    validation_accuracy : float or None
+        As it was shown, which for a part of a training is that after this part.
+    best_so_far : float or None
+        The best score of what was trained to the end; None when nothing was.
+    clock_s : float
+        Seconds of training so far, summed over the workers.
+    elapsed_s : float
+        When it finished, from the start of the search.
+    """
+
+    entry: int
+    validation_accuracy: float | None
+    best_so_far: float | None
+    clock_s: float
+    elapsed_s: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +98,13 @@ class Simulation:
     steps : polars.DataFrame
         One row an evaluation of a trial: ``optimiser``, ``trial`` (from 0), ``evaluation`` (from
         1), ``entry``, ``validation_accuracy`` (null when diverged), ``best_so_far``, ``regret``
-        (both with chance level for what diverged), ``clock_s`` (seconds of training so far, summed
-        over the workers), ``elapsed_s`` (when it finished, from the start of the search; the same
-        with one worker).
+        (both with chance level for what diverged, and while nothing was trained to the end),
+        ``clock_s`` (seconds of training so far, summed over the workers), ``elapsed_s`` (when it
+        finished, from the start of the search; the same with one worker).
     finals : polars.DataFrame
         One row a trial: ``optimiser``, ``trial``, ``seed``, and of the incumbent at the end
-        ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss``; then
-        ``evaluations`` and ``clock_s``.
+        ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss`` (null
+        if nothing was trained to the end); then ``evaluations`` and ``clock_s``.
     exact : RandomSearchLaw
         What random search gives on this table, exactly.
     top_score : float
@@ -184,24 +224,24 @@ def simulate(
     for name, factory in (OPTIMIZERS if optimizers is None else optimizers).items():
         settings = settings_of(factory)
         start = perf_counter()
-        searches: list[Benchmark] = []
-        elapsed: list[float] = []
+        taken: list[Step] = []
         for trial in range(trials):
             chosen = trial_seed(seed, trial)
             bench = Benchmark(data, searcher=Searcher(name, settings, chosen, workers))
-            elapsed += run_search(bench, factory(space, chosen), evaluations, workers)
-            final = bench.reveal()
-            finals.append({"optimiser": name, "trial": trial, "seed": chosen, **final._asdict()})
-            searches.append(bench)
+            taken += run_search(bench, factory(space, chosen), evaluations, workers)
+            ending: dict[str, object] = {"evaluations": 0, "clock_s": bench.clock_s}
+            if bench.evaluations:
+                ending = bench.reveal()._asdict()
+            finals.append({"optimiser": name, "trial": trial, "seed": chosen} | ending)
             if traces is not None:
                 bench.trace.save(traces / f"{name}-{trial}.jsonl")
             if progress is not None:
                 progress(name, trial + 1)
-        steps.append(_steps(name, searches, elapsed, best=float(exact.scores[-1])))
+        steps.append(_frame(name, taken, trials, data.chance, best=float(exact.scores[-1])))
         seconds[name] = perf_counter() - start
     return Simulation(
         steps=pl.concat(steps),
-        finals=pl.DataFrame(finals, schema_overrides={"seed": pl.UInt64}, infer_schema_length=None),
+        finals=pl.DataFrame(finals, schema=_FINALS),
         exact=exact,
         top_score=top_score,
         top_entries=int(np.count_nonzero(scores >= top_score)),
@@ -222,71 +262,81 @@ def trial_seed(seed: int, trial: int) -> int:
 
 def run_search(
     bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int = 1
-) -> list[float]:
-    """Let an optimiser evaluate this many different entries, ``workers`` of them at a time.
+) -> list[Step]:
+    """Let an optimiser make this many evaluations, ``workers`` of them at a time.
 
     Returns
     -------
-    list of float
-        When each evaluation finished, in seconds from the start of the search.
+    list of Step
+        One an evaluation.
 
     Raises
     ------
     StalledSearchError
-        It made ten queries for each evaluation that was allowed.
+        For each evaluation that was allowed it made ten queries that taught it nothing.
     SpaceExhaustedError
         It has nothing left to ask for.
     """
-    elapsed: list[float] = []
-    for now in islice(_finished(bench, optimizer, evaluations, workers), _PATIENCE * evaluations):
-        if bench.evaluations > len(elapsed):
-            elapsed.append(now)
-    if len(elapsed) < evaluations:
-        raise StalledSearchError(
-            f"{_PATIENCE * evaluations} queries led to {bench.evaluations} of {evaluations} "
-            "evaluations: the optimiser keeps asking for what it was told"
-        )
-    return elapsed
+    steps: list[Step] = []
+    best: float | None = None
+    idle = 0
+    for result, elapsed_s in _finished(bench, optimizer, evaluations, workers):
+        if result.repeated or result.score is None:
+            idle += 1
+            if idle >= _PATIENCE * evaluations:
+                raise StalledSearchError(
+                    f"{idle} queries were repeats or missing, with {bench.evaluations} of "
+                    f"{evaluations} evaluations made: the optimiser keeps asking for what it knows"
+                )
+            continue
+        if result.epochs is None and (best is None or result.score > best):
+            best = result.score
+        if bench.trainings >= len(steps) + 1:
+            accuracy = result.validation_accuracy
+            steps.append(Step(result.entry, accuracy, best, bench.clock_s, elapsed_s))
+    return steps
 
 
 def _finished(
     bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int
-) -> Iterator[float]:
-    """Query what the optimiser asks for as trainings finish; yield the time after each query.
+) -> Iterator[tuple[Result, float]]:
+    """Query what the optimiser asks for as trainings finish; yield each result with its time.
 
     As many trainings are started as there are evaluations, so that all of them finish. What is
     asked for while it runs on another worker finishes with that, and a repeat at once.
     """
     if workers == 1:
-        while bench.evaluations < evaluations:
-            optimizer.tell(bench.query(optimizer.ask()))
-            yield bench.clock_s
+        while bench.trainings < evaluations:
+            result = bench.query(optimizer.ask())
+            optimizer.tell(result)
+            yield result, bench.clock_s
         return
     # A search beside this one, which is asked when a training starts how long it will take.
     ahead = bench.restart()
-    running: list[tuple[float, int, str]] = []
+    running: list[tuple[float, int, str | Partial]] = []
     ends: dict[int, float] = {}  # entry -> when its training finishes, or did
     now, asked, exhausted = 0.0, 0, False
     while True:
-        while len(running) < workers and not exhausted and ahead.evaluations < evaluations:
+        while len(running) < workers and not exhausted and ahead.trainings < evaluations:
             try:
-                expression = optimizer.ask()
+                request = optimizer.ask()
             except SpaceExhaustedError:
                 if not running:
                     raise
                 exhausted = True  # until a result is told
                 break
-            result = ahead.query(expression)
+            result = ahead.query(request)
             end = max(now, ends.get(result.entry, now)) + result.cost_s
             ends[result.entry] = end
-            heapq.heappush(running, (end, asked, expression))
+            heapq.heappush(running, (end, asked, request))
             asked += 1
         if not running:
             return
-        now, _, expression = heapq.heappop(running)
-        optimizer.tell(bench.query(expression))
+        now, _, request = heapq.heappop(running)
+        result = bench.query(request)
+        optimizer.tell(result)
         exhausted = False
-        yield now
+        yield result, now
 
 
 def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
@@ -315,10 +365,13 @@ def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
         SearchSpace.of(data), searcher.seed, **searcher.settings
     )
     bench = Benchmark(data, searcher=searcher)
-    queries = [event.result for event in trace.events if isinstance(event, Query)]
-    evaluations = sum(not result.repeated for result in queries)
-    if searcher.workers == 1:
-        evaluations = len(queries)  # repeats may come after the last evaluation
+    queries = [event for event in trace.events if isinstance(event, Query)]
+    evaluations = len(queries)  # with one worker there may be repeats after the last evaluation
+    if searcher.workers > 1:
+        recorded = bench.restart()
+        for event in queries:
+            recorded.query(event.expression, event.result.epochs)
+        evaluations = ceil(recorded.trainings)
     for _ in islice(_finished(bench, optimizer, evaluations, searcher.workers), len(queries)):
         pass
     if trace.events and isinstance(trace.events[-1], Revealed):
@@ -326,27 +379,21 @@ def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
     return bench.trace
 
 
-def _steps(name: str, searches: list[Benchmark], elapsed: list[float], best: float) -> pl.DataFrame:
-    """Return the evaluations of all trials of one optimiser as rows."""
-    rows = [
-        (event.result.entry, event.result.validation_accuracy, event.result.score, event.clock_s)
-        for bench in searches
-        for event in bench.events
-        if isinstance(event, Query) and not event.result.repeated and event.result.score is not None
-    ]
-    entry, accuracy, score, clock = zip(*rows, strict=True)
-    trials, evaluations = len(searches), len(rows) // len(searches)
-    best_so_far = np.maximum.accumulate(np.reshape(score, (trials, evaluations)), axis=1).ravel()
+def _frame(name: str, taken: list[Step], trials: int, chance: float, best: float) -> pl.DataFrame:
+    """Return the steps of all trials of one optimiser as rows."""
+    entry, accuracy, best_so_far, clock_s, elapsed_s = zip(*taken, strict=True)
+    evaluations = len(taken) // trials
+    scores = pl.Series(best_so_far, dtype=pl.Float64).fill_null(chance)
     return pl.DataFrame(
         {
-            "optimiser": pl.repeat(name, len(rows), dtype=pl.String, eager=True),
+            "optimiser": pl.repeat(name, len(taken), dtype=pl.String, eager=True),
             "trial": np.repeat(np.arange(trials, dtype=np.int32), evaluations),
             "evaluation": np.tile(np.arange(1, evaluations + 1, dtype=np.int32), trials),
             "entry": pl.Series(entry, dtype=pl.Int32),
             "validation_accuracy": pl.Series(accuracy, dtype=pl.Float64),
-            "best_so_far": best_so_far,
-            "regret": best - best_so_far,
-            "clock_s": pl.Series(clock, dtype=pl.Float64),
-            "elapsed_s": pl.Series(elapsed, dtype=pl.Float64),
+            "best_so_far": scores,
+            "regret": best - scores,
+            "clock_s": pl.Series(clock_s, dtype=pl.Float64),
+            "elapsed_s": pl.Series(elapsed_s, dtype=pl.Float64),
         }
     )

@@ -9,6 +9,7 @@ import pytest
 
 from act_bench import space
 from act_bench.benchmark_data import BenchmarkData, Outcome
+from act_bench.learning_curves import LearningCurves
 
 MakeData = Callable[..., BenchmarkData]
 
@@ -18,7 +19,8 @@ def make_data() -> MakeData:
     """Return a maker of made-up benchmark data over the real space, for tests only.
 
     A third of the entries diverge, `missing` are missing, and the score of the others falls with
-    the distance of their outputs to those of one function, plus noise: it can be climbed.
+    the distance of their outputs to those of one function, plus noise: it can be climbed. Trainings
+    have four epochs: the score rises in proportion, and what diverges does so in the third.
     """
 
     def make(seed: int = 0, missing: tuple[int, ...] = (), table: str = "made-up") -> BenchmarkData:
@@ -33,6 +35,15 @@ def make_data() -> MakeData:
         for entry in missing:
             outcome[entry] = "missing"
         kept = [o == "ok" for o in outcome]
+        cost = rng.uniform(1.0, 3.0, len(score)).tolist()
+        curves = LearningCurves(
+            4,
+            [
+                [v * e / 4 if k or e < 3 else None for e in range(1, 5)]
+                for v, k in zip(score.tolist(), kept, strict=True)
+            ],
+            [[seconds * e / 4 for e in range(1, 5)] for seconds in cost],
+        )
         return BenchmarkData(
             table=table,
             edition="regenerated",
@@ -49,7 +60,8 @@ def make_data() -> MakeData:
                 v - 0.01 if k else None for v, k in zip(score.tolist(), kept, strict=True)
             ],
             test_loss=[1 - v if k else None for v, k in zip(score.tolist(), kept, strict=True)],
-            cost_s=rng.uniform(1.0, 3.0, len(score)).tolist(),
+            cost_s=cost,
+            read_curves=lambda: curves,
         )
 
     return make

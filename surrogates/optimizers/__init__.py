@@ -28,6 +28,8 @@ _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
     "gp-thompson": ("gaussian_process", "GaussianProcessThompson"),
     "forest-ei": ("forest", "RandomForestEI"),
     "tpe": ("tpe", "TreeParzen"),
+    "halving": ("halving", "SuccessiveHalving"),
+    "hyperband": ("halving", "Hyperband"),
 }
 """Name -> module of this package, and class in it."""
 

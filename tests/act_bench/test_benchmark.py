@@ -156,7 +156,7 @@ def test_errors_leave_no_trace(data: BenchmarkData) -> None:
         bench.query("relux(x)")
     with pytest.raises(NotInSpaceError, match="Nearest"):
         bench.query("sinh(sinh(x))")
-    with pytest.raises(ValueError, match="nothing was queried"):
+    with pytest.raises(ValueError, match="nothing was trained"):
         bench.reveal()
     assert bench.events == ()
 

@@ -1,0 +1,110 @@
+"""Learning curves: what an entry's training gives after some of its epochs, and what that costs.
+
+A search with partial trainings asks ``bench.query(expression, epochs=3)``. The answer is the median
+over the runs of an entry after that epoch, by the rule of the tables: a run that has diverged by
+then ranks below every other, and an entry of which at least half of the runs have is ``diverged``.
+The cost is each run's share of its epochs: of a run that broke off in its second epoch, one epoch
+costs half and two or more cost all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, eq=False)
+class LearningCurves:
+    """Validation accuracy and cost of each entry after 1, 2, ... epochs.
+
+    Attributes
+    ----------
+    epochs : int
+        Of a whole training.
+    validation_accuracy : sequence of sequence of float or None
+        (entries, epochs) fractions in [0, 1]; None where the entry has diverged, or has no run.
+    cost_s : sequence of sequence of float
+        (entries, epochs) seconds of training from the start, over all runs.
+    """
+
+    epochs: int
+    validation_accuracy: Sequence[Sequence[float | None]]
+    cost_s: Sequence[Sequence[float]]
+
+
+def read_curves(path: Path, fidelity: str, seed: int | None, entries: int) -> LearningCurves:
+    """Read the learning curves of one fidelity from a file of runs.
+
+    Parameters
+    ----------
+    path : Path
+        ``{table}-runs.parquet``.
+    fidelity : str
+    seed : int or None
+        Of the runs; None for medians over all of them.
+    entries : int
+        Number of entries of the space.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    columns = ["entry", "seed", "outcome", "validation_accuracy_curve", "runtime_s"]
+    rows = pq.read_table(path, columns=columns, filters=[("fidelity", "==", fidelity)])
+    if seed is not None:
+        rows = rows.filter(pc.field("seed") == seed)
+    return combine(
+        rows.column("entry").to_pylist(),
+        rows.column("validation_accuracy_curve").to_pylist(),
+        [outcome == "diverged" for outcome in rows.column("outcome").to_pylist()],
+        rows.column("runtime_s").to_pylist(),
+        entries,
+    )
+
+
+def combine(
+    entry: Sequence[int],
+    curves: Sequence[Sequence[float]],
+    diverged: Sequence[bool],
+    runtime_s: Sequence[float],
+    entries: int,
+) -> LearningCurves:
+    """Combine runs into the learning curves of entries.
+
+    Parameters
+    ----------
+    entry, curves, diverged, runtime_s : sequence
+        Of each run: its entry, its validation accuracy after each epoch, whether it diverged, and
+        what it took in seconds. The curve of a diverged run stops where it stopped.
+    entries : int
+        Number of entries of the space.
+
+    Examples
+    --------
+    >>> runs = [[0.2, 0.6], [0.4, 0.8], [0.1]]
+    >>> curves = combine([0, 0, 0], runs, [False, False, True], [2.0, 2.0, 2.0], entries=1)
+    >>> curves.validation_accuracy, curves.cost_s
+    ([[0.2, 0.6]], [[3.0, 6.0]])
+    """
+    import numpy as np
+
+    epochs = max((len(curve) for curve in curves), default=0)
+    accuracy = np.full((len(curves), epochs), -np.inf)
+    cost = np.empty((len(curves), epochs))
+    for run, curve in enumerate(curves):
+        accuracy[run, : len(curve)] = curve
+        trained = min(len(curve) + diverged[run], epochs)
+        cost[run] = runtime_s[run] * np.minimum(1.0, np.arange(1, epochs + 1) / trained)
+    order = np.argsort(entry, kind="stable")
+    bounds = np.searchsorted(np.asarray(entry)[order], np.arange(entries + 1))
+    medians: list[list[float | None]] = []
+    costs: list[list[float]] = []
+    for number in range(entries):
+        runs = order[bounds[number] : bounds[number + 1]]
+        costs.append(cost[runs].sum(axis=0).tolist())
+        lost = 2 * np.isneginf(accuracy[runs]).sum(axis=0) >= len(runs)
+        column: list[float | None] = [None] * epochs
+        for epoch in np.flatnonzero(~lost).tolist():
+            column[epoch] = float(np.median(accuracy[runs, epoch]))
+        medians.append(column)
+    return LearningCurves(epochs, medians, costs)
