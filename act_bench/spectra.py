@@ -81,6 +81,28 @@ def fisher_columns(layers: int) -> tuple[Column, ...]:
     )
 
 
+def fisher_file(table: str) -> Path:
+    """Return the path of a table's spectra, checked against the manifest.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table.
+    DataError
+        If this version embeds no spectra of it, or the file is missing or damaged.
+    """
+    name = fisher_name(table_info(table).name)
+    known = read_manifest()
+    if name not in known:
+        others = [each.removesuffix("-fisher.parquet") for each in known if "-fisher." in each]
+        raise DataError(
+            f"this version of act-bench embeds no Fisher spectra of the table {table}; it has "
+            f"those of {', '.join(others) or 'none'}. `act-bench features EXPRESSION --table "
+            f"{table}` computes one"
+        )
+    return verified(name)
+
+
 @cache
 def load_spectra(table: str) -> Spectra:
     """Return the Fisher spectra of a table, read once a process; the arrays are read-only.
@@ -103,16 +125,7 @@ def load_spectra(table: str) -> Spectra:
     >>> spectra.quantiles.shape, [layer.weights for layer in spectra.layers]
     ((2913, 3, 128), [4160, 4160, 650])
     """
-    name = fisher_name(table_info(table).name)
-    known = read_manifest()
-    if name not in known:
-        others = [each.removesuffix("-fisher.parquet") for each in known if "-fisher." in each]
-        raise DataError(
-            f"this version of act-bench embeds no Fisher spectra of the table {table}; it has "
-            f"those of {', '.join(others) or 'none'}. `act-bench features EXPRESSION --table "
-            f"{table}` computes one"
-        )
-    return read_spectra(verified(name))
+    return read_spectra(fisher_file(table))
 
 
 def read_spectra(path: Path) -> Spectra:

@@ -63,7 +63,9 @@ def load_table(
         One of the table's fidelities; None takes its default, the highest that covers every entry
         (``act-bench tables`` shows it).
     columns
-        Names of the columns to read; None reads all, the vector ones included.
+        Names of the columns to read; None reads all of the table's own, the vector ones included.
+        The Fisher columns ``fim_quantiles``, ``fim_valid`` and ``fim_reason``, which are of the
+        table's network and the same at every fidelity, are joined when they are asked for.
 
     Returns
     -------
@@ -84,8 +86,19 @@ def load_table(
     >>> table.shape
     (2913, 2)
     """
-    _check_columns(columns, ENTRY_COLUMNS)
-    return _read(entries_file(name, fidelity, edition), columns)
+    from act_bench.spectra import fisher_columns, fisher_file
+
+    fisher = [column for column in fisher_columns(layers=1) if column.name != "entry"]
+    _check_columns(columns, (*ENTRY_COLUMNS, *fisher))
+    asked = [column for column in names(fisher) if column in (columns or ())]
+    file = entries_file(name, fidelity, edition)
+    if columns is None or not asked:
+        return _read(file, columns)
+    own = [column for column in columns if column not in asked]
+    spectra = _read(fisher_file(name), asked)
+    if not own:
+        return spectra.select(columns)
+    return _read(file, own).hstack(spectra).select(columns)
 
 
 def load_runs(

@@ -98,7 +98,7 @@ class Factor:
         return logs + self.log_scale
 
 
-def input_factor(layer: Layer, inputs: Tensor) -> Factor:
+def input_factor(layer: Layer, inputs: Tensor, magnitude: float | None = None) -> Factor:
     """Return the factor A of a layer.
 
     Parameters
@@ -108,6 +108,8 @@ def input_factor(layer: Layer, inputs: Tensor) -> Factor:
     inputs
         What it read: maps ``(images, channels, height, width)`` or tokens
         ``(images, ..., features)``.
+    magnitude
+        :func:`largest_magnitude` of the inputs, if known.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def input_factor(layer: Layer, inputs: Tensor) -> Factor:
     tensor([[[5., 2.],
              [2., 1.]]])
     """
-    magnitude = largest_magnitude(inputs)
+    magnitude = largest_magnitude(inputs) if magnitude is None else magnitude
     bias = layer.bias is not None
     scale = _scale(max(magnitude, 1.0) if bias else magnitude)
     scaled = inputs if scale == 1.0 else inputs / scale

@@ -7,15 +7,16 @@ One tensor format holds throughout this package:
   homogeneous coordinate of the bias comes last;
 * moments are sums over images and positions; whoever asks divides.
 
-For neighbouring output positions most of a patch is shared. With stride 1 the block of the moment
-that belongs to the kernel offsets :math:`d` and :math:`e`,
+For neighbouring output positions most of a patch is shared. The block of the moment that belongs to
+the kernel offsets :math:`d` and :math:`e`,
 
 .. math:: S(d, e) = \sum_{n, p} a_{n, p + d} \, a_{n, p + e}^T,
 
-depends on the lag :math:`e - d` alone, up to pixels at the border that the window of :math:`d` does
-not reach. So it is a correlation of the whole map with itself, less that of a few rows and columns:
-for a 3 x 3 kernel 15 products in place of 81. A correlation at all lags is the weight gradient of a
-convolution of the map with itself, for which every deep-learning library has its fastest code.
+depends with stride 1 on the lag :math:`e - d` alone, up to pixels at the border that the window of
+:math:`d` does not reach. So it is a correlation of the whole map with itself, less that of a few
+rows and columns: for a 3 x 3 kernel 15 products in place of 81, and with stride 2 36. A correlation
+at all lags is the weight gradient of a convolution of the map with itself, for which every
+deep-learning library has its fastest code.
 """
 
 from __future__ import annotations
@@ -26,6 +27,38 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.grad import conv2d_weight
+
+
+class Phase(NamedTuple):
+    """The pixels of an axis that every stride-th kernel offset reads: they do so with stride 1.
+
+    Attributes
+    ----------
+    offset
+        First kernel offset; the others are a stride apart.
+    kernel
+        How many offsets.
+    first
+        First pixel; the others are a stride apart.
+    pixels
+        How many pixels.
+    padding
+        Offset 0 reads at position t the pixel t - padding, both counted within the phase.
+    positions
+        Output positions.
+    """
+
+    offset: int
+    kernel: int
+    first: int
+    pixels: int
+    padding: int
+    positions: int
+
+    def unreached(self, offset: int) -> list[int]:
+        """Return the pixels that no position reads with this offset, all within the phase."""
+        first = offset - self.padding
+        return [p for p in range(self.pixels) if not first <= p < first + self.positions]
 
 
 class Axis(NamedTuple):
@@ -41,10 +74,23 @@ class Axis(NamedTuple):
         """Output positions."""
         return (self.pixels + 2 * self.padding - self.kernel) // self.stride + 1
 
-    def unreached(self, offset: int) -> list[int]:
-        """Return the pixels that no position reads with this kernel offset (stride 1)."""
-        first = offset - self.padding
-        return [p for p in range(self.pixels) if not first <= p < first + self.positions]
+    def phases(self) -> list[Phase]:
+        """Return the phases, at most as many as the stride.
+
+        Examples
+        --------
+        >>> for phase in Axis(pixels=32, kernel=3, stride=2, padding=1).phases():
+        ...     print(phase)
+        Phase(offset=0, kernel=2, first=1, pixels=16, padding=1, positions=16)
+        Phase(offset=1, kernel=1, first=0, pixels=16, padding=0, positions=16)
+        """
+        found = []
+        for offset in range(min(self.stride, self.kernel)):
+            whole, first = divmod(offset - self.padding, self.stride)
+            kernel = len(range(offset, self.kernel, self.stride))
+            pixels = len(range(first, self.pixels, self.stride))
+            found.append(Phase(offset, kernel, first, pixels, -whole, self.positions))
+        return found
 
 
 class Geometry(NamedTuple):
@@ -103,10 +149,7 @@ def patch_moment(maps: Tensor, geometry: Geometry, homogeneous: float | None = N
     """
     rows, columns = geometry
     channels = maps.shape[1]
-    by_lags = (rows.stride, columns.stride) == (1, 1) and _lag_products(
-        geometry
-    ) < _window_products(geometry)
-    blocks = _moment_by_lags(maps, geometry) if by_lags else _moment_by_windows(maps, geometry)
+    blocks = _blocks(maps, geometry)
     # (row, column, channel, row', column', channel') -> (channel, row, column; the same)
     size = channels * rows.kernel * columns.kernel
     moment = blocks.permute(2, 0, 1, 5, 3, 4).reshape(size, size)
@@ -186,104 +229,161 @@ def _patch_sum(maps: Tensor, geometry: Geometry) -> Tensor:
     return windows.sum((3, 4)).flatten()
 
 
-def _window_products(geometry: Geometry) -> int:
-    """Return the pixel products of :func:`_moment_by_windows`."""
-    rows, columns = geometry
-    pairs = rows.kernel * (rows.kernel + 1) // 2 * columns.kernel**2
-    return pairs * geometry.positions
+def _blocks(maps: Tensor, geometry: Geometry) -> Tensor:
+    """Return all blocks S(d, e): (row, column, channel, row', column', channel').
 
-
-def _lag_products(geometry: Geometry) -> int:
-    """Return the pixel products of :func:`_moment_by_lags`."""
-    rows, columns = geometry
-    lags = rows.kernel * (2 * columns.kernel - 1)
-    border = (len(_border(axis)) for axis in geometry)
-    return lags * (rows.pixels + next(border)) * (columns.pixels + next(border))
-
-
-def _moment_by_windows(maps: Tensor, geometry: Geometry) -> Tensor:
-    """Return all blocks S(d, e), each from its own window: any stride.
-
-    One weight gradient for each offset d gives the blocks with every e not above d's row.
+    With a stride the map falls apart into phases, each read with stride 1; blocks of two phases
+    come from the correlations of one with the other.
     """
     rows, columns = geometry
-    padded = functional.pad(maps, (columns.padding,) * 2 + (rows.padding,) * 2)
-    blocks = _empty_blocks(maps, geometry)
-    last_row = (rows.positions - 1) * rows.stride
-    last_column = (columns.positions - 1) * columns.stride
-    for i in range(rows.kernel):
-        below = padded[:, :, i : rows.kernel + last_row, : columns.kernel + last_column]
-        for j in range(columns.kernel):
-            window = padded[
+    side = (rows.kernel, columns.kernel, maps.shape[1])
+    blocks = maps.new_empty((*side, *side))
+    phases = [
+        _PhaseMaps(
+            maps[:, :, row.first :: rows.stride, column.first :: columns.stride].contiguous(
+                memory_format=torch.channels_last
+            ),
+            row,
+            column,
+        )
+        for row in rows.phases()
+        for column in columns.phases()
+    ]
+    for index, one in enumerate(phases):
+        for other in phases[index:]:
+            _fill(blocks, one, other, (rows.stride, columns.stride))
+    return blocks
+
+
+class _PhaseMaps(NamedTuple):
+    maps: Tensor
+    rows: Phase
+    columns: Phase
+
+
+def _fill(blocks: Tensor, one: _PhaseMaps, other: _PhaseMaps, stride: tuple[int, int]) -> None:
+    """Fill in the blocks of two phases from the correlations at the lags between their offsets.
+
+    S(d, e) = whole map - unreached rows - unreached columns + pixels in both. Within one phase,
+    blocks with e in a row above d are the transposes of others.
+    """
+    down = _lags(one.rows, other.rows)
+    across = _lags(one.columns, other.columns)
+    if one is other:
+        down = range(down.index(0) + down.start, down.stop)
+    correlations = _Correlations(one.maps, other.maps, down, across)
+    everywhere = correlations.at(None, None, down, across)
+    strips = _Strips(correlations, one, other, down, across)
+    for i in range(one.rows.kernel):
+        for j in range(one.columns.kernel):
+            window = everywhere.clone()
+            strips.subtract(window, one.rows.unreached(i), one.columns.unreached(j))
+            first = i if one is other else 0
+            row_lag = first - i + one.rows.padding - other.rows.padding - down.start
+            column_lag = -j + one.columns.padding - other.columns.padding - across.start
+            products = window[
                 :,
                 :,
-                i : i + last_row + 1 : rows.stride,
-                j : j + last_column + 1 : columns.stride,
+                row_lag : row_lag + other.rows.kernel - first,
+                column_lag : column_lag + other.columns.kernel,
             ]
-            products = _weight_gradient(
-                below,
-                window,
-                (rows.kernel - i, columns.kernel),
-                stride=(rows.stride, columns.stride),
+            d = (one.rows.offset + i * stride[0], one.columns.offset + j * stride[1])
+            e = (
+                slice(other.rows.offset + first * stride[0], None, stride[0]),
+                slice(other.columns.offset, None, stride[1]),
             )
-            blocks[i, j, :, i:] = products.permute(0, 2, 3, 1)
-            blocks[i:, :, :, i, j] = products.permute(2, 3, 1, 0)
-    return blocks
+            blocks[d[0], d[1], :, e[0], e[1]] = products.permute(0, 2, 3, 1)
+            blocks[e[0], e[1], :, d[0], d[1]] = products.permute(2, 3, 1, 0)
 
 
-def _moment_by_lags(maps: Tensor, geometry: Geometry) -> Tensor:
-    """Return all blocks S(d, e) from the correlations at the lags e - d: stride 1.
-
-    S(d, e) = whole map - unreached rows - unreached columns + pixels in both.
-    """
-    rows, columns = geometry
-    border_rows = {p: index for index, p in enumerate(_border(rows))}
-    border_columns = {p: index for index, p in enumerate(_border(columns))}
-    lags = _Lags(maps, rows.kernel - 1, columns.kernel - 1)
-    whole = lags.of(slice(None), slice(None))
-    of_rows = [lags.of(slice(p, p + 1), slice(None)) for p in border_rows]
-    of_columns = [lags.of(slice(None), slice(p, p + 1)) for p in border_columns]
-    of_both = {
-        (p, q): lags.of(slice(p, p + 1), slice(q, q + 1))
-        for p in border_rows
-        for q in border_columns
-    }
-    blocks = _empty_blocks(maps, geometry)
-    for i in range(rows.kernel):
-        for j in range(columns.kernel):
-            no_rows, no_columns = rows.unreached(i), columns.unreached(j)
-            # Lags that lead from (i, j) to the offsets not above its row.
-            down = slice(0, rows.kernel - i)
-            across = slice(columns.kernel - 1 - j, 2 * columns.kernel - 1 - j)
-            products = whole[:, :, down, across].clone()
-            for p in no_rows:
-                products -= of_rows[border_rows[p]][:, :, down, across]
-            for q in no_columns:
-                products -= of_columns[border_columns[q]][:, :, down, across]
-            for p in no_rows:
-                for q in no_columns:
-                    products += of_both[p, q][:, :, down, across]
-            blocks[i, j, :, i:] = products.permute(0, 2, 3, 1)
-            blocks[i:, :, :, i, j] = products.permute(2, 3, 1, 0)
-    return blocks
+def _lags(one: Phase, other: Phase) -> range:
+    """Return the lags from what offsets of one phase read to what those of the other read."""
+    shift = one.padding - other.padding
+    return range(shift - one.kernel + 1, shift + other.kernel)
 
 
-class _Lags:
-    """Correlations of a map with itself at the lags 0 .. down and -across .. across."""
+class _Correlations:
+    """Correlations of two maps at lags within ranges."""
 
-    def __init__(self, maps: Tensor, down: int, across: int) -> None:
-        self.maps = maps
-        self.lags = (down + 1, 2 * across + 1)
-        self.padded = functional.pad(maps, (across, across, 0, down))
+    def __init__(self, one: Tensor, other: Tensor, down: range, across: range) -> None:
+        self.one = one
+        height, width = one.shape[2:]
+        self.top, self.left = max(0, -down.start), max(0, -across.start)
+        bottom = max(0, height + down.stop - 1 - other.shape[2])
+        right = max(0, width + across.stop - 1 - other.shape[3])
+        self.padded = functional.pad(other, (self.left, right, self.top, bottom))
 
-    def of(self, rows: slice, columns: slice) -> Tensor:
-        """Return sums over the pixels of these rows and columns: (channel, channel', lags)."""
-        first, _, _ = rows.indices(self.maps.shape[2])
-        left, _, _ = columns.indices(self.maps.shape[3])
-        part = self.maps[:, :, rows, columns]
-        height, width = part.shape[2] + self.lags[0] - 1, part.shape[3] + self.lags[1] - 1
-        around = self.padded[:, :, first : first + height, left : left + width]
-        return _weight_gradient(around, part, self.lags)
+    def at(self, row: int | None, column: int | None, down: range, across: range) -> Tensor:
+        """Return sums of products over the pixels of one map in a row, a column, or anywhere.
+
+        Returns
+        -------
+        Tensor
+            (channels of one, channels of other, len(down), len(across)).
+        """
+        part, first_row, first_column = self.one, 0, 0
+        if row is not None:
+            part, first_row = part[:, :, row : row + 1], row
+        if column is not None:
+            part, first_column = part[:, :, :, column : column + 1], column
+        first_row += self.top + down.start
+        first_column += self.left + across.start
+        around = self.padded[
+            :,
+            :,
+            first_row : first_row + part.shape[2] + len(down) - 1,
+            first_column : first_column + part.shape[3] + len(across) - 1,
+        ]
+        return _weight_gradient(around, part, (len(down), len(across)))
+
+
+class _Strips:
+    """Correlations over single rows, columns and pixels at the border, each computed once."""
+
+    def __init__(
+        self,
+        correlations: _Correlations,
+        one: _PhaseMaps,
+        other: _PhaseMaps,
+        down: range,
+        across: range,
+    ) -> None:
+        self.correlations = correlations
+        self.axes = ((one.rows, other.rows, down), (one.columns, other.columns, across))
+        self.known: dict[tuple[int | None, int | None], Tensor] = {}
+
+    def subtract(self, window: Tensor, no_rows: list[int], no_columns: list[int]) -> None:
+        """Take unreached pixels out of correlations over the whole map."""
+        pixels = [(row, None) for row in no_rows] + [(None, column) for column in no_columns]
+        for row, column in pixels:
+            self._add(window, row, column, -1.0)
+        for row in no_rows:
+            for column in no_columns:
+                self._add(window, row, column, 1.0)
+
+    def _add(self, window: Tensor, row: int | None, column: int | None, sign: float) -> None:
+        down, across = self._needed(0, row), self._needed(1, column)
+        if not down or not across:
+            return
+        if (row, column) not in self.known:
+            self.known[row, column] = self.correlations.at(row, column, down, across)
+        first, left = (axis[2].start for axis in self.axes)
+        window[
+            :,
+            :,
+            down.start - first : down.stop - first,
+            across.start - left : across.stop - left,
+        ].add_(self.known[row, column], alpha=sign)
+
+    def _needed(self, axis: int, pixel: int | None) -> range:
+        """Return the lags that some block lacks an unreached pixel at, its partner being there."""
+        one, other, lags = self.axes[axis]
+        if pixel is None:
+            return lags
+        offsets = [i for i in range(one.kernel) if pixel in one.unreached(i)]
+        shift = one.padding - other.padding
+        low = max(lags.start, -pixel, shift - offsets[-1])
+        return range(low, min(lags.stop, other.pixels - pixel, shift - offsets[0] + other.kernel))
 
 
 def _weight_gradient(
@@ -293,15 +393,3 @@ def _weight_gradient(
     shape = (gradients.shape[1], inputs.shape[1], *kernel)
     products: Tensor = conv2d_weight(inputs, shape, gradients, stride)  # type: ignore[no-untyped-call]  # torch has no types for it
     return products
-
-
-def _border(axis: Axis) -> list[int]:
-    """Return the pixels that some kernel offset does not reach."""
-    return sorted({p for offset in range(axis.kernel) for p in axis.unreached(offset)})
-
-
-def _empty_blocks(maps: Tensor, geometry: Geometry) -> Tensor:
-    """Return room for the blocks: (row, column, channel, row', column', channel')."""
-    channels = maps.shape[1]
-    side = (geometry.rows.kernel, geometry.columns.kernel, channels)
-    return maps.new_empty((*side, *side))

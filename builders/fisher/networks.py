@@ -10,7 +10,7 @@ import copy
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -169,58 +169,63 @@ def _cnn(device: str, data_dir: Path | None) -> Setting:
         data_dir=data_dir,
     ).train
     images = to_network(train.images.to(DTYPES[convention.dtype]))
-    blank = AllCNNC(nn.Identity).to(device)
-    drawn = []
-    for layer, convolution in enumerate(blank.convolutions):
-        assert isinstance(convolution, nn.Conv2d)  # noqa: S101  (what the network is made of)
-        draws = uniform(tuple(convolution.weight.shape), convention.seed, f"weights {layer}")
-        unit = draws * math.sqrt(3.0 / convolution.weight[0].numel())  # variance 1 / fan-in
-        drawn.append(torch.from_numpy(unit).to(images))
-        convolution.weight.data = convolution.weight.data.contiguous(
-            memory_format=torch.channels_last
-        )
+    standardized = standardizing(AllCNNC(nn.Identity), convention.seed).to(device)
 
     def network(expression: Expression) -> nn.Module:
-        made = copy.deepcopy(blank)
+        made = copy.deepcopy(standardized)
         made.activations = nn.ModuleList(expression.to_torch() for _ in made.activations)
-        return standardized(made, drawn, images)
+        return made
 
     return Setting(_checked(convention, images, train.labels), network, images, train.labels)
 
 
 @torch.no_grad()
-def standardized(network: AllCNNC, weights: Sequence[Tensor], images: Tensor) -> AllCNNC:
+def standardizing(network: AllCNNC, seed: int) -> AllCNNC:
     """Set weights so that every channel has mean 0 and variance 1 before its activation.
 
     The recipe's initialisation ``data_dependent`` (Salimans and Kingma 2016, arXiv 1602.07868,
-    section 3), over the batch of the spectrum and in its dtype; training does the same over 256
-    images in bfloat16. The network is changed and returned.
+    section 3). Training measures mean and variance layer by layer over 256 images, in bfloat16;
+    here it is the batch of the spectrum, in its dtype, and during the pass itself: weights are the
+    unit draws, and a hook shifts and scales what a convolution gives as the weights and biases of
+    the recipe would. Means and variances are constants to the gradients.
 
     Parameters
     ----------
     network
-        All-CNN-C.
-    weights
-        Of each convolution, to be scaled for each channel.
-    images
-        ``(n, 3, height, width)``.
+        All-CNN-C; it is changed and returned.
+    seed
+        Of the weights, with the draws of training.
+
+    Examples
+    --------
+    >>> network = standardizing(AllCNNC(nn.Tanh, width=1 / 16), seed=0)
+    >>> first = network.convolutions[0](torch.arange(3072.0).reshape(1, 3, 32, 32))
+    >>> variance, mean = torch.var_mean(first, (0, 2, 3))
+    >>> bool((mean.abs() < 1e-3).all() and ((variance - 1).abs() < 1e-2).all())
+    True
     """
-    features = images
-    for layer, (convolution, drawn) in enumerate(zip(network.convolutions, weights, strict=True)):
+    for layer, convolution in enumerate(network.convolutions):
         assert isinstance(convolution, nn.Conv2d)  # noqa: S101  (what the network is made of)
         assert convolution.bias is not None  # noqa: S101
-        convolution.weight.copy_(drawn)
+        drawn = uniform(tuple(convolution.weight.shape), seed, f"weights {layer}")
+        unit = drawn * math.sqrt(3.0 / convolution.weight[0].numel())  # variance 1 / fan-in
+        convolution.weight.data = (
+            torch.from_numpy(unit)
+            .to(convolution.weight.dtype)
+            .contiguous(memory_format=torch.channels_last)
+        )
         convolution.bias.zero_()
-        response = convolution(features)
-        variance, mean = torch.var_mean(response, (0, 2, 3), correction=0)
-        # A constant channel (a constant function below) has no scale to set.
-        rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
-        convolution.weight.mul_(rescale[:, None, None, None])
-        convolution.bias.copy_(-mean * rescale)
-        if layer < len(network.activations):
-            standard = (response - mean[:, None, None]).mul_(rescale[:, None, None])
-            features = network.activations[layer](standard)
+        convolution.register_forward_hook(_standardize)
     return network
+
+
+def _standardize(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor) -> Tensor:
+    del module, inputs
+    variance, mean = torch.var_mean(response.detach(), (0, 2, 3), correction=0)
+    # A constant channel (a constant function below) has no scale to set.
+    rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
+    shift = -mean * rescale
+    return response * rescale[:, None, None] + shift[:, None, None]
 
 
 def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> FisherConvention:

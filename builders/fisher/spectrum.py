@@ -103,9 +103,10 @@ def _spectrum(
     network: nn.Module, images: Tensor, convention: FisherConvention, labels: Tensor | None
 ) -> tuple[LayerSpectrum, ...]:
     scores, passes = forward(network, images)
+    magnitudes = []
     for each in passes:
         with _located(f"inputs of layer {each.name}"):
-            largest_magnitude(each.inputs)
+            magnitudes.append(largest_magnitude(each.inputs))
     with _located("class scores"):
         largest_magnitude(scores.detach())
     gradients = gradient_factors(scores, passes, convention, labels)
@@ -115,8 +116,9 @@ def _spectrum(
         with _located(f"gradient factor of layer {each.name}"):
             g = gradients[index].log_eigenvalues(convention.zero)
         with _located(f"input factor of layer {each.name}"):
-            a = input_factor(each.layer, each.inputs).log_eigenvalues(convention.zero)
-        return LayerSpectrum(each.name, pairwise_sums(a, g, convention.floor))
+            a = input_factor(each.layer, each.inputs, magnitudes[index])
+            logs = a.log_eigenvalues(convention.zero)
+        return LayerSpectrum(each.name, pairwise_sums(logs, g, convention.floor))
 
     # The largest first, so that no thread is left with one of them at the end.
     order = sorted(range(len(passes)), key=lambda index: -passes[index].layer.weight.numel())

@@ -194,3 +194,16 @@ def test_embedded_spectra_are_whole() -> None:
     assert (np.diff(spectra.quantiles[spectra.valid], axis=2) >= 0).all()
     constant = load_space().resolve("one(x)").entry
     assert spectra.reason[constant].startswith("gradient factor of layer")
+
+
+def test_load_table_joins_what_is_asked_for() -> None:
+    spectra = load_spectra("mlp")
+    table = act_bench.load_table("mlp", columns=["fim_valid", "expression", "fim_quantiles"])
+    assert table.columns == ["fim_valid", "expression", "fim_quantiles"]
+    assert table["fim_valid"].to_list() == spectra.valid.tolist()
+    assert table["expression"].to_list() == list(load_space().representatives)
+    first = int(np.flatnonzero(spectra.valid)[0])
+    assert table["fim_quantiles"][first].to_list() == spectra.quantiles[first].ravel().tolist()
+    assert table["fim_quantiles"].is_null().to_list() == (~spectra.valid).tolist()
+    assert act_bench.load_table("mlp", columns=["fim_reason"]).columns == ["fim_reason"]
+    assert "fim_valid" not in act_bench.load_table("mlp").columns

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+
 from act_bench.expression import parse
 from act_bench.spectra import load_spectra, read_spectra
 from builders.embedded import BuildError
-from builders.fisher import build, networks
+from builders.fisher import FisherConvention, build, fisher_spectrum, networks
 from builders.fisher.build import build_parts, embed
 from builders.fisher.features import fisher_feature
-from builders.fisher.networks import BatchMismatchError, Setting, setting, standardized
+from builders.fisher.networks import BatchMismatchError, Setting, setting, standardizing
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.recipes import find
 from regenerate.training_stacked import StackedMLP
@@ -106,16 +107,27 @@ def test_network_of_the_mlp_is_the_trained_one(mlp: Setting) -> None:
     torch.testing.assert_close(network(mlp.images), stacked(mlp.images[None])[0])
 
 
-def test_standardized_network_has_standard_channels() -> None:
-    network = AllCNNC(parse("elu(x)").to_torch, width=1 / 16).double()
-    drawn = [torch.randn_like(layer.weight) for layer in network.convolutions]
-    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)).double()
-    standardized(network, drawn, images)
-    responses: list[torch.Tensor] = []
-    for layer in network.convolutions:
-        layer.register_forward_hook(lambda module, inputs, outputs: responses.append(outputs))
-    network(images)
-    for response in responses:
-        variance, mean = torch.var_mean(response, (0, 2, 3), correction=0)
-        torch.testing.assert_close(variance, torch.ones_like(variance))
-        torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-9)
+def test_standardizing_is_the_recipe_s_initialisation() -> None:
+    """Against weights and biases that are set layer by layer, as training does."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(4, 3, 32, 32, generator=generator, dtype=torch.float64)
+    made = standardizing(AllCNNC(parse("elu(x)").to_torch, width=1 / 16).double(), seed=0)
+    explicit = AllCNNC(parse("elu(x)").to_torch, width=1 / 16).double()
+    features = images
+    with torch.no_grad():
+        for layer, (convolution, drawn) in enumerate(
+            zip(explicit.convolutions, made.convolutions, strict=True)
+        ):
+            convolution.weight.copy_(drawn.weight)
+            convolution.bias.zero_()
+            variance, mean = torch.var_mean(convolution(features), (0, 2, 3), correction=0)
+            convolution.weight.div_(variance.sqrt()[:, None, None, None])
+            convolution.bias.copy_(-mean / variance.sqrt())
+            if layer < 8:
+                features = explicit.activations[layer](convolution(features))
+    convention = FisherConvention(table="cnn", batch=(0, 4))
+    spectra = [fisher_spectrum(network, images, convention) for network in (made, explicit)]
+    for a, b in zip(*spectra, strict=True):
+        kept = (a.log_eigenvalues > -25) & (b.log_eigenvalues > -25)
+        assert kept.any()
+        np.testing.assert_allclose(a.log_eigenvalues[kept], b.log_eigenvalues[kept], atol=1e-3)
