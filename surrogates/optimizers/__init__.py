@@ -30,6 +30,7 @@ _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
     "tpe": ("tpe", "TreeParzen"),
     "halving": ("halving", "SuccessiveHalving"),
     "hyperband": ("halving", "Hyperband"),
+    "controller": ("controller", "Controller"),
 }
 """Name -> module of this package, and class in it."""
 

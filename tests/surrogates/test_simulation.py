@@ -214,7 +214,7 @@ def test_workers_train_at_the_same_time(make_data: MakeData) -> None:
     data = replace(data, cost_s=[5.0, 1.0, 2.0, 1.0, 4.0, 1.0, *data.cost_s[6:]])
     bench = Benchmark(data)
     optimizer = InOrder(SearchSpace.of(data))
-    ends = run_search(bench, optimizer, 6, workers=2)
+    ends = [step.elapsed_s for step in run_search(bench, optimizer, 6, workers=2)]
     # The first worker trains 0 until 5, then 5; the other 1, 2, 3 and, from 4 to 8, 4.
     assert optimizer.told == [1, 2, 3, 0, 5, 4]
     assert ends == [1.0, 3.0, 4.0, 5.0, 6.0, 8.0]
@@ -227,7 +227,7 @@ def test_what_is_running_is_not_trained_twice(make_data: MakeData) -> None:
     data = replace(data, cost_s=[5.0, 1.0, 2.0, 1.0, *data.cost_s[4:]])
     bench = Benchmark(data)
     optimizer = InOrder(SearchSpace.of(data), repeat_at=(1,))
-    ends = run_search(bench, optimizer, 4, workers=2)
+    ends = [step.elapsed_s for step in run_search(bench, optimizer, 4, workers=2)]
     assert optimizer.told == [0, 0, 1, 2, 3]  # the repeat waits for the training that runs
     assert ends == [5.0, 6.0, 7.0, 7.0]
     assert bench.clock_s == 9.0
