@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regenerate import clock
 from regenerate.activations import Tables, TabulatedActivation, tabulate
 from regenerate.environment import environment
 from regenerate.flat_weights import FlatWeights, make_optimizer
@@ -78,9 +78,9 @@ def train(
         device=device,
         data_dir=data_dir,
     )
-    start = time.perf_counter()
+    start = clock.seconds(device)
     tables = None if learns(expression) else tabulate(expression)
-    shared_s = (time.perf_counter() - start) / max(1, len(seeds))
+    shared_s = (clock.seconds(device) - start) / max(1, len(seeds))
     runs = []
     for number, seed in enumerate(seeds):
 
@@ -105,7 +105,7 @@ class _Training:
         seed: int,
         device: str,
     ) -> None:
-        self.start = time.perf_counter()
+        self.start = clock.seconds(device)
         self.recipe, self.expression, self.splits = recipe, expression, splits
         self.seed, self.device = seed, torch.device(device)
         self.network = _network(recipe, expression, tables).to(self.device)
@@ -123,7 +123,7 @@ class _Training:
         final = self._train(report)
         names = ("train", "validation", "test")
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
-        runtime_s = time.perf_counter() - self.start + shared_s
+        runtime_s = clock.seconds(self.device.type) - self.start + shared_s
         scores = {
             f"{split}_{metric}": getattr(final[split], metric) if final else None
             for split in names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from regenerate import data
+from regenerate import clock, data
 from regenerate.draws import permutation
 from regenerate.environment import environment
 from regenerate.learnable import Activation, layer_module, parameter_groups
@@ -162,9 +161,7 @@ class _Stack:
     ) -> None:
         self.recipe, self.expression, self.seeds = recipe, expression, seeds
         self.images = _images(recipe, data_dir)
-        # Processor time: with one thread it is the wall time of an idle core, and a busy machine
-        # does not lengthen it.
-        self.start = time.process_time()
+        self.start = clock.seconds("cpu")
         pixels = self.images.train.images.shape[1]
         one = (len(seeds), 1, 1)
         self.network = StackedMLP(
@@ -238,7 +235,7 @@ class _Stack:
             final["test"] = self._evaluate(self.images.test)
         for metrics in final.values():
             self.alive &= metrics.loss.isfinite()
-        runtime_s = (time.process_time() - self.start) / len(self.seeds)
+        runtime_s = (clock.seconds("cpu") - self.start) / len(self.seeds)
         versions = environment(self.images.fingerprint)
 
         def run(replica: int) -> Run:
