@@ -225,7 +225,7 @@ def _standardize(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor
     # A constant channel (a constant function below) has no scale to set.
     rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
     shift = -mean * rescale
-    return response * rescale[:, None, None] + shift[:, None, None]
+    return torch.addcmul(shift[:, None, None], response, rescale[:, None, None])
 
 
 def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> FisherConvention:
