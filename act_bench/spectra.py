@@ -55,6 +55,10 @@ class Spectra(NamedTuple):
     reason: tuple[str, ...]
 
 
+LAYERS: Final = {"mlp": 3, "cnn": 9}
+"""Table -> number of layers with weights in its network."""
+
+
 def fisher_name(table: str) -> str:
     """Return the name of the file with a table's spectra."""
     return f"{table}-fisher.parquet"
