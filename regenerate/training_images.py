@@ -30,8 +30,8 @@ from regenerate.learnable import Activation, layer_module, learns
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.recipes.recipe import Recipe
 from regenerate.run import Run
+from regenerate.schedule import learning_rate
 from regenerate.training import Progress
-from regenerate.training_stacked import learning_rate
 
 EVALUATION_BATCH = {"cpu": 100, "cuda": 1000}  # small enough for a CPU's cache
 INITIALIZATION_IMAGES = 256

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from math import cos, pi
 from pathlib import Path
 
 import torch
@@ -19,6 +18,7 @@ from regenerate.learnable import Activation, layer_module, parameter_groups
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
 from regenerate.run import Run
+from regenerate.schedule import learning_rate
 
 Progress = Callable[[float], None]
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -96,26 +96,6 @@ def _clip(parameters: Sequence[Tensor], limit: float) -> None:
     scale = (limit / norms).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, 1, 1))
-
-
-def learning_rate(recipe: Recipe, epoch: float) -> float:
-    """Return the learning rate at a time in epochs, by the recipe's warm-up and schedule.
-
-    Examples
-    --------
-    >>> from regenerate.recipes import find
-    >>> learning_rate(find("mlp", "full"), 0.0) > 0
-    True
-    """
-    if epoch < recipe.warmup_epochs:
-        return recipe.learning_rate * epoch / recipe.warmup_epochs
-    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
-    factors: dict[str, Callable[[], float]] = {
-        "constant": lambda: 1.0,
-        "linear": lambda: 1.0 - done,
-        "cosine": lambda: 0.5 * (1.0 + cos(pi * done)),
-    }
-    return recipe.learning_rate * factors[recipe.schedule]()
 
 
 def _optimizer(recipe: Recipe, network: StackedMLP) -> torch.optim.Optimizer:

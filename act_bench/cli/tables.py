@@ -80,7 +80,7 @@ def command(*, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table("table", "fidelity", "network", "data set", title="Tables, edition regenerated")
+    shown = Table("table", "fidelity", title="Tables, edition regenerated")
     for heading in ("ok", "diverged", "missing", "runs"):
         shown.add_column(heading, justify="right")
     for row in found:
@@ -88,9 +88,9 @@ def command(*, as_json: bool) -> None:
         shown.add_row(
             row["table"],
             row["fidelity"] + (" *" if row["is_default"] else ""),
-            row["network"],
-            row["dataset"],
             *([f"{count:,}" for count in counts] if row["embedded"] else ["no data"] + [""] * 3),
         )
     Console().print(shown)
+    for table in TABLES.values():
+        click.echo(f"{table.name:7} {table.title}: {table.network} on {table.dataset}")
     click.echo("* the default fidelity. Rows are entries, by outcome; runs are single trainings.")

@@ -14,8 +14,8 @@ from regenerate import data, draws
 from regenerate.certificate import results
 from regenerate.networks import mlp
 from regenerate.recipes import Recipe
+from regenerate.schedule import learning_rate
 from regenerate.training import DeviceError, train
-from regenerate.training_stacked import learning_rate
 
 TINY = Recipe(
     table="mlp",

@@ -1,0 +1,28 @@
+"""The learning rate over time, by a recipe's warm-up and schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import cos, pi
+
+from regenerate.recipes import Recipe
+
+
+def learning_rate(recipe: Recipe, epoch: float) -> float:
+    """Return the learning rate at a time in epochs, by the recipe's warm-up and schedule.
+
+    Examples
+    --------
+    >>> from regenerate.recipes import find
+    >>> learning_rate(find("mlp", "full"), 0.0) > 0
+    True
+    """
+    if epoch < recipe.warmup_epochs:
+        return recipe.learning_rate * epoch / recipe.warmup_epochs
+    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
+    factors: dict[str, Callable[[], float]] = {
+        "constant": lambda: 1.0,
+        "linear": lambda: 1.0 - done,
+        "cosine": lambda: 0.5 * (1.0 + cos(pi * done)),
+    }
+    return recipe.learning_rate * factors[recipe.schedule]()
