@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import explained_errors, training_options
 from act_bench.schema import TABLES, UnknownNameError, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.certificate import Certificate
     from regenerate.run import Run
-
-BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 @click.command()
@@ -156,19 +154,6 @@ def _retrain(
         comparison=compare(retrained, record),
     )
     return made, note
-
-
-def sparkline(values: Sequence[float], low: float, high: float) -> str:
-    """Return one block a value, from ``low`` (lowest block) to ``high`` (full block).
-
-    Examples
-    --------
-    >>> sparkline([0.1, 0.5, 0.9], low=0.1, high=0.9)
-    '▁▅█'
-    """
-    span = (high - low) or 1.0
-    heights = [min(max((value - low) / span, 0.0), 1.0) for value in values]
-    return "".join(BLOCKS[round(height * (len(BLOCKS) - 1))] for height in heights)
 
 
 def _show(console: Console, made: Certificate, note: str) -> None:

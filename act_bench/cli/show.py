@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from act_bench.cli.lookup import explained_errors, json_option
+from act_bench.cli.sparkline import sparkline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from act_bench.catalogue import NamedFunction
     from act_bench.expression import Expression
 
-BLOCKS = "▁▂▃▄▅▆▇█"
 _SHAPE_POINTS = 41
 _SPELLINGS_SHOWN = 8
 
@@ -214,19 +214,6 @@ def _median_curves(path: str, entry: int) -> dict[str, list[float]]:
         str(fidelity): np.median(chosen["validation_accuracy_curve"].to_list(), axis=0).tolist()
         for (fidelity,), chosen in runs.group_by("fidelity")
     }
-
-
-def sparkline(values: Sequence[float], low: float, high: float) -> str:
-    """Return values as blocks of eight heights between ``low`` and ``high``.
-
-    Examples
-    --------
-    >>> sparkline([0.0, 0.5, 1.0, 2.0], low=0.0, high=1.0)
-    '▁▅██'
-    """
-    span = (high - low) or 1.0
-    heights = [min(max((value - low) / span, 0.0), 1.0) for value in values]
-    return "".join(BLOCKS[int(height * (len(BLOCKS) - 1) + 0.5)] for height in heights)
 
 
 def _show(known: Known) -> None:
