@@ -8,15 +8,22 @@ that neither their value nor their gradient does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from act_bench.expression import Expression
-from act_bench.operators import LEAKY_SLOPE
+from act_bench.expression import VARIABLE, Expression
+from act_bench.operators import (
+    LARGEST_ANGLE,
+    LARGEST_CUBED,
+    LARGEST_EXPONENT,
+    LARGEST_FACTOR,
+    LEAKY_SLOPE,
+    LEAST_RADICAND,
+)
 
 Unary: TypeAlias = Callable[[Tensor], Tensor]
 Binary: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -43,8 +50,8 @@ class ActivationModule(torch.nn.Module):
     def __init__(self, expression: Expression) -> None:
         super().__init__()
         self.expression = expression
-        self._program = [
-            (_OPERATORS.get(operator, _keep), len(inputs), inputs)
+        self._program: list[tuple[Callable[..., Tensor], int, tuple[int, ...]]] = [
+            (OPERATORS[operator] if inputs else _leaf(operator), len(inputs), inputs)
             for operator, inputs in expression.steps()
         ]
 
@@ -53,7 +60,7 @@ class ActivationModule(torch.nn.Module):
         results: list[Tensor] = []
         for function, arity, inputs in self._program:
             if arity == 0:
-                results.append(x)
+                results.append(function(x))
             elif arity == 1:
                 results.append(function(results[inputs[0]]))
             else:
@@ -67,6 +74,11 @@ class ActivationModule(torch.nn.Module):
 
 def _keep(x: Tensor) -> Tensor:
     return x
+
+
+def _leaf(operator: str) -> Unary:
+    """Return what the variable, or a number, makes of the input."""
+    return _keep if operator == VARIABLE else partial(_constant, value=float(operator))
 
 
 def _constant(x: Tensor, value: float) -> Tensor:
@@ -101,6 +113,10 @@ def _softplus(x: Tensor) -> Tensor:
 def _elish(x: Tensor) -> Tensor:
     left = torch.expm1(x.clamp(max=0)) * torch.sigmoid(x)
     return torch.where(x > 0, _swish(x), left)
+
+
+def _factor(x: Tensor) -> Tensor:
+    return x.clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
 
 
 def _gelu(x: Tensor) -> Tensor:
@@ -190,6 +206,11 @@ _UNARY: Final[dict[str, Unary]] = {
     "leakyrelu": lambda x: functional.leaky_relu(x, LEAKY_SLOPE),
     "mish": lambda x: functional.mish(_not_minus_infinity(x)),
     "gelu": _gelu,
+    "clamped_square": lambda x: torch.square(_factor(x)),
+    "clamped_cube": lambda x: x.clamp(-LARGEST_CUBED, LARGEST_CUBED) ** 3,
+    "clamped_sqrt": lambda x: torch.sqrt(x.clamp(min=LEAST_RADICAND)),
+    "clamped_exp": lambda x: torch.exp(x.clamp(max=LARGEST_EXPONENT)),
+    "clamped_sinh": lambda x: torch.sinh(x.clamp(-LARGEST_ANGLE, LARGEST_ANGLE)),
 }
 _BINARY: Final[dict[str, Binary]] = {
     "add": torch.add,
@@ -203,5 +224,7 @@ _BINARY: Final[dict[str, Binary]] = {
     "prod_n": torch.mul,
     "max_n": torch.maximum,
     "min_n": torch.minimum,
+    "clamped_mul": lambda u, v: _factor(u) * _factor(v),
 }
-_OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {**_UNARY, **_BINARY}
+OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {**_UNARY, **_BINARY}
+"""Each operator on tensors; those of n arguments take two, and are folded from the left."""

@@ -75,6 +75,9 @@ def evaluate(expression: Expression, points: Array) -> Scaled:
         for operator, indices in expression.steps():
             if operator == VARIABLE:
                 results.append(Scaled(points, np.zeros_like(points)))
+            elif not indices:
+                constant = np.full_like(points, float(operator))
+                results.append(Scaled(constant, np.zeros_like(points)))
             else:
                 results.append(scaled_apply(operator, [results[i] for i in indices]))
     return results[-1]
@@ -188,7 +191,7 @@ def _binary_scale(operator: str, left: Scaled, right: Scaled, value: Array) -> A
     match operator:
         case "add" | "sub" | "sum_n":
             return left.scale + right.scale + size
-        case "mul" | "prod_n":
+        case "mul" | "prod_n" | "clamped_mul":  # clamped factors are smaller: a bound all the same
             return v * left.scale + u * right.scale + size
         case "div":
             return (left.scale + size * right.scale) / v + size

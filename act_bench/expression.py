@@ -5,8 +5,12 @@ grammar, in which spaces are allowed between tokens and nothing else is:
 
 .. code-block:: text
 
-    expression := "x" | operator "(" expression ("," expression)* ")"
+    expression := "x" | number | operator "(" expression ("," expression)* ")"
+    number     := a decimal number, such as 0.25, -3 or 1e-05
     operator   := one of act_bench.operators.OPERATORS, with the number of arguments it takes
+
+Numbers and the clamped operators extend the paper's notation: functions with fitted constants, such
+as those that the GRAFS search finds, are written with them. No space of the papers has them.
 
 This module imports the standard library only. The parser evaluates nothing.
 """
@@ -36,6 +40,8 @@ VARIABLE: Final = "x"
 _NAME_CHARACTERS: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 )
+_DIGITS: Final = frozenset("0123456789")
+_NUMBER_CHARACTERS: Final = _DIGITS | frozenset(".eE+-")
 _EXCERPT: Final = 60
 
 
@@ -85,9 +91,10 @@ class Expression:
     Parameters
     ----------
     operator : str
-        A name of :data:`act_bench.operators.OPERATORS`, or ``"x"`` for the variable.
+        A name of :data:`act_bench.operators.OPERATORS`, ``"x"`` for the variable, or a number in
+        the spelling of :func:`number`.
     *arguments : Expression
-        As many as the operator takes; none for the variable.
+        As many as the operator takes; none for the variable and for a number.
 
     Raises
     ------
@@ -282,6 +289,22 @@ class Expression:
         return ActivationModule(self)
 
 
+def number(value: float) -> Expression:
+    """Return a constant, spelled with the fewest digits that give it back.
+
+    Raises
+    ------
+    ValueError
+        The value is not finite.
+
+    Examples
+    --------
+    >>> str(Expression("add", Expression("x"), number(-0.5))), str(number(2.0))
+    ('add(x,-0.5)', '2')
+    """
+    return Expression(_spelled(value))
+
+
 def parse(text: str) -> Expression:
     """Read an expression in the paper's notation.
 
@@ -333,6 +356,9 @@ class _Parser:
         return expression
 
     def read_expression(self, depth: int) -> Expression:
+        self.skip_spaces()
+        if self.peek() in _DIGITS or self.peek() in ("-", "."):
+            return self.read_number()
         name, start = self.read_name()
         self.skip_spaces()
         called = self.peek() == "("
@@ -371,6 +397,17 @@ class _Parser:
                     f"{self.found()}"
                 )
 
+    def read_number(self) -> Expression:
+        start = self.position
+        while self.peek() in _NUMBER_CHARACTERS:
+            self.position += 1
+        spelling = self.text[start : self.position]
+        try:
+            return number(float(spelling))
+        except ValueError:
+            reason = f"expected a finite number, found {spelling!r}"
+            raise ParseError(reason, self.text, start) from None
+
     def read_name(self) -> tuple[str, int]:
         self.skip_spaces()
         start = self.position
@@ -400,11 +437,31 @@ def _misuse(name: str, count: int) -> str | None:
     if name == VARIABLE:
         return f"the variable x takes no arguments, got {count}" if count else None
     operator = OPERATORS.get(name)
+    if operator is None and _is_number(name):
+        return f"the number {name} takes no arguments, got {count}" if count else None
     if operator is None:
         return f"unknown operator {name!r}{_suggestion(name)}"
     if not operator.accepts(count):
         return f"{name} takes {operator.expected}, got {count}"
     return None
+
+
+def _spelled(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError(f"a constant must be finite, got {value}")
+    # Whole numbers without ".0", and one zero.
+    return str(int(value)) if value == int(value) and abs(value) < _WHOLE else repr(value)
+
+
+_WHOLE: Final = 1e16
+
+
+def _is_number(name: str) -> bool:
+    """Whether a name is a number in its own spelling: each constant has one."""
+    try:
+        return name == _spelled(float(name))
+    except ValueError:
+        return False
 
 
 def _suggestion(name: str) -> str:

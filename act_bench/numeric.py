@@ -19,7 +19,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from act_bench.expression import VARIABLE, Expression
-from act_bench.operators import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
+from act_bench.operators import (
+    LARGEST_ANGLE,
+    LARGEST_CUBED,
+    LARGEST_EXPONENT,
+    LARGEST_FACTOR,
+    LEAKY_SLOPE,
+    LEAST_RADICAND,
+    SELU_ALPHA,
+    SELU_SCALE,
+)
 
 Array: TypeAlias = NDArray[np.float64]
 ArrayFunction: TypeAlias = Callable[[ArrayLike], Array]
@@ -39,6 +48,8 @@ def value_function(expression: Expression) -> ArrayFunction:
             for operator, indices in program:
                 if operator == VARIABLE:
                     results.append(inputs.copy())
+                elif not indices:
+                    results.append(np.full_like(inputs, float(operator)))
                 else:
                     results.append(apply(operator, [results[i] for i in indices]))
         return np.asarray(results[-1])
@@ -57,6 +68,8 @@ def derivative_function(expression: Expression) -> ArrayFunction:
             for operator, indices in program:
                 if operator == VARIABLE:
                     results.append((inputs, np.ones_like(inputs)))
+                elif not indices:
+                    results.append((np.full_like(inputs, float(operator)), np.zeros_like(inputs)))
                 else:
                     results.append(_apply_dual(operator, [results[i] for i in indices]))
         return np.asarray(results[-1][1])
@@ -132,6 +145,10 @@ def _softsign(x: Array) -> Array:
 
 def _elish(x: Array) -> Array:
     return np.where(x > 0, _swish(x), special.expm1(np.minimum(x, 0)) * special.expit(x))
+
+
+def _factor(x: Array) -> Array:
+    return np.clip(x, -LARGEST_FACTOR, LARGEST_FACTOR)
 
 
 def _leakyrelu(x: Array) -> Array:
@@ -239,6 +256,11 @@ UNARY_VALUES: Final[dict[str, Unary]] = {
     "leakyrelu": _leakyrelu,
     "mish": _mish,
     "gelu": _gelu,
+    "clamped_square": lambda x: np.square(_factor(x)),
+    "clamped_cube": lambda x: np.clip(x, -LARGEST_CUBED, LARGEST_CUBED) ** 3,
+    "clamped_sqrt": lambda x: np.sqrt(np.maximum(x, LEAST_RADICAND)),
+    "clamped_exp": lambda x: np.exp(np.minimum(x, LARGEST_EXPONENT)),
+    "clamped_sinh": lambda x: np.sinh(np.clip(x, -LARGEST_ANGLE, LARGEST_ANGLE)),
 }
 """Each unary operator on a float64 array."""
 
@@ -251,6 +273,16 @@ def _step(low: float | Unary, high: float) -> Unary:
         return np.where(np.isnan(x), np.nan, np.where(x > 0, high, left))
 
     return slope
+
+
+def _between(low: float, high: float, slope: Unary) -> Unary:
+    """Return a derivative that is ``slope`` from ``low`` to ``high``, 0 outside; NaN stays NaN."""
+
+    def clamped(x: Array) -> Array:
+        inside = slope(np.clip(x, low, high))
+        return np.where((x < low) | (x > high), 0.0, inside)
+
+    return clamped
 
 
 UNARY_DERIVATIVES: Final[dict[str, Unary]] = {
@@ -285,6 +317,11 @@ UNARY_DERIVATIVES: Final[dict[str, Unary]] = {
     "leakyrelu": _step(LEAKY_SLOPE, 1),
     "mish": _mish_slope,
     "gelu": _gelu_slope,
+    "clamped_square": _between(-LARGEST_FACTOR, LARGEST_FACTOR, lambda x: 2 * x),
+    "clamped_cube": _between(-LARGEST_CUBED, LARGEST_CUBED, lambda x: 3 * np.square(x)),
+    "clamped_sqrt": _between(LEAST_RADICAND, np.inf, lambda x: 0.5 / np.sqrt(x)),
+    "clamped_exp": _between(-np.inf, LARGEST_EXPONENT, np.exp),
+    "clamped_sinh": _between(-LARGEST_ANGLE, LARGEST_ANGLE, np.cosh),
 }
 """The derivative of each unary operator on a float64 array; kinks as in Expression.derivative."""
 
@@ -304,6 +341,7 @@ _BINARY_VALUES: Final[dict[str, Callable[[Array, Array], Array]]] = {
     "prod_n": np.multiply,
     "max_n": np.maximum,
     "min_n": np.minimum,
+    "clamped_mul": lambda u, v: _factor(u) * _factor(v),
 }
 
 
@@ -317,6 +355,9 @@ def _binary_dual(operator: str, left: Dual, right: Dual) -> Dual:
             slope = du - dv
         case "mul" | "prod_n":
             slope = _term(du, v) + _term(dv, u)
+        case "clamped_mul":
+            free_u, free_v = (np.abs(each) <= LARGEST_FACTOR for each in (u, v))
+            slope = _term(du * free_u, _factor(v)) + _term(dv * free_v, _factor(u))
         case "div":
             slope = _term(du, 1 / v) - _term(dv, value / v)
         case "pow":

@@ -3,8 +3,10 @@
 The 27 unary and 7 binary operators are those of Bingham and Miikkulainen, *Efficient Activation
 Function Optimization through Surrogate Modeling* (NeurIPS 2023, arXiv 2301.05785); the four n-ary
 operators belong to the paper's large space, and ``elish``, ``leakyrelu``, ``mish`` and ``gelu`` to
-its CoAtNet experiment. This module imports the standard library only: how an operator is computed
-stands in :mod:`act_bench.numeric` (float64) and :mod:`act_bench.differentiable` (PyTorch).
+its CoAtNet experiment. Six more clamp their arguments: they are in no table's space, and the GRAFS
+search (:mod:`regenerate.grafs`) builds functions of them. This module imports the standard library
+only: how an operator is computed stands in :mod:`act_bench.numeric` (float64) and
+:mod:`act_bench.differentiable` (PyTorch).
 """
 
 from __future__ import annotations
@@ -52,6 +54,15 @@ class Operator(NamedTuple):
 SELU_SCALE: Final = 1.0507009873554804934193349852946
 SELU_ALPHA: Final = 1.6732632423543772848170429916717
 LEAKY_SLOPE: Final = 0.01
+
+# Strack, Safari and Hutter 2024 (GRAFS, arXiv 2408.06820): what grows faster than linearly clamps
+# its arguments so that its value stays within +-BOUND; the root clamps so that its slope is finite.
+BOUND: Final = 10.0
+LARGEST_FACTOR: Final = 3.1622776601683793  # sqrt(BOUND)
+LARGEST_CUBED: Final = 2.154434690031884  # BOUND^(1/3)
+LARGEST_EXPONENT: Final = 2.302585092994046  # log(BOUND)
+LARGEST_ANGLE: Final = 2.99822295029797  # arcsinh(BOUND)
+LEAST_RADICAND: Final = 1e-3
 
 _UNARY_FORMULAS: Final = {
     "zero": "0",
@@ -101,6 +112,16 @@ _NARY_FORMULAS: Final = {
     "max_n": "max(u_1, ..., u_n)",
     "min_n": "min(u_1, ..., u_n)",
 }
+_CLAMPED_UNARY_FORMULAS: Final = {
+    "clamped_square": "clip(x, -sqrt(10), sqrt(10))^2",
+    "clamped_cube": "clip(x, -10^(1/3), 10^(1/3))^3",
+    "clamped_sqrt": "sqrt(max(x, 0.001))",
+    "clamped_exp": "exp(min(x, log(10)))",
+    "clamped_sinh": "sinh(clip(x, -arcsinh(10), arcsinh(10)))",
+}
+_CLAMPED_BINARY_FORMULAS: Final = {
+    "clamped_mul": "clip(u, -sqrt(10), sqrt(10)) * clip(v, -sqrt(10), sqrt(10))",
+}
 
 UNARY: Final = tuple(_UNARY_FORMULAS)
 """The 31 unary operators, the paper's 27 first and in its order."""
@@ -114,7 +135,13 @@ BINARY: Final = tuple(_BINARY_FORMULAS)
 NARY: Final = tuple(_NARY_FORMULAS)
 """The 4 operators that take two or more arguments."""
 
-COMMUTATIVE: Final = frozenset({"add", "mul", "max", "min", *NARY})
+CLAMPED_UNARY: Final = tuple(_CLAMPED_UNARY_FORMULAS)
+"""The 5 unary operators with a clamped argument, of the extended notation."""
+
+CLAMPED_BINARY: Final = tuple(_CLAMPED_BINARY_FORMULAS)
+"""The binary operator with clamped arguments, of the extended notation."""
+
+COMMUTATIVE: Final = frozenset({"add", "mul", "max", "min", *NARY, *CLAMPED_BINARY})
 """Operators whose arguments may be swapped without changing the function."""
 
 BASELINES: Final = (
@@ -133,6 +160,8 @@ OPERATORS: Final[dict[str, Operator]] = {
     **{name: Operator(name, 1, formula) for name, formula in _UNARY_FORMULAS.items()},
     **{name: Operator(name, 2, formula) for name, formula in _BINARY_FORMULAS.items()},
     **{name: Operator(name, None, formula) for name, formula in _NARY_FORMULAS.items()},
+    **{name: Operator(name, 1, formula) for name, formula in _CLAMPED_UNARY_FORMULAS.items()},
+    **{name: Operator(name, 2, formula) for name, formula in _CLAMPED_BINARY_FORMULAS.items()},
 }
 """Every operator by its name."""
 

@@ -12,13 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from act_bench.expression import MAX_DEPTH, MAX_LENGTH, MAX_SIZE, Expression, ParseError, parse
-from act_bench.operators import BINARY, NARY, OPERATORS, SPACE_UNARY, UNARY
+from act_bench.operators import (
+    BINARY,
+    CLAMPED_BINARY,
+    CLAMPED_UNARY,
+    NARY,
+    OPERATORS,
+    SPACE_UNARY,
+    UNARY,
+)
 from act_bench.testing import expressions
 
 
 def test_operator_counts() -> None:
     assert (len(UNARY), len(SPACE_UNARY), len(BINARY), len(NARY)) == (31, 27, 7, 4)
-    assert len(OPERATORS) == 42
+    assert (len(CLAMPED_UNARY), len(CLAMPED_BINARY), len(OPERATORS)) == (5, 1, 48)
     assert set(UNARY) - set(SPACE_UNARY) == {"elish", "leakyrelu", "mish", "gelu"}
 
 
@@ -91,7 +99,7 @@ def test_a_damaged_spelling_is_refused_at_a_place_inside_it(
         ("", 1, "but the text ends here"),
         ("relu(x) x", 9, "expected the end of the expression"),
         ("__import__('os')", 1, "unknown operator '__import__'"),
-        ("max(relu(x),2)", 13, "unknown operator '2'"),
+        ("max(relu(x),2.)3", 16, "expected the end of the expression"),
     ],
 )
 def test_errors_point_at_the_character(text: str, character: int, message: str) -> None:
