@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from act_bench.schema import one_of
+from act_bench.schema import EDITIONS, one_of
 from act_bench.space import finite_outputs, load_space
 from act_bench.spectra import QUANTILES, load_spectra
 
@@ -33,7 +33,8 @@ def distance(
     feature: Feature = "outputs",
     *,
     table: str | None = None,
-    weighting: Weighting = "uniform",
+    weighting: Weighting | None = None,
+    edition: str = "regenerated",
 ) -> float:
     """Return the distance between two activation functions.
 
@@ -41,15 +42,20 @@ def distance(
     ----------
     a, b
         Expressions, or features: outputs (points,) of both at the same points, or quantile
-        functions (layers, 128) of both in the same network.
+        functions (layers, 128) of both in the same network, or, of the edition ``upstream``, CDF
+        vectors (bins,).
     feature
         ``outputs``: :func:`output_distances` at the 80 points of the space. ``fim``:
-        :func:`fim_distances` in a table's network.
+        :func:`fim_distances` in a table's network, or :func:`cdf_distances` of the edition
+        ``upstream``.
     table
         Whose network; needed for ``fim``, and must have embedded spectra if ``a`` or ``b`` is an
         expression.
     weighting
-        Of the layers, for ``fim``; see :func:`layer_weights`.
+        Of the layers, for ``fim``; see :func:`layer_weights`. Default: ``uniform``; for the edition
+        ``upstream``, ``reference_code``, the only one that needs no sizes of the layers.
+    edition
+        ``regenerated``, or ``upstream``: the authors' CDF vectors, where they are imported.
 
     Returns
     -------
@@ -77,6 +83,13 @@ def distance(
         return float(output_distances(_outputs(a)[None], _outputs(b)[None])[0, 0])
     if table is None:
         raise ValueError("distance(..., feature='fim') needs a table's network: table='mlp'")
+    if one_of("edition", edition, EDITIONS) == "upstream":
+        vectors = [_cdf(function, table) for function in (a, b)]
+        if any(np.isnan(vector).any() for vector in vectors):
+            return float("nan")
+        first, second = (vector[None] for vector in vectors)
+        return float(cdf_distances(first, second, weighting=weighting or "reference_code")[0, 0])
+    weighting = weighting or "uniform"
     weights = layer_weights([layer.weights for layer in load_spectra(table).layers], weighting)
     return float(fim_distances(_spectrum(a, table)[None], _spectrum(b, table)[None], weights)[0, 0])
 
@@ -319,6 +332,16 @@ def _spectrum(function: str | Expression | ArrayLike, table: str) -> Floats:
     if isinstance(function, str | Expression):
         known = load_spectra(table).quantiles[load_space().resolve(function).entry]
         return np.asarray(known, dtype=np.float64)
+    return np.asarray(function, dtype=np.float64)
+
+
+def _cdf(function: str | Expression | ArrayLike, table: str) -> Floats:
+    from act_bench.expression import Expression
+    from act_bench.upstream import load_cdfs
+
+    if isinstance(function, str | Expression):
+        known = load_cdfs(table, [load_space().resolve(function).entry]).values
+        return known[0].astype(np.float64) if len(known) else np.array([np.nan])
     return np.asarray(function, dtype=np.float64)
 
 

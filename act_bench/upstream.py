@@ -10,6 +10,7 @@ through Surrogate Modeling*, arXiv 2301.05785.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -155,8 +156,17 @@ def load_recorded(table: str) -> pl.DataFrame:
     return pl.read_parquet(upstream_file(table, "recorded"))
 
 
-def load_cdfs(table: str) -> FisherCdfs:
+def load_cdfs(table: str, entries: Collection[int] | None = None) -> FisherCdfs:
     """Load the authors' Fisher CDF vectors of the entries that have valid ones.
+
+    The distance of two is :func:`act_bench.distances.cdf_distances`.
+
+    Parameters
+    ----------
+    table
+        A key of ``UPSTREAM``.
+    entries
+        Only these entries, which is faster than all; None for all.
 
     Raises
     ------
@@ -169,59 +179,69 @@ def load_cdfs(table: str) -> FisherCdfs:
     columns = ["entry", "used", "fim_valid"]
     with pq.ParquetFile(upstream_file(table, "recorded")) as file:
         recorded = file.read(columns)
-    chosen = np.flatnonzero(
+    valid = np.flatnonzero(
         recorded["used"].to_numpy(zero_copy_only=False)
         & recorded["fim_valid"].to_numpy(zero_copy_only=False)
     )
-    if not len(chosen):
+    if not len(valid):
         raise DataError(f"no entry of the upstream edition of {table} has a valid Fisher vector")
-    entries = recorded["entry"].take(chosen).to_numpy().astype(np.int32)
-    order = np.argsort(entries)
-    place = {int(row): rank for rank, row in enumerate(chosen[order])}
-    values: NDArray[np.float32] | None = None
-    row = 0
+    found = recorded["entry"].take(valid).to_numpy().astype(np.int32)
+    if entries is not None:
+        wanted = np.isin(found, list(entries))
+        valid, found = valid[wanted], found[wanted]
+    order = np.argsort(found)
+    place = {int(row): rank for rank, row in enumerate(valid[order])}
+    values = np.empty((len(place), 0), np.float32)
     with pq.ParquetFile(upstream_file(table, "fisher")) as file:
-        for batch in file.iter_batches(batch_size=64, columns=["cdf"]):
-            for vector in batch.column(0):
-                if row in place:
-                    cdf = vector.values.to_numpy()
-                    if values is None:
-                        values = np.empty((len(chosen), len(cdf)), np.float32)
-                    values[place[row]] = cdf
-                row += 1
-    assert values is not None  # noqa: S101  (chosen is not empty)
-    return FisherCdfs(entries[order], values)
+        first = 0
+        for group in range(file.num_row_groups):
+            rows = range(first, first + file.metadata.row_group(group).num_rows)
+            first = rows.stop
+            ours = [row for row in rows if row in place]
+            if not ours:
+                continue
+            vectors = file.read_row_group(group, columns=["cdf"])["cdf"].combine_chunks()
+            for row in ours:
+                cdf = vectors[row - rows.start].values.to_numpy()
+                if not values.shape[1]:
+                    values = np.empty((len(place), len(cdf)), np.float32)
+                values[place[row]] = cdf
+    return FisherCdfs(found[order], values)
 
 
-def cdf_distances(cdf: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the Manhattan distances between one CDF vector and others, as the authors use them.
+def cdf_vectors(
+    table: str, entries: Sequence[int]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the CDF vectors of entries as features: what models of scores are shown.
 
-    On layer l with bins of width h_l it is W1(mu_l, nu_l) / h_l, summed over the layers (poster,
-    Equation 2, with the weights that the published code implies: larger layers have narrower bins
-    and weigh more).
+    Bins in which all of them are equal change no distance and are left out: most are, far from
+    the eigenvalues.
 
     Parameters
     ----------
-    cdf
-        Shape (bins,).
-    others
-        Shape (n, bins).
+    table
+        A key of ``UPSTREAM``.
+    entries
+        Ascending.
 
     Returns
     -------
-    ndarray
-        Shape (n,), no unit.
+    vectors : ndarray
+        Shape (len(entries), bins that differ); their Manhattan distance is
+        :func:`act_bench.distances.cdf_distances`. Zeros where there is no valid vector.
+    valid : ndarray
+        Shape (len(entries),), bool.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> others = np.array([[0, 1, 1], [0, 0, 1]], np.float32)
-    >>> cdf_distances(others[0], others)
-    array([0., 1.])
+    Raises
+    ------
+    DataError
+        As ``load_cdfs``.
     """
     import numpy as np
 
-    distances = np.empty(len(others))
-    for row, other in enumerate(others):  # a row at a time: no copy of a matrix of 160 MB
-        distances[row] = np.abs(other - cdf).sum(dtype=np.float64)
-    return distances
+    cdfs = load_cdfs(table, entries)
+    valid = np.isin(entries, cdfs.entries)
+    differ = (cdfs.values != cdfs.values[:1]).any(axis=0)
+    vectors = np.zeros((len(entries), np.count_nonzero(differ)))
+    vectors[valid] = cdfs.values[:, differ]
+    return vectors, valid

@@ -252,7 +252,10 @@ def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
     """Return the Fisher spectra of what a table covers; zeros where one is not valid."""
     from act_bench.distances import layer_weights
     from act_bench.spectra import QUANTILES, load_spectra
+    from act_bench.upstream import cdf_vectors
 
+    if data.edition == "upstream":
+        return cdf_vectors(data.table, data.covered)
     spectra = load_spectra(data.table)
     covered = list(data.covered)
     valid = spectra.valid[covered]
