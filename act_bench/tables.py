@@ -182,6 +182,7 @@ class Configuration(NamedTuple):
 
 def known_configurations() -> dict[str, Configuration]:
     """Return every configuration that the registered tables give rise to, embedded or not."""
+    from act_bench.maps import MAP_COLUMNS, map_name
     from act_bench.spectra import LAYERS, fisher_columns, fisher_name
 
     found = []
@@ -200,6 +201,9 @@ def known_configurations() -> dict[str, Configuration]:
             columns = fisher_columns(LAYERS[table.name])
             file = fisher_name(table.name)
             found.append(Configuration(f"{table.name}-fisher", file, columns, about))
+            about = f"{subject}; one row an entry: UMAP of its Fisher spectrum, and of the union."
+            file = map_name(table.name)
+            found.append(Configuration(f"{table.name}-embedding", file, MAP_COLUMNS, about))
     about = "The 5,103 expressions of the space, their entries, classes and outputs."
     found.append(Configuration("space", SPACE_FILE, SPACE_COLUMNS, about))
     about = "A map of the entries: UMAP of their outputs in two dimensions."
@@ -234,9 +238,9 @@ def load_dataset(
         ``"act-bench"``, as for ``datasets.load_dataset``.
     name
         A table (``"mlp"``, at its default fidelity), a table at a fidelity (``"mlp-full"``), its
-        runs (``"mlp-runs"``) or Fisher spectra (``"mlp-fisher"``), ``"space"``, ``"embedding"`` or
-        ``"literature"``. None takes the default configuration of the exported repository, the
-        first table.
+        runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``) or maps by them
+        (``"mlp-embedding"``), ``"space"``, ``"embedding"`` or ``"literature"``. None takes the
+        default configuration of the exported repository, the first table.
     split
         ``"train"``, the only split there is, or None. Either way one ``Dataset`` is returned, not
         a ``DatasetDict``: the rows are functions, and the splits of the images are columns.

@@ -1,9 +1,10 @@
-"""Make ``embedding.parquet``: a map of the entries, UMAP of their outputs in two dimensions.
+"""Make the stored maps: UMAP of the functions in two dimensions.
 
-``python -m builders.embedding`` takes about half a minute. UMAP (McInnes, Healy and Melville 2018,
-arXiv 1802.03426) with its defaults on the 80 outputs of each entry, as in Figure 3 of the poster
-of Bingham and Miikkulainen (NeurIPS 2023). The seed is fixed and the coordinates are stored, so
-that nobody has to wait for UMAP or wonder about its draws: they differ between versions.
+``python -m builders.embedding --outputs`` makes ``embedding.parquet``, the map by outputs: UMAP
+with its defaults on the 80 outputs of each entry, as in Figure 3 of the poster of Bingham and
+Miikkulainen (NeurIPS 2023). ``python -m builders.embedding --table mlp`` makes
+``mlp-embedding.parquet``, the maps by Fisher spectra and by the union of both, of the functions
+with a valid spectrum. Without options, all that there can be are made. Each takes about a minute.
 """
 
 from __future__ import annotations
@@ -17,75 +18,130 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from act_bench.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE
-from act_bench.schema import EMBEDDING_COLUMNS
+from act_bench.distances import Weighting, layer_weights
+from act_bench.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, read_manifest
+from act_bench.maps import MAP_COLUMNS, map_name, spectra_sha
+from act_bench.schema import EMBEDDING_COLUMNS, TABLES
 from act_bench.space import finite_outputs, load_space
+from act_bench.spectra import Spectra, fisher_name, load_spectra
 from builders.embedded import write_manifest, write_table
+from surrogates.embeddings import LIBRARIES, UMAP, umap_places
+from surrogates.features import Part, output_part, spectrum_part
 
-SEED: Final = 0
+SEED: Final = UMAP.seed
+WEIGHTING: Final[Weighting] = "uniform"
+"""Of the layers, as in ``act_bench.distance`` by default."""
 
 
-def embed(outputs: NDArray[np.float32], seed: int = SEED) -> NDArray[np.float32]:
-    """Return coordinates of functions in a plane.
+def embed(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the coordinates of functions by outputs.
 
     Parameters
     ----------
     outputs : ndarray, shape (functions, points)
         May hold infinities and NaN; see ``act_bench.space.finite_outputs``.
-    seed : int
-        Of UMAP's draws.
 
     Returns
     -------
     ndarray, shape (functions, 2)
         float32, centred; no unit.
     """
-    import umap
+    part = Part(finite_outputs(outputs).astype(np.float64), "euclidean")
+    return umap_places([part]).astype(np.float32)
 
-    # One thread: with a seed UMAP uses one anyway, and warns if it is not told so.
-    model = umap.UMAP(n_components=2, metric="euclidean", random_state=seed, n_jobs=1)
-    places = np.asarray(model.fit_transform(finite_outputs(outputs)), dtype=np.float32)
-    centred: NDArray[np.float32] = places - places.mean(axis=0)
-    return centred
+
+def embed_spectra(outputs: NDArray[np.float32], spectra: Spectra) -> dict[str, NDArray[np.float32]]:
+    """Return the coordinates of functions by spectra, ``fim``, and by both, ``union``.
+
+    Parameters
+    ----------
+    outputs : ndarray, shape (functions, points)
+    spectra : Spectra
+        Of the same functions.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (functions, 2)
+        float32; NaN for a function without a valid spectrum.
+    """
+    valid = np.asarray(spectra.valid)
+    weights = layer_weights([layer.weights for layer in spectra.layers], WEIGHTING)
+    by_outputs = output_part(finite_outputs(outputs)[valid])
+    by_spectra = spectrum_part(spectra.quantiles[valid], weights)
+    found = {}
+    for name, parts in (("fim", [by_spectra]), ("union", [by_outputs, by_spectra])):
+        places = np.full((len(valid), UMAP.dimensions), np.nan, dtype=np.float32)
+        places[valid] = umap_places(parts)
+        found[name] = places
+    return found
 
 
 def build(folder: Path) -> pa.Table:
-    """Write the coordinates and the manifest to ``folder``; return the table."""
+    """Write the map by outputs and the manifest to ``folder``; return the table."""
     places = embed(load_space().outputs)
-    table = pa.table(
-        {
-            "entry": np.arange(len(places), dtype=np.int32),
-            "x": places[:, 0],
-            "y": places[:, 1],
-        }
-    )
-    about = {
-        "made": "python -m builders.embedding",
-        "licence": LICENCE,
-        "version": version("act-bench"),
-        "method": {
-            "name": "UMAP",
-            "umap-learn": version("umap-learn"),
-            "numba": version("numba"),
-            "numpy": version("numpy"),
-            "seed": SEED,
-        },
-    }
+    columns = {"x": places[:, 0], "y": places[:, 1]}
+    table = pa.table({"entry": np.arange(len(places), dtype=np.int32), **columns})
+    about = _about("--outputs", {"neighbours": UMAP.euclidean_neighbours})
     write_table(table, EMBEDDING_COLUMNS, folder / EMBEDDING_FILE, about)
     write_manifest(folder)
     return table
 
 
+def build_table(name: str, folder: Path) -> pa.Table:
+    """Write the maps by a table's spectra and the manifest to ``folder``; return the table."""
+    spectra = load_spectra(name)
+    columns: dict[str, pa.Array] = {"entry": pa.array(np.arange(len(spectra.valid)), pa.int32())}
+    for feature, places in embed_spectra(load_space().outputs, spectra).items():
+        for axis, values in zip("xy", places.T, strict=True):
+            columns[f"{feature}_{axis}"] = pa.array(values, mask=np.isnan(values))
+    table = pa.table(columns)
+    method: dict[str, object] = {
+        "outputs": {"metric": "euclidean", "neighbours": UMAP.euclidean_neighbours},
+        "fim": {"metric": "manhattan", "neighbours": UMAP.manhattan_neighbours},
+        "union": "fuzzy union of both graphs",
+        "weighting": WEIGHTING,
+    }
+    about = _about(f"--table {name}", method)
+    about |= {"table": name, "spectra_sha": spectra_sha(spectra)}
+    write_table(table, MAP_COLUMNS, folder / map_name(name), about)
+    write_manifest(folder)
+    return table
+
+
+def _about(option: str, method: dict[str, object]) -> dict[str, object]:
+    versions = {library: version(library) for library in LIBRARIES}
+    return {
+        "made": f"python -m builders.embedding {option}",
+        "licence": LICENCE,
+        "version": version("act-bench"),
+        "method": {"name": "UMAP", "seed": SEED} | versions | method,
+    }
+
+
 @click.command()
+@click.option("--outputs", is_flag=True, help="The map by outputs, embedding.parquet.")
+@click.option(
+    "--table",
+    "tables",
+    multiple=True,
+    type=click.Choice(list(TABLES)),
+    help="The maps by the spectra of a table; may be given several times.",
+)
 @click.option(
     "--folder",
     type=click.Path(exists=True, path_type=Path),
     default=DATA_FOLDER,
-    help="Where the file goes; act_bench/data if not given.",
+    help="Where the files go; act_bench/data if not given.",
 )
-def main(folder: Path) -> None:
-    """Make embedding.parquet and the manifest."""
-    click.echo(f"{EMBEDDING_FILE}: {build(folder).num_rows} rows")
+def main(outputs: bool, tables: tuple[str, ...], folder: Path) -> None:
+    """Make the stored maps and the manifest; without options, all that there can be."""
+    if not outputs and not tables:
+        outputs, files = True, read_manifest()
+        tables = tuple(name for name in TABLES if fisher_name(name) in files)
+    if outputs:
+        click.echo(f"{EMBEDDING_FILE}: {build(folder).num_rows} rows")
+    for name in tables:
+        click.echo(f"{map_name(name)}: {build_table(name, folder).num_rows} rows")
 
 
 if __name__ == "__main__":

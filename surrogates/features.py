@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -12,8 +13,16 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Metric = Literal["euclidean", "manhattan"]
 
-FEATURES: Final = ("outputs", "fim", "union")
-"""Names of the features that models can use; ``union`` is both."""
+KINDS: Final = ("outputs", "fim", "union")
+"""What is known of a function: its outputs, its Fisher spectrum, or both."""
+VIEWS: Final = ("", "standard-", "pca-", "umap-")
+"""As it is, or as :mod:`surrogates.embeddings` turns it."""
+FEATURES: Final = tuple(view + kind for view in VIEWS for kind in KINDS)
+"""Names of the features that models can use: ``outputs``, ``umap-union`` and so on."""
+
+SPECTRUM_S: Final = {"mlp": 0.02, "cnn": 2.0}
+"""Table -> seconds of one core for the Fisher spectrum of a function (docs/fisher.md)."""
+_FEW: Final = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +91,49 @@ class Features:
     parts: Sequence[Part]
     known: NDArray[np.bool_]
 
+    def distances(self, position: int) -> Float:
+        """Return the distance of a function to every function: (functions,), not to be changed.
+
+        With two parts it is the sum of both distances, each in units of :attr:`scales`.
+        """
+        if len(self.parts) == 1:
+            return self.parts[0].distances(position)
+        each = zip(self.parts, self.scales, strict=True)
+        total: Float = np.sum([part.distances(position) / scale for part, scale in each], axis=0)
+        return total
+
+    @cached_property
+    def scales(self) -> tuple[float, ...]:
+        """Median distance of each part, between a few hundred functions that have it."""
+        positions = np.flatnonzero(self.known)
+        some = positions[:: max(1, len(positions) // _FEW)]
+        return tuple(median_distance(part.between(some)) for part in self.parts)
+
     def vectors(self) -> Float:
         """Return the vectors of all parts side by side: (functions, values)."""
         return np.hstack([part.vectors for part in self.parts])
+
+
+def median_distance(distances: Float) -> float:
+    """Return the median of the distances that are not 0; 1 if there are none."""
+    apart = distances[distances > 0]
+    return float(np.median(apart)) if apart.size else 1.0
+
+
+def output_part(outputs: NDArray[np.floating]) -> Part:
+    """Return outputs, (functions, points) and finite, such that distances are those of Eq. 3."""
+    return Part(np.asarray(outputs, np.float64) / np.sqrt(outputs.shape[1]), "euclidean")
+
+
+def spectrum_part(quantiles: NDArray[np.floating], weights: Float) -> Part:
+    """Return Fisher spectra such that distances are those of Eq. 2.
+
+    Parameters
+    ----------
+    quantiles : array of shape (functions, layers, values)
+        Of valid spectra.
+    weights : array of shape (layers,)
+        As from ``act_bench.distances.layer_weights``.
+    """
+    scaled = quantiles * (weights / quantiles.shape[2])[:, None]
+    return Part(scaled.reshape(len(quantiles), -1), "manhattan")

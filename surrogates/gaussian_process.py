@@ -24,6 +24,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogates.features import median_distance
+
 Float = NDArray[np.float64]
 
 NOISES: Final = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
@@ -55,11 +57,9 @@ def most_likely(distances: Sequence[Float], scores: Float) -> Hyperparameters:
     >>> most_likely([apart], np.sin(np.arange(9.0) / 3)).noise
     0.001
     """
-    grids = []
-    for distance in distances:
-        apart = distance[distance > 0]
-        middle = float(np.median(apart)) if apart.size else 1.0
-        grids.append(middle * np.geomspace(1 / 16, 16, 9 if len(distances) == 1 else 5))
+    steps = 9 if len(distances) == 1 else 5
+    around = np.geomspace(1 / 16, 16, steps)
+    grids = [median_distance(distance) * around for distance in distances]
     best, found = -np.inf, Hyperparameters(tuple(float(grid[0]) for grid in grids), NOISES[-1])
     noises = np.array(NOISES)[:, None]
     for lengths in product(*(grid.tolist() for grid in grids)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,21 @@ from numpy.typing import NDArray
 from act_bench.benchmark import Partial, Result, Setting
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.expression import parse
+from act_bench.manifest import read_manifest
 from act_bench.space import NotInSpaceError, finite_outputs
+from surrogates import embeddings
 from surrogates.edits import alphabet, edits
-from surrogates.features import FEATURES, Features, Part
+from surrogates.features import (
+    FEATURES,
+    SPECTRUM_S,
+    Features,
+    Part,
+    output_part,
+    spectrum_part,
+)
+
+if TYPE_CHECKING:
+    from act_bench.maps import Feature
 
 Float = NDArray[np.float64]
 
@@ -64,7 +76,7 @@ def settings_of(factory: Factory) -> dict[str, Setting]:
     --------
     >>> from surrogates.optimizers import OPTIMIZERS
     >>> settings_of(OPTIMIZERS["knn"])
-    {'neighbours': 3}
+    {'neighbours': 3, 'features': 'outputs'}
     """
     parameters = inspect.signature(factory).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
@@ -94,6 +106,11 @@ class SearchSpace:
         first needed. Default: there are none.
     epochs : callable, optional
         Returns the epochs of a whole training. Default: trainings have no parts.
+    stored_map : callable, optional
+        Returns the places of the functions, (functions, 2), on a map by ``outputs``, ``fim`` or
+        ``union`` that is stored, or None. Default: there is none, and UMAP runs when one is needed.
+    spectrum_s : float
+        What a Fisher spectrum costs, in seconds.
 
     Attributes
     ----------
@@ -103,6 +120,9 @@ class SearchSpace:
     outputs : array of shape (functions, points), float64
     position : dict of int to int
         Entry number to position.
+    spent : dict of str to float
+        What features that were asked for cost, in seconds by reason. A search that begins clears
+        it, and charges what its optimiser asked for.
 
     Examples
     --------
@@ -119,6 +139,8 @@ class SearchSpace:
         resolve: Callable[[str], int] | None = None,
         spectra: Callable[[], tuple[Float, NDArray[np.bool_]]] | None = None,
         epochs: Callable[[], int] | None = None,
+        stored_map: Callable[[str], Float | None] = lambda kind: None,  # noqa: ARG005
+        spectrum_s: float = 0.0,
     ) -> None:
         self.entries = tuple(entries)
         self.expressions = tuple(names[0] for names in spellings)
@@ -128,6 +150,9 @@ class SearchSpace:
         self._resolve = resolve
         self._spectra = spectra
         self._epochs = epochs
+        self._stored_map = stored_map
+        self._spectrum_s = spectrum_s
+        self.spent: dict[str, float] = {}
         self._features: dict[str, Features] = {}
         self._distances: dict[int, Float] = {}
         self._neighbours: dict[int, tuple[int, ...]] = {}
@@ -158,7 +183,19 @@ class SearchSpace:
         def epochs() -> int:
             return data.curves.epochs
 
-        return cls(data.covered, list(spellings.values()), outputs, resolve, spectra, epochs)
+        def stored_map(kind: str) -> Float | None:
+            return _stored_map(data, kind)
+
+        return cls(
+            data.covered,
+            list(spellings.values()),
+            outputs,
+            resolve,
+            spectra,
+            epochs,
+            stored_map,
+            SPECTRUM_S.get(data.table, 0.0),
+        )
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -188,7 +225,14 @@ class SearchSpace:
         return known
 
     def features(self, name: str) -> Features:
-        """Return what models may know of the functions: ``outputs``, ``fim`` or their ``union``.
+        """Return what models may know of the functions.
+
+        Parameters
+        ----------
+        name : str
+            ``outputs``, ``fim`` (Fisher spectra), or their ``union``; with ``standard-``, ``pca-``
+            or ``umap-`` before it, as :mod:`surrogates.embeddings` turns it. Of an embedded table
+            ``umap-`` takes the stored map.
 
         Raises
         ------
@@ -199,19 +243,42 @@ class SearchSpace:
         """
         if name not in FEATURES:
             raise ValueError(f"expected features {', '.join(FEATURES)}, got {name!r}")
+        if not name.endswith("outputs"):
+            self.spent[f"Fisher spectra of {len(self)} functions"] = self._spectrum_s * len(self)
         known = self._features.get(name)
         if known is None:
-            parts, valid = [], np.ones(len(self), dtype=np.bool_)
-            if name != "fim":
-                scale = np.sqrt(self.outputs.shape[1])
-                parts.append(Part(self.outputs / scale, "euclidean"))
-            if name != "outputs":
-                if self._spectra is None:
-                    raise ValueError(f"features {name!r} need Fisher spectra: this space has none")
-                vectors, valid = self._spectra()
-                parts.append(Part(vectors, "manhattan"))
-            known = self._features[name] = Features(tuple(parts), valid)
+            known = self._features[name] = self._make(name)
         return known
+
+    def _make(self, name: str) -> Features:
+        view, _, kind = name.rpartition("-")
+        if view:
+            plain = self.features(kind)
+            if view == "standard":
+                return embeddings.standardised(plain)
+            if view == "pca":
+                return embeddings.principal_components(plain)
+            return Features((Part(self._places(kind, plain), "euclidean"),), plain.known)
+        parts, valid = [], np.ones(len(self), dtype=np.bool_)
+        if kind != "fim":
+            parts.append(output_part(self.outputs))
+        if kind != "outputs":
+            if self._spectra is None:
+                raise ValueError(f"features {name!r} need Fisher spectra: this space has none")
+            vectors, valid = self._spectra()
+            parts.append(Part(vectors, "manhattan"))
+        return Features(tuple(parts), valid)
+
+    def _places(self, kind: str, plain: Features) -> Float:
+        """Return the places of the functions on a map; zeros for those without the features."""
+        stored = self._stored_map(kind)
+        if stored is not None:
+            return stored
+        some = [Part(part.vectors[plain.known], part.metric) for part in plain.parts]
+        found = embeddings.cached_places(some)
+        places = np.zeros((len(self), found.shape[1]))
+        places[plain.known] = found
+        return places
 
     def neighbours(self, position: int) -> tuple[int, ...]:
         """Return the functions one edit away from any spelling of a function, ascending.
@@ -251,7 +318,7 @@ class SearchSpace:
 def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
     """Return the Fisher spectra of what a table covers; zeros where one is not valid."""
     from act_bench.distances import layer_weights
-    from act_bench.spectra import QUANTILES, load_spectra
+    from act_bench.spectra import load_spectra
     from act_bench.upstream import cdf_vectors
 
     if data.edition == "upstream":
@@ -260,5 +327,17 @@ def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
     covered = list(data.covered)
     valid = spectra.valid[covered]
     weights = layer_weights([layer.weights for layer in spectra.layers])
-    scaled = spectra.quantiles[covered] * (weights / QUANTILES)[:, None]
-    return np.where(valid[:, None], scaled.reshape(len(covered), -1), 0.0), valid
+    part = spectrum_part(np.where(valid[:, None, None], spectra.quantiles[covered], 0.0), weights)
+    return part.vectors, valid
+
+
+def _stored_map(data: BenchmarkData, kind: str) -> Float | None:
+    """Return the places of what a table covers on its stored map; None where there is no map."""
+    from act_bench.maps import load_map, map_name
+
+    if kind != "outputs" and (
+        data.edition != "regenerated" or map_name(data.table) not in read_manifest()
+    ):
+        return None
+    places = load_map(data.table, cast("Feature", kind)).places[list(data.covered)]
+    return np.nan_to_num(places.astype(np.float64))

@@ -30,11 +30,11 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from act_bench.benchmark import Benchmark, Partial, Query, Result, Revealed, Searcher
+from act_bench.benchmark import Benchmark, Partial, Query, Result, Revealed, Searcher, Setting
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.trace import Trace
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
-from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer
+from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer, plain_name
 from surrogates.protocol import (
     Factory,
     Optimizer,
@@ -99,8 +99,8 @@ class Simulation:
         One row an evaluation of a trial: ``optimiser``, ``trial`` (from 0), ``evaluation`` (from
         1), ``entry``, ``validation_accuracy`` (null when diverged), ``best_so_far``, ``regret``
         (both with chance level for what diverged, and while nothing was trained to the end),
-        ``clock_s`` (seconds of training so far, summed over the workers), ``elapsed_s`` (when it
-        finished, from the start of the search; the same with one worker).
+        ``clock_s`` (seconds of training and features so far, summed over the workers),
+        ``elapsed_s`` (when it finished, from the start of the search; the same with one worker).
     finals : polars.DataFrame
         One row a trial: ``optimiser``, ``trial``, ``seed``, and of the incumbent at the end
         ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss`` (null
@@ -177,7 +177,8 @@ def simulate(
     data : BenchmarkData
         As from ``act_bench.benchmark_data.load_data``.
     optimizers : mapping of str to Factory, optional
-        Name -> ``factory(space, seed)``. Default: ``OPTIMIZERS``.
+        Name -> ``factory(space, seed)``. Default: ``OPTIMIZERS``. What follows a colon in a name is
+        no part of it in traces, where the settings stand by themselves.
     trials : int
         Searches of each optimiser.
     evaluations : int
@@ -189,7 +190,8 @@ def simulate(
     progress : callable, optional
         Called after each trial.
     traces : Path, optional
-        An existing folder for the trace of each trial, ``NAME-TRIAL.jsonl``.
+        An existing folder for the trace of each trial, ``NAME-TRIAL.jsonl``; a colon in a name
+        becomes a dash.
 
     Returns
     -------
@@ -227,14 +229,16 @@ def simulate(
         taken: list[Step] = []
         for trial in range(trials):
             chosen = trial_seed(seed, trial)
-            bench = Benchmark(data, searcher=Searcher(name, settings, chosen, workers))
-            taken += run_search(bench, factory(space, chosen), evaluations, workers)
+            searcher = Searcher(plain_name(name), settings, chosen, workers)
+            bench = Benchmark(data, searcher=searcher)
+            optimizer = begin(bench, space, factory, chosen)
+            taken += run_search(bench, optimizer, evaluations, workers)
             ending: dict[str, object] = {"evaluations": 0, "clock_s": bench.clock_s}
             if bench.evaluations:
                 ending = bench.reveal()._asdict()
             finals.append({"optimiser": name, "trial": trial, "seed": chosen} | ending)
             if traces is not None:
-                bench.trace.save(traces / f"{name}-{trial}.jsonl")
+                bench.trace.save(traces / f"{name.replace(':', '-')}-{trial}.jsonl")
             if progress is not None:
                 progress(name, trial + 1)
         steps.append(_frame(name, taken, trials, data.chance, best=float(exact.scores[-1])))
@@ -258,6 +262,25 @@ def trial_seed(seed: int, trial: int) -> int:
     False
     """
     return int(np.random.SeedSequence([seed, trial]).generate_state(1, np.uint64)[0])
+
+
+def begin(
+    bench: Benchmark,
+    space: SearchSpace,
+    factory: Factory,
+    seed: int,
+    settings: Mapping[str, Setting] | None = None,
+) -> Optimizer:
+    """Make an optimiser, and charge the search for the features that it asks for when it is made.
+
+    Fisher spectra are charged for all functions of the space, once, before anything is trained:
+    a map needs all of them.
+    """
+    space.spent.clear()
+    optimizer = factory(space, seed, **(settings or {}))
+    for reason, seconds in space.spent.items():
+        bench.charge(seconds, reason)
+    return optimizer
 
 
 def run_search(
@@ -315,7 +338,8 @@ def _finished(
     ahead = bench.restart()
     running: list[tuple[float, int, str | Partial]] = []
     ends: dict[int, float] = {}  # entry -> when its training finishes, or did
-    now, asked, exhausted = 0.0, 0, False
+    # What was charged before is computed by all workers together.
+    now, asked, exhausted = bench.clock_s / workers, 0, False
     while True:
         while len(running) < workers and not exhausted and ahead.trainings < evaluations:
             try:
@@ -361,10 +385,9 @@ def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
     searcher = trace.header.optimizer
     if searcher is None or searcher.name not in NAMES:
         return None
-    optimizer = find_optimizer(searcher.name)(
-        SearchSpace.of(data), searcher.seed, **searcher.settings
-    )
     bench = Benchmark(data, searcher=searcher)
+    factory = find_optimizer(searcher.name)
+    optimizer = begin(bench, SearchSpace.of(data), factory, searcher.seed, searcher.settings)
     queries = [event for event in trace.events if isinstance(event, Query)]
     evaluations = len(queries)  # with one worker there may be repeats after the last evaluation
     if searcher.workers > 1:

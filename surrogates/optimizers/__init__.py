@@ -6,14 +6,16 @@ longer, or need an extra, and are imported when they are asked for by :func:`fin
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Final, cast
 
+from act_bench.benchmark import Setting
 from surrogates.optimizers.evolution import RegularisedEvolution
 from surrogates.optimizers.knn import NearestNeighbours
 from surrogates.optimizers.local import LocalSearch
 from surrogates.optimizers.random import RandomSearch
-from surrogates.protocol import Factory
+from surrogates.protocol import Factory, settings_of
 
 OPTIMIZERS: Final[dict[str, Factory]] = {
     "random": RandomSearch,
@@ -24,6 +26,8 @@ OPTIMIZERS: Final[dict[str, Factory]] = {
 """Name -> ``factory(space, seed, **settings)``. Names stand in traces: they are never reused."""
 
 _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
+    "aquasurf": ("aquasurf", "AQuaSurF"),
+    "fisher-filter": ("fisher_filter", "FisherFilter"),
     "gp-ei": ("gaussian_process", "GaussianProcessEI"),
     "gp-thompson": ("gaussian_process", "GaussianProcessThompson"),
     "forest-ei": ("forest", "RandomForestEI"),
@@ -45,17 +49,19 @@ class MissingExtraError(ImportError):
 
 
 def find_optimizer(name: str) -> Factory:
-    """Return the factory of an optimiser by its name.
+    """Return the factory of an optimiser by its name, with settings where the name has some.
 
     Parameters
     ----------
     name : str
-        One of ``NAMES``.
+        One of ``NAMES``; settings follow after colons, as in ``gp-ei:features=union:starts=20``.
 
     Raises
     ------
     LookupError
         There is no optimiser of that name.
+    ValueError
+        It has no such setting, or the setting no such value.
     MissingExtraError
         It needs a package that is not installed.
 
@@ -63,7 +69,45 @@ def find_optimizer(name: str) -> Factory:
     --------
     >>> find_optimizer("knn").__name__
     'NearestNeighbours'
+    >>> settings_of(find_optimizer("knn:neighbours=5"))
+    {'neighbours': 5, 'features': 'outputs'}
     """
+    plain, *settings = name.split(":")
+    factory = _find(plain)
+    known = settings_of(factory)
+    chosen: dict[str, Setting] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if key not in known or not equals:
+            raise ValueError(
+                f"{name}: expected setting=value with one of the settings of {plain}, "
+                f"{', '.join(known) or 'of which there are none'}, got {setting!r}"
+            )
+        chosen[key] = _value(name, value, known[key])
+    return partial(factory, **chosen) if chosen else factory
+
+
+def plain_name(name: str) -> str:
+    """Return a name without the settings that may follow it: ``knn:neighbours=5`` is ``knn``."""
+    return name.partition(":")[0]
+
+
+def _value(name: str, text: str, default: Setting) -> Setting:
+    """Return the value of a setting, of the type of its default."""
+    if isinstance(default, bool):
+        if text in ("true", "false"):
+            return text == "true"
+        raise ValueError(f"{name}: expected true or false, got {text!r}")
+    if isinstance(default, int | float):
+        try:
+            return type(default)(text)
+        except ValueError:
+            kind = "a whole number" if isinstance(default, int) else "a number"
+            raise ValueError(f"{name}: expected {kind}, got {text!r}") from None
+    return text
+
+
+def _find(name: str) -> Factory:
     if name in OPTIMIZERS:
         return OPTIMIZERS[name]
     if name not in _ON_DEMAND:
@@ -90,4 +134,5 @@ __all__ = [
     "RandomSearch",
     "RegularisedEvolution",
     "find_optimizer",
+    "plain_name",
 ]

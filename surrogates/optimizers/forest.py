@@ -27,8 +27,8 @@ class RandomForestEI(ModelBased):
         Of the random starts, the forest and the draws between equals.
     starts : int
         Random functions at first; at least 1.
-    features : {"outputs", "fim", "union"}
-        What the trees split on.
+    features : str
+        What the trees split on: one of ``surrogates.features.FEATURES``.
     trees : int
         At least 2.
     regrown : int

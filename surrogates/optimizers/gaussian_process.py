@@ -52,8 +52,8 @@ class GaussianProcessEI(_GaussianProcess):
         Of the random starts and of the draws between equals.
     starts : int
         Random functions at first; at least 1.
-    features : {"outputs", "fim", "union"}
-        What distances are computed from.
+    features : str
+        What distances are computed from: one of ``surrogates.features.FEATURES``.
 
     Examples
     --------
@@ -89,8 +89,8 @@ class GaussianProcessThompson(_GaussianProcess):
         Of everything random.
     starts : int
         Random functions at first; at least 1.
-    features : {"outputs", "fim", "union"}
-        What distances are computed from.
+    features : str
+        What distances are computed from: one of ``surrogates.features.FEATURES``.
     subset : int
         Functions of which the scores are drawn; at least 1.
 

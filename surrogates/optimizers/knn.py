@@ -1,4 +1,4 @@
-"""Nearest neighbours on outputs: functions with like values train alike."""
+"""Nearest neighbours: functions that are near in the features train alike."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ class NearestNeighbours:
     """Asks for the baselines, then for the function whose nearest evaluated functions score best.
 
     The prediction of a function is the mean score of its ``neighbours`` nearest evaluated functions
-    by the distance of outputs (Eq. 3), and the next to ask for has the highest prediction of those
-    not asked for: the reference search of Bingham and Miikkulainen (NeurIPS 2023) without UMAP and
-    without Fisher features. Of equal predictions, and there are many, one is drawn at random, so
-    that it depends on the seed. A distance that ties with an earlier neighbour's counts as further.
+    by the distance of the features, and the next to ask for has the highest prediction of those
+    not asked for: the loop of the reference search (Bingham and Miikkulainen, NeurIPS 2023), here
+    without UMAP unless the features say so. Of equal predictions, and there are many, one is drawn
+    at random, so that it depends on the seed. A distance that ties with an earlier neighbour's
+    counts as further.
+
+    Functions without a valid Fisher spectrum, where the features need one, are asked for last, in
+    random order, and are no neighbours.
 
     Parameters
     ----------
@@ -31,6 +35,8 @@ class NearestNeighbours:
         Of the draws between equal predictions.
     neighbours : int
         How many are averaged; at least 1. While fewer have been evaluated, all of them.
+    features : str
+        One of ``surrogates.features.FEATURES``.
 
     Examples
     --------
@@ -40,10 +46,14 @@ class NearestNeighbours:
     ('elu(x)', 'exp(x)')
     """
 
-    def __init__(self, space: SearchSpace, seed: int, *, neighbours: int = 3) -> None:
+    def __init__(
+        self, space: SearchSpace, seed: int, *, neighbours: int = 3, features: str = "outputs"
+    ) -> None:
         if neighbours < 1:
             raise ValueError(f"neighbours must be at least 1, got {neighbours}")
         self._space = space
+        self._features = space.features(features)
+        self._known = self._features.known
         self._rng = np.random.default_rng(seed)
         self._first = [p for text in reversed(BASELINES) if (p := space.find(text)) is not None]
         self._open = np.ones(len(space), dtype=np.bool_)
@@ -58,19 +68,24 @@ class NearestNeighbours:
             position = self._first.pop()
             if self._open[position]:
                 return self._take(position)
-        candidates = np.flatnonzero(self._open)
+        candidates = np.flatnonzero(self._open & self._known)
+        if candidates.size:
+            predicted = self._predict()[candidates]
+            candidates = candidates[predicted == predicted.max()]
+        else:
+            candidates = np.flatnonzero(self._open)
         if not candidates.size:
             raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
-        predicted = self._predict()[candidates]
-        best = candidates[predicted == predicted.max()]
-        return self._take(int(self._rng.choice(best)))
+        return self._take(int(self._rng.choice(candidates)))
 
     def tell(self, result: Result) -> None:
         """Let the function be a neighbour of all others."""
         if result.score is None:  # missing: nothing was learned
             return
         position = self._space.position[result.entry]
-        distances = np.column_stack([self._distances, self._space.distances(position)])
+        if not self._features.known[position]:
+            return
+        distances = np.column_stack([self._distances, self._features.distances(position)])
         scores = np.column_stack([self._scores, np.full(len(self._space), result.score)])
         # Stable, so that the earlier one stays ahead of one at the same distance.
         nearest = np.argsort(distances, axis=1, kind="stable")[:, : self._scores.shape[1]]

@@ -12,6 +12,7 @@ import pytest
 from act_bench import schema
 from act_bench.export import markdown_columns
 from act_bench.manifest import embedded_fidelities, entries_name, read_manifest, verified
+from act_bench.maps import MAP_COLUMNS
 from act_bench.spectra import LAYERS, fisher_columns
 from act_bench.tables import configurations
 
@@ -21,6 +22,7 @@ ALL_COLUMNS = {
     "runs": schema.RUN_COLUMNS,
     "space": schema.SPACE_COLUMNS,
     "embedding": schema.EMBEDDING_COLUMNS,
+    "maps": MAP_COLUMNS,
     "literature": schema.LITERATURE_COLUMNS,
     "fisher": fisher_columns(LAYERS["mlp"]),
 }

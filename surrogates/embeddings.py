@@ -1,0 +1,177 @@
+"""Other views of the features: standardised, their principal components, and UMAP.
+
+UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426) is used as the reference search uses it
+(Bingham and Miikkulainen, NeurIPS 2023): with its defaults on outputs, with three neighbours and
+the Manhattan distance on Fisher spectra, and for the union with umap-learn's ``+``, which joins the
+two fuzzy graphs and lays out the sum. With a fixed seed and one thread it gives the same places
+each time, but not in each version of its libraries; so the maps of the embedded tables are stored
+(:mod:`act_bench.maps`) and others are kept in the user's cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Final
+
+import numpy as np
+
+from act_bench.atomic import replacing
+from act_bench.cache import cache_folder
+from surrogates.features import Features, Float, Metric, Part
+
+COMPONENTS: Final = 10
+"""Principal components that are kept."""
+LIBRARIES: Final = ("umap-learn", "pynndescent", "numba", "numpy", "scipy", "scikit-learn")
+"""Whose versions may change the places."""
+
+
+@dataclass(frozen=True)
+class UmapSettings:
+    """Settings of UMAP; those not named here are its defaults.
+
+    Parameters
+    ----------
+    euclidean_neighbours : int
+        For outputs: UMAP's default.
+    manhattan_neighbours : int
+        For Fisher spectra: as in the reference search.
+    dimensions : int
+        Of the map.
+    seed : int
+        Of the draws for a single feature. The union's are fixed in umap-learn.
+    """
+
+    euclidean_neighbours: int = 15
+    manhattan_neighbours: int = 3
+    dimensions: int = 2
+    seed: int = 0
+
+    def neighbours(self, metric: Metric) -> int:
+        """Return the neighbours for features that are compared by a metric."""
+        return self.euclidean_neighbours if metric == "euclidean" else self.manhattan_neighbours
+
+
+UMAP: Final = UmapSettings()
+
+
+def standardised(features: Features) -> Features:
+    """Return the features with mean 0 and variance 1 a column, as one part.
+
+    Each part is divided by the square root of its number of columns that vary, so that in a union
+    both weigh as much. Functions without the features count for nothing and get zeros.
+
+    Examples
+    --------
+    >>> part = Part(np.array([[0.0, 7.0], [2.0, 7.0], [9.0, 9.0]]), "euclidean")
+    >>> known = np.array([True, True, False])
+    >>> standardised(Features((part,), known)).vectors().tolist()
+    [[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
+    """
+    blocks = []
+    for part in features.parts:
+        known = part.vectors[features.known]
+        spread = known.std(axis=0)
+        # Rounding gives a constant column a deviation that is not quite 0.
+        varies = spread > 1e-12 * np.abs(known).max(axis=0, initial=0.0)
+        scale = np.where(varies, spread, np.inf) * np.sqrt(max(1, varies.sum()))
+        blocks.append((part.vectors - known.mean(axis=0)) / scale)
+    vectors = np.where(features.known[:, None], np.hstack(blocks), 0.0)
+    return Features((Part(vectors, "euclidean"),), features.known)
+
+
+def principal_components(features: Features, count: int = COMPONENTS) -> Features:
+    """Return the first principal components of the standardised features.
+
+    The sign of each is such that its largest loading is positive.
+
+    Examples
+    --------
+    >>> part = Part(np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]), "euclidean")
+    >>> found = principal_components(Features((part,), np.ones(3, dtype=bool)), count=1)
+    >>> found.vectors().round(3).ravel().tolist()
+    [-1.225, 0.0, 1.225]
+    """
+    plain = standardised(features).vectors()
+    _, _, loadings = np.linalg.svd(plain[features.known], full_matrices=False)
+    loadings = loadings[:count]
+    largest = np.abs(loadings).argmax(axis=1)
+    signs = np.sign(loadings[np.arange(len(loadings)), largest])
+    return Features((Part(plain @ (loadings * signs[:, None]).T, "euclidean"),), features.known)
+
+
+def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
+    """Return where UMAP puts functions, by one part or by the union of two.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Of the same functions, all of them valid.
+    settings : UmapSettings
+
+    Returns
+    -------
+    array of shape (functions, dimensions)
+        Centred; no unit.
+
+    Raises
+    ------
+    ImportError
+        umap-learn is not installed.
+    """
+    try:
+        import umap
+    except ImportError as error:
+        raise ImportError(
+            "a map of these functions is not stored, and to make one needs umap-learn: "
+            "pip install 'act-bench[surrogates]'"
+        ) from error
+    with warnings.catch_warnings():
+        # Said of graphs in several pieces, which spectra with three neighbours make.
+        warnings.filterwarnings("ignore", message=".*(not connected|not fully connected)")
+        joined = None
+        for part in parts:
+            model = umap.UMAP(
+                n_neighbors=settings.neighbours(part.metric),
+                n_components=settings.dimensions,
+                metric=part.metric,
+                random_state=settings.seed,
+                n_jobs=1,  # with a seed UMAP uses one anyway, and warns if it is not told so
+            ).fit(part.vectors)
+            joined = model if joined is None else joined + model
+    if joined is None:
+        raise ValueError("expected one part or more, got none")
+    places = np.asarray(joined.embedding_, dtype=np.float64)
+    centred: Float = places - places.mean(axis=0)
+    return centred
+
+
+def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
+    """Return :func:`umap_places`, from the user's cache where it was computed before.
+
+    The file's name is a hash of the vectors, the metrics, the settings and the versions of the
+    libraries, so that it is never that of anything else.
+    """
+    path = cache_folder() / "umap" / f"{_key(parts, settings)}.npy"
+    if path.exists():
+        found: Float = np.load(path, allow_pickle=False)
+        return found
+    places = umap_places(parts, settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft:
+        np.save(draft, places)
+    return places
+
+
+def _key(parts: Sequence[Part], settings: UmapSettings) -> str:
+    versions = {name: version(name) for name in LIBRARIES}
+    about = {"settings": asdict(settings), "versions": versions}
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for part in parts:
+        digest.update(f"{part.metric} {part.vectors.shape}".encode())
+        digest.update(np.ascontiguousarray(part.vectors).tobytes())
+    return digest.hexdigest()[:24]

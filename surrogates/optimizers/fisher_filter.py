@@ -1,0 +1,53 @@
+"""The Fisher filter alone: random search among functions with a valid spectrum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from act_bench.benchmark import Result
+from act_bench.operators import BASELINES
+from surrogates.protocol import SearchSpace, SpaceExhaustedError
+
+
+class FisherFilter:
+    """Asks for the baselines, then at random for functions whose Fisher spectrum is valid.
+
+    AQuaSurF without its surrogate: what it finds above random search is due to the baselines and to
+    the failures that the spectra tell beforehand (Bingham and Miikkulainen, NeurIPS 2023). What has
+    no valid spectrum is asked for last, in random order.
+
+    Parameters
+    ----------
+    space : SearchSpace
+        With Fisher spectra.
+    seed : int
+        Of the order.
+    baselines : bool
+        Whether the baselines come first; without them, the filter is the only difference from
+        random search.
+
+    Examples
+    --------
+    >>> from act_bench.benchmark_data import load_data
+    >>> optimizer = FisherFilter(SearchSpace.of(load_data("mlp")), seed=0)
+    >>> optimizer.ask(), optimizer.ask()
+    ('elu(x)', 'relu(x)')
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, *, baselines: bool = True) -> None:
+        order = np.random.default_rng(seed).permutation(len(space))
+        valid = space.features("fim").known[order]
+        first = [space.find(text) for text in BASELINES] if baselines else []
+        positions = [position for position in first if position is not None]
+        positions += [*order[valid].tolist(), *order[~valid].tolist()]
+        self._expressions = [space.expressions[position] for position in dict.fromkeys(positions)]
+        self._order = iter(self._expressions)
+
+    def ask(self) -> str:
+        """Return the next expression of the order."""
+        for expression in self._order:
+            return expression
+        raise SpaceExhaustedError(f"all {len(self._expressions)} functions were asked for")
+
+    def tell(self, result: Result) -> None:
+        """Learn nothing: the order was drawn beforehand."""
