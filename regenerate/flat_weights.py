@@ -2,9 +2,10 @@
 
 Parameters live in one float32 vector, the master copy that the optimiser updates, and in one
 bfloat16 vector of which the network's parameters are views (mixed precision as in Micikevicius et
-al. 2018, "Mixed Precision Training", arXiv 1710.03740; bfloat16 needs no loss scaling). Weights of
-a convolution are stored in the order (out, row, column, in), which is torch's ``channels_last``. So
-a step of an optimiser is a handful of operations on one vector, whatever the number of layers.
+al. 2018, "Mixed Precision Training", arXiv 1710.03740; bfloat16 needs no loss scaling). Those of
+batch normalisation stay float32, as in that paper: they are views of the master copy. Weights of a
+convolution are stored in the order (out, row, column, in), which is torch's ``channels_last``. So a
+step of an optimiser is a handful of operations on one vector, whatever the number of layers.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 from regenerate.learnable import learned_parameters
 from regenerate.recipes.recipe import Recipe
 
-ADAM_SECOND_MOMENT = 0.99
 ADAM_FLOOR = 1e-8
+FLOAT32 = (nn.BatchNorm2d,)
+"""Modules whose parameters are not rounded to bfloat16."""
 _TINY = 1e-12  # keeps 0 / 0 out of clipping
 
 
@@ -28,7 +30,8 @@ class FlatWeights:
     Parameters
     ----------
     network
-        Its parameters are replaced by bfloat16 views of one vector, of the same values.
+        Its parameters are replaced by bfloat16 views of one vector, of the same values; those of
+        `FLOAT32` modules by views of ``master``.
 
     Attributes
     ----------
@@ -73,13 +76,19 @@ class FlatWeights:
             ]
         )
         self._parameters: list[Tensor] = []
-        for (module, name), flat, parameter in zip(
-            owners, torch.split(self._compute, sizes), old, strict=True
+        for (module, name), flat, master_view in zip(
+            owners, torch.split(self._compute, sizes), self.master_views, strict=True
         ):
-            view = nn.Parameter(_shaped(flat, parameter.shape))
+            wide = isinstance(module, FLOAT32)
+            view = nn.Parameter(master_view if wide else _shaped(flat, master_view.shape))
             setattr(module, name, view)
             self._parameters.append(view)
+        self._master_of = dict(zip(map(id, self._parameters), self.master_views, strict=True))
         self.publish()
+
+    def master_of(self, parameter: Tensor) -> Tensor:
+        """Return the view of ``master`` that a parameter of the network is rounded from."""
+        return self._master_of[id(parameter)]
 
     def gradient(self, loss: Tensor) -> Tensor:
         """Return the gradient of ``loss`` as (weights,) float32, in the order of ``master``."""
@@ -145,7 +154,7 @@ class Sgd:
 class AdamW:
     """AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101, Algorithm 2).
 
-    The recipe's momentum is the decay of the first moment; that of the second is 0.99.
+    The recipe's momentum is the decay of the first moment.
     """
 
     def __init__(self, recipe: Recipe, weights: FlatWeights) -> None:
@@ -158,16 +167,16 @@ class AdamW:
     def step(self, gradient: Tensor, learning_rate: float) -> None:
         """See `Optimizer.step`."""
         recipe, master = self._recipe, self._weights.master
+        decay = recipe.second_moment_decay
         self._steps += 1
         _clip(gradient, recipe.clip_norm)
         self._first.lerp_(gradient, 1 - recipe.momentum)
-        self._second.mul_(ADAM_SECOND_MOMENT)
-        self._second.addcmul_(gradient, gradient, value=1 - ADAM_SECOND_MOMENT)
+        self._second.mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
         if recipe.weight_decay:
             master.addcmul_(
                 master, self._weights.decayed, value=-learning_rate * recipe.weight_decay
             )
-        second = self._second / (1 - ADAM_SECOND_MOMENT**self._steps)
+        second = self._second / (1 - decay**self._steps)
         step = -learning_rate / (1 - recipe.momentum**self._steps)
         master.addcdiv_(self._first, second.sqrt_().add_(ADAM_FLOOR), value=step)
         self._weights.publish()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
@@ -15,7 +17,14 @@ from regenerate import data, draws
 
 SHIFT = 4
 """Largest shift in pixels, each way, of the augmentation ``flip_shift``."""
-AUGMENTATIONS = ("none", "flip_shift")
+Augmentation: TypeAlias = Callable[["Pixels", int, int, int], Iterator[tuple[Tensor, Tensor]]]
+"""Of (training images, batch size, seed, epoch); yields what ``batches`` does."""
+
+AUGMENTATIONS: Final = {
+    "none": "regenerate.image_batches:as_they_are",
+    "flip_shift": "regenerate.image_batches:flipped_and_shifted",
+}
+"""Augmentation of a recipe -> module and function, imported when asked for."""
 _CHUNK = 5000
 
 
@@ -41,12 +50,13 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three splits on a device, and the fingerprint of what they were made from."""
+    """The three splits on a device, the fingerprint of what they were made from, the classes."""
 
     train: Pixels
     validation: Pixels
     test: Pixels
     fingerprint: str
+    classes: int
 
 
 @lru_cache(maxsize=2)
@@ -105,6 +115,7 @@ def load_splits(
         validation=pixels(source.validation),
         test=pixels(source.test),
         fingerprint=source.fingerprint,
+        classes=source.classes,
     )
 
 
@@ -127,25 +138,52 @@ def batches(
     seed, epoch
         Order and augmentation depend on these two alone.
     augmentation
-        ``none``, or ``flip_shift``: mirrored with probability 1/2 and shifted by up to 4 pixels
-        each way, the border filled with the mean colour.
+        A key of ``AUGMENTATIONS``.
 
     Yields
     ------
     images
         ``(batch_size, 3, height, width)`` bfloat16, ``channels_last``.
-    labels
-        ``(batch_size,)`` int64.
+    targets
+        ``(batch_size,)`` int64 labels, or ``(batch_size, classes)`` float32 shares of the classes
+        where the augmentation mixes images.
+
+    Raises
+    ------
+    ValueError
+        If there is no such augmentation.
+    """
+    if augmentation not in AUGMENTATIONS:
+        raise ValueError(f"augmentation is one of {', '.join(AUGMENTATIONS)}, got {augmentation!r}")
+    module, function = AUGMENTATIONS[augmentation].split(":")
+    made: Augmentation = getattr(importlib.import_module(module), function)
+    yield from made(pixels, batch_size, seed, epoch)
+
+
+def epoch_order(pixels: Pixels, batch_size: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
+    """Return the indices of the images of each batch of an epoch, on their device."""
+    count = len(pixels) // batch_size * batch_size
+    order = torch.from_numpy(draws.permutation(len(pixels), seed, f"epoch {epoch}")[:count])
+    return torch.split(order.to(pixels.labels.device), batch_size)
+
+
+def as_they_are(
+    pixels: Pixels, batch_size: int, seed: int, epoch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches of the images as they are."""
+    for index in epoch_order(pixels, batch_size, seed, epoch):
+        yield to_network(pixels.images[index]), pixels.labels[index]
+
+
+def flipped_and_shifted(
+    pixels: Pixels, batch_size: int, seed: int, epoch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches of images mirrored with probability 1/2 and shifted by up to 4 pixels each way.
+
+    The border is filled with the mean colour.
     """
     device = pixels.labels.device
     count = len(pixels) // batch_size * batch_size
-    order = torch.from_numpy(draws.permutation(len(pixels), seed, f"epoch {epoch}")[:count])
-    if augmentation == "none":
-        for index in torch.split(order.to(device), batch_size):
-            yield to_network(pixels.images[index]), pixels.labels[index]
-        return
-    if augmentation != "flip_shift":
-        raise ValueError(f"augmentation is one of {', '.join(AUGMENTATIONS)}, got {augmentation!r}")
     height, width = pixels.images.shape[1:3]
     # The padded copy is made once an epoch; mean colour is 0 after normalisation.
     padded = torch.nn.functional.pad(pixels.images, (0, 0, SHIFT, SHIFT, SHIFT, SHIFT))
@@ -157,7 +195,7 @@ def batches(
     mirrored = torch.from_numpy((raw & np.uint64(1)).astype(bool))
     columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     for index, row, column in zip(
-        torch.split(order.to(device), batch_size),
+        epoch_order(pixels, batch_size, seed, epoch),
         torch.split(rows.to(device), batch_size),
         torch.split(columns.to(device), batch_size),
         strict=True,

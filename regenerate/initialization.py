@@ -1,4 +1,4 @@
-"""Initial weights of a plain convolutional network, for any activation function.
+"""Initial weights of an image network, for any activation function.
 
 The default in deep nets, a variance of 2 / fan-in (He et al. 2015), is made for ReLU. With other
 functions the signal dies out or blows up over nine layers, and short training then measures how
@@ -15,26 +15,30 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regenerate import draws
 from regenerate.flat_weights import FlatWeights
 from regenerate.learnable import Activation
 from regenerate.networks.all_cnn_c import AllCNNC
 
+WEIGHTED = (nn.Conv2d, nn.Linear)
+"""Layers whose weights are drawn; what other modules learn keeps the values of construction."""
+
 
 @torch.no_grad()
 def initialize(
-    network: AllCNNC,
+    network: nn.Module,
     weights: FlatWeights,
     expression: Activation,
     seed: int,
     kind: str,
     images: Tensor,
 ) -> None:
-    """Set all weights and biases of the convolutions.
+    """Set all weights and biases of the convolutions and linear layers.
 
-    Weights are uniform draws, from a stream of their own for every layer, times a gain.
+    Weights are uniform draws, from a stream of their own for every layer, times a gain; biases are
+    0. The gain of the first layer is 1: the images have no activation function to make up for.
 
     Parameters
     ----------
@@ -48,28 +52,46 @@ def initialize(
         ``Recipe.initialization``.
     images
         ``(n, 3, height, width)`` bfloat16: the batch that ``data_dependent`` measures on.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is ``data_dependent`` and the network is no plain stack.
     """
     gain = _gain(kind, expression)
+    layers = [module for module in network.modules() if isinstance(module, WEIGHTED)]
+    for number, layer in enumerate(layers):
+        weight = weights.master_of(layer.weight)
+        drawn = draws.uniform(tuple(weight.shape), seed, f"weights {number}")
+        # A uniform draw from [-1, 1) has variance 1/3.
+        scale = math.sqrt(3.0 / weight[0].numel()) * (gain if number else 1.0)
+        weight.copy_(torch.from_numpy(drawn * scale))
+        if layer.bias is not None:
+            weights.master_of(layer.bias).zero_()
+    weights.publish()
+    if kind == "data_dependent":
+        if not isinstance(network, AllCNNC):
+            raise ValueError(
+                "initialization 'data_dependent' walks through a plain stack of convolutions, and "
+                f"{type(network).__name__} is none; with batch normalisation use 'lecun' or 'he'"
+            )
+        _standardize(network, weights, images)
+
+
+def _standardize(network: AllCNNC, weights: FlatWeights, images: Tensor) -> None:
+    """Give every channel before an activation mean 0 and variance 1 over ``images``."""
     features = images
     for layer, convolution in enumerate(network.convolutions):
         weight, bias = weights.master_views[2 * layer : 2 * layer + 2]
-        fan_in = weight[0].numel()
-        drawn = draws.uniform(tuple(weight.shape), seed, f"weights {layer}")
-        # A uniform draw from [-1, 1) has variance 1/3. The images have no gain to make up for.
-        scale = math.sqrt(3.0 / fan_in) * (gain if layer else 1.0)
-        weight.copy_(torch.from_numpy(drawn * scale))
-        bias.zero_()
+        response = convolution(features).float()
+        variance, mean = torch.var_mean(response, (0, 2, 3), correction=0)
+        # A constant channel (a constant function below) has no scale to set.
+        rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
+        weight.mul_(rescale[:, None, None, None])
+        bias.copy_(-mean * rescale)
         weights.publish()
-        if kind == "data_dependent":
-            response = convolution(features).float()
-            variance, mean = torch.var_mean(response, (0, 2, 3), correction=0)
-            # A constant channel (a constant function below) has no scale to set.
-            rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
-            weight.mul_(rescale[:, None, None, None])
-            bias.copy_(-mean * rescale)
-            weights.publish()
-            if layer < len(network.activations):
-                features = network.activations[layer](convolution(features))
+        if layer < len(network.activations):
+            features = network.activations[layer](convolution(features))
 
 
 def _gain(kind: str, expression: Activation) -> float:

@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 
 from regenerate.learnable import Activation
+from regenerate.networks import IMAGE_NETWORKS
 from regenerate.recipes import Recipe
 from regenerate.run import Run
 
 # Network -> module with a function ``train`` of the signature of ``train`` below.
 TRAINERS = {
     "mlp": "regenerate.training_stacked",
-    "all_cnn_c": "regenerate.training_images",
+    **dict.fromkeys(IMAGE_NETWORKS, "regenerate.training_images"),
 }
 
 CPU_ONLY = frozenset({"mlp"})

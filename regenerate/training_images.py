@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from regenerate import clock
 from regenerate.activations import Tables, TabulatedActivation, tabulate
@@ -26,8 +25,9 @@ from regenerate.environment import environment
 from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.image_batches import Pixels, Splits, batches, load_splits, to_network
 from regenerate.initialization import initialize
-from regenerate.learnable import Activation, layer_module, learns
-from regenerate.networks.all_cnn_c import AllCNNC
+from regenerate.learnable import Activation, learns
+from regenerate.losses import evaluation_loss, training_loss
+from regenerate.networks import IMAGE_NETWORKS, build, build_learning
 from regenerate.recipes.recipe import Recipe
 from regenerate.run import Run
 from regenerate.schedule import learning_rate
@@ -108,7 +108,7 @@ class _Training:
         self.start = clock.seconds(device)
         self.recipe, self.expression, self.splits = recipe, expression, splits
         self.seed, self.device = seed, torch.device(device)
-        self.network = _network(recipe, expression, tables).to(self.device)
+        self.network = _network(recipe, expression, tables, splits).to(self.device)
         self.weights = FlatWeights(self.network)
         self.optimizer = make_optimizer(recipe, self.weights)
         self.images_seen = 0
@@ -151,7 +151,7 @@ class _Training:
             train_loss = self._train_epoch(epoch)
             if not math.isfinite(train_loss):
                 return None
-            validation = evaluate(self.network, self.splits.validation)
+            validation = self._evaluate(self.splits.validation)
             if not math.isfinite(validation.loss):
                 return None
             self.train_losses.append(train_loss)
@@ -159,12 +159,11 @@ class _Training:
             report((epoch + 1) / self.recipe.epochs)
         train = self.splits.train
         final = {
-            "train": evaluate(
-                self.network,
-                Pixels(train.images[:TRAIN_METRIC_IMAGES], train.labels[:TRAIN_METRIC_IMAGES]),
+            "train": self._evaluate(
+                Pixels(train.images[:TRAIN_METRIC_IMAGES], train.labels[:TRAIN_METRIC_IMAGES])
             ),
             "validation": self.validations[-1],
-            "test": evaluate(self.network, self.splits.test),
+            "test": self._evaluate(self.splits.test),
         }
         return final if all(math.isfinite(each.loss) for each in final.values()) else None
 
@@ -174,11 +173,11 @@ class _Training:
         steps = len(self.splits.train) // recipe.batch_size
         every = 1 if self.device.type == "cpu" else CHECK_EVERY
         losses: list[Tensor] = []
-        for images, labels in batches(
+        self.network.train()
+        for images, targets in batches(
             self.splits.train, recipe.batch_size, self.seed, epoch, recipe.augmentation
         ):
-            scores = self.network(images).float()
-            loss = functional.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
+            loss = training_loss(recipe, self.network(images).float(), targets)
             losses.append(loss.detach())
             if len(losses) % every == 0 and not bool(loss.isfinite()):
                 break
@@ -191,30 +190,37 @@ class _Training:
         self.images_seen += counted * recipe.batch_size
         return float(values.mean())
 
+    def _evaluate(self, pixels: Pixels) -> Metrics:
+        return evaluate(self.recipe, self.network, pixels)
 
-def _network(recipe: Recipe, function: Activation, tables: Tables | None) -> AllCNNC:
+
+def _network(
+    recipe: Recipe, function: Activation, tables: Tables | None, splits: Splits
+) -> nn.Module:
     """Return the network: one table serves every layer; a learner is composed, one a layer."""
     if tables is not None:
         activation = TabulatedActivation(tables)
-        return AllCNNC(lambda: activation, width=recipe.width)
-    network = AllCNNC(nn.Identity, width=recipe.width)
-    for layer, convolution in enumerate(network.convolutions[:-1]):
-        assert isinstance(convolution, nn.Conv2d)  # noqa: S101  (torch types it as any module)
-        each = (convolution.out_channels, 1, 1)
-        network.activations[layer] = layer_module(function, one=(), each=each)
-    return network
+        return build(recipe.network, lambda: activation, width=recipe.width, classes=splits.classes)
+    return build_learning(
+        recipe.network,
+        function,
+        width=recipe.width,
+        classes=splits.classes,
+        side=splits.train.images.shape[1],
+    )
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, pixels: Pixels) -> Metrics:
-    """Return the metrics of a network that takes bfloat16 over all of ``pixels``."""
+def evaluate(recipe: Recipe, network: nn.Module, pixels: Pixels) -> Metrics:
+    """Return the metrics over all of ``pixels``; the network is left in evaluation mode."""
+    network.eval()
     size = EVALUATION_BATCH["cuda" if pixels.labels.is_cuda else "cpu"]
     losses, correct = [], []
     for images, labels in zip(
         torch.split(pixels.images, size), torch.split(pixels.labels, size), strict=True
     ):
         scores = network(to_network(images)).float()
-        losses.append(functional.cross_entropy(scores, labels, reduction="sum"))
+        losses.append(evaluation_loss(recipe, scores, labels))
         correct.append((scores.argmax(1) == labels).sum())
     count = len(pixels)
     loss = torch.stack(losses).double().sum()
@@ -223,12 +229,13 @@ def evaluate(network: nn.Module, pixels: Pixels) -> Metrics:
 
 def _check(recipe: Recipe) -> None:
     """Refuse a recipe that this trainer would not follow to the letter."""
-    required = {
-        "network": "all_cnn_c",
-        "dtype": "bfloat16",
-        "activation": "tabulated",
-        "loss": "cross_entropy",
-    }
+    if recipe.network not in IMAGE_NETWORKS:
+        known = ", ".join(IMAGE_NETWORKS)
+        raise ValueError(
+            f"the trainer of image networks needs a recipe with network one of {known}; "
+            f"{recipe.table}-{recipe.fidelity} has {recipe.network!r}"
+        )
+    required = {"dtype": "bfloat16", "activation": "tabulated"}
     for field, value in required.items():
         if (got := getattr(recipe, field)) != value:
             raise ValueError(

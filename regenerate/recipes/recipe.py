@@ -30,9 +30,10 @@ class Recipe:
         Passes over the training images.
     batch_size
         Images a step; the last, incomplete batch of an epoch is dropped.
-    optimizer, learning_rate, momentum, nesterov, weight_decay
+    optimizer, learning_rate, momentum, nesterov, weight_decay, second_moment_decay
         The optimiser; ``learning_rate`` is the peak of the schedule. Weight decay is added to the
-        gradient for ``sgd`` and decoupled for ``adamw``.
+        gradient for ``sgd`` and decoupled for ``adamw``, whose moments decay by ``momentum`` and
+        ``second_moment_decay`` a step.
     widths
         Units of the hidden layers (mlp), or channels of the network's stages.
     width
@@ -54,7 +55,7 @@ class Recipe:
         ``data_dependent`` sets weights and biases so that, over one batch, every channel has mean
         0 and variance 1 before the activation function (``regenerate.initialization``).
     augmentation
-        What is done to training images, ``none`` or a name that the trainer knows.
+        What is done to training images; a key of ``regenerate.image_batches.AUGMENTATIONS``.
     dtype
         Floating-point format of training.
     activation
@@ -102,6 +103,7 @@ class Recipe:
     activation: Literal["composed", "tabulated"] = "composed"
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     label_smoothing: float = 0.0
+    second_moment_decay: float = 0.99
 
     def canonical_json(self) -> str:
         """Return the recipe as JSON with sorted keys, without optional fields at their default."""

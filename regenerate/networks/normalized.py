@@ -1,0 +1,42 @@
+"""Batch normalisation, an optional addition and an activation function: one module for the three.
+
+They stand together in residual networks, f(BN(x) + shortcut), and together they can be computed in
+two passes over the feature map (``regenerate.activations``) where torch makes eight.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class NormalizedActivation(nn.Module):
+    """f(BN(x)), or f(BN(x) + shortcut) (Ioffe and Szegedy 2015, arXiv 1502.03167).
+
+    Parameters
+    ----------
+    channels
+        Of the feature map.
+    activation
+        The module of f.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = NormalizedActivation(2, nn.ReLU())
+    >>> layer(torch.tensor([1.0, 3.0]).view(1, 1, 1, 2).expand(1, 2, 1, 2)).round()
+    tensor([[[[0., 1.]],
+    <BLANKLINE>
+             [[0., 1.]]]], grad_fn=<RoundBackward0>)
+    """
+
+    def __init__(self, channels: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+        self.activation = activation
+
+    def forward(self, features: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Return f(BN(features) + shortcut), of the shape and dtype of ``features``."""
+        normalized: Tensor = self.norm(features)
+        total = normalized if shortcut is None else normalized + shortcut
+        result: Tensor = self.activation(total)
+        return result
