@@ -1,117 +1,351 @@
-"""What a table holds: outcomes, baselines, the best entries, and how well seeds agree.
+"""What a table holds: outcomes, cost, baselines, the best entries, and how well seeds agree.
 
-``python benchmarks/table_report.py mlp`` reads the embedded runs, ``... mlp RUNS.parquet`` those of
-a sweep. Prints Markdown, as it stands in ``docs/``.
+``python benchmarks/table_report.py cnn`` reads the embedded runs of a table at its default
+fidelity (``--fidelity`` takes another), ``... cnn --runs FOLDER`` those of a sweep, finished or
+not; without a table it reports every embedded one. Prints Markdown, as it stands in ``docs/``.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-from act_bench import load_runs
+from act_bench import load_runs, load_table
+from act_bench.literature import load_literature
+from act_bench.manifest import embedded_fidelities
 from act_bench.operators import BASELINES
-from act_bench.schema import TABLES
+from act_bench.schema import METRICS, TABLES, choose_fidelity
 from act_bench.space import load_space
+from builders.tables import read_runs
 
 TRAINED = 0.05
 """An entry counts as trained when its median is above chance by this much."""
 
 TOP = 10
 
+OWN_ERROR = 5
+"""With so many finite runs an entry's standard error is from its own runs, else from entries like
+it: two or three numbers say little about a standard deviation."""
 
-def scores(runs: pl.DataFrame) -> np.ndarray:
-    """Return the validation accuracies, (entries, seeds); -1 where a run diverged."""
-    wide = runs.with_columns(
-        pl.when(pl.col("outcome") == "ok")
-        .then("validation_accuracy")
-        .otherwise(-1.0)
-        .alias("score")
-    ).pivot(on="seed", index="entry", values="score", sort_columns=True)
-    return wide.sort("entry").drop("entry").to_numpy()
+NEIGHBOURS = 50
+"""How many entries of nearest median that estimate rests on."""
+
+Scores = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
-def agreement(score: np.ndarray, kept: np.ndarray, splits: int = 20) -> tuple[float, float]:
-    """Return mean and least Spearman correlation between medians over two halves of the seeds.
+@dataclass(frozen=True)
+class Report:
+    """One table at one fidelity, reduced to what the sections below need.
+
+    Parameters
+    ----------
+    table, fidelity
+        Which one.
+    runs
+        The run columns but for curves.
+    score
+        Validation accuracies, (entries, seeds): -1 where a run diverged, NaN where there is none.
+    """
+
+    table: str
+    fidelity: str
+    runs: pl.DataFrame
+    score: Scores
+
+    @property
+    def present(self) -> Mask:
+        """Entries with at least one run."""
+        return np.asarray(~np.isnan(self.score).all(axis=1))
+
+    @property
+    def complete(self) -> Mask:
+        """Entries with a run for every seed."""
+        return np.asarray(~np.isnan(self.score).any(axis=1))
+
+    @property
+    def median(self) -> Scores:
+        """Median score of each entry, a diverged run ranking last; NaN where there is no run."""
+        found = np.full(len(self.score), np.nan)
+        found[self.present] = np.nanmedian(self.score[self.present], axis=1)
+        return found
+
+    @property
+    def trained(self) -> Mask:
+        """Entries whose median is above chance."""
+        return self.median > TABLES[self.table].chance + TRAINED
+
+
+def scores(runs: pl.DataFrame, entries: int) -> Scores:
+    """Return the validation accuracies, (entries, seeds): -1 diverged, NaN not there."""
+    seeds = runs["seed"].unique().sort()
+    found = np.full((entries, len(seeds)), np.nan)
+    score = runs["validation_accuracy"].fill_null(-1.0).to_numpy()
+    found[runs["entry"].to_numpy(), seeds.search_sorted(runs["seed"]).to_numpy()] = score
+    return found
+
+
+def spearman(a: Scores, b: Scores) -> float:
+    """Return Spearman's rank correlation; NaN for fewer than three pairs or constant values."""
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(spearmanr(a, b).statistic)
+
+
+def print_outcomes(report: Report) -> None:
+    """Print how many entries train, and what the training cost."""
+    runs, present, median = report.runs, report.present, report.median
+    counts = Counter((~np.isnan(report.score)).sum(axis=1).tolist())
+    shown = ", ".join(f"{count:,} with {seeds}" for seeds, count in sorted(counts.items()))
+    print(f"{len(median):,} entries, {runs.height:,} runs; by number of seeds: {shown}.\n")
+    cost = runs.group_by("entry").agg(pl.col("runtime_s").sum(), pl.len())
+    spent, count = np.zeros(len(median)), np.zeros(len(median))
+    spent[cost["entry"].to_numpy()] = cost["runtime_s"].to_numpy()
+    count[cost["entry"].to_numpy()] = cost["len"].to_numpy()
+    print("| outcome of the entry | share | mean seconds a run | minutes in all |")
+    print("|---|---|---|---|")
+    diverged = median < 0
+    kinds = {
+        "diverged": diverged,
+        "at chance": present & ~diverged & ~report.trained,
+        "trained": report.trained,
+        "missing": ~present,
+        "all": np.ones(len(median), dtype=bool),
+    }
+    for name, where in kinds.items():
+        if name == "missing" and not where.any():
+            continue
+        each = f"{spent[where].sum() / count[where].sum():.3g}" if count[where].sum() else ""
+        share = f"{where.mean():.1%} ({where.sum():,})"
+        print(f"| {name} | {share} | {each} | {spent[where].sum() / 60:.1f} |")
+    places = {
+        ", ".join(str(about.get(key)) for key in ("processor", "instructions", "torch"))
+        for about in map(json.loads, runs["versions"].unique())
+    }
+    devices = ", ".join(sorted(runs["device"].unique()))
+    print(f"\nDevice: {devices} ({'; '.join(sorted(places))}).")
+    trained = median[report.trained]
+    if len(trained):
+        quantiles = np.quantile(trained, [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
+        values = ", ".join(f"{value:.3f}" for value in quantiles)
+        print(
+            f"Minimum, quantiles 0.1, 0.25, 0.5, 0.75, 0.9, maximum of those that train: {values}."
+        )
+
+
+def sampled(report: Report) -> Mask:
+    """Return which complete entries were not taken for being the best in the first seed.
+
+    More seeds are spent on the best of the first seed, on the baselines and on a random sample. The
+    best are the longest run of complete entries from the top; what is left without the baselines is
+    the sample. None if all entries are complete.
+    """
+    order = np.argsort(-np.nan_to_num(report.score[:, 0], nan=-2.0), kind="stable")
+    leading = np.cumprod(report.complete[order]).astype(bool)
+    others = report.complete.copy()
+    others[order[leading]] = False
+    others[[load_space().resolve(name).entry for name in BASELINES]] = False
+    return others
+
+
+def print_agreement(report: Report, splits: int = 20) -> None:
+    """Print how well seeds agree with seeds, halves of the seeds with halves, and test with both.
 
     The halves are disjoint and drawn ``splits`` times.
     """
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(splits):
-        order = rng.permutation(score.shape[1])
-        half = len(order) // 2
-        halves = [np.median(score[kept][:, part], axis=1) for part in (order[:half], order[half:])]
-        found.append(float(spearmanr(*halves).statistic))
-    return float(np.mean(found)), float(np.min(found))
+    score, complete, trained = report.score, report.complete, report.trained
+    seeds = score.shape[1]
+    print("\n| Spearman correlation | entries | mean | least |\n|---|---|---|---|")
+    if seeds > 1 and complete.any():
+        several = complete & trained
+        kinds = {
+            "all": complete,
+            "that train": several,
+            "better half of these": several & (report.median >= np.median(report.median[several])),
+            "drawn at random": sampled(report),
+            "drawn at random, that train": sampled(report) & trained,
+        }
+        for name, where in kinds.items():
+            if where.sum() < 3:
+                continue
+            chosen = score[where]
+            pairs = [spearman(chosen[:, a], chosen[:, b]) for a, b in combinations(range(seeds), 2)]
+            _print_correlations(f"seed and seed, {name}", len(chosen), pairs)
+        rng = np.random.default_rng(0)
+        orders = [rng.permutation(seeds) for _ in range(splits)]
+        for name, where in kinds.items() if seeds > 3 else ():
+            if where.sum() < 3:
+                continue
+            chosen, half = score[where], seeds // 2
+            pairs = [
+                spearman(*(np.median(chosen[:, part], axis=1) for part in (o[:half], o[half:])))
+                for o in orders
+            ]
+            _print_correlations(f"halves of the seeds, {name}", len(chosen), pairs)
+    medians = (
+        report.runs.filter(pl.col("outcome") == "ok")
+        .group_by("entry")
+        .agg(pl.col("test_accuracy").median())
+    )
+    test = np.full(len(score), np.nan)
+    test[medians["entry"].to_numpy()] = medians["test_accuracy"].to_numpy()
+    across = spearman(report.median[trained], test[trained])
+    _print_correlations("validation and test, that train", int(trained.sum()), [across])
+    if seeds > 1 and complete.any():
+        diverged = score[complete] < 0
+        mixed = int((diverged.any(axis=1) & ~diverged.all(axis=1)).sum())
+        print(f"\nSome but not all seeds diverge: {mixed} of {len(diverged):,} entries.")
+        noise = np.median(score[_finite(report)].std(axis=1, ddof=1))
+        print(f"Standard deviation between seeds, median over entries that train: {noise:.4f}.")
+
+
+def _print_correlations(name: str, entries: int, found: list[float]) -> None:
+    least = f"{min(found):.3f}" if len(found) > 1 else ""
+    print(f"| {name} | {entries:,} | {np.mean(found):.3f} | {least} |")
+
+
+def _finite(report: Report) -> Mask:
+    """Return the entries that train and have a finite run for every seed."""
+    return report.trained & report.complete & (report.score >= 0).all(axis=1)
+
+
+def row_of(report: Report, entry: int) -> str:
+    """Return mean, standard error, median and rank of an entry as cells of a row."""
+    score = report.score[entry][~np.isnan(report.score[entry])]
+    finite = score[score >= 0]
+    if not len(finite):
+        return "diverged | | |" if len(score) else "missing | | |"
+    error = float("nan")
+    if len(finite) >= OWN_ERROR:
+        error = finite.std(ddof=1) / np.sqrt(len(finite))
+    elif report.score.shape[1] > 1 and len(known := np.flatnonzero(_finite(report))):
+        distance = np.abs(report.median[known] - report.median[entry])
+        near = known[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
+        error = np.sqrt(report.score[near].var(axis=1, ddof=1).mean() / len(finite))
+    mean = f"{finite.mean():.4f}" + ("" if np.isnan(error) else f" ± {error:.4f}")
+    note = f" ({len(score) - len(finite)} diverged)" if len(finite) < len(score) else ""
+    rank = rankdata(-report.median, method="min", nan_policy="omit")[entry]
+    return f"{mean}{note} | {len(score)} | {report.median[entry]:.4f} | {rank:.0f} |"
+
+
+def print_best(report: Report) -> None:
+    """Print the baselines and the best entries, with standard errors."""
+    space, score = load_space(), report.score
+    mean = np.full(len(score), -2.0)
+    mean[report.present] = np.nanmean(score[report.present], axis=1)
+    columns = "mean ± standard error | seeds | median | rank |\n|---|---|---|---|---|"
+    print(f"\n| baseline | {columns}")
+    entries = {name: space.resolve(name).entry for name in BASELINES}
+    for name in sorted(entries, key=lambda name: -mean[entries[name]]):
+        print(f"| `{name}` | {row_of(report, entries[name])}")
+    print(f"\n| best {TOP} by median | {columns}")
+    # Of entries with fewer seeds than others the best are there by luck too.
+    most = (~np.isnan(score)).sum(axis=1)
+    candidates = np.flatnonzero(report.present & (most == most.max()))
+    order = candidates[np.lexsort((-mean[candidates], -report.median[candidates]))]
+    for entry in order[:TOP].tolist():
+        print(f"| `{space.representatives[entry]}` | {row_of(report, entry)}")
+    if score.shape[1] > 1 and report.complete.any():
+        first = np.argsort(-np.where(report.complete, score[:, 0], -2.0), kind="stable")[:TOP]
+        later = score[first, 1:]
+        print(
+            f"\nThe best {TOP} of the first seed reach {score[first, 0].mean():.4f} there and "
+            f"{later[later >= 0].mean():.4f} on average in the other seeds."
+        )
+
+
+def print_published(report: Report) -> None:
+    """Print what the poster reports for this network against what is here."""
+    network = TABLES[report.table].network
+    published = load_literature().filter(
+        (pl.col("source") == "bingham2023")
+        & (pl.col("architecture") == network)
+        & pl.col("entry").is_not_null()
+    )
+    for (table, dataset, split), rows in published.group_by(
+        "table", "dataset", "split", maintain_order=True
+    ):
+        print(
+            f"\n| poster, {table}: {dataset} | {split} | here: mean ± standard error | seeds",
+            end="",
+        )
+        print(" | median | rank |\n|---|---|---|---|---|---|")
+        rows = rows.sort("value", descending=True, maintain_order=True)
+        for printed, value, entry in rows.select("printed", "value", "entry").iter_rows():
+            print(f"| {printed} | {value:.4g} | {row_of(report, entry)}")
+        ours = np.nan_to_num(report.median[rows["entry"].to_numpy()], nan=-2.0)
+        found = spearman(ours[ours > -2], rows["value"].to_numpy()[ours > -2])
+        print(f"\nSpearman correlation of these: {found:.2f} (n = {(ours > -2).sum()}).")
+
+
+def other_tables(report: Report) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield the name and entries of every other embedded table and fidelity."""
+    for name in TABLES:
+        for fidelity in embedded_fidelities(name):
+            if (name, fidelity) != (report.table, report.fidelity):
+                columns = ["outcome", "validation_accuracy"]
+                yield f"{name}-{fidelity}", load_table(name, fidelity=fidelity, columns=columns)
+
+
+def print_other_tables(report: Report) -> None:
+    """Print the rank correlation with the other embedded tables."""
+    print(
+        "\n| table | entries in both | both train or neither | Spearman, both train | of entries |"
+    )
+    print("|---|---|---|---|---|")
+    for name, entries in other_tables(report):
+        chance = TABLES[name.partition("-")[0]].chance
+        theirs = entries["validation_accuracy"].fill_null(-1.0).to_numpy()
+        both = report.present & (entries["outcome"] != "missing").to_numpy()
+        trains = theirs > chance + TRAINED
+        same = (trains == report.trained)[both].mean()
+        shared = both & trains & report.trained
+        found = spearman(report.median[shared], theirs[shared])
+        print(f"| `{name}` | {both.sum():,} | {same:.1%} | {found:.3f} | {shared.sum():,} |")
+
+
+def print_report(table: str, fidelity: str, source: Path | None) -> None:
+    """Print all sections for the embedded runs of a table, or for those in a folder or file."""
+    columns = ["entry", "seed", "outcome", *METRICS, "runtime_s", "device", "versions"]
+    if source is None:
+        runs = load_runs(table, fidelity, columns)
+    else:
+        runs = read_runs(source).filter(pl.col("fidelity") == fidelity).select(columns)
+    entries = len(load_space().representatives)
+    report = Report(table, fidelity, runs, scores(runs, entries))
+    print(f"## {table}-{fidelity}\n")
+    print_outcomes(report)
+    print_agreement(report)
+    print_best(report)
+    print_published(report)
+    print_other_tables(report)
 
 
 def main() -> None:
-    """Print the report of the table named on the command line."""
-    table = sys.argv[1]
-    runs = pl.read_parquet(Path(sys.argv[2])) if len(sys.argv) > 2 else load_runs(table)
-    score = scores(runs)
-    median = np.median(score, axis=1)
-    chance = TABLES[table].chance
-    diverged, trained = median < 0, median > chance + TRAINED
-    print(f"{len(score):,} entries, {runs.height:,} runs, {score.shape[1]} seeds each\n")
-    print("| outcome of the entry | share |\n|---|---|")
-    at_chance = ~diverged & ~trained
-    for name, where in (("diverged", diverged), ("at chance", at_chance), ("trained", trained)):
-        print(f"| {name} | {where.mean():.1%} ({where.sum():,}) |")
-    mixed = ((score < 0).any(1) & (score >= 0).any(1)).sum()
-    print(f"\nSome but not all seeds diverge: {mixed} entries.")
-    finite = (score >= 0).all(1) & trained
-    noise = np.median(score[finite].std(axis=1, ddof=1))
-    print(f"Standard deviation between seeds, median over entries that train: {noise:.4f}.")
-    quantiles = np.quantile(median[trained], [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
-    shown = ", ".join(f"{value:.3f}" for value in quantiles)
-    print(f"Minimum, quantiles 0.1, 0.25, 0.5, 0.75, 0.9, maximum of those that train: {shown}.")
-
-    test = (
-        runs.filter(pl.col("outcome") == "ok")
-        .group_by("entry")
-        .agg(pl.col("test_accuracy").median())
-        .sort("entry")
-    )
-    test_of = dict(zip(test["entry"], test["test_accuracy"], strict=True))
-    kept = list(np.flatnonzero(trained))
-    across = spearmanr(median[kept], [test_of[entry] for entry in kept]).statistic
-
-    print("\n| Spearman correlation | mean | least of 20 |\n|---|---|---|")
-    upper = trained & (median >= np.median(median[trained]))
-    for name, where in (
-        ("halves of the seeds, all entries", np.ones(len(score), dtype=bool)),
-        ("halves of the seeds, entries that train", trained),
-        ("halves of the seeds, better half of these", upper),
-    ):
-        mean, least = agreement(score, where)
-        print(f"| {name} | {mean:.3f} | {least:.3f} |")
-    print(f"| validation against test, entries that train | {across:.3f} | |")
-
-    space = load_space()
-    rank = rankdata(-median, method="min")
-    print("\n| baseline | mean ± standard error | median | rank |\n|---|---|---|---|")
-    baseline = {name: space.resolve(name).entry for name in BASELINES}
-    for name in sorted(baseline, key=lambda name: -score[baseline[name]].mean()):
-        print(_row(name, score[baseline[name]], rank[baseline[name]]))
-    print(f"\n| best {TOP} by median | mean ± standard error | median | rank |\n|---|---|---|---|")
-    order = np.lexsort((-score.mean(axis=1), -median))
-    for entry in order[:TOP]:
-        print(_row(space.representatives[int(entry)], score[entry], rank[entry]))
-    print(f"\nmean runtime of a run: {float(runs['runtime_s'].to_numpy().mean()):.4f} s")
-    print(f"core-minutes in all: {runs['runtime_s'].sum() / 60:.1f}")
-
-
-def _row(name: str, score: np.ndarray, rank: float) -> str:
-    finite = score[score >= 0]
-    mean, error = finite.mean(), finite.std(ddof=1) / np.sqrt(len(finite))
-    note = f" ({len(score) - len(finite)} diverged)" if len(finite) < len(score) else ""
-    return f"| `{name}` | {mean:.4f} ± {error:.4f}{note} | {np.median(score):.4f} | {rank:.0f} |"
+    """Print the reports that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", nargs="?", choices=list(TABLES))
+    parser.add_argument("--fidelity", help="the table's default if not given")
+    parser.add_argument("--runs", type=Path, help="folder with the parts of a sweep, or one file")
+    arguments = parser.parse_args()
+    if arguments.table is None:
+        for table in TABLES:
+            for fidelity in embedded_fidelities(table):
+                print_report(table, fidelity, None)
+                print()
+        return
+    fidelity = choose_fidelity(arguments.table, arguments.fidelity)
+    print_report(arguments.table, fidelity, arguments.runs)
 
 
 if __name__ == "__main__":
