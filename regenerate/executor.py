@@ -1,8 +1,9 @@
 """Where the work of a sweep runs.
 
 A sweep needs one thing of an executor: to apply a function to chunks of work, in any order, and
-yield the results as they come. The work writes its own part, so a worker that dies takes with it
-the chunk in hand and nothing else.
+yield the results as they come. The sweep writes each as it comes, so workers need no disk in
+common, and one that dies takes with it the chunk in hand and nothing else. Workers on several
+machines or GPUs are in ``regenerate.executor_ray``.
 """
 
 from __future__ import annotations

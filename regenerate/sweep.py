@@ -22,6 +22,7 @@ from act_bench.expression import parse
 from regenerate import data, parts
 from regenerate.executor import Executor
 from regenerate.recipes import Recipe
+from regenerate.run import Run
 from regenerate.training import train
 
 SEEDS = {("mlp", "full"): 10}
@@ -210,27 +211,33 @@ def sweep(
     left = pending(tasks, folder)
     size = FUNCTIONS_PER_PART.get(recipe.table, 1)
     chunks = [left[start : start + size] for start in range(0, len(left), size)]
-    work = partial(_train_part, recipe, folder, device, data_dir)
+    work = partial(_train_chunk, recipe, device, data_dir)
     remaining = len(left)
     outcomes: Counter[str] = Counter()
     if progress is not None:
         progress(remaining, outcomes)
-    for functions, counted in executor.run(work, chunks):
-        remaining -= functions
-        outcomes += counted
+    for trained, runs in executor.run(work, chunks):
+        _write_part(folder, trained, runs)
+        remaining -= len(trained)
+        outcomes += Counter(run.outcome for run in runs)
         if progress is not None:
             progress(remaining, outcomes)
 
 
-def _train_part(
-    recipe: Recipe, folder: Path, device: str, data_dir: Path | None, tasks: Sequence[Task]
-) -> tuple[int, Counter[str]]:
-    """Train some functions, write them as one part; return their number and runs by outcome."""
+def _train_chunk(
+    recipe: Recipe, device: str, data_dir: Path | None, tasks: Sequence[Task]
+) -> tuple[Sequence[Task], list[Run]]:
+    """Train some functions, on whatever machine the executor has; return them and their runs."""
     runs = []
     for task in tasks:
         expression = parse(task.expression)
         trained = train(recipe, expression, task.seeds, device=device, data_dir=data_dir)
         runs += [dataclasses.replace(run, entry=task.entry) for run in trained]
+    return tasks, runs
+
+
+def _write_part(folder: Path, tasks: Sequence[Task], runs: Iterable[Run]) -> None:
+    """Write the runs of some functions as one part."""
     # The name follows from the content, so a part that is made twice replaces itself.
     name = hashlib.sha256(repr(tasks).encode()).hexdigest()[:12]
     path = folder / f"part-{name}.parquet"
@@ -241,4 +248,3 @@ def _train_part(
             f"cannot write {path}: {error.strerror or error}; all finished parts are safe. Make "
             "room and run the same command again to go on"
         ) from error
-    return len(tasks), Counter(run.outcome for run in runs)

@@ -12,11 +12,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from act_bench.cli.training import explained_errors, training_options
+from act_bench.cli.training import DataFailure, explained_errors, training_options
 from act_bench.schema import TABLES, UnknownNameError, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.executor import Executor
+    from regenerate.recipes import Recipe
 
 
 @click.command()
@@ -32,12 +33,35 @@ if TYPE_CHECKING:
     help="Only the functions in this file, one a line.",
 )
 @click.option(
+    "--select",
+    "select_text",
+    help="Only functions chosen by what they reached with seed 0 in the folder --out: "
+    "best:N, baselines, random:N, or several with commas.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY]",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
-@click.option("--executor", type=click.Choice(["local"]), default="local", show_default=True)
+@click.option("--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core]")
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Processes on this machine, or Ray, for several machines or GPUs.",
+)
+@click.option(
+    "--ray-address",
+    help="A running Ray cluster.  [default: RAY_ADDRESS, or workers started on this machine]",
+)
+@click.option(
+    "--gpus-per-worker",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="With Ray on GPUs; 0.25 lets four workers share one.",
+)
 @training_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
@@ -47,9 +71,12 @@ def command(
     shard_text: str | None,
     limit: int | None,
     expressions_file: Path | None,
+    select_text: str | None,
     out: Path | None,
     jobs: int | None,
     executor: str,
+    ray_address: str | None,
+    gpus_per_worker: float,
     device: str,
     data_dir: Path | None,
     as_json: bool,
@@ -61,11 +88,17 @@ def command(
       act-bench sweep mlp --limit 50           a fair sample of 50
       act-bench sweep mlp --shard 3/16         one of sixteen machines
       act-bench sweep mlp --seeds 3 --expressions best.txt --out sweeps/best
+      act-bench sweep cnn --seeds 3 --select best:300,baselines,random:100
+      act-bench sweep cnn --executor ray --ray-address HOST:6379
 
     The order is fixed and shuffled, so any prefix is a fair sample. Finished functions lie in
     Parquet parts in the folder --out; at the end all its parts are merged into one table beside
     the folder, OUT.parquet. To join shards, put their parts into one folder and run the sweep.
+    --select needs a finished sweep with seed 0 in that folder, and adds seeds to some of it. With
+    Ray the parts are written here, whatever the machines; a killed worker costs the part in hand.
     """
+    if select_text and expressions_file:
+        raise click.UsageError("expected --select or --expressions, got both")
     try:
         fidelity = choose_fidelity(table, fidelity)
     except UnknownNameError as error:
@@ -74,29 +107,35 @@ def command(
         from act_bench.expression import parse
         from act_bench.space import load_space
         from regenerate import parts
-        from regenerate.executor import LocalExecutor, available_cores
         from regenerate.recipes import find
+        from regenerate.selection import Selection
         from regenerate.sweep import SEEDS, Shard, SweepError, plan, sweep
 
         recipe = find(table, fidelity)
+        folder = out or Path("sweeps") / f"{table}-{fidelity}"
         try:
             shard = Shard.parse(shard_text) if shard_text else None
         except SweepError as error:
             raise click.BadParameter(str(error), param_hint="--shard") from error
+        try:
+            selection = Selection.parse(select_text) if select_text else None
+        except SweepError as error:
+            raise click.BadParameter(str(error), param_hint="--select") from error
         space = load_space()
         entry_of = {text: entry for entry, text in enumerate(space.representatives)}
         if expressions_file is not None:
             lines = [line.strip() for line in expressions_file.read_text().splitlines()]
             entries = {space.resolve(parse(line)).entry for line in lines if line}
             entry_of = {text: entry for text, entry in entry_of.items() if entry in entries}
+        if selection is not None:
+            entry_of = selection.choose(space, folder)
         tasks = plan(
             entry_of,
             range(seeds or SEEDS.get((table, fidelity), 1)),
             limit=limit,
             shard=shard,
         )
-        folder = out or Path("sweeps") / f"{table}-{fidelity}"
-        workers: Executor = LocalExecutor(jobs or available_cores())
+        workers, device = _workers(executor, recipe, device, jobs, ray_address, gpus_per_worker)
         started = time.perf_counter()
         with Meter(len(tasks)) as meter:
             sweep(
@@ -105,7 +144,8 @@ def command(
                 folder,
                 workers,
                 device=device,
-                data_dir=data_dir,
+                # Workers need not run in this folder.
+                data_dir=data_dir.absolute() if data_dir else None,
                 progress=meter.update,
             )
         seconds = time.perf_counter() - started
@@ -131,6 +171,30 @@ def command(
     counted = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
     click.echo(f"{target}: {merged.num_rows:,} runs ({counted})")
     click.echo(f"{meter.pending:,} functions trained now, in {seconds / 60:.1f} minutes")
+
+
+def _workers(
+    executor: str,
+    recipe: Recipe,
+    device: str,
+    jobs: int | None,
+    ray_address: str | None,
+    gpus_per_worker: float,
+) -> tuple[Executor, str]:
+    """Return the executor of that name and the device that its workers train on."""
+    if executor == "local":
+        from regenerate.executor import LocalExecutor, available_cores
+
+        return LocalExecutor(jobs or available_cores()), device
+    try:
+        from regenerate.executor_ray import RayExecutor
+    except ModuleNotFoundError as error:
+        raise DataFailure(
+            f"--executor ray needs {error.name}, which is not installed; "
+            "mend: pip install 'act-bench[ray]'"
+        ) from error
+    workers = RayExecutor(jobs, address=ray_address, gpus=gpus_per_worker)
+    return workers, workers.choose_device(recipe.network, device)
 
 
 class Meter:
