@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: demo test lint types tests benchmarks clean
+.PHONY: demo test lint types tests benchmarks docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +32,10 @@ tests: $(VENV)/test-installed
 benchmarks: $(VENV)/test-installed
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+# The API reference, from the docstrings: output/docs/index.html
+docs: $(VENV)/test-installed
+	$(BIN)/python docs/make_api.py output/docs
+
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Act-Bench needs Python 3.11 or later, found " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
@@ -41,7 +45,7 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,dev]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,docs,dev]'
 	@touch $@
 
 clean:
