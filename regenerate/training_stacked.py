@@ -52,8 +52,8 @@ class Images:
 
 
 @lru_cache(maxsize=4)
-def _images(recipe: Recipe, data_dir: Path | None) -> Images:
-    """Load the recipe's data set."""
+def load_images(recipe: Recipe, data_dir: Path | None) -> Images:
+    """Load the data set of a recipe for a stack of perceptrons."""
     source = data.load(recipe.dataset, data_dir)
 
     def pixels(split: data.Split, limit: int | None = None) -> Pixels:
@@ -140,7 +140,7 @@ class _Stack:
         self, recipe: Recipe, expression: Activation, seeds: Sequence[int], data_dir: Path | None
     ) -> None:
         self.recipe, self.expression, self.seeds = recipe, expression, seeds
-        self.images = _images(recipe, data_dir)
+        self.images = load_images(recipe, data_dir)
         self.start = clock.seconds("cpu")
         pixels = self.images.train.images.shape[1]
         one = (len(seeds), 1, 1)
