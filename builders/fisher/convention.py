@@ -57,10 +57,12 @@ class FisherConvention:
     label_seed
         Seed of the uniform numbers that draw labels.
     dtype
-        Arithmetic of passes, factors and eigenvalues.
+        Arithmetic of the passes. Factors and eigenvalues are float64.
     zero
         An eigenvalue of a factor counts as zero at or below this many times the machine epsilon
-        times the factor's largest eigenvalue: what rounding makes of a zero, of either sign.
+        of float64 times the factor's largest eigenvalue: what rounding makes of a zero, of either
+        sign. 64 gives 2^-46, the square of float32's epsilon, so that it holds for what passes in
+        float32 make of a zero, too.
     floor
         Log of a zero eigenvalue, and least log of any.
 

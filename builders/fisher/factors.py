@@ -9,7 +9,8 @@ layer reads, and a gradient factor G, that of the gradients at what it gives.
   products of patches] and G = E[sum over positions of g g^T] / positions.
 * Depthwise convolution: one such block for each channel, of its own patches and with a scalar G.
 
-Expectations are means over the images of the batch and over labels.
+Expectations are means over the images of the batch and over labels. Factors are float64, whatever
+the passes were in: the smallest eigenvalues lie further below the largest than float32 reaches.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from builders.fisher.moments import (
 )
 
 SAFE: Final = (1e-6, 1e6)
-"""Largest magnitudes of which the squares, summed over a batch, are safe in float32."""
+"""Largest magnitudes that are squared as they are; others are scaled to 1 first."""
 
 
 class InvalidSpectrumError(ArithmeticError):
@@ -47,7 +48,7 @@ class Factor:
     Attributes
     ----------
     matrix
-        (blocks, n, n), symmetric and positive semidefinite: the factor over exp(log_scale).
+        (blocks, n, n) float64, symmetric and positive semidefinite: the factor over exp(log_scale).
     log_scale
         Keeps the matrix within the range of its dtype, however small or large the factor is.
     """
@@ -79,16 +80,18 @@ class Factor:
 
         Examples
         --------
-        >>> Factor(torch.diag(torch.tensor([1.0, 0.0, 1e-20]))[None], 2.0).log_eigenvalues(zero=64)
+        >>> matrix = torch.diag(torch.tensor([1.0, 0.0, 1e-20]).double())
+        >>> Factor(matrix[None], log_scale=2.0).log_eigenvalues(zero=64)
         array([[-inf, -inf,   2.]])
         """
         if not bool(self.matrix.isfinite().all()):
             raise InvalidSpectrumError("not finite")
         if self.matrix.shape[1] == 1:
-            eigenvalues = self.matrix[:, :, 0]
+            found = self.matrix[:, :, 0].cpu().numpy()
+        elif self.matrix.device.type == "cpu":
+            found = np.linalg.eigvalsh(self.matrix.numpy())
         else:
-            eigenvalues = torch.linalg.eigvalsh(self.matrix)
-        found = eigenvalues.double().cpu().numpy()
+            found = torch.linalg.eigvalsh(self.matrix).cpu().numpy()
         largest = found.max(1, keepdims=True).clip(min=0.0)
         if not largest.any():
             raise InvalidSpectrumError("no positive eigenvalue")
@@ -120,12 +123,12 @@ def input_factor(layer: Layer, inputs: Tensor, magnitude: float | None = None) -
     --------
     >>> input_factor(nn.Linear(1, 1), torch.tensor([[1.0], [3.0]])).matrix
     tensor([[[5., 2.],
-             [2., 1.]]])
+             [2., 1.]]], dtype=torch.float64)
     """
     magnitude = largest_magnitude(inputs) if magnitude is None else magnitude
     bias = layer.bias is not None
     scale = _scale(max(magnitude, 1.0) if bias else magnitude)
-    scaled = inputs if scale == 1.0 else inputs / scale
+    scaled = _scaled(inputs, scale)
     homogeneous = 1.0 / scale if bias else None
     if isinstance(layer, nn.Linear):
         matrix = token_moment(_tokens(scaled), homogeneous)[None]
@@ -156,10 +159,10 @@ def gradient_factor(layer: Layer, gradients: Tensor) -> Factor:
     Examples
     --------
     >>> gradient_factor(nn.Linear(1, 1), torch.tensor([[1.0], [3.0]])).matrix
-    tensor([[[5.]]])
+    tensor([[[5.]]], dtype=torch.float64)
     """
     scale = _scale(largest_magnitude(gradients))
-    scaled = gradients if scale == 1.0 else gradients / scale
+    scaled = _scaled(gradients, scale)
     if isinstance(layer, nn.Linear):
         tokens = _tokens(scaled)
         matrix, positions = token_moment(tokens)[None], tokens.shape[1]
@@ -190,6 +193,11 @@ def largest_magnitude(values: Tensor) -> float:
 def _scale(magnitude: float) -> float:
     """Return what to divide by, 1 where squares are safe as they are."""
     return 1.0 if magnitude == 0.0 or SAFE[0] <= magnitude <= SAFE[1] else magnitude
+
+
+def _scaled(values: Tensor, scale: float) -> Tensor:
+    """Return values over the scale, in float64."""
+    return values.double() if scale == 1.0 else values.double() / scale
 
 
 def _tokens(values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-r"""Second moments of the patches that a convolution reads, without making the patches.
+r"""Second moments of the patches that a convolution reads.
 
 One tensor format holds throughout this package:
 
@@ -14,51 +14,19 @@ the kernel offsets :math:`d` and :math:`e`,
 
 depends with stride 1 on the lag :math:`e - d` alone, up to pixels at the border that the window of
 :math:`d` does not reach. So it is a correlation of the whole map with itself, less that of a few
-rows and columns: for a 3 x 3 kernel 15 products in place of 81, and with stride 2 36. A correlation
-at all lags is the weight gradient of a convolution of the map with itself, for which every
-deep-learning library has its fastest code.
+rows and columns: for a 3 x 3 kernel 13 products in place of the 45 of a symmetric matrix, and no
+patch is made. With a stride, or where borders are much of the map, patches are made and multiplied.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.grad import conv2d_weight
-
-
-class Phase(NamedTuple):
-    """The pixels of an axis that every stride-th kernel offset reads: they do so with stride 1.
-
-    Attributes
-    ----------
-    offset
-        First kernel offset; the others are a stride apart.
-    kernel
-        How many offsets.
-    first
-        First pixel; the others are a stride apart.
-    pixels
-        How many pixels.
-    padding
-        Offset 0 reads at position t the pixel t - padding, both counted within the phase.
-    positions
-        Output positions.
-    """
-
-    offset: int
-    kernel: int
-    first: int
-    pixels: int
-    padding: int
-    positions: int
-
-    def unreached(self, offset: int) -> list[int]:
-        """Return the pixels that no position reads with this offset, all within the phase."""
-        first = offset - self.padding
-        return [p for p in range(self.pixels) if not first <= p < first + self.positions]
 
 
 class Axis(NamedTuple):
@@ -74,23 +42,16 @@ class Axis(NamedTuple):
         """Output positions."""
         return (self.pixels + 2 * self.padding - self.kernel) // self.stride + 1
 
-    def phases(self) -> list[Phase]:
-        """Return the phases, at most as many as the stride.
+    def unreached(self, offset: int) -> list[int]:
+        """Return the pixels that no position reads with this kernel offset, at stride 1.
 
         Examples
         --------
-        >>> for phase in Axis(pixels=32, kernel=3, stride=2, padding=1).phases():
-        ...     print(phase)
-        Phase(offset=0, kernel=2, first=1, pixels=16, padding=1, positions=16)
-        Phase(offset=1, kernel=1, first=0, pixels=16, padding=0, positions=16)
+        >>> Axis(pixels=32, kernel=3, stride=1, padding=1).unreached(0)
+        [31]
         """
-        found = []
-        for offset in range(min(self.stride, self.kernel)):
-            whole, first = divmod(offset - self.padding, self.stride)
-            kernel = len(range(offset, self.kernel, self.stride))
-            pixels = len(range(first, self.pixels, self.stride))
-            found.append(Phase(offset, kernel, first, pixels, -whole, self.positions))
-        return found
+        first = offset - self.padding
+        return [p for p in range(self.pixels) if not first <= p < first + self.positions]
 
 
 class Geometry(NamedTuple):
@@ -147,12 +108,8 @@ def patch_moment(maps: Tensor, geometry: Geometry, homogeneous: float | None = N
     tensor([[ 4.,  6.],
             [ 6., 10.]])
     """
-    rows, columns = geometry
-    channels = maps.shape[1]
-    blocks = _blocks(maps, geometry)
-    # (row, column, channel, row', column', channel') -> (channel, row, column; the same)
-    size = channels * rows.kernel * columns.kernel
-    moment = blocks.permute(2, 0, 1, 5, 3, 4).reshape(size, size)
+    by_lags = _products_by_lags(geometry) < _products_of_patches(geometry)
+    moment = _moment_by_lags(maps, geometry) if by_lags else _moment_of_patches(maps, geometry)
     if homogeneous is None:
         return moment
     mean = _patch_sum(maps, geometry) * homogeneous
@@ -175,16 +132,10 @@ def depthwise_moments(maps: Tensor, geometry: Geometry, homogeneous: float | Non
     tensor([[4., 6.],
             [6., 9.]])
     """
+    patches = _patches(maps, geometry)
     images, channels = maps.shape[:2]
-    rows, columns = geometry
-    patches = functional.unfold(
-        maps,
-        (rows.kernel, columns.kernel),
-        padding=(rows.padding, columns.padding),
-        stride=(rows.stride, columns.stride),
-    )
-    pixels = rows.kernel * columns.kernel
-    patches = patches.view(images, channels, pixels, -1).permute(1, 2, 0, 3).flatten(2)
+    # (images, row, column, channel, row offset, column offset) -> (channel, offsets, the rest)
+    patches = patches.permute(3, 4, 5, 0, 1, 2).reshape(channels, -1, images * geometry.positions)
     if homogeneous is not None:
         ones = patches.new_full((channels, 1, patches.shape[2]), homogeneous)
         patches = torch.cat([patches, ones], 1)
@@ -204,7 +155,7 @@ def token_moment(tokens: Tensor, homogeneous: float | None = None) -> Tensor:
     flat = tokens.flatten(0, 1)
     if homogeneous is not None:
         flat = torch.cat([flat, flat.new_full((len(flat), 1), homogeneous)], 1)
-    return flat.T @ flat
+    return _product(flat, flat)
 
 
 def map_moment(maps: Tensor) -> Tensor:
@@ -216,7 +167,8 @@ def map_moment(maps: Tensor) -> Tensor:
     tensor([[5., 2.],
             [2., 1.]])
     """
-    return _weight_gradient(maps, maps, (1, 1))[:, :, 0, 0]
+    pixels = _pixels(maps)
+    return _product(pixels, pixels)
 
 
 def _patch_sum(maps: Tensor, geometry: Geometry) -> Tensor:
@@ -229,167 +181,125 @@ def _patch_sum(maps: Tensor, geometry: Geometry) -> Tensor:
     return windows.sum((3, 4)).flatten()
 
 
-def _blocks(maps: Tensor, geometry: Geometry) -> Tensor:
-    """Return all blocks S(d, e): (row, column, channel, row', column', channel').
+def _patches(maps: Tensor, geometry: Geometry) -> Tensor:
+    """Return a view of all patches: (images, row, column, channel, row offset, column offset)."""
+    rows, columns = geometry
+    padded = functional.pad(maps, (columns.padding,) * 2 + (rows.padding,) * 2)
+    windows = padded.unfold(2, rows.kernel, rows.stride).unfold(3, columns.kernel, columns.stride)
+    return windows.permute(0, 2, 3, 1, 4, 5)
 
-    With a stride the map falls apart into phases, each read with stride 1; blocks of two phases
-    come from the correlations of one with the other.
+
+def _moment_of_patches(maps: Tensor, geometry: Geometry) -> Tensor:
+    patches = _patches(maps, geometry).flatten(3).flatten(0, 2)
+    return _product(patches, patches)
+
+
+def _products_of_patches(geometry: Geometry) -> int:
+    """Return the multiplications of :func:`_moment_of_patches`, over channels squared."""
+    rows, columns = geometry
+    return geometry.positions * (rows.kernel * columns.kernel) ** 2 // 2
+
+
+def _products_by_lags(geometry: Geometry) -> float:
+    """Return those of :func:`_moment_by_lags`, roughly; infinite if it does not apply."""
+    rows, columns = geometry
+    if (rows.stride, columns.stride) != (1, 1):
+        return float("inf")
+    lags = (rows.kernel - 1) * (2 * columns.kernel - 1) + columns.kernel
+    gaps = (rows.pixels + rows.kernel - 1) * (columns.pixels + columns.kernel - 1)
+    strips = sum(
+        len(axis.unreached(offset)) * axis.kernel * other.pixels * other.kernel
+        for axis, other in ((rows, columns), (columns, rows))
+        for offset in range(axis.kernel)
+    )
+    return lags * gaps + strips
+
+
+def _moment_by_lags(maps: Tensor, geometry: Geometry) -> Tensor:
+    """Return the moment from correlations at the lags between kernel offsets, at stride 1.
+
+    S(d, e) = whole map - unreached rows - unreached columns + pixels in both. Blocks with e before
+    d are the transposes of others.
     """
     rows, columns = geometry
-    side = (rows.kernel, columns.kernel, maps.shape[1])
-    blocks = maps.new_empty((*side, *side))
-    phases = [
-        _PhaseMaps(
-            maps[:, :, row.first :: rows.stride, column.first :: columns.stride].contiguous(
-                memory_format=torch.channels_last
-            ),
-            row,
-            column,
-        )
-        for row in rows.phases()
-        for column in columns.phases()
-    ]
-    for index, one in enumerate(phases):
-        for other in phases[index:]:
-            _fill(blocks, one, other, (rows.stride, columns.stride))
-    return blocks
-
-
-class _PhaseMaps(NamedTuple):
-    maps: Tensor
-    rows: Phase
-    columns: Phase
-
-
-def _fill(blocks: Tensor, one: _PhaseMaps, other: _PhaseMaps, stride: tuple[int, int]) -> None:
-    """Fill in the blocks of two phases from the correlations at the lags between their offsets.
-
-    S(d, e) = whole map - unreached rows - unreached columns + pixels in both. Within one phase,
-    blocks with e in a row above d are the transposes of others.
-    """
-    down = _lags(one.rows, other.rows)
-    across = _lags(one.columns, other.columns)
-    if one is other:
-        down = range(down.index(0) + down.start, down.stop)
-    correlations = _Correlations(one.maps, other.maps, down, across)
-    everywhere = correlations.at(None, None, down, across)
-    strips = _Strips(correlations, one, other, down, across)
-    for i in range(one.rows.kernel):
-        for j in range(one.columns.kernel):
-            window = everywhere.clone()
-            strips.subtract(window, one.rows.unreached(i), one.columns.unreached(j))
-            first = i if one is other else 0
-            row_lag = first - i + one.rows.padding - other.rows.padding - down.start
-            column_lag = -j + one.columns.padding - other.columns.padding - across.start
-            products = window[
-                :,
-                :,
-                row_lag : row_lag + other.rows.kernel - first,
-                column_lag : column_lag + other.columns.kernel,
-            ]
-            d = (one.rows.offset + i * stride[0], one.columns.offset + j * stride[1])
-            e = (
-                slice(other.rows.offset + first * stride[0], None, stride[0]),
-                slice(other.columns.offset, None, stride[1]),
-            )
-            blocks[d[0], d[1], :, e[0], e[1]] = products.permute(0, 2, 3, 1)
-            blocks[e[0], e[1], :, d[0], d[1]] = products.permute(2, 3, 1, 0)
-
-
-def _lags(one: Phase, other: Phase) -> range:
-    """Return the lags from what offsets of one phase read to what those of the other read."""
-    shift = one.padding - other.padding
-    return range(shift - one.kernel + 1, shift + other.kernel)
+    correlations = _Correlations(maps, rows.kernel - 1, columns.kernel - 1)
+    offsets = list(product(range(rows.kernel), range(columns.kernel)))
+    channels = maps.shape[1]
+    moment = maps.new_empty((channels, len(offsets), channels, len(offsets)))
+    for one, d in enumerate(offsets):
+        no_rows, no_columns = rows.unreached(d[0]), columns.unreached(d[1])
+        for other, e in enumerate(offsets[one:], start=one):
+            lag = (e[0] - d[0], e[1] - d[1])
+            block = correlations.everywhere(*lag).clone()
+            for row in no_rows:
+                correlations.add(block, -1.0, lag, row, None)
+            for column in no_columns:
+                correlations.add(block, -1.0, lag, None, column)
+            for row, column in product(no_rows, no_columns):
+                correlations.add(block, 1.0, lag, row, column)
+            moment[:, one, :, other] = block
+            moment[:, other, :, one] = block.T
+    size = channels * len(offsets)
+    return moment.view(size, size)
 
 
 class _Correlations:
-    """Correlations of two maps at lags within ranges."""
+    """Sums over images and pixels q of the products of a map at q with itself at q + lag.
 
-    def __init__(self, one: Tensor, other: Tensor, down: range, across: range) -> None:
-        self.one = one
-        height, width = one.shape[2:]
-        self.top, self.left = max(0, -down.start), max(0, -across.start)
-        bottom = max(0, height + down.stop - 1 - other.shape[2])
-        right = max(0, width + across.stop - 1 - other.shape[3])
-        self.padded = functional.pad(other, (self.left, right, self.top, bottom))
+    Each is computed once.
+    """
 
-    def at(self, row: int | None, column: int | None, down: range, across: range) -> Tensor:
-        """Return sums of products over the pixels of one map in a row, a column, or anywhere.
+    def __init__(self, maps: Tensor, down: int, across: int) -> None:
+        self.maps = maps.permute(0, 2, 3, 1)
+        # With zeros after rows and images, as wide as the largest lag, a lag is an offset in
+        # memory: what runs over an edge meets zeros.
+        framed = functional.pad(self.maps, (0, 0, 0, across, 0, down))
+        self.width = framed.shape[2]
+        self.flat = framed.flatten(0, 2)
+        self.everywhere = cache(self._everywhere)
+        self._part = cache(self._part_products)
 
-        Returns
-        -------
-        Tensor
-            (channels of one, channels of other, len(down), len(across)).
-        """
-        part, first_row, first_column = self.one, 0, 0
-        if row is not None:
-            part, first_row = part[:, :, row : row + 1], row
-        if column is not None:
-            part, first_column = part[:, :, :, column : column + 1], column
-        first_row += self.top + down.start
-        first_column += self.left + across.start
-        around = self.padded[
-            :,
-            :,
-            first_row : first_row + part.shape[2] + len(down) - 1,
-            first_column : first_column + part.shape[3] + len(across) - 1,
-        ]
-        return _weight_gradient(around, part, (len(down), len(across)))
+    def _everywhere(self, down: int, across: int) -> Tensor:
+        """Return the sum over the whole map: (channels, channels)."""
+        offset = down * self.width + across
+        return _product(self.flat[: len(self.flat) - offset], self.flat[offset:])
 
-
-class _Strips:
-    """Correlations over single rows, columns and pixels at the border, each computed once."""
-
-    def __init__(
-        self,
-        correlations: _Correlations,
-        one: _PhaseMaps,
-        other: _PhaseMaps,
-        down: range,
-        across: range,
+    def add(
+        self, block: Tensor, sign: float, lag: tuple[int, int], row: int | None, column: int | None
     ) -> None:
-        self.correlations = correlations
-        self.axes = ((one.rows, other.rows, down), (one.columns, other.columns, across))
-        self.known: dict[tuple[int | None, int | None], Tensor] = {}
+        """Add the sum over the pixels of a row, of a column, or of both, times the sign."""
+        found = self._part(lag, row, column)
+        if found is not None:
+            block.add_(found, alpha=sign)
 
-    def subtract(self, window: Tensor, no_rows: list[int], no_columns: list[int]) -> None:
-        """Take unreached pixels out of correlations over the whole map."""
-        pixels = [(row, None) for row in no_rows] + [(None, column) for column in no_columns]
-        for row, column in pixels:
-            self._add(window, row, column, -1.0)
-        for row in no_rows:
-            for column in no_columns:
-                self._add(window, row, column, 1.0)
-
-    def _add(self, window: Tensor, row: int | None, column: int | None, sign: float) -> None:
-        down, across = self._needed(0, row), self._needed(1, column)
-        if not down or not across:
-            return
-        if (row, column) not in self.known:
-            self.known[row, column] = self.correlations.at(row, column, down, across)
-        first, left = (axis[2].start for axis in self.axes)
-        window[
-            :,
-            :,
-            down.start - first : down.stop - first,
-            across.start - left : across.stop - left,
-        ].add_(self.known[row, column], alpha=sign)
-
-    def _needed(self, axis: int, pixel: int | None) -> range:
-        """Return the lags that some block lacks an unreached pixel at, its partner being there."""
-        one, other, lags = self.axes[axis]
-        if pixel is None:
-            return lags
-        offsets = [i for i in range(one.kernel) if pixel in one.unreached(i)]
-        shift = one.padding - other.padding
-        low = max(lags.start, -pixel, shift - offsets[-1])
-        return range(low, min(lags.stop, other.pixels - pixel, shift - offsets[0] + other.kernel))
+    def _part_products(
+        self, lag: tuple[int, int], row: int | None, column: int | None
+    ) -> Tensor | None:
+        here, there = self.maps, self.maps
+        for axis, pixel, shift in zip((1, 2), (row, column), lag, strict=True):
+            side = self.maps.shape[axis]
+            first, last = (0, side - 1) if pixel is None else (pixel, pixel)
+            # Pixels whose partner is in the map.
+            first, last = max(first, -shift), min(last, side - 1 - shift)
+            if first > last:
+                return None
+            here = here.narrow(axis, first, last - first + 1)
+            there = there.narrow(axis, first + shift, last - first + 1)
+        return _product(here.flatten(0, 2), there.flatten(0, 2))
 
 
-def _weight_gradient(
-    inputs: Tensor, gradients: Tensor, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1)
-) -> Tensor:
-    """Return sums of products: (channel of gradients, channel of inputs, kernel)."""
-    shape = (gradients.shape[1], inputs.shape[1], *kernel)
-    products: Tensor = conv2d_weight(inputs, shape, gradients, stride)  # type: ignore[no-untyped-call]  # torch has no types for it
-    return products
+def _pixels(maps: Tensor) -> Tensor:
+    """Return the pixels of all maps, (images x height x width, channels)."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def _product(one: Tensor, other: Tensor) -> Tensor:
+    """Return one^T other, both tall.
+
+    On a CPU by NumPy, whose BLAS is the faster for float64 on some processors, and which computes
+    but half of a matrix times its own transpose.
+    """
+    if one.device.type != "cpu":
+        return one.T @ other
+    tall = one.numpy()
+    return torch.from_numpy(tall.T @ (tall if other is one else other.numpy()))

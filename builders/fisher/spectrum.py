@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from builders.fisher.capture import LayerPass, backward, forward, score_gradients
@@ -216,10 +217,14 @@ def _each_on_a_thread(
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
-        yield from map(work, items)
+        with threadpool_limits(threads, user_api="blas"):
+            yield from map(work, items)
         return
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with (
+            threadpool_limits(1, user_api="blas"),
+            ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        ):
             yield from pool.map(work, items)
     finally:
         torch.set_num_threads(threads)  # threads made from now on would begin with one

@@ -333,7 +333,7 @@ def test_layer_used_twice_is_refused() -> None:
 
 
 def test_huge_and_tiny_signals_stay_in_range() -> None:
-    """Scaling what a layer reads by s multiplies its eigenvalues by s^2; squares leave float32."""
+    """Scaling what a layer reads by s multiplies its eigenvalues by s^2, which leave float32."""
     layer = nn.Linear(3, 3, bias=False)
     tokens = images(5, 3).float()
     plain = input_factor(layer, tokens).log_eigenvalues(64.0)
