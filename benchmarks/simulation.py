@@ -25,6 +25,8 @@ BUDGETS = {
     "local": (100, None),
     "knn": (100, 20.0),
     "evolution": (100, None),
+    "aquasurf": (100, 20.0),
+    "fisher-filter": (100, None),
     "gp-ei": (100, 60.0),
     "gp-thompson": (100, 60.0),
     "forest-ei": (100, 120.0),
@@ -64,7 +66,7 @@ def main() -> None:
         per_search = middle / trials
         verdict = "" if budget is None else f"  budget {budget:.0f} s: {middle / budget:.2f} of it"
         print(
-            f"{name:<11} {trials:5d} searches {middle:7.2f} s  {per_search * 1e3:7.2f} ms each "
+            f"{name:<13} {trials:5d} searches {middle:7.2f} s  {per_search * 1e3:7.2f} ms each "
             f"{per_search / base:6.1f} x random{verdict}"
         )
 

@@ -20,8 +20,8 @@ VIEWS: Final = ("", "standard-", "pca-", "umap-")
 FEATURES: Final = tuple(view + kind for view in VIEWS for kind in KINDS)
 """Names of the features that models can use: ``outputs``, ``umap-union`` and so on."""
 
-SPECTRUM_S: Final = {"mlp": 0.02, "cnn": 2.0}
-"""Table -> seconds of one core for the Fisher spectrum of a function (docs/fisher.md)."""
+SPECTRUM_S: Final = {"mlp": 0.021, "cnn": 2.0}
+"""Table -> seconds of one core for a Fisher spectrum (`python benchmarks/feature_cost.py`)."""
 _FEW: Final = 300
 
 

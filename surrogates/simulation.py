@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from act_bench.benchmark import Benchmark, Partial, Query, Result, Revealed, Searcher, Setting
 from act_bench.benchmark_data import BenchmarkData
@@ -42,6 +43,7 @@ from surrogates.protocol import (
     SpaceExhaustedError,
     settings_of,
 )
+from surrogates.significance import pairwise
 
 Progress = Callable[[str, int], None]
 """Told the name of the optimiser and the number of its trials that are done."""
@@ -132,6 +134,18 @@ class Simulation:
         the revealed incumbents) and ``seconds`` of computing.
         """
         return [self._summary(name) for name in self.seconds]
+
+    def final_regrets(self) -> dict[str, NDArray[np.float64]]:
+        """Return the regret at the end of each trial, (trials,), of each optimiser."""
+        last = self.steps.filter(pl.col("evaluation") == self.exact.expected_regret.size)
+        return {
+            name: last.filter(pl.col("optimiser") == name)["regret"].to_numpy()
+            for name in self.seconds
+        }
+
+    def significance(self) -> pl.DataFrame:
+        """Return which optimisers differ at the end; see ``surrogates.significance.pairwise``."""
+        return pairwise(self.final_regrets())
 
     def exact_evaluations_to_top(self) -> int:
         """Return the median number of evaluations to the best hundredth, for random search."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from act_bench.benchmark_data import BenchmarkData
     from surrogates.protocol import Factory
     from surrogates.simulation import Simulation
+
+
+DRAWN: Final = ("regret", "regret-time", "finals", "significance")
+"""Names of the figures, as in ``act_bench.figures.FIGURES``."""
 
 
 @click.command()
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
     "--optimisers",
     "--optimizers",
     "names",
-    help="Comma-separated; default: random,local,knn,evolution. The others: docs/search.md.",
+    help="Comma-separated, with settings after colons: knn,gp-ei:features=union:starts=20. "
+    "Default: random,local,knn,evolution. The others: docs/search.md.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all randomness."
@@ -49,6 +54,12 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the trace of every trial to this folder.",
 )
+@click.option(
+    "--figures",
+    default="regret",
+    show_default=True,
+    help=f"Comma-separated: {', '.join(DRAWN)}; or all, or none.",
+)
 @json_option
 def command(
     table: str,
@@ -62,6 +73,7 @@ def command(
     run_seed: int | None,
     output: Path | None,
     traces: Path | None,
+    figures: str,
     as_json: bool,
 ) -> None:
     r"""Run simulated searches over TABLE, which was trained once, and plot them.
@@ -70,17 +82,19 @@ def command(
       act-bench simulate mlp
       act-bench simulate mlp --trials 100 --evaluations 100
       act-bench simulate mlp --optimisers random,knn --seed 1 --output my-results
+      act-bench simulate mlp --optimisers random,knn,knn:neighbours=5,aquasurf --figures all
       act-bench simulate mlp --workers 4
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
 
     Regret is the best validation accuracy of the table less the best so far; what diverged counts
     as chance level. The top is the best hundredth of the entries. Writes steps.parquet (one row an
-    evaluation), finals.parquet (one row a trial, with its revealed test accuracy) and regret.png.
+    evaluation), finals.parquet (one row a trial, with its revealed test accuracy),
+    significance.parquet (one row a pair of optimisers), simulation.json and the figures.
     """
     from act_bench.benchmark_data import load_data
     from surrogates.simulation import simulate
 
-    chosen = _factories(names)
+    chosen, drawn = _factories(names), _figures(figures)
     with explained_errors():
         data = load_data(table, fidelity, edition, run_seed)
     if evaluations > len(data.covered):
@@ -110,9 +124,11 @@ def command(
             progress=lambda name, done: progress.update(tasks[name], completed=done),
             traces=traces,
         )
-    files = _write(simulation, data, output)
+    document = _document(simulation, data, seed, workers)
+    files = _write(simulation, document, output, drawn)
     if as_json:
-        click.echo(json.dumps(_document(simulation, data, seed, workers, files)))
+        rows = {"optimisers": simulation.summary(), "files": files}
+        click.echo(json.dumps(document | rows))
     else:
         _show(simulation, data)
         click.echo("\n".join(files))
@@ -124,41 +140,67 @@ def _factories(names: str | None) -> dict[str, Factory]:
     if names is None:
         return OPTIMIZERS
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in NAMES]
-    if unknown or not wanted:
+    if not wanted:
         raise click.BadParameter(
-            f"no optimiser {', '.join(unknown) or 'is named'}; choose from {', '.join(NAMES)}",
-            param_hint="--optimisers",
+            f"no optimiser is named; choose from {', '.join(NAMES)}", param_hint="--optimisers"
         )
     try:
         return {name: find_optimizer(name) for name in wanted}
     except MissingExtraError as error:
         raise click.UsageError(str(error)) from error
+    except (LookupError, ValueError) as error:
+        raise click.BadParameter(str(error.args[0]), param_hint="--optimisers") from error
 
 
-def _write(simulation: Simulation, data: BenchmarkData, output: Path) -> list[str]:
-    """Write the results; without matplotlib, all but the figure."""
-    from act_bench import plots
+def _figures(names: str) -> tuple[str, ...]:
+    if names in ("all", "none"):
+        return DRAWN if names == "all" else ()
+    wanted = tuple(name.strip() for name in names.split(",") if name.strip())
+    unknown = [name for name in wanted if name not in DRAWN]
+    if unknown or not wanted:
+        raise click.BadParameter(
+            f"no figure {', '.join(unknown) or 'is named'}; choose from {', '.join(DRAWN)}, all, "
+            "none",
+            param_hint="--figures",
+        )
+    return wanted
+
+
+def _write(
+    simulation: Simulation, document: dict[str, object], output: Path, drawn: tuple[str, ...]
+) -> list[str]:
+    """Write the results; without matplotlib, all but the figures."""
     from act_bench.atomic import replacing
+    from act_bench.figures import Request, draw
+    from act_bench.figures.searches import SEARCH_FILE, SIGNIFICANCE_FILE, STEPS_FILE
+    from act_bench.figures.style import save
 
     files = []
-    for name, frame in (("steps", simulation.steps), ("finals", simulation.finals)):
-        with replacing(output / f"{name}.parquet") as draft:
+    frames = {
+        STEPS_FILE: simulation.steps,
+        "finals.parquet": simulation.finals,
+        SIGNIFICANCE_FILE: simulation.significance(),
+    }
+    for name, frame in frames.items():
+        with replacing(output / name) as draft:
             frame.write_parquet(draft)
-        files.append(str(output / f"{name}.parquet"))
-    trials = simulation.finals["trial"].n_unique()
-    title = f"{data.table}, fidelity {data.fidelity}: {trials} simulated searches each"
-    try:
-        figure = plots.regret_figure(simulation.steps, simulation.exact.expected_regret, title)
-    except ModuleNotFoundError as error:
-        click.echo(f"no figure: {error}; mend: pip install 'act-bench[plots]'", err=True)
-        return files
-    plots.save(figure, output / "regret.png")
-    return [*files, str(output / "regret.png")]
+        files.append(str(output / name))
+    with replacing(output / SEARCH_FILE) as draft:
+        draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    files.append(str(output / SEARCH_FILE))
+    for name in drawn:
+        try:
+            figure = draw(name, Request(results=output))
+        except ModuleNotFoundError as error:
+            click.echo(f"no figure: {error}; mend: pip install 'act-bench[plots]'", err=True)
+            break
+        save(figure, output / f"{name}.png")
+        files.append(str(output / f"{name}.png"))
+    return files
 
 
 def _document(
-    simulation: Simulation, data: BenchmarkData, seed: int, workers: int, files: list[str]
+    simulation: Simulation, data: BenchmarkData, seed: int, workers: int
 ) -> dict[str, object]:
     return {
         "table": data.table,
@@ -168,14 +210,12 @@ def _document(
         "data_sha256": data.sha256,
         "seed": seed,
         "workers": workers,
-        "optimisers": simulation.summary(),
         "random_exact": {
             "expected_regret": simulation.exact.expected_regret.tolist(),
             "evaluations_to_top": simulation.exact_evaluations_to_top(),
         },
         "top_score": simulation.top_score,
         "top_entries": simulation.top_entries,
-        "files": files,
     }
 
 
@@ -200,7 +240,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
         quartiles = [cast("list[float]", row[mark]) for mark in marks]
         to_top, test = row["evaluations_to_top"], row["test_accuracy"]
         shown.add_row(
-            str(row["optimiser"]),
+            str(row["optimiser"]).replace(":", "\n  "),  # a setting a line
             *(f"{middle:.4f}\n{low:.3f}-{high:.3f}" for low, middle, high in quartiles),
             "never" if to_top is None else f"{to_top}",
             "" if test is None else f"{test:.4f}",

@@ -85,12 +85,14 @@ class NearestNeighbours:
         position = self._space.position[result.entry]
         if not self._features.known[position]:
             return
-        distances = np.column_stack([self._distances, self._features.distances(position)])
-        scores = np.column_stack([self._scores, np.full(len(self._space), result.score)])
-        # Stable, so that the earlier one stays ahead of one at the same distance.
-        nearest = np.argsort(distances, axis=1, kind="stable")[:, : self._scores.shape[1]]
-        self._distances = np.take_along_axis(distances, nearest, axis=1)
-        self._scores = np.take_along_axis(scores, nearest, axis=1)
+        distances = self._features.distances(position)
+        # Only where it is nearer than the last of the neighbours: of equals the earlier one stays.
+        rows = np.flatnonzero(distances < self._distances[:, -1])
+        nearer = np.column_stack([self._distances[rows], distances[rows]])
+        scores = np.column_stack([self._scores[rows], np.full(len(rows), result.score)])
+        nearest = np.argsort(nearer, axis=1, kind="stable")[:, : self._scores.shape[1]]
+        self._distances[rows] = np.take_along_axis(nearer, nearest, axis=1)
+        self._scores[rows] = np.take_along_axis(scores, nearest, axis=1)
         self._told += 1
 
     def _predict(self) -> NDArray[np.float64]:

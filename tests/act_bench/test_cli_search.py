@@ -15,6 +15,7 @@ from act_bench import benchmark, benchmark_data, trace
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.cli import query, show, simulate, verify
 from act_bench.manifest import DataError
+from surrogates.features import SPECTRUM_S
 
 MakeData = Callable[..., BenchmarkData]
 
@@ -143,9 +144,8 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
         "knn",
         "evolution",
     ]
-    assert found["files"] == [
-        str(output / n) for n in ("steps.parquet", "finals.parquet", "regret.png")
-    ]
+    names = "steps.parquet", "finals.parquet", "significance.parquet", "simulation.json", "regret.png"
+    assert found["files"] == [str(output / name) for name in names]
     steps = pl.read_parquet(output / "steps.parquet")
     assert steps.shape == (4 * 3 * 30, 9)
     assert pl.read_parquet(output / "finals.parquet").height == 12
@@ -179,6 +179,9 @@ def test_simulate_shows_chosen_optimisers(data: BenchmarkData, tmp_path: Path) -
     [
         (["mlp", "--optimisers", "knn,magic"], "no optimiser magic"),
         (["mlp", "--optimisers", ","], "choose from random, local, knn, evolution"),
+        (["mlp", "--optimisers", "knn:k=5"], "settings of knn, neighbours, features, got 'k=5'"),
+        (["mlp", "--optimisers", "knn:neighbours=few"], "expected a whole number, got 'few'"),
+        (["mlp", "--figures", "regret,pie"], "no figure pie"),
         (["mlp", "--evaluations", "2913"], "covers 2912"),
         (["mlp", "--trials", "0"], "--trials"),
         (["mpl"], "mpl"),
@@ -202,7 +205,30 @@ def test_without_matplotlib_the_figure_is_left_out(
     )
     assert done.exit_code == 0
     assert "act-bench[plots]" in done.stderr
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["finals.parquet", "steps.parquet"]
+    assert not list(tmp_path.glob("*.png"))
+    assert len(list(tmp_path.glob("*.parquet"))) == 3
+
+
+def test_optimisers_with_settings_are_told_apart_and_replayed(
+    data: BenchmarkData, tmp_path: Path
+) -> None:
+    names = "knn:neighbours=5,knn,fisher-filter:baselines=false"
+    done = run(
+        simulate.command, "mlp", "--trials", "2", "--evaluations", "12", "--optimisers", names,
+        "--figures", "all", "--output", str(tmp_path), "--traces", str(tmp_path),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert {file.stem for file in tmp_path.glob("*.png")} == set(simulate.DRAWN)
+    pairs = pl.read_parquet(tmp_path / "significance.parquet")
+    assert pairs["first"].to_list() == ["knn:neighbours=5", "knn:neighbours=5", "knn"]
+    for name in ("knn-neighbours=5-1", "fisher-filter-baselines=false-0"):
+        found = json.loads(run(verify.command, str(tmp_path / f"{name}.jsonl"), "--json").stdout)
+        assert [c["check"] for c in found["checks"] if c["passed"]][-1] == "rerun"
+    # Features are on the clock from the beginning: 2,912 spectra.
+    steps = pl.read_parquet(tmp_path / "steps.parquet").filter(pl.col("evaluation") == 1)
+    first = dict(steps.group_by("optimiser").agg(pl.col("elapsed_s").min()).iter_rows())
+    spent = SPECTRUM_S["mlp"] * len(data.covered)
+    assert first["knn"] < 4 < spent < first["fisher-filter:baselines=false"] < spent + 4
 
 
 def test_verify_replays_a_trace(data: BenchmarkData, tmp_path: Path) -> None:

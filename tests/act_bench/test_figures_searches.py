@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from act_bench.plots import OKABE_ITO, regret_figure, save
+from act_bench.figures.searches import regret_figure
+from act_bench.figures.style import OKABE_ITO, save
 
 
 def _steps(regret: dict[str, list[list[float]]]) -> pl.DataFrame:

@@ -1,0 +1,96 @@
+"""``act-bench plot``: figures of the tables, the maps and the searches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from act_bench.cli.lookup import explained_errors, json_option, table_type
+from act_bench.figures import FIGURES
+from act_bench.schema import EDITIONS
+
+
+def _listing() -> str:
+    return "\n".join(f"  {name:<13} {known.about}" for name, known in FIGURES.items())
+
+
+@click.command()
+@click.argument("figure", type=click.Choice(list(FIGURES)), required=False)
+@click.option(
+    "--table",
+    "tables",
+    type=table_type,
+    multiple=True,
+    help="May be given several times; default: all that have what the figure needs.",
+)
+@click.option("--fidelity", help="Recipe of the tables; default: the default of each.")
+@click.option(
+    "--edition",
+    type=click.Choice(EDITIONS),
+    default="regenerated",
+    show_default=True,
+    help="Whose measurements.",
+)
+@click.option(
+    "--results",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that `act-bench simulate` or `evaluate-surrogates` wrote.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the images, for spectra of networks whose data come with no library.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File, .png, .svg or .pdf; default: output/FIGURE.png.",
+)
+@json_option
+def command(
+    figure: str | None,
+    tables: tuple[str, ...],
+    fidelity: str | None,
+    edition: str,
+    results: Path | None,
+    data_dir: Path | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Draw FIGURE to a file; without FIGURE, list what there is.
+
+    \b
+      act-bench plot accuracies
+      act-bench plot scatter --table mlp --table cnn --output agreement.svg
+      act-bench plot maps --table mlp
+      act-bench plot regret-time --results output/simulate-mlp-full
+    """
+    if figure is None:
+        listed = {name: known.about for name, known in FIGURES.items()}
+        click.echo(json.dumps(listed) if as_json else _listing())
+        return
+    from act_bench.cli.training import DataFailure
+    from act_bench.figures import FigureError, Request, draw
+    from act_bench.figures.style import FORMATS, save
+
+    output = output or Path("output") / f"{figure}.png"
+    if output.suffix.removeprefix(".") not in FORMATS:
+        raise click.BadParameter(
+            f"expected the suffix {', '.join(FORMATS)}, got {output.name!r}", param_hint="--output"
+        )
+    request = Request(tables, edition, fidelity, results, data_dir)
+    try:
+        with explained_errors():
+            drawn = draw(figure, request)
+    except FigureError as error:
+        raise click.UsageError(str(error)) from error
+    except ModuleNotFoundError as error:
+        raise DataFailure(
+            f"the figure {figure} needs {error.name}, which is not installed: "
+            "pip install 'act-bench[plots]', and [regenerate] for spectra"
+        ) from error
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save(drawn, output)
+    click.echo(json.dumps({"figure": figure, "file": str(output)}) if as_json else str(output))

@@ -1,0 +1,123 @@
+"""Figures by name: what ``act-bench plot`` draws.
+
+A figure is a function of a :class:`Request` that returns a matplotlib figure. :data:`FIGURES` names
+it, and its module is imported when it is drawn, so that it may need what others do not. To add one,
+write the function anywhere and give it a line there. They need matplotlib
+(``pip install 'act-bench[plots]'``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from act_bench.schema import one_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Request(NamedTuple):
+    """What to draw.
+
+    Attributes
+    ----------
+    tables
+        Names of tables, in the order of the panels; empty: all that have what the figure needs.
+    edition
+        ``regenerated`` or ``upstream``.
+    fidelity
+        Of the tables; None: the default of each.
+    results
+        A folder that ``act-bench simulate`` or ``evaluate-surrogates`` wrote.
+    data_dir
+        A folder with images, for figures that need a network's batch.
+    """
+
+    tables: tuple[str, ...] = ()
+    edition: str = "regenerated"
+    fidelity: str | None = None
+    results: Path | None = None
+    data_dir: Path | None = None
+
+
+class Known(NamedTuple):
+    """A figure that there is: ``module:function``, and what it shows, in a few words."""
+
+    where: str
+    about: str
+
+
+FIGURES: Final[dict[str, Known]] = {
+    "accuracies": Known(
+        "act_bench.figures.tables:accuracies",
+        "histogram of validation accuracies, a panel a table (poster, Figure 1)",
+    ),
+    "scatter": Known(
+        "act_bench.figures.tables:scatter",
+        "validation accuracies of two tables against each other (poster, Figure 2)",
+    ),
+    "functions": Known(
+        "act_bench.figures.maps:functions",
+        "the map by outputs with named functions and what lies between (poster, Figure 3)",
+    ),
+    "maps": Known(
+        "act_bench.figures.maps:maps",
+        "maps by outputs, spectra and both, coloured by accuracy (poster, Figure 4)",
+    ),
+    "spectra": Known(
+        "act_bench.figures.spectra:spectra",
+        "Fisher spectra of functions and their negatives (poster, Figure 5); needs PyTorch",
+    ),
+    "regret": Known(
+        "act_bench.figures.searches:regret",
+        "regret of simulated searches against evaluations; needs --results",
+    ),
+    "regret-time": Known(
+        "act_bench.figures.searches:regret_time",
+        "the same against simulated time; needs --results",
+    ),
+    "finals": Known(
+        "act_bench.figures.searches:finals",
+        "distribution of regret at the end of each search; needs --results",
+    ),
+    "significance": Known(
+        "act_bench.figures.searches:significance",
+        "which optimisers differ, corrected for the number of pairs; needs --results",
+    ),
+    "surrogates": Known(
+        "act_bench.figures.surrogates:surrogates",
+        "how well models rank functions by each feature; needs --results",
+    ),
+}
+"""Name -> figure."""
+
+
+def draw(name: str, request: Request) -> Figure:
+    """Draw a figure.
+
+    Parameters
+    ----------
+    name
+        A key of :data:`FIGURES`.
+    request
+        What to draw it of.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such figure or table.
+    FigureError
+        The request lacks something that the figure needs.
+    DataError
+        A table has no data here.
+    """
+    module, function = FIGURES[one_of("figure", name, FIGURES)].where.split(":")
+    make = cast("Callable[[Request], Figure]", getattr(import_module(module), function))
+    return make(request)
+
+
+class FigureError(ValueError):
+    """A figure needs something that was not given; the message says what, and where it is."""

@@ -1,0 +1,59 @@
+"""What all figures share: colours, bare axes and the file.
+
+Colours are those of Okabe and Ito (*Color Universal Design*, 2008), which colour-blind readers can
+tell apart; lines differ in their dashes too, so that a grey print can be read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from act_bench.atomic import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+DASHES: Final = ("-", (0, (6, 1.5)), (0, (1.5, 1.2)), "-.", (0, (8, 2, 1, 2, 1, 2)))
+GREY: Final = "#333333"
+PALE: Final = "#d4d4d4"
+GRID: Final = "#e4e4e4"
+FORMATS: Final = ("png", "svg", "pdf")
+
+
+def panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[list[Axes]]]:
+    """Return a figure, not tied to a window, with panels of a size in inches, row by row."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * columns, height * rows), dpi=130, layout="constrained")
+    return figure, [list(row) for row in figure.subplots(rows, columns, squeeze=False)]
+
+
+def bare(axes: Axes) -> None:
+    """Take away the frame at the top and at the right."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure to a PNG, SVG or PDF file, which appears whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        The suffix is another.
+    """
+    import matplotlib
+
+    kind = Path(path).suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        raise ValueError(f"{path}: expected the suffix {', '.join(FORMATS)}, got {kind!r}")
+    # Neither version nor date, and fixed identifiers, so that the same figure is the same file.
+    metadata = {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }[kind]
+    with replacing(path) as draft, matplotlib.rc_context({"svg.hashsalt": "act-bench"}):
+        figure.savefig(draft, format=kind, metadata=metadata)

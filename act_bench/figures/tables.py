@@ -1,0 +1,171 @@
+"""Figures of the tables themselves: how accuracies are distributed, and how tables agree."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from act_bench.figures import FigureError, Request
+from act_bench.figures.style import GREY, GRID, OKABE_ITO, PALE, bare, panels
+from act_bench.manifest import DataError, entries_file, read_manifest
+from act_bench.operators import BASELINES
+from act_bench.schema import TABLES, UnknownNameError, choose_fidelity, table_info
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BINS: Final = 50
+
+
+class Accuracies(NamedTuple):
+    """What the figures show of a table.
+
+    Attributes
+    ----------
+    label
+        Its title and fidelity.
+    score
+        (2913,) validation accuracy; chance level where diverged, NaN where missing.
+    diverged
+        (2913,) bool.
+    chance
+        Accuracy of guessing.
+    """
+
+    label: str
+    score: NDArray[np.float64]
+    diverged: NDArray[np.bool_]
+    chance: float
+
+
+def read_accuracies(table: str, request: Request) -> Accuracies:
+    """Return the validation accuracies of a table in the edition and fidelity of a request."""
+    from act_bench.tables import load_table
+
+    fidelity = choose_fidelity(table, request.fidelity, request.edition)
+    columns = ["outcome", "validation_accuracy"]
+    rows = load_table(table, request.edition, fidelity, columns)
+    info, diverged = table_info(table), rows["outcome"].to_numpy() == "diverged"
+    score = rows["validation_accuracy"].to_numpy().astype(np.float64)
+    label = f"{info.network} on {info.dataset}, {fidelity}"
+    return Accuracies(label, np.where(diverged, info.chance, score), diverged, info.chance)
+
+
+def tables_with_data(request: Request) -> tuple[str, ...]:
+    """Return the tables of a request, or all that have data of its edition and fidelity."""
+    if request.tables:
+        return request.tables
+    found = []
+    for name in TABLES:
+        try:
+            fidelity = choose_fidelity(name, request.fidelity, request.edition)
+            entries_file(name, fidelity, request.edition)
+        except (DataError, UnknownNameError):
+            continue
+        found.append(name)
+    if not found:
+        raise FigureError(
+            f"no table of the edition {request.edition} has data at fidelity "
+            f"{request.fidelity or 'of its default'}; `act-bench tables` lists what there is"
+        )
+    return tuple(found)
+
+
+def invalid_spectra(table: str) -> NDArray[np.bool_] | None:
+    """Return which functions have no valid Fisher spectrum; None where there are no spectra."""
+    from act_bench.spectra import fisher_name, load_spectra
+
+    if fisher_name(table) not in read_manifest():
+        return None
+    return ~load_spectra(table).valid
+
+
+def accuracies(request: Request) -> Figure:
+    """Draw the histogram of validation accuracies, after Figure 1 of the poster.
+
+    What diverged stands at chance level. Where there are Fisher spectra, functions without a valid
+    one are told apart: these a search can leave out before it trains anything.
+    """
+    tables = tables_with_data(request)
+    figure, rows = panels(1, len(tables), width=5.2, height=3.4)
+    for axes, table in zip(rows[0], tables, strict=True):
+        found, invalid = read_accuracies(table, request), invalid_spectra(table)
+        filtered = np.zeros(len(found.score), bool) if invalid is None else invalid
+        shown = np.isfinite(found.score)
+        groups = {
+            "trained to the end": ~found.diverged & ~filtered,
+            "diverged, shown at chance": found.diverged & ~filtered,
+            "no valid Fisher spectrum": filtered,
+        }
+        groups = {name: chosen & shown for name, chosen in groups.items() if chosen.any()}
+        axes.hist(
+            [found.score[chosen] for chosen in groups.values()],
+            bins=np.linspace(0, 1, BINS + 1).tolist(),
+            stacked=True,
+            color=[OKABE_ITO[i] for i in range(len(groups))],
+            label=[f"{name}: {int(chosen.sum()):,}" for name, chosen in groups.items()],
+        )
+        axes.set_yscale("log")
+        axes.axvline(found.chance, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.set(xlim=(0, 1), xlabel="validation accuracy", ylabel="functions")
+        axes.set_title(found.label, loc="left", fontsize=10)
+        axes.legend(frameon=False, fontsize=8, loc="upper center")
+        axes.set_ylim(top=axes.get_ylim()[1] * 3)  # room for the legend
+        bare(axes)
+    return figure
+
+
+def scatter(request: Request) -> Figure:
+    """Draw validation accuracies of each pair of tables, after Figure 2 of the poster.
+
+    Raises
+    ------
+    FigureError
+        There are not two tables with data.
+    """
+    tables = tables_with_data(request)
+    if len(tables) < 2:
+        raise FigureError(
+            f"the figure sets tables against each other: expected two or more, got "
+            f"{', '.join(tables)}. `act-bench tables` shows which have data; --edition upstream "
+            "takes the authors' own after `act-bench import-upstream`"
+        )
+    from scipy.stats import spearmanr
+
+    from act_bench.space import load_space
+
+    known = {table: read_accuracies(table, request) for table in tables}
+    baselines = {text: load_space().resolve(text).entry for text in BASELINES}
+    pairs = list(combinations(tables, 2))
+    figure, rows = panels(1, len(pairs), width=4.4, height=4.2)
+    for axes, (first, second) in zip(rows[0], pairs, strict=True):
+        a, b = known[first], known[second]
+        both = np.isfinite(a.score) & np.isfinite(b.score)
+        lost = both & (a.diverged | b.diverged)
+        trained = both & ~lost
+        axes.scatter(a.score[lost], b.score[lost], s=5, color=PALE, linewidths=0)
+        axes.scatter(
+            a.score[trained], b.score[trained], s=5, alpha=0.5, color=OKABE_ITO[0], linewidths=0
+        )
+        for text, entry in baselines.items():
+            if both[entry]:
+                place = (a.score[entry], b.score[entry])
+                axes.plot(*place, marker="^", markersize=5, color=OKABE_ITO[1])
+                axes.annotate(
+                    text.removesuffix("(x)"),
+                    place,
+                    xytext=(3, 2),
+                    textcoords="offset points",
+                    fontsize=7,
+                )
+        rank = spearmanr(a.score[trained], b.score[trained]).statistic
+        title = f"Spearman {rank:.2f} among the {int(trained.sum()):,} that train in both"
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.set(xlabel=a.label, ylabel=b.label, xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axes.grid(color=GRID, linewidth=0.5)
+        axes.set_axisbelow(True)
+        bare(axes)
+    return figure
