@@ -45,7 +45,7 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,docs,dev]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,dev]'
 	@touch $@
 
 clean:
