@@ -5,13 +5,15 @@ the machines need no disk in common. They do need the same version of this packa
 at the same path where ``--data-dir`` names one.
 
 A task whose worker or machine dies runs again elsewhere, ``retries`` times. So a killed worker
-costs the chunk in hand, and the sweep goes on.
+costs the chunk in hand, and the sweep goes on. A sweep whose own process is killed goes on when it
+is started again, as with every executor.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 
 # Ray reads these when it is imported. It is not to report the use of this package to its makers,
@@ -127,9 +129,9 @@ class RayExecutor:
             raise error.cause from error  # the work's own, as with the other executors
         except failures.RayError as error:
             raise WorkerDiedError(
-                f"a worker died {self.retries + 1} times over the same functions, or the Ray "
-                f"cluster is gone ({type(error).__name__}); what was finished is safe: run the "
-                "same command again to go on, with fewer --jobs if memory is short"
+                f"a worker died in each of {self.retries + 1} attempts at the same functions, or "
+                f"the Ray cluster is gone ({type(error).__name__}); what was finished is safe: run "
+                "the same command again to go on, with fewer --jobs if memory is short"
             ) from error
         finally:
             for left in running:
@@ -138,14 +140,17 @@ class RayExecutor:
 
 def _connect(address: str | None, jobs: int | None) -> None:
     """Connect to the cluster at the address, or start one here."""
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is not None and address != "local":
+        host, _, port = address.removeprefix("ray://").rpartition(":")
         try:
-            ray.init(address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+            if port.isdecimal():  # Ray itself would knock for minutes where nobody is
+                socket.create_connection((host, int(port)), timeout=10).close()
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        except (OSError, RuntimeError, ValueError, failures.RayError) as error:
             raise WorkerDiedError(
                 f"no Ray cluster answers at {address!r} ({error}); expected HOST:PORT of its head, "
-                "where `ray start --head` was run"
+                "the machine on which `ray start --head` was run, and RAY_AUTH_MODE=token in the "
+                "environment if that asks for a token"
             ) from error
         return
     ray.init(
@@ -153,7 +158,8 @@ def _connect(address: str | None, jobs: int | None) -> None:
         num_cpus=jobs or available_cores(),
         object_store_memory=OBJECT_STORE,
         include_dashboard=False,
-        **quiet,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
     )
 
 
