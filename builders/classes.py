@@ -54,12 +54,12 @@ def canonical_classes(values: Scaled, tolerance: float = TOLERANCE) -> Labels:
     for point in range(kind.shape[1]):
         at = (together, point)
         low, high = finite[at] - radius[at], finite[at] + radius[at]
-        finer = _cut(labels[together], kind[at], low, high)
+        finer = cut(labels[together], kind[at], low, high)
         # Offset, so that no label is one of a function that is left out.
         labels[together] = (point + 1) * len(kind) + finer
         # A function alone in its class stays alone: only the others go on.
         together = together[np.bincount(finer)[finer] > 1]
-    return _in_order(labels)
+    return in_order(labels)
 
 
 def entries(outputs: NDArray[np.float32]) -> Labels:
@@ -82,7 +82,7 @@ def entries(outputs: NDArray[np.float32]) -> Labels:
     [0, 1, 0, 1]
     """
     bits = np.where(np.isnan(outputs), np.float32(np.nan), outputs + np.float32(0)).view(np.uint32)
-    return _in_order(np.unique(bits, axis=0, return_inverse=True)[1])
+    return in_order(np.unique(bits, axis=0, return_inverse=True)[1])
 
 
 def widest_within(values: Scaled, labels: Labels) -> float:
@@ -91,7 +91,7 @@ def widest_within(values: Scaled, labels: Labels) -> float:
     return float(separation(values, Scaled(values.value[first], values.scale[first])).max())
 
 
-def _cut(labels: Labels, kind: NDArray[np.int8], low: Array, high: Array) -> Labels:
+def cut(labels: Labels, kind: NDArray[np.int8], low: Array, high: Array) -> Labels:
     """Return finer labels, from 0: functions stay together whose intervals are connected.
 
     To compare sorted neighbours would not do: between two equal functions, of which one cancels
@@ -109,7 +109,7 @@ def _cut(labels: Labels, kind: NDArray[np.int8], low: Array, high: Array) -> Lab
     return finer
 
 
-def _in_order(labels: Labels) -> Labels:
+def in_order(labels: Labels) -> Labels:
     """Renumber labels from 0 in order of first appearance."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
