@@ -1,12 +1,12 @@
 """What a Fisher spectrum of full-width All-CNN-C costs, by part, against plain K-FAC.
 
-    python benchmarks/fisher.py --data-dir FOLDER        seconds a function on one and two threads
-    python benchmarks/fisher.py --data-dir FOLDER --study   what float32 and drawn labels change
+    python benchmarks/fisher.py --data-dir FOLDER           seconds a function, one and two threads
+    python benchmarks/fisher.py --data-dir FOLDER --study   what arithmetic and drawn labels change
 
-Plain K-FAC makes the patches (``unfold``), multiplies them, and forms all products of eigenvalues;
-it takes the same passes, so that the ratio is that of the factors and eigenvalues. Both run in turn
-in one process, with the same batch and function; figures are medians over the turns. Parts are
-measured one after the other on one thread.
+Plain K-FAC makes the patches (``unfold``), multiplies them in float64, and forms all products of
+eigenvalues; it takes the same passes, so that the ratio is that of factors and eigenvalues. Both
+run in turn in one process, with the same batch and function; figures are medians over the turns.
+Parts are measured one after the other on one thread.
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ def plain_kfac(network: nn.Module, images: Tensor, labels: Tensor) -> list[NDArr
         patches = nn.functional.unfold(
             each.inputs, layer.kernel_size, padding=layer.padding, stride=layer.stride
         )
-        rows = patches.transpose(1, 2).reshape(-1, patches.shape[1])
+        rows = patches.transpose(1, 2).reshape(-1, patches.shape[1]).double()
         rows = torch.cat([rows, rows.new_ones(len(rows), 1)], 1)
         a = rows.T @ rows / len(images)
-        columns = g.permute(0, 2, 3, 1).reshape(-1, g.shape[1])
+        columns = g.permute(0, 2, 3, 1).reshape(-1, g.shape[1]).double()
         positions = len(columns) / len(images)
         s = columns.T @ columns / (len(images) * positions)
         products = torch.outer(torch.linalg.eigvalsh(a), torch.linalg.eigvalsh(s))
@@ -155,7 +155,7 @@ def study(data_dir: Path | None) -> None:
         "drawn labels against exact expectation": {"labels": Labels.PREDICTED},
         "another draw of labels": {"label_seed": 1},
         "true labels": {"labels": Labels.TRUE},
-        "factors and eigenvalues in float64": {"dtype": "float64"},
+        "passes in float64": {"dtype": "float64"},
     }.items():
         other = dataclasses.replace(found.convention, **changed)  # type: ignore[arg-type]
         apart = []
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--study", action="store_true")
     arguments = parser.parse_args()
-    print(f"torch {torch.__version__}, {platform.processor()}, All-CNN-C, batch 64, float32")
+    print(f"torch {torch.__version__}, {platform.processor()}, All-CNN-C, batch 64")
     if arguments.study:
         study(arguments.data_dir)
     else:
