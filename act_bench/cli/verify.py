@@ -10,6 +10,7 @@ from typing import TypedDict
 import click
 
 from act_bench.cli.lookup import explained_errors, json_option
+from act_bench.cli.training import explained_errors as training_errors
 
 
 class Verdict(TypedDict):
@@ -35,6 +36,7 @@ def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
       act-bench simulate mlp --trials 5 --traces traces
       act-bench verify traces/knn-0.jsonl               data, answers and optimiser
       act-bench verify search.jsonl --no-rerun && echo genuine
+      act-bench verify searches/mlp-full-gp-ei-0/trace.jsonl    against its own trainings
 
     A trace is checked for its format; for the data, by their SHA-256; for each answer, against the
     data; and, where its optimiser is known here, by running that again with its seed, bit by bit.
@@ -74,10 +76,17 @@ def _embedded() -> list[Verdict]:
 def _replayed(path: Path, with_rerun: bool) -> list[Verdict]:
     from act_bench.trace import Rerun, verify
 
-    rerun: Rerun | None = None
-    if with_rerun:
-        from surrogates.simulation import rerun
+    if (path.parent / "search.json").exists():  # the folder of `act-bench search`
+        with training_errors():
+            from regenerate.live.replay import verify_search
+
+            checks = verify_search(path, again=with_rerun)
+    else:
+        rerun: Rerun | None = None
+        if with_rerun:
+            from surrogates.simulation import rerun
+        checks = verify(path, rerun=rerun)
     return [
         {"check": check.name, "passed": check.passed, "detail": check.detail, "line": check.line}
-        for check in verify(path, rerun=rerun)
+        for check in checks
     ]
