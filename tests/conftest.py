@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from act_bench import space
 from act_bench.benchmark_data import BenchmarkData, Outcome
 from act_bench.learning_curves import LearningCurves
+
+# Test files are imported by path, so what they share must be put on the path.
+sys.path.insert(0, str(Path(__file__).parent))
 
 MakeData = Callable[..., BenchmarkData]
 
