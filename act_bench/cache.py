@@ -3,7 +3,37 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+DECODED = ("cifar10-*", "imagenette-*")
+"""The folders with decoded images; nothing else is ever cleared away."""
+
+DEFAULT_LIMIT_GB = 4.0
+
+
+class CacheLimitError(ValueError):
+    """``ACT_BENCH_CACHE_GB`` is no size."""
+
+
+class Kept(NamedTuple):
+    """Decoded images of one data set at one size.
+
+    Attributes
+    ----------
+    folder
+        Where they lie.
+    size
+        In bytes.
+    used
+        When they were last read or written, in seconds since 1970.
+    """
+
+    folder: Path
+    size: int
+    used: float
 
 
 def cache_folder() -> Path:
@@ -23,3 +53,80 @@ def cache_folder() -> Path:
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "act-bench"
+
+
+def limit() -> int:
+    """Return how many bytes decoded images may take: ``ACT_BENCH_CACHE_GB``, 4 if it is not set.
+
+    0 keeps none.
+
+    Raises
+    ------
+    CacheLimitError
+        If the variable is not a number of at least 0.
+
+    Examples
+    --------
+    >>> monkeypatch = getfixture("monkeypatch")
+    >>> monkeypatch.setenv("ACT_BENCH_CACHE_GB", "0.5")
+    >>> limit()
+    500000000
+    """
+    text = os.environ.get("ACT_BENCH_CACHE_GB") or str(DEFAULT_LIMIT_GB)
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 <= gigabytes < float("inf"):
+        raise CacheLimitError(
+            "ACT_BENCH_CACHE_GB must be a number of gigabytes of at least 0, such as 4; "
+            f"got {text!r}"
+        )
+    return int(gigabytes * 1e9)
+
+
+def decoded() -> list[Kept]:
+    """Return the decoded images that are kept, the least recently used first."""
+    return sorted(_found(), key=lambda kept: kept.used)
+
+
+def _found() -> Iterator[Kept]:
+    folders = (folder for pattern in DECODED for folder in cache_folder().glob(pattern))
+    for folder in folders:
+        try:
+            size = sum(file.stat().st_size for file in folder.iterdir())
+            yield Kept(folder, size, folder.stat().st_mtime)
+        except OSError:  # another process has just cleared it away
+            continue
+
+
+def make_room(size: int) -> bool:
+    """Clear away the least recently used images until ``size`` more bytes are within the limit.
+
+    Returns
+    -------
+    Whether they fit now; if ``size`` alone is over the limit, nothing is cleared away.
+    """
+    allowed = limit()
+    if size > allowed:
+        return False
+    there = decoded()
+    total = sum(kept.size for kept in there)
+    for kept in there:
+        if total + size <= allowed:
+            break
+        clear([kept])
+        total -= kept.size
+    return True
+
+
+def clear(which: list[Kept] | None = None) -> int:
+    """Remove decoded images, all of them by default, and return how many bytes that freed.
+
+    They are made again, from the files that they came from, when they are needed.
+    """
+    freed = 0
+    for kept in decoded() if which is None else which:
+        shutil.rmtree(kept.folder, ignore_errors=True)
+        freed += 0 if kept.folder.exists() else kept.size
+    return freed

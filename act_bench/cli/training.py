@@ -40,12 +40,13 @@ def training_options(function: Function) -> Function:
 @contextmanager
 def explained_errors() -> Iterator[None]:
     """Turn what can go wrong in training into a sentence on stderr and an exit code."""
+    from act_bench.cache import CacheLimitError
     from act_bench.expression import ParseError
     from act_bench.manifest import DataError
     from act_bench.space import NotInSpaceError
 
     try:
-        from regenerate.data import DataNotFoundError
+        from regenerate.data import DataMismatchError, DataNotFoundError
         from regenerate.executor import WorkerDiedError
         from regenerate.parts import PartError
         from regenerate.recipes import UnknownRecipeError
@@ -56,11 +57,12 @@ def explained_errors() -> Iterator[None]:
             f"training needs {error.name}, which is not installed; "
             "mend: pip install 'act-bench[regenerate]'"
         ) from error
+    unfit = (DataError, DataMismatchError, DataNotFoundError, CacheLimitError)
     try:
         yield
     except (ParseError, NotInSpaceError) as error:
         raise ExpressionFailure(str(error)) from error
     except (UnknownRecipeError, DeviceError) as error:
         raise click.UsageError(str(error)) from error
-    except (DataError, DataNotFoundError, PartError, SweepError, WorkerDiedError) as error:
+    except (*unfit, PartError, SweepError, WorkerDiedError) as error:
         raise DataFailure(str(error)) from error

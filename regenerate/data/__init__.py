@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 DATA_SETS = {
     "digits": "regenerate.data.digits",
     "cifar10": "regenerate.data.cifar10",
+    "imagenette": "regenerate.data.imagenette",
 }
+
+SIZED = frozenset({"imagenette"})
+"""Data sets whose ``load`` takes ``image_size``: too large to be loaded whole and then shrunk."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,11 @@ class DataNotFoundError(FileNotFoundError):
     """The pixels of a data set are not there; the message says how to get them."""
 
 
-def load(name: str, data_dir: Path | None = None) -> ImageData:
+class DataMismatchError(ValueError):
+    """The images or labels are not those that the published runs were trained on."""
+
+
+def load(name: str, data_dir: Path | None = None, *, image_size: int | None = None) -> ImageData:
     """Load a data set with its published split.
 
     Parameters
@@ -85,6 +93,8 @@ def load(name: str, data_dir: Path | None = None) -> ImageData:
     data_dir
         Folder with the files, for data sets that do not come with a library; None looks where the
         data set's module says.
+    image_size
+        Side of the images in pixels, for the data sets in ``SIZED``; others come as published.
 
     Raises
     ------
@@ -92,6 +102,8 @@ def load(name: str, data_dir: Path | None = None) -> ImageData:
         If there is no such data set.
     DataNotFoundError
         If its files are not found.
+    DataMismatchError
+        If they are other images.
 
     Examples
     --------
@@ -101,5 +113,8 @@ def load(name: str, data_dir: Path | None = None) -> ImageData:
     """
     if name not in DATA_SETS:
         raise ValueError(f"unknown data set {name!r}; the data sets are {', '.join(DATA_SETS)}")
-    data: ImageData = importlib.import_module(DATA_SETS[name]).load(data_dir)
+    module = importlib.import_module(DATA_SETS[name])
+    data: ImageData = (
+        module.load(data_dir, image_size=image_size) if name in SIZED else module.load(data_dir)
+    )
     return data

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from act_bench.cache import cache_folder
-from regenerate.data import DataNotFoundError, ImageData, Split
+from regenerate.data import DataMismatchError, DataNotFoundError, ImageData, Split
 
 HUB_DATASET = "uoft-cs/cifar10"
 CLASSES = 10
@@ -36,10 +36,6 @@ _WAYS = (
     f"{HUB_DATASET} (train-*.parquet and test-*.parquet); (3) pip install 'act-bench[hub]' and a "
     "network connection: the files are then fetched from the Hugging Face Hub."
 )
-
-
-class DataMismatchError(ValueError):
-    """The pixels or labels are not those that the published runs were trained on."""
 
 
 def load(
