@@ -75,8 +75,8 @@ def load_splits(
     dataset
         A key of ``regenerate.data.DATA_SETS``, of coloured images.
     image_size
-        Side in pixels; images are averaged down over blocks, so it must divide their own side.
-        None keeps that.
+        Side in pixels; images are averaged down over blocks, so it must divide their own side,
+        unless the data set loads at any size (``data.SIZED``). None keeps that.
     train_images
         How many training images to keep, the first ones; None keeps all.
     device
@@ -89,7 +89,8 @@ def load_splits(
     ValueError
         If ``image_size`` does not divide the side of the images.
     """
-    source = data.load(dataset, data_dir)
+    sized = {"image_size": image_size} if dataset in data.SIZED else {}
+    source = data.load(dataset, data_dir, **sized)
     side = source.train.images.shape[1]
     size = image_size or side
     if side % size:

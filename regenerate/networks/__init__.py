@@ -19,6 +19,7 @@ from regenerate.learnable import Activation, layer_module
 IMAGE_NETWORKS: Final = {
     "all_cnn_c": "regenerate.networks.all_cnn_c:AllCNNC",
     "resnet56": "regenerate.networks.resnet56:ResNet56",
+    "mobilevit_v2": "regenerate.networks.mobilevit_v2:MobileViTv2",
 }
 """Network of a recipe -> module and class, imported when asked for."""
 
