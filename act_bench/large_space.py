@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from act_bench.cache import cache_folder
+from act_bench.expression import Expression, parse
 from act_bench.operators import BASELINES, BINARY, NARY, SPACE_UNARY, UNARY
 
 if TYPE_CHECKING:
@@ -161,6 +162,75 @@ def scan_outputs(variant: Variant = "27") -> pl.LazyFrame:
         It has not been made: call :func:`build`.
     """
     return _scan(outputs_file(variant))
+
+
+def neighbours(
+    expression: str | Expression, count: int = 10, variant: Variant = "27"
+) -> pl.DataFrame:
+    """Return the functions nearest to an expression, nearest first.
+
+    Distances are those of Eq. 3 of the poster: Euclidean over the outputs at the 80 points, divided
+    by the root of their number, values clipped to ±10 and NaN taken as 0. Outputs are float32, so
+    two different functions may be at distance 0; ``same`` decides in float64, with error bounds.
+
+    Parameters
+    ----------
+    expression : str or Expression
+        Any, in the space or not.
+    count : int
+        How many functions.
+    variant : {"27", "31"}
+
+    Returns
+    -------
+    polars.DataFrame
+        ``distance`` (float64), ``same`` (bool, whether it is the function that was asked for),
+        ``class``, ``expression``, ``expressions``, ``entry`` as in :func:`scan_outputs`.
+
+    Raises
+    ------
+    NotBuiltError
+        The space has not been made: call :func:`build`.
+    ParseError
+        The text is no expression.
+    """
+    import numpy as np
+    import polars as pl
+
+    from act_bench.equality import TOLERANCE, Scaled, evaluate, separation
+    from act_bench.space import finite_outputs, load_space
+
+    asked = parse(expression) if isinstance(expression, str) else expression
+    space = load_space()
+    wanted = finite_outputs(asked.to_numpy()(space.points))
+    outputs = scan_outputs(variant).select("outputs").collect()["outputs"].to_numpy()
+    offsets = finite_outputs(outputs) - wanted
+    distances = np.sqrt(np.mean(np.square(offsets, dtype=np.float64), axis=1))
+    # The class number breaks ties, so that the answer is one.
+    nearest = np.lexsort((np.arange(len(distances)), distances))[:count]
+    found = (
+        scan_outputs(variant)
+        .filter(pl.col("class").is_in(nearest.tolist()))
+        .select("class", "expression", "expressions", "entry")
+        .collect()
+    )
+    value = evaluate(asked, space.grid)
+
+    def same(text: str) -> bool:
+        known = evaluate(parse(text), space.grid)
+        finite = np.isfinite(known.scale) & np.isfinite(value.scale)
+        one, other = (Scaled(v.value[finite], v.scale[finite]) for v in (known, value))
+        return bool(finite.any() and separation(one, other) < TOLERANCE)
+
+    ranks = pl.DataFrame({"class": nearest.astype(np.uint32), "distance": distances[nearest]})
+    return ranks.join(found, on="class", how="left", maintain_order="left").select(
+        "distance",
+        pl.col("expression").map_elements(same, return_dtype=pl.Boolean).alias("same"),
+        "class",
+        "expression",
+        "expressions",
+        "entry",
+    )
 
 
 def _scan(path: Path) -> pl.LazyFrame:

@@ -40,11 +40,13 @@ Partition: TypeAlias = Callable[[Layers, Rows], Labels]
 CORE: Final = np.array([0.437, 0.513, 0.559, 0.618, 0.671, 0.723])
 """Points at which next to nothing overflows, four times ``exp`` included: they decide first."""
 
-DRAWN: Final = 256
-"""Random points beside the grid of the space."""
+DRAWN: Final = 128
+"""Random points of each kind beside the grid of the space: near, close to 0 and far out."""
 
 SEED: Final = 0
+NEAREST: Final = 1e-3
 REACH: Final = 4.5
+FARTHEST: Final = 60.0
 _BATCH: Final = 16
 _OUTPUT_ROWS: Final = 1 << 16
 
@@ -230,14 +232,21 @@ def exact_partition(layers: Layers, rows: Rows) -> Labels:
     return refine(layers, rows, decision_points())[0]
 
 
-def decision_points() -> Array:
+def decision_points(seed: int = SEED) -> Array:
     """Return the points that decide: the core, the grid of the space, and random points.
 
-    The grid has two points in each cell on which the 5,103 expressions are analytic.
+    The grid has two points in each cell on which the 5,103 expressions are analytic. Random are
+    points uniform in [-4.5, 4.5], and points whose logarithms are uniform: of 0.001 to 4.5, and of
+    4.5 to 60 where functions differ that are constant up to there, ``min(exp(exp(one(x))),x)``.
     """
-    drawn = np.random.default_rng(SEED).uniform(-REACH, REACH, DRAWN)
-    rest = np.concatenate([load_space().grid, drawn])
-    return np.concatenate([CORE, np.random.default_rng(SEED).permutation(rest)])
+    generator = np.random.default_rng(seed)
+    signs = generator.choice([-1.0, 1.0], size=(2, DRAWN))
+    sizes = np.exp(
+        generator.uniform(np.log([[NEAREST], [REACH]]), np.log([[REACH], [FARTHEST]]), (2, DRAWN))
+    )
+    drawn = [generator.uniform(-REACH, REACH, DRAWN), *(signs * sizes)]
+    rest = generator.permutation(np.concatenate([load_space().grid, *drawn]))
+    return np.concatenate([CORE, rest])
 
 
 def refine(
