@@ -47,7 +47,7 @@ def value(x: torch.Tensor, table: torch.Tensor, value: torch.Tensor) -> None:
     """
     codes, out = _flat(x), _flat(value)
     values = table.numpy().view(np.uint16)
-    _in_threads(codes.size, lambda part: _look_up(values, codes[part], out[part]))
+    in_threads(codes.size, lambda part: _look_up(values, codes[part], out[part]))
 
 
 def value_and_slope(
@@ -56,7 +56,7 @@ def value_and_slope(
     """Write f(x) to ``value`` and f'(x) to ``slope``; ``packed`` is (65,536,) int32."""
     codes, out, out_slope = _flat(x), _flat(value), _flat(slope)
     both = packed.numpy().view(np.uint32)
-    _in_threads(
+    in_threads(
         codes.size, lambda part: _look_up_both(both, codes[part], out[part], out_slope[part])
     )
 
@@ -74,12 +74,15 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="tabulated-activation")
 
 
-def _in_threads(count: int, work: Callable[[slice], object]) -> None:
-    """Run ``work`` over slices of ``range(count)`` on as many threads as torch uses."""
+def in_threads(count: int, work: Callable[[slice], object], *, multiple: int = 1) -> None:
+    """Run ``work`` over slices of ``range(count)`` on as many threads as torch uses.
+
+    All slices begin at a multiple of ``multiple``.
+    """
     threads = min(torch.get_num_threads(), count // _ELEMENTS_A_THREAD)
     if threads <= 1:
         work(slice(0, count))
         return
-    edges = [count * i // threads for i in range(threads + 1)]
+    edges = [count * i // threads // multiple * multiple for i in range(threads)] + [count]
     parts = [slice(*pair) for pair in pairwise(edges)]
     list(_pool(threads).map(work, parts))  # list: raises what a part raised

@@ -1,12 +1,15 @@
 """Batch normalisation, an optional addition and an activation function: one module for the three.
 
 They stand together in residual networks, f(BN(x) + shortcut), and together they can be computed in
-two passes over the feature map (``regenerate.activations``) where torch makes eight.
+a few passes over the feature map (``regenerate.activations.normalized``) where torch makes more.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+
+from regenerate.activations import TabulatedActivation
+from regenerate.activations.normalized import can_fuse, normalized_look_up
 
 
 class NormalizedActivation(nn.Module):
@@ -36,6 +39,9 @@ class NormalizedActivation(nn.Module):
 
     def forward(self, features: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Return f(BN(features) + shortcut), of the shape and dtype of ``features``."""
+        if can_fuse(features, self.norm, self.activation):
+            assert isinstance(self.activation, TabulatedActivation)  # noqa: S101  (or it cannot)
+            return normalized_look_up(features, shortcut, self.norm, self.activation)
         normalized: Tensor = self.norm(features)
         total = normalized if shortcut is None else normalized + shortcut
         result: Tensor = self.activation(total)
