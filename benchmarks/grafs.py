@@ -1,0 +1,83 @@
+"""What GRAFS finds on a table, seed by seed, and where the table would rank it.
+
+``python benchmarks/grafs.py mlp --seeds 5``; ``--set stages=50`` changes a setting of the search.
+The table trained every entry by the same recipe with the same seeds, so the median over the seeds
+of the found function, trained from scratch, is comparable to an entry's: its rank is 1 plus the
+number of entries with a higher median. The last line is what random search finds for the same
+seconds of training: the median over its draws without replacement, by the exact law.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from act_bench.schema import choose_fidelity
+from act_bench.tables import load_table
+from regenerate.grafs import GrafsResult, Settings, search
+from regenerate.grafs.settings import DEFAULT, SETTINGS
+
+TRAINS = 0.05  # above chance, as in docs/mlp.md
+
+
+def chosen_settings(table: str, changes: Sequence[str]) -> Settings:
+    """Return the settings of a table with some changed by ``name=value``."""
+    settings = SETTINGS.get(table, DEFAULT)
+    for change in changes:
+        name, _, value = change.partition("=")
+        kind = type(getattr(settings, name))
+        settings = dataclasses.replace(settings, **{name: kind(value)})
+    return settings
+
+
+def row(result: GrafsResult, medians: Sequence[float]) -> str:
+    """Return a line of the report."""
+    scores = [each for each in result.validation_accuracies if each is not None]
+    median = result.summary.validation_accuracy
+    diverged = len(result.runs) - len(scores)
+    if median is None:
+        place = "diverged"
+    else:
+        rank = 1 + sum(each > median for each in medians)
+        error = statistics.stdev(scores) / len(scores) ** 0.5
+        place = f"{statistics.mean(scores):.4f} ± {error:.4f} | {median:.4f} | {rank:,}"
+    entry = "" if result.entry is None else f" (entry {result.entry})"
+    note = f" ({diverged} diverged)" if diverged else ""
+    skipped = sum(stage.skipped for stage in result.history)
+    return (
+        f"| {result.seed} | `{result.expression}`{entry} | {place}{note} | {skipped} "
+        f"| {result.search_s:.1f} | {result.retraining_s:.1f} |"
+    )
+
+
+def main() -> None:
+    """Search with each seed and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", nargs="?", default="mlp")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    arguments = parser.parse_args()
+    fidelity = choose_fidelity(arguments.table, None)
+    settings = chosen_settings(arguments.table, arguments.set)
+    entries = load_table(arguments.table, columns=["validation_accuracy", "runtime_s", "outcome"])
+    medians = entries["validation_accuracy"].drop_nulls().to_list()
+    print(settings)
+    print("| seed | found | mean ± standard error | median | rank | skipped | search s | train s |")
+    print("|---|---|---|---|---|---|---|---|")
+    results = []
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        with tempfile.TemporaryDirectory() as folder:
+            result = search(
+                arguments.table, fidelity, seed=seed, out=Path(folder), settings=settings
+            )
+        results.append(result)
+        print(row(result, medians), flush=True)
+
+
+if __name__ == "__main__":
+    main()
