@@ -9,6 +9,7 @@ where the eigenvalues are, flat again at 1 within rounding. Deterministic.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,8 @@ def write_large(path: Path, size: int, bins: tuple[int, ...] = CNN_BINS, **optio
             if written >= size:
                 break
         file.write("}")
+
+
+if __name__ == "__main__":
+    # python tests/builders/upstream_files.py FILE: one to try the importer on.
+    write_upstream(Path(sys.argv[1]))

@@ -1,0 +1,66 @@
+"""The commands of the tutorials run, and the documents' links lead somewhere.
+
+Python examples are doctests. Of the shell ones, blocks fenced ``sh`` are run here, line by line;
+blocks fenced ``shell`` need what a test does not have: a GPU, CIFAR-10, or the network.
+"""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from act_bench.cli import main
+
+ROOT = Path(__file__).parents[2]
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def commands(text: str, fence: str) -> list[list[str]]:
+    """Return the act-bench commands of the blocks with a fence, as arguments."""
+    blocks = re.findall(rf"^```{fence}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    return [words[1:] for words in lines if words and words[0] == "act-bench"]
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_commands_of_tutorials_run(tutorial: Path, tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACT_BENCH_CACHE", str(tmp_path / "cache"))
+    if tutorial.stem == "import-upstream":
+        files = runpy.run_path(str(ROOT / "tests" / "builders" / "upstream_files.py"))
+        files["write_upstream"](Path("act-bench-cnn.json"))
+    for arguments in commands(tutorial.read_text(encoding="utf-8"), "sh"):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, f"act-bench {' '.join(arguments)}\n{done.output}"
+        assert done.output.strip()
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_options_of_commands_that_are_not_run_exist(tutorial: Path) -> None:
+    for name, *rest in commands(tutorial.read_text(encoding="utf-8"), "shell"):
+        command = main.get_command(None, name)
+        assert command, name
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in rest if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not re.match(r"https?:|mailto:", link):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_every_document_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    linked = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#]+)\)", index)}
+    wanted = {path for path in (ROOT / "docs").rglob("*.md") if path.name != "README.md"}
+    assert wanted <= linked, sorted(str(path) for path in wanted - linked)
