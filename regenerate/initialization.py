@@ -12,9 +12,11 @@ batch, every channel has mean 0 and variance 1 before the activation function (S
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from regenerate import draws
@@ -58,14 +60,8 @@ def initialize(
     ValueError
         If ``kind`` is ``data_dependent`` and the network is no plain stack.
     """
-    gain = _gain(kind, expression)
-    layers = [module for module in network.modules() if isinstance(module, WEIGHTED)]
-    for number, layer in enumerate(layers):
-        weight = weights.master_of(layer.weight)
-        drawn = draws.uniform(tuple(weight.shape), seed, f"weights {number}")
-        # A uniform draw from [-1, 1) has variance 1/3.
-        scale = math.sqrt(3.0 / weight[0].numel()) * (gain if number else 1.0)
-        weight.copy_(torch.from_numpy(drawn * scale))
+    for layer, drawn in initial_weights(network, expression, seed, kind):
+        weights.master_of(layer.weight).copy_(torch.from_numpy(drawn))
         if layer.bias is not None:
             weights.master_of(layer.bias).zero_()
     weights.publish()
@@ -76,6 +72,32 @@ def initialize(
                 f"{type(network).__name__} is none; with batch normalisation use 'lecun' or 'he'"
             )
         _standardize(network, weights, images)
+
+
+def initial_weights(
+    network: nn.Module, expression: Activation, seed: int, kind: str
+) -> Iterator[tuple[nn.Conv2d | nn.Linear, NDArray[np.float64]]]:
+    """Yield each convolution and linear layer with its draws, before any look at data.
+
+    Parameters
+    ----------
+    network, expression, seed, kind
+        As for :func:`initialize`.
+
+    Examples
+    --------
+    >>> from act_bench.expression import parse
+    >>> ((layer, drawn),) = initial_weights(nn.Linear(2, 3), parse("relu(x)"), 0, "he")
+    >>> drawn.shape
+    (3, 2)
+    """
+    gain = _gain(kind, expression)
+    layers = [module for module in network.modules() if isinstance(module, WEIGHTED)]
+    for number, layer in enumerate(layers):
+        drawn = draws.uniform(tuple(layer.weight.shape), seed, f"weights {number}")
+        # A uniform draw from [-1, 1) has variance 1/3.
+        scale = math.sqrt(3.0 / layer.weight[0].numel()) * (gain if number else 1.0)
+        yield layer, drawn * scale
 
 
 def _standardize(network: AllCNNC, weights: FlatWeights, images: Tensor) -> None:

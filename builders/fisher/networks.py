@@ -6,12 +6,11 @@ the table's recipe gives them.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import hashlib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -24,16 +23,16 @@ from act_bench.schema import one_of
 from builders.fisher.convention import FisherConvention, Labels
 from builders.fisher.spectrum import DTYPES
 from regenerate import data
-from regenerate.draws import uniform
 from regenerate.image_batches import load_splits, to_network
-from regenerate.networks.all_cnn_c import AllCNNC
+from regenerate.initialization import initial_weights
+from regenerate.networks import build
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe, find
 
 MLP_BATCH: Final = 599
 """All training images of the digits: the batch has no noise of its own."""
-CNN_BATCH: Final = 64
-"""The first training images of CIFAR-10, in an order in which all classes are as frequent."""
+IMAGE_BATCH: Final = 64
+"""The first training images, in an order in which all classes are as frequent."""
 
 
 @dataclass(frozen=True)
@@ -153,70 +152,88 @@ def unstacked_mlp(
     return nn.Sequential(*layers[:-1])
 
 
-def _cnn(device: str, data_dir: Path | None) -> Setting:
+def _images(table: str, device: str, data_dir: Path | None) -> Setting:
+    """Return the setting of a table whose network takes images, at its published size."""
+    recipe = find(table, "full")
     convention = FisherConvention(
-        table="cnn",
+        table=table,
         labels=Labels.PREDICTED_SAMPLE,
-        batch=(0, CNN_BATCH),
-        initialization="data_dependent",  # as the table's recipes
+        batch=(0, IMAGE_BATCH),
+        initialization=recipe.initialization,
         dtype="float32",
     )
     train = load_splits(
-        "cifar10",
-        image_size=None,
-        train_images=CNN_BATCH,
+        recipe.dataset,
+        image_size=recipe.image_size,
+        train_images=IMAGE_BATCH,
         device=device,
         data_dir=data_dir,
     ).train
     images = to_network(train.images.to(DTYPES[convention.dtype]))
-    standardized = standardizing(AllCNNC(nn.Identity), convention.seed).to(device)
 
     def network(expression: Expression) -> nn.Module:
-        made = copy.deepcopy(standardized)
-        made.activations = nn.ModuleList(expression.to_torch() for _ in made.activations)
-        return made
+        return initialized(recipe, expression, convention.seed).to(device)
 
     return Setting(_checked(convention, images, train.labels), network, images, train.labels)
 
 
-@torch.no_grad()
-def standardizing(network: AllCNNC, seed: int) -> AllCNNC:
-    """Set weights so that every channel has mean 0 and variance 1 before its activation.
+def initialized(recipe: Recipe, expression: Expression, seed: int) -> nn.Module:
+    """Return an image network with its initial weights.
 
-    The recipe's initialisation ``data_dependent`` (Salimans and Kingma 2016, arXiv 1602.07868,
-    section 3). Training measures mean and variance layer by layer over 256 images, in bfloat16;
-    here it is the batch of the spectrum, in its dtype, and during the pass itself: weights are the
-    unit draws, and a hook shifts and scales what a convolution gives as the weights and biases of
-    the recipe would. Means and variances are constants to the gradients.
+    Weights are those that training draws. Where it then measures means and variances over a batch,
+    it is the batch of the spectrum here, in its dtype, and during the pass itself: for the
+    initialisation ``data_dependent`` (Salimans and Kingma 2016, arXiv 1602.07868, section 3; in
+    training over 256 images, in bfloat16) a hook shifts and scales what a convolution gives as the
+    weights and biases of the recipe would; batch normalisation (Ioffe and Szegedy 2015, arXiv
+    1502.03167) is at its initial values. Means and variances are constants to the gradients, so
+    that an image's gradient is its own.
 
     Parameters
     ----------
-    network
-        All-CNN-C; it is changed and returned.
+    recipe
+        Its network, width and initialisation are taken.
+    expression
+        The activation function.
     seed
-        Of the weights, with the draws of training.
+        Of the weights.
 
     Examples
     --------
-    >>> network = standardizing(AllCNNC(nn.Tanh, width=1 / 16), seed=0)
+    >>> from act_bench.expression import parse
+    >>> network = initialized(find("cnn", "full"), parse("tanh(x)"), seed=0)
     >>> first = network.convolutions[0](torch.arange(3072.0).reshape(1, 3, 32, 32))
     >>> variance, mean = torch.var_mean(first, (0, 2, 3))
     >>> bool((mean.abs() < 1e-3).all() and ((variance - 1).abs() < 1e-2).all())
     True
     """
-    for layer, convolution in enumerate(network.convolutions):
-        assert isinstance(convolution, nn.Conv2d)  # noqa: S101  (what the network is made of)
-        assert convolution.bias is not None  # noqa: S101
-        drawn = uniform(tuple(convolution.weight.shape), seed, f"weights {layer}")
-        unit = drawn * math.sqrt(3.0 / convolution.weight[0].numel())  # variance 1 / fan-in
-        convolution.weight.data = (
-            torch.from_numpy(unit)
-            .to(convolution.weight.dtype)
-            .contiguous(memory_format=torch.channels_last)
-        )
-        convolution.bias.zero_()
-        convolution.register_forward_hook(_standardize)
+    network = build(recipe.network, expression.to_torch, width=recipe.width)
+    for layer, drawn in initial_weights(network, expression, seed, recipe.initialization):
+        weight = torch.from_numpy(drawn).to(layer.weight.dtype)
+        if weight.ndim == 4:
+            weight = weight.contiguous(memory_format=torch.channels_last)
+        layer.weight.data = weight
+        if layer.bias is not None:
+            layer.bias.data.zero_()
+        if recipe.initialization == "data_dependent":
+            layer.register_forward_hook(_standardize)
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, ConstantStatistics(child.eps))
     return network
+
+
+class ConstantStatistics(nn.Module):
+    """Batch normalisation at its initial values, its mean and variance constants to gradients."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return ``(n, channels, height, width)`` with mean 0 and variance 1 in every channel."""
+        variance, mean = torch.var_mean(features.detach(), (0, 2, 3), correction=0)
+        return _rescaled(features, mean, (variance + self.eps).rsqrt())
 
 
 def _standardize(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor) -> Tensor:
@@ -224,8 +241,12 @@ def _standardize(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor
     variance, mean = torch.var_mean(response.detach(), (0, 2, 3), correction=0)
     # A constant channel (a constant function below) has no scale to set.
     rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
+    return _rescaled(response, mean, rescale)
+
+
+def _rescaled(features: Tensor, mean: Tensor, rescale: Tensor) -> Tensor:
     shift = -mean * rescale
-    return torch.addcmul(shift[:, None, None], response, rescale[:, None, None])
+    return torch.addcmul(shift[:, None, None], features, rescale[:, None, None])
 
 
 def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> FisherConvention:
@@ -240,7 +261,12 @@ def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> Fi
     return dataclasses.replace(convention, batch_fingerprint=got)
 
 
-SETTINGS: Final[dict[str, Callable[[str, Path | None], Setting]]] = {"mlp": _mlp, "cnn": _cnn}
+SETTINGS: Final[dict[str, Callable[[str, Path | None], Setting]]] = {
+    "mlp": _mlp,
+    "cnn": partial(_images, "cnn"),
+    "resnet": partial(_images, "resnet"),
+    "vit": partial(_images, "vit"),
+}
 """Table -> its setting on a device, with images from a folder."""
 
 FINGERPRINTS: Final = {"mlp": "27bb1ad61edc72f7"}

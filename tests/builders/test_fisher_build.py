@@ -10,14 +10,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from torch import nn
 
 from act_bench.expression import parse
 from act_bench.spectra import load_spectra, read_spectra
 from builders.embedded import BuildError
 from builders.fisher import FisherConvention, build, fisher_spectrum, networks
 from builders.fisher.build import build_parts, embed
+from builders.fisher.capture import weighted_layers
 from builders.fisher.features import fisher_feature
-from builders.fisher.networks import BatchMismatchError, Setting, setting, standardizing
+from builders.fisher.networks import BatchMismatchError, Setting, initialized, setting
+from regenerate.networks import build as build_network
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.recipes import find
 from regenerate.training_stacked import StackedMLP
@@ -107,16 +110,17 @@ def test_network_of_the_mlp_is_the_trained_one(mlp: Setting) -> None:
     torch.testing.assert_close(network(mlp.images), stacked(mlp.images[None])[0])
 
 
-def test_standardizing_is_the_recipe_s_initialisation() -> None:
+def test_initial_weights_of_all_cnn_c_are_the_recipe_s() -> None:
     """Against weights and biases that are set layer by layer, as training does."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(4, 3, 32, 32, generator=generator, dtype=torch.float64)
-    made = standardizing(AllCNNC(parse("elu(x)").to_torch, width=1 / 16).double(), seed=0)
+    recipe = dataclasses.replace(find("cnn", "full"), width=1 / 16)
+    made = initialized(recipe, parse("elu(x)"), seed=0).double()
     explicit = AllCNNC(parse("elu(x)").to_torch, width=1 / 16).double()
     features = images
     with torch.no_grad():
         for layer, (convolution, drawn) in enumerate(
-            zip(explicit.convolutions, made.convolutions, strict=True)
+            zip(explicit.convolutions, weighted_layers(made).values(), strict=True)
         ):
             convolution.weight.copy_(drawn.weight)
             convolution.bias.zero_()
@@ -128,6 +132,37 @@ def test_standardizing_is_the_recipe_s_initialisation() -> None:
     convention = FisherConvention(table="cnn", batch=(0, 4))
     spectra = [fisher_spectrum(network, images, convention) for network in (made, explicit)]
     for a, b in zip(*spectra, strict=True):
+        kept = (a.log_eigenvalues > -25) & (b.log_eigenvalues > -25)
+        assert kept.any()
+        np.testing.assert_allclose(a.log_eigenvalues[kept], b.log_eigenvalues[kept], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["resnet56", "mobilevit_v2"])
+def test_statistics_of_the_batch_are_constants_to_the_gradients(name: str) -> None:
+    """Against batch normalisation in evaluation, its running statistics those of the batch."""
+    recipe = dataclasses.replace(
+        find("cnn", "full"), network=name, width=1 / 8, initialization="lecun"
+    )
+    made = initialized(recipe, parse("tanh(x)"), seed=0).double()
+    running = build_network(name, parse("tanh(x)").to_torch, width=1 / 8).double()
+    drawn = weighted_layers(made)
+    for layer_name, layer in weighted_layers(running).items():
+        layer.load_state_dict(drawn[layer_name].state_dict())
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(4, 3, 32, 32, generator=generator, dtype=torch.float64)
+
+    def fill(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        assert isinstance(module, nn.BatchNorm2d)
+        variance, mean = torch.var_mean(inputs[0].detach(), (0, 2, 3), correction=0)
+        module.running_mean, module.running_var = mean, variance
+
+    for module in running.eval().modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.register_forward_pre_hook(fill)
+    convention = FisherConvention(table="cnn", batch=(0, 4))
+    spectra = [fisher_spectrum(network, images, convention) for network in (made, running)]
+    for a, b in zip(*spectra, strict=True):
+        assert a.name == b.name
         kept = (a.log_eigenvalues > -25) & (b.log_eigenvalues > -25)
         assert kept.any()
         np.testing.assert_allclose(a.log_eigenvalues[kept], b.log_eigenvalues[kept], atol=1e-3)
