@@ -55,7 +55,7 @@ class Spectra(NamedTuple):
     reason: tuple[str, ...]
 
 
-LAYERS: Final = {"mlp": 3, "cnn": 9}
+LAYERS: Final = {"mlp": 3, "cnn": 9, "resnet": 56, "vit": 65}
 """Table -> number of layers with weights in its network."""
 
 
