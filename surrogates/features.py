@@ -113,6 +113,12 @@ class Features:
         """Return the vectors of all parts side by side: (functions, values)."""
         return np.hstack([part.vectors for part in self.parts])
 
+    @property
+    def split(self) -> int:
+        """How many columns of :meth:`vectors` are compared by the Euclidean distance; the first."""
+        euclidean = [part for part in self.parts if part.metric == "euclidean"]
+        return sum(part.vectors.shape[1] for part in euclidean)
+
 
 def median_distance(distances: Float) -> float:
     """Return the median of the distances that are not 0; 1 if there are none."""

@@ -6,11 +6,12 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
+from scipy.linalg import cholesky, solve_triangular
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from surrogates.gaussian_process import Posterior, most_likely
+from surrogates.gaussian_process import correlation, most_likely
+from surrogates.regressors.distances import check_split, part_distances
 
 Float = NDArray[np.float64]
 
@@ -25,6 +26,9 @@ class DistanceProcessRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
     split : int or None
         Columns before it are compared by the Euclidean distance, as outputs are (Eq. 3), columns
         from it on by the Manhattan distance, as Fisher spectra are (Eq. 2). None: all Euclidean.
+    learn_from : int
+        Hyperparameters are learned from at most so many targets, evenly spaced, for the time that
+        takes grows with the cube of their number. Predictions use all targets.
 
     Examples
     --------
@@ -35,38 +39,39 @@ class DistanceProcessRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
     ([2.0, 2.5], True)
     """
 
-    def __init__(self, split: int | None = None) -> None:
+    def __init__(self, split: int | None = None, learn_from: int = 300) -> None:
         self.split = split
+        self.learn_from = learn_from
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803
         """Learn from the targets ``y``, (n,), of the features ``X``, (n, features)."""
         features, targets = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
-        if self.split is not None and not 0 <= self.split <= features.shape[1]:
-            raise ValueError(
-                f"split must lie in 0..{features.shape[1]}, the columns of X, got {self.split}"
-            )
+        check_split(self.split, features.shape[1])
+        if self.learn_from < 1:
+            raise ValueError(f"learn_from must be at least 1, got {self.learn_from}")
         self.features_, self.targets_ = features, np.asarray(targets, dtype=np.float64)
-        self.hyperparameters_ = most_likely(self._distances(features, features), self.targets_)
+        count = min(self.learn_from, len(features))
+        some = np.linspace(0, len(features) - 1, count).round().astype(int)
+        apart = part_distances(features[some], features[some], self.split)
+        self.hyperparameters_ = most_likely(apart, self.targets_[some])
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Float | tuple[Float, Float]:  # noqa: N803
         """Return means and, if asked for, standard deviations: each (n,)."""
         check_is_fitted(self)
         features = validate_data(self, X, reset=False, dtype=np.float64)
-        known = len(self.features_)
-        both = np.concatenate([self.features_, features])
-        distances = self._distances(self.features_, both)
-        posterior = Posterior(self.hyperparameters_, len(both))
-        for place, target in enumerate(self.targets_):
-            posterior.observe(place, [rows[place] for rows in distances], float(target))
-        mean = posterior.mean()[known:]
-        return (mean, posterior.deviation()[known:]) if return_std else mean
-
-    def _distances(self, a: Float, b: Float) -> list[Float]:
-        split = a.shape[1] if self.split is None else self.split
-        found = []
-        if split > 0:
-            found.append(np.asarray(cdist(a[:, :split], b[:, :split], "euclidean")))
-        if split < a.shape[1]:
-            found.append(np.asarray(cdist(a[:, split:], b[:, split:], "cityblock")))
-        return found
+        known, (lengths, noise) = self.features_, self.hyperparameters_
+        among = correlation(part_distances(known, known, self.split), lengths)
+        across = correlation(part_distances(known, features, self.split), lengths)
+        factor = cholesky(among + noise * np.eye(len(known)), lower=True)
+        # As in Posterior, with all observations at once.
+        rows = solve_triangular(factor, across, lower=True)
+        one = solve_triangular(factor, np.ones(len(known)), lower=True)
+        y = solve_triangular(factor, self.targets_, lower=True)
+        centre = float(one @ y / (one @ one))
+        rest = y - centre * one
+        mean: Float = centre + rest @ rows
+        if not return_std:
+            return mean
+        unexplained = np.maximum(1.0 - (rows * rows).sum(axis=0), 0.0)
+        return mean, np.sqrt(float(rest @ rest) / len(known) * unexplained)

@@ -1,0 +1,82 @@
+"""The figure of how well models rank functions, drawn from what ``evaluate-surrogates`` writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from act_bench.figures import Request
+from act_bench.figures.searches import results_folder
+from act_bench.figures.style import GRID, OKABE_ITO, bare, panels
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+SUMMARY_FILE: Final = "summary.parquet"
+SHOWN: Final = {
+    "spearman": "Spearman correlation",
+    "top20_regret": "regret of the best of 20",
+}
+_COLOURS: Final = {"outputs": 0, "fim": 1, "union": 2}
+_DASHES: Final = {"": "-", "standard": (0, (6, 1.5)), "pca": "-.", "umap": (0, (2, 1.2))}
+
+
+def surrogates(request: Request) -> Figure:
+    """Draw the accuracy of models against how many functions they learned from."""
+    import polars as pl
+
+    folder = results_folder(request, SUMMARY_FILE, "evaluate-surrogates TABLE")
+    return surrogates_figure(pl.read_parquet(folder / SUMMARY_FILE))
+
+
+def surrogates_figure(summary: pl.DataFrame) -> Figure:
+    """Draw metrics against the number of functions learned from, one column a regressor.
+
+    Parameters
+    ----------
+    summary : polars.DataFrame
+        Of one table, as from ``surrogates.evaluation.summarise``.
+
+    Notes
+    -----
+    The colour says what is known of a function, the dashes how it is turned; bands are 95 %
+    intervals over splits.
+    """
+    import polars as pl
+
+    regressors = summary["regressor"].unique(maintain_order=True).to_list()
+    figure, rows = panels(len(SHOWN), len(regressors), width=3.1, height=2.7)
+    figure.set_dpi(100)
+    for row, (metric, label) in zip(rows, SHOWN.items(), strict=True):
+        for axes, regressor in zip(row, regressors, strict=True):
+            chosen = summary.filter(
+                (pl.col("metric") == metric) & (pl.col("regressor") == regressor)
+            )
+            for (features,), group in chosen.group_by("features", maintain_order=True):
+                view, _, kind = str(features).rpartition("-")
+                colour = OKABE_ITO[_COLOURS[kind]]
+                x, middle = group["size"].to_numpy(), group["mean"].to_numpy()
+                axes.fill_between(
+                    x, group["low"], group["high"], color=colour, alpha=0.12, linewidth=0
+                )
+                axes.plot(
+                    x, middle, color=colour, linestyle=_DASHES[view], label=features, linewidth=1.4
+                )
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.grid(axis="y", color=GRID, linewidth=0.6)
+            bare(axes)
+            if row is rows[0]:
+                axes.set_title(regressor, loc="left", fontsize=10)
+            else:
+                axes.set_xlabel("functions learned from")
+        row[0].set_ylabel(label)
+        limits = [axes.get_ylim() for axes in row]
+        for axes in row:  # one scale a row, so that regressors can be compared
+            axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+    rows[0][-1].legend(frameon=False, fontsize=7)
+    table = summary["table"][0]
+    figure.suptitle(
+        f"{table}: predictions of functions not learned from", fontsize=11, x=0.02, ha="left"
+    )
+    return figure

@@ -1,0 +1,331 @@
+"""How well models predict the scores of functions that they were not told of, by each feature.
+
+A split draws some functions of a table to learn from and predicts all others. The functions are
+those with a valid Fisher spectrum, where the table has spectra, so that all features are judged on
+the same ones; what diverged has the chance level as its score. Splits are the same for all features
+and models, so that two of them can be compared split by split.
+
+Intervals are bootstrap intervals over splits. They say how sure a mean is for this table; they say
+nothing of other tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Final, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from scipy.stats import kendalltau, spearmanr
+
+from act_bench.benchmark_data import BenchmarkData
+from act_bench.manifest import DataError
+from surrogates.features import FEATURES, Features
+from surrogates.protocol import SearchSpace
+from surrogates.significance import bootstrap_interval
+
+Float = NDArray[np.float64]
+Progress = Callable[[int], None]
+"""Told how many fits are done."""
+
+SIZES: Final = (10, 30, 100, 300, 1000)
+CHOSEN: Final = ("outputs", "fim", "union", "umap-outputs", "umap-fim", "umap-union")
+"""The features that are compared unless told otherwise."""
+TOP: Final = 20
+LEVELS: Final = np.arange(1, 10) / 10
+METRICS: Final = (
+    "spearman",
+    "kendall",
+    "spearman_trained",
+    "rmse",
+    "coverage_90",
+    "calibration_error",
+    "top20_regret",
+)
+
+
+class Model(Protocol):
+    """A regressor as in scikit-learn, with a deviation."""
+
+    def fit(self, X: Float, y: Float) -> object:  # noqa: N803
+        """Learn the targets (n,) of features (n, columns)."""
+        ...
+
+    def predict(self, X: Float, return_std: bool) -> tuple[Float, Float]:  # noqa: N803
+        """Return means and standard deviations."""
+        ...
+
+
+Maker = Callable[[Features], Model]
+
+
+def _knn(features: Features) -> Model:
+    from surrogates.regressors import NeighboursRegressor
+
+    model: Model = NeighboursRegressor(3, "uniform", split=features.split)
+    return model
+
+
+def _knn_distance(features: Features) -> Model:
+    from surrogates.regressors import NeighboursRegressor
+
+    model: Model = NeighboursRegressor(3, "distance", split=features.split)
+    return model
+
+
+def _forest(features: Features) -> Model:
+    from surrogates.regressors import ForestRegressor
+
+    del features
+    model: Model = ForestRegressor(n_estimators=30, max_features="sqrt", random_state=0)
+    return model
+
+
+def _gp(features: Features) -> Model:
+    from surrogates.regressors import DistanceProcessRegressor
+
+    model: Model = DistanceProcessRegressor(split=features.split)
+    return model
+
+
+REGRESSORS: Final[dict[str, Maker]] = {
+    "knn": _knn,
+    "knn-distance": _knn_distance,
+    "forest": _forest,
+    "gp": _gp,
+}
+"""Name -> maker of a model for some features: the three nearest, the same weighted by distance, a
+random forest of 30 trees, the Gaussian process. To judge another, pass it to :func:`evaluate`."""
+
+
+def available_features(data: BenchmarkData, names: Sequence[str] = CHOSEN) -> tuple[str, ...]:
+    """Return those of the features that a table has: without Fisher spectra, those by outputs."""
+    from act_bench.spectra import load_spectra
+
+    try:
+        load_spectra(data.table)
+    except DataError:
+        return tuple(name for name in names if name.endswith("outputs"))
+    return tuple(names)
+
+
+def evaluate(
+    data: BenchmarkData,
+    features: Sequence[str] | None = None,
+    regressors: dict[str, Maker] | None = None,
+    *,
+    sizes: Sequence[int] = SIZES,
+    splits: int = 20,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pl.DataFrame:
+    """Judge models and features on repeated splits of a table.
+
+    Parameters
+    ----------
+    data : BenchmarkData
+    features : sequence of str, optional
+        Of ``surrogates.features.FEATURES``. Default: those of ``CHOSEN`` that the table has.
+    regressors : dict of str to callable, optional
+        Name -> ``maker(features)``. Default: ``REGRESSORS``.
+    sizes : sequence of int
+        Functions to learn from; those that would leave fewer than 20 to predict are left out.
+    splits : int
+    seed : int
+        Of the splits.
+    progress : callable, optional
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a fit: ``table``, ``features``, ``regressor``, ``size``, ``split``, and over the
+        functions not learned from: ``spearman`` and ``kendall`` (tau-b) of predictions with scores;
+        ``spearman_trained``, over those that did not diverge; ``rmse``; ``coverage_90``, the share
+        of scores in the central 90 % of their predicted normal distribution;
+        ``calibration_error``, the mean absolute difference of such shares from 10, 20, ... 90 %;
+        ``top20_regret``, the best score less the best of the 20 with the highest predictions; and
+        ``seconds`` of fitting and predicting. A correlation is null when all predictions are equal.
+
+    Raises
+    ------
+    ValueError
+        Unknown features, or no size leaves enough to predict.
+    act_bench.manifest.DataError
+        The table has no Fisher spectra, and the features need them.
+    """
+    names = available_features(data) if features is None else tuple(features)
+    unknown = [name for name in names if name not in FEATURES]
+    if unknown:
+        raise ValueError(f"expected features {', '.join(FEATURES)}, got {', '.join(unknown)}")
+    space = SearchSpace.of(data)
+    scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
+    trained = np.array([data.outcome[entry] == "ok" for entry in data.covered])
+    made = {name: space.features(name) for name in names}
+    population = np.flatnonzero(np.logical_and.reduce([each.known for each in made.values()]))
+    fitting = [size for size in sizes if size + TOP <= len(population)]
+    if not fitting:
+        raise ValueError(
+            f"{len(population)} functions have the features: too few to learn from {min(sizes)} "
+            f"and predict {TOP}"
+        )
+    rows: list[dict[str, object]] = []
+    makers = REGRESSORS if regressors is None else regressors
+    orders = [
+        np.random.default_rng([seed, split]).permutation(population) for split in range(splits)
+    ]
+    for name, known in made.items():
+        vectors = known.vectors()
+        for regressor, maker in makers.items():
+            for size in fitting:
+                for split, order in enumerate(orders):
+                    learned, others = order[:size], order[size:]
+                    start = perf_counter()
+                    model = maker(known)
+                    model.fit(vectors[learned], scores[learned])
+                    mean, deviation = model.predict(vectors[others], return_std=True)
+                    seconds = perf_counter() - start
+                    judged = judge(mean, deviation, scores[others], trained[others])
+                    about = {
+                        "table": data.table,
+                        "features": name,
+                        "regressor": regressor,
+                        "size": size,
+                        "split": split,
+                    }
+                    rows.append({**about, **judged, "seconds": seconds})
+                    if progress is not None:
+                        progress(len(rows))
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def judge(
+    mean: Float, deviation: Float, scores: Float, trained: NDArray[np.bool_]
+) -> dict[str, float | None]:
+    """Return the metrics of predictions; see :func:`evaluate`.
+
+    Parameters
+    ----------
+    mean, deviation : array of shape (functions,)
+        Of the predictions.
+    scores : array of shape (functions,)
+    trained : array of shape (functions,), bool
+        Which did not diverge.
+
+    Examples
+    --------
+    >>> scores = np.linspace(0, 1, 50)
+    >>> found = judge(scores - 0.1, np.full(50, 0.1), scores, scores >= 0)
+    >>> found["spearman"], round(found["rmse"], 3), found["top20_regret"], found["coverage_90"]
+    (1.0, 0.1, 0.0, 1.0)
+    """
+    error = scores - mean
+    # Where a deviation is 0, only the mean itself lies within any share.
+    z = np.divide(np.abs(error), deviation, out=np.full_like(error, np.inf), where=deviation > 0)
+    central = np.where(error == 0, 0.0, 2 * ndtr(z) - 1)
+    shares = np.array([(central <= level).mean() for level in LEVELS])
+    best = np.argsort(-mean, kind="stable")[:TOP]
+    return {
+        "spearman": _correlation(spearmanr, mean, scores),
+        "kendall": _correlation(kendalltau, mean, scores),
+        "spearman_trained": _correlation(spearmanr, mean[trained], scores[trained]),
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "coverage_90": float((central <= 0.9).mean()),
+        "calibration_error": float(np.abs(shares - LEVELS).mean()),
+        "top20_regret": float(scores.max() - scores[best].max()),
+    }
+
+
+def _correlation(measure: Callable[..., object], a: Float, b: Float) -> float | None:
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(measure(a, b).statistic)  # type: ignore[attr-defined]
+
+
+def summarise(rows: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
+    """Return the mean of each metric over splits, with its 95 % bootstrap interval.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row for each ``table``, ``features``, ``regressor``, ``size`` and ``metric``: ``mean``,
+        ``low``, ``high``, ``splits``. Splits without a value are left out.
+    """
+    keys = ["table", "features", "regressor", "size"]
+    found = []
+    for key, group in rows.group_by(keys, maintain_order=True):
+        for metric in METRICS:
+            values = group[metric].drop_nulls().to_numpy()
+            if values.size:
+                low, high = bootstrap_interval(values, np.random.default_rng(seed))
+                found.append((*key, metric, float(values.mean()), low, high, values.size))
+    return pl.DataFrame(
+        found, schema=[*keys, "metric", "mean", "low", "high", "splits"], orient="row"
+    )
+
+
+def union_gains(rows: pl.DataFrame, metric: str = "spearman", seed: int = 0) -> pl.DataFrame:
+    """Return how much better the union is than each feature alone, split by split.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row for each ``table``, ``view`` (``raw``, ``umap`` and so on), ``regressor``, ``size``
+        and ``against`` (``outputs`` or ``fim``): ``gain``, the mean difference of the metric,
+        union less the other, with its 95 % bootstrap interval ``low`` to ``high``.
+    """
+    keys = ["table", "regressor", "size"]
+    found = []
+    for view in ("", "standard-", "pca-", "umap-"):
+        both = rows.filter(pl.col("features") == f"{view}union")
+        for other in ("outputs", "fim"):
+            single = rows.filter(pl.col("features") == f"{view}{other}")
+            joined = both.join(single, on=[*keys, "split"], suffix="_single").drop_nulls(
+                [metric, f"{metric}_single"]
+            )
+            for key, group in joined.group_by(keys, maintain_order=True):
+                gains = (group[metric] - group[f"{metric}_single"]).to_numpy()
+                low, high = bootstrap_interval(gains, np.random.default_rng(seed))
+                name = view.removesuffix("-") or "raw"
+                found.append((key[0], name, *key[1:], other, float(gains.mean()), low, high))
+    schema = ["table", "view", "regressor", "size", "against", "gain", "low", "high"]
+    return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def verdict(gains: pl.DataFrame) -> list[str]:
+    """Say plainly, for each table and view, whether the union beats either feature.
+
+    Parameters
+    ----------
+    gains : polars.DataFrame
+        As from :func:`union_gains`, of a metric of which more is better.
+
+    Returns
+    -------
+    list of str
+        One sentence for each table and view. In a comparison, of one regressor at one size, the
+        union is ahead of both features when both intervals lie above 0, and behind one when an
+        interval lies below.
+    """
+    said = []
+    for (table, view), group in gains.group_by("table", "view", maintain_order=True):
+        each = group.group_by("regressor", "size", maintain_order=True).agg(
+            ahead=(pl.col("low") > 0).all(), behind=(pl.col("high") < 0).any()
+        )
+        ahead, behind = int(each["ahead"].sum()), int(each["behind"].sum())
+        lost = group.filter(pl.col("high") < 0)["against"].value_counts(sort=True)
+        to = " and ".join(f"{row[0]} {row[1]} times" for row in lost.iter_rows())
+        answer = (
+            "better than either"
+            if ahead > each.height / 2
+            else "not better than either"
+            if behind > each.height / 2
+            else "sometimes better than either"
+        )
+        said.append(
+            f"{table}, {view}: the union is {answer}: ahead of both in {ahead} of {each.height} "
+            f"comparisons, behind one in {behind}" + (f" ({to})" if to else "")
+        )
+    return said
