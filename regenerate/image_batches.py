@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -23,9 +23,36 @@ Augmentation: TypeAlias = Callable[["Pixels", int, int, int], Iterator[tuple[Ten
 AUGMENTATIONS: Final = {
     "none": "regenerate.image_batches:as_they_are",
     "flip_shift": "regenerate.image_batches:flipped_and_shifted",
+    "crop": "regenerate.augmentation:cropped",
+    "crop_mix": "regenerate.augmentation:cropped_and_mixed",
 }
 """Augmentation of a recipe -> module and function, imported when asked for."""
 _CHUNK = 5000
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Images as they were loaded, for augmentations that work on whole levels.
+
+    Attributes
+    ----------
+    images
+        ``(n, height, width, 3)`` uint8.
+    mean, deviation
+        ``(3,)`` float32, of each channel over the whole training split, in levels.
+    classes
+        Number of classes.
+    """
+
+    images: Tensor
+    mean: Tensor
+    deviation: Tensor
+    classes: int
+
+    def normalized(self, levels: Tensor) -> Tensor:
+        """Return levels ``(n, 3, height, width)`` for a network: bfloat16, ``channels_last``."""
+        centred = (levels - self.mean.view(3, 1, 1)) / self.deviation.view(3, 1, 1)
+        return centred.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
@@ -39,10 +66,13 @@ class Pixels:
         training split.
     labels
         ``(n,)`` int64.
+    levels
+        The same images as levels, where an augmentation may need them.
     """
 
     images: Tensor
     labels: Tensor
+    levels: Levels | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -67,6 +97,7 @@ def load_splits(
     train_images: int | None,
     device: str,
     data_dir: Path | None,
+    evaluation_crop: float = 1.0,
 ) -> Splits:
     """Load a data set onto a device; what was loaded last is kept.
 
@@ -83,6 +114,9 @@ def load_splits(
         A torch device.
     data_dir
         Folder of the data, see ``regenerate.data.load``.
+    evaluation_crop
+        Share of the side in the middle of validation and test images that is seen, resized to the
+        whole side.
 
     Raises
     ------
@@ -104,20 +138,43 @@ def load_splits(
         blocks = scaled.view(len(images), size, side // size, size, side // size, 3)
         return blocks.mean((2, 4)).to(torch.bfloat16)
 
-    def pixels(split: data.Split, count: int | None = None) -> Pixels:
+    def pixels(split: data.Split, count: int | None = None, crop: float = 1.0) -> Pixels:
         chunks = torch.split(torch.from_numpy(split.images[:count]), _CHUNK)
+        if crop < 1.0:
+            chunks = tuple(_centre(chunk, crop) for chunk in chunks)
         return Pixels(
             torch.cat([prepared(chunk) for chunk in chunks]).to(device),
             torch.from_numpy(split.labels[:count]).to(device),
         )
 
+    train = pixels(source.train, train_images)
+    if dataset in data.SIZED:
+        train = replace(
+            train,
+            levels=Levels(
+                torch.from_numpy(source.train.images[:train_images]).to(device),
+                (mean * source.largest_pixel).to(device),
+                (deviation * source.largest_pixel).to(device),
+                source.classes,
+            ),
+        )
     return Splits(
-        train=pixels(source.train, train_images),
-        validation=pixels(source.validation),
-        test=pixels(source.test),
+        train=train,
+        validation=pixels(source.validation, crop=evaluation_crop),
+        test=pixels(source.test, crop=evaluation_crop),
         fingerprint=source.fingerprint,
         classes=source.classes,
     )
+
+
+def _centre(images: Tensor, share: float) -> Tensor:
+    """Return the middle of images ``(n, side, side, 3)``, resized to all of it, as levels."""
+    from regenerate.random_crops import central_crop, resize
+
+    side = images.shape[1]
+    parts = torch.split(images, 100)  # in float64 the weights of a chunk would take gigabytes
+    crops = [resize(part, central_crop(len(part), side, share), side) for part in parts]
+    return torch.cat(crops).permute(0, 2, 3, 1)
 
 
 def to_network(images: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ def training_loss(recipe: Recipe, scores: Tensor, targets: Tensor) -> Tensor:
     Parameters
     ----------
     recipe
-        Says which loss, and its label smoothing.
+        Says which loss, its label smoothing and the threshold of its targets.
     scores
         ``(n, classes)`` float32.
     targets
@@ -30,9 +30,10 @@ def training_loss(recipe: Recipe, scores: Tensor, targets: Tensor) -> Tensor:
     """
     if recipe.loss == "cross_entropy":
         return functional.cross_entropy(scores, targets, label_smoothing=recipe.label_smoothing)
-    return functional.binary_cross_entropy_with_logits(
-        scores, _shares(targets, scores.shape[1], recipe.label_smoothing)
-    )
+    shares = _shares(targets, scores.shape[1], recipe.label_smoothing)
+    if recipe.target_threshold is not None:
+        shares = (shares > recipe.target_threshold).float()
+    return functional.binary_cross_entropy_with_logits(scores, shares)
 
 
 def evaluation_loss(recipe: Recipe, scores: Tensor, labels: Tensor) -> Tensor:

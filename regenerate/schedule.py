@@ -18,11 +18,14 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
     True
     """
     if epoch < recipe.warmup_epochs:
-        return recipe.learning_rate * epoch / recipe.warmup_epochs
-    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
+        start = recipe.initial_learning_rate
+        return start + (recipe.learning_rate - start) * epoch / recipe.warmup_epochs
+    falling = recipe.epochs - recipe.warmup_epochs - recipe.cooldown_epochs
+    done = min(1.0, (epoch - recipe.warmup_epochs) / falling)
     factors: dict[str, Callable[[], float]] = {
         "constant": lambda: 1.0,
         "linear": lambda: 1.0 - done,
         "cosine": lambda: 0.5 * (1.0 + cos(pi * done)),
     }
-    return recipe.learning_rate * factors[recipe.schedule]()
+    end = recipe.final_learning_rate
+    return end + (recipe.learning_rate - end) * factors[recipe.schedule]()

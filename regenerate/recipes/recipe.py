@@ -42,11 +42,11 @@ class Recipe:
         Side of the square images in pixels; None leaves the data set's own size.
     train_images
         Images of the training split that are used (its first ones); None uses all.
-    schedule
-        How the learning rate falls after the warm-up: not at all, linearly to 0, or as half a
-        cosine to 0.
-    warmup_epochs
-        Epochs over which the learning rate rises linearly from 0.
+    schedule, final_learning_rate, cooldown_epochs
+        How the learning rate falls after the warm-up: not at all, or to the final one, linearly or
+        as half a cosine; there it stays for the last ``cooldown_epochs``.
+    warmup_epochs, initial_learning_rate
+        Epochs over which the learning rate rises linearly from the initial one.
     clip_norm
         Largest Euclidean norm of a run's gradient; None does not clip.
     initialization
@@ -65,6 +65,11 @@ class Recipe:
         ``cross_entropy``, or ``binary_cross_entropy`` over one-hot targets.
     label_smoothing
         Mass moved from the label to the uniform distribution.
+    target_threshold
+        Shares of classes above it count as 1 and all others as 0, for ``binary_cross_entropy`` of
+        mixed images; None leaves them as they are.
+    evaluation_crop
+        Share of the side in the middle of validation and test images that the network sees.
 
     Examples
     --------
@@ -104,6 +109,11 @@ class Recipe:
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     label_smoothing: float = 0.0
     second_moment_decay: float = 0.99
+    initial_learning_rate: float = 0.0
+    final_learning_rate: float = 0.0
+    cooldown_epochs: float = 0.0
+    target_threshold: float | None = None
+    evaluation_crop: float = 1.0
 
     def canonical_json(self) -> str:
         """Return the recipe as JSON with sorted keys, without optional fields at their default."""
