@@ -26,12 +26,13 @@ from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.image_batches import Pixels, Splits, batches, load_splits, to_network
 from regenerate.initialization import initialize
 from regenerate.learnable import Activation, learns
-from regenerate.losses import evaluation_loss, training_loss
+from regenerate.losses import evaluation_loss
 from regenerate.networks import IMAGE_NETWORKS, build, build_learning
 from regenerate.recipes.recipe import Recipe
 from regenerate.run import Run
 from regenerate.schedule import learning_rate
 from regenerate.training import Progress
+from regenerate.training_step import make_step
 
 EVALUATION_BATCH = {"cpu": 100, "cuda": 1000}  # small enough for a CPU's cache
 INITIALIZATION_IMAGES = 256
@@ -77,6 +78,7 @@ def train(
         train_images=recipe.train_images,
         device=device,
         data_dir=data_dir,
+        evaluation_crop=recipe.evaluation_crop,
     )
     start = clock.seconds(device)
     tables = None if learns(expression) else tabulate(expression)
@@ -110,6 +112,7 @@ class _Training:
         self.seed, self.device = seed, torch.device(device)
         self.network = _network(recipe, expression, tables, splits).to(self.device)
         self.weights = FlatWeights(self.network)
+        self.step = make_step(recipe, self.network, self.weights)
         self.optimizer = make_optimizer(recipe, self.weights)
         self.images_seen = 0
         self.train_losses: list[float] = []
@@ -177,12 +180,12 @@ class _Training:
         for images, targets in batches(
             self.splits.train, recipe.batch_size, self.seed, epoch, recipe.augmentation
         ):
-            loss = training_loss(recipe, self.network(images).float(), targets)
-            losses.append(loss.detach())
+            loss, gradient = self.step(images, targets)
+            losses.append(loss)
             if len(losses) % every == 0 and not bool(loss.isfinite()):
                 break
             rate = learning_rate(recipe, epoch + (len(losses) - 1) / steps)
-            self.optimizer.step(self.weights.gradient(loss), rate)
+            self.optimizer.step(gradient, rate)
         values = torch.stack(losses).double().cpu()
         # A loss that is not finite is seen up to CHECK_EVERY steps late; count to its own step.
         broken = (~values.isfinite()).nonzero()
