@@ -25,11 +25,13 @@ Float = NDArray[np.float64]
 
 
 class NotInLargeSpaceError(NotInSpaceError):
-    """An expression whose spelling the large space does not have."""
+    """An expression that is none of the functions of the large space."""
 
     def __str__(self) -> str:
+        ((name, distance),) = self.nearest
         return (
-            f"{self.expression} is no spelling of the large space; train it all the same: "
+            f"{self.expression} is none of the functions of the large space; the nearest by "
+            f"outputs is {name} (distance {distance:.2g}). Train it all the same: "
             f"act-bench regenerate '{self.expression}'"
         )
 
@@ -115,24 +117,23 @@ class LargeSpace:
         return {text: number for number, text in enumerate(self.representatives)}
 
     def resolve(self, expression: str | Expression) -> Resolution:
-        """Return the class of an expression: a representative, or any spelling of the space.
+        """Return the class of an expression: a representative, or any spelling of a function.
 
         Raises
         ------
         NotInLargeSpaceError
-            The space has no such spelling.
+            The space has no such function.
         """
-        known = self.entry_of.get(str(expression))
-        if known is not None:
-            return Resolution(known, "exact")
-        text = str(parse(expression) if isinstance(expression, str) else expression)
+        text = str(expression)
+        if text not in self.entry_of:
+            text = str(parse(expression) if isinstance(expression, str) else expression)
         known = self.entry_of.get(text)
         if known is not None:
             return Resolution(known, "exact")
-        rows = large_space.scan().filter(pl.col("expression") == text).select("class").collect()
-        if not len(rows):
-            raise NotInLargeSpaceError(text, ())
-        return Resolution(int(rows["class"][0]), "numerical")
+        nearest = large_space.neighbours(text, 1)
+        if not nearest["same"][0]:
+            raise NotInLargeSpaceError(text, ((nearest["expression"][0], nearest["distance"][0]),))
+        return Resolution(int(nearest["class"][0]), "numerical")
 
     def search_space(self, table: str, fidelity: str, folder: Path) -> LargeSearchSpace:
         """Return what optimisers may know of it."""
