@@ -299,11 +299,15 @@ def other_tables(report: Report) -> Iterator[tuple[str, pl.DataFrame]]:
 
 def print_other_tables(report: Report) -> None:
     """Print the rank correlation with the other embedded tables."""
+    others = list(other_tables(report))
+    if not others:
+        return
     print(
-        "\n| table | entries in both | both train or neither | Spearman, both train | of entries |"
+        "\n| table | entries in both | trains in both or neither | Spearman, trains in both ",
+        end="",
     )
-    print("|---|---|---|---|---|")
-    for name, entries in other_tables(report):
+    print("| of entries |\n|---|---|---|---|---|")
+    for name, entries in others:
         chance = TABLES[name.partition("-")[0]].chance
         theirs = entries["validation_accuracy"].fill_null(-1.0).to_numpy()
         both = report.present & (entries["outcome"] != "missing").to_numpy()
