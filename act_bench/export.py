@@ -159,6 +159,7 @@ def _features(columns: Iterable[Column]) -> list[str]:
     lines = []
     for column in columns:
         item, kind, length = split_dtype(column.dtype)
+        item = {"bool_": "bool"}.get(item, item)  # pyarrow's name for it, and that of datasets
         lines += [f"  - name: {column.name}"]
         lines += [f"    {'sequence' if kind == 'list' else 'dtype'}: {item}"]
         lines += [f"    length: {length}"] if length is not None else []

@@ -1,13 +1,9 @@
-"""The exported folder, read by plain ``datasets`` in a process that has no act_bench."""
+"""What ``export`` writes. How others read it: test_plain_datasets, test_card, test_croissant."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
-import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -16,51 +12,6 @@ from act_bench.cli.export import command as export_command
 from act_bench.cli.tables import command as tables_command
 from act_bench.export import export
 from act_bench.manifest import DataError, sha256
-
-PLAIN_DATASETS = """
-import json, sys
-sys.modules["act_bench"] = None  # as if it were not installed
-import datasets
-datasets.disable_progress_bars()
-found = {}
-for name in (None, "mlp", "mlp-full", "mlp-runs", "space"):
-    loaded = datasets.load_dataset("act-bench", name)
-    (split, dataset), = loaded.items()
-    stated = datasets.load_dataset_builder("act-bench", name).info.splits[split].num_examples
-    assert stated == dataset.num_rows, "the head of the card states the rows"
-    found[str(name)] = [split, dataset.num_rows, repr(dataset.features)]
-    dataset.to_parquet(f"{name}.parquet")
-json.dump(found, sys.stdout)
-"""
-
-
-def test_plain_datasets_loads_the_export_offline(data_folder, tmp_path):
-    import act_bench
-
-    export(tmp_path / "act-bench")
-    environment = {
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "HF_HOME": str(tmp_path / "hf"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", PLAIN_DATASETS],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr, "plain datasets reads the card without a warning"
-    found = json.loads(done.stdout)
-    assert found["None"] == found["mlp"]  # the default configuration
-    for name in ("mlp", "mlp-full", "mlp-runs", "space"):
-        ours = act_bench.load_dataset("act-bench", name)
-        assert found[name] == ["train", ours.num_rows, repr(ours.features)]
-        expected = pl.from_arrow(ours.with_format("arrow")[:])
-        assert pl.read_parquet(tmp_path / f"{name}.parquet").equals(expected)
 
 
 def test_exported_files_are_the_embedded_ones(data_folder, tmp_path):
