@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from act_bench.cli.grafs import METHOD, search_grafs
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import DataFailure, explained_errors, training_options
 from act_bench.schema import TABLES
@@ -100,6 +101,7 @@ def command(
       act-bench search --table cnn --fidelity proxy --workers 2
       act-bench search --table mlp --optimiser evolution --budget 100 --out my-search
       act-bench search --table cnn --space large                beyond the table
+      act-bench search --table mlp --method grafs               by gradient descent
       act-bench search --model net.py:make_model --data net.py:load_data
 
     Stop it at any moment and run it again to go on: finished runs lie in the folder --out, and the
@@ -119,6 +121,27 @@ def command(
         )
     if train_model is not None and changed:
         raise click.UsageError("--train is your own training: it has no --epochs and the like")
+    if method == METHOD:
+        given = (model, budget, seconds)
+        if table is None or any(value is not None for value in given) or workers > 1:
+            raise click.UsageError(
+                "grafs searches a cell by gradient descent, for a --table: it has no --model, "
+                "--budget, --seconds or --workers"
+            )
+        if space != "paper":
+            raise click.UsageError("grafs has a space of its own, of 22,667,121 cells: no --space")
+        search_grafs(
+            table,
+            fidelity,
+            seed=seed,
+            seeds=seeds,
+            sealed=sealed,
+            out=out,
+            device=device,
+            data_dir=data_dir,
+            as_json=as_json,
+        )
+        return
     confirmation = _confirmation(confirm_text)
     method = method or ("transfer" if space == "large" else "gp-ei")
     console = Console(stderr=True)

@@ -13,7 +13,8 @@ Descent* (2024, arXiv 2408.06820). What is the same here and what is not is told
 
 from __future__ import annotations
 
+from regenerate.grafs.relaxed import SearchFailedError
 from regenerate.grafs.search import GrafsResult, search
 from regenerate.grafs.settings import Settings
 
-__all__ = ["GrafsResult", "Settings", "search"]
+__all__ = ["GrafsResult", "SearchFailedError", "Settings", "search"]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from regenerate.grafs import GrafsResult, Settings, problem, relaxed, search
 from regenerate.grafs.cell import Architecture, Mixture
 from regenerate.grafs.problem import Part, make_problem
 from regenerate.grafs.relaxed import SearchFailedError
+from regenerate.grafs.settings import SETTINGS as TABLE_SETTINGS
 from regenerate.live.store import SearchFolderError
 from regenerate.recipes import Recipe, find
 from regenerate.training import train
@@ -45,6 +47,15 @@ def same(first: GrafsResult, second: GrafsResult) -> bool:
         and first.history == second.history
         and [results(each) for each in first.runs] == [results(each) for each in second.runs]
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tensors here are small: two threads would wait for each other, for ever on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)
@@ -232,3 +243,37 @@ def test_the_command_trains_the_extended_notation() -> None:
     assert certificate["expression"] == expression
     assert certificate["entry"] is None
     assert certificate["retrained"][0]["outcome"] == "ok"
+
+
+def test_the_command_searches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE_SETTINGS, "mlp", SETTINGS)
+    asked = ["search", "--table", "mlp", "--method", "grafs", "--seeds", "2"]
+    asked += ["--out", str(tmp_path / "found")]
+    done = CliRunner().invoke(main, [*asked, "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    runs = train(find("mlp", "full"), parse(found["expression"]), [0, 1])
+    assert found["validation_accuracies"] == [each.validation_accuracy for each in runs]
+    assert "test_accuracy" in found
+    again = CliRunner().invoke(main, [*asked, "--sealed"])
+    assert again.exit_code == 0, again.output
+    assert found["expression"] in again.stdout
+    assert "test:" not in again.stdout
+    other = CliRunner().invoke(main, [*asked, "--seed", "1"])
+    assert other.exit_code == 3
+    assert "another seed" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--budget", "3"], "it has no --model, --budget"),
+        (["--workers", "2"], "it has no --model, --budget"),
+        (["--space", "large"], "a space of its own"),
+        (["--fidelity", "huge"], "huge"),
+    ],
+)
+def test_options_that_the_method_does_not_have(options: list[str], message: str) -> None:
+    done = CliRunner().invoke(main, ["search", "--table", "mlp", "--method", "grafs", *options])
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())

@@ -1,0 +1,127 @@
+"""``act-bench search --method grafs``: a search by gradient descent, shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from act_bench.cli.sparkline import sparkline
+from act_bench.cli.training import DataFailure, explained_errors
+from act_bench.schema import TABLES, UnknownNameError, choose_fidelity
+
+if TYPE_CHECKING:
+    from regenerate.grafs import GrafsResult
+
+METHOD = "grafs"
+"""The name of the method on the command line."""
+
+_STAGES_SHOWN = 8
+
+
+def search_grafs(
+    table: str,
+    fidelity: str | None,
+    *,
+    seed: int,
+    seeds: int | None,
+    sealed: bool,
+    out: Path | None,
+    device: str,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Search with GRAFS and print what was found; parameters as of ``act-bench search``."""
+    try:
+        fidelity = choose_fidelity(table, fidelity)
+    except UnknownNameError as error:
+        raise click.BadParameter(str(error), param_hint="--fidelity") from error
+    folder = out or Path("searches") / f"{table}-{fidelity}-{METHOD}-{seed}"
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with _explained(), bar:
+        from regenerate.grafs import search
+
+        tasks = {
+            "search": bar.add_task(f"{table}-{fidelity}: search", total=1.0),
+            "retrain": bar.add_task("train what was found", total=1.0),
+        }
+        result = search(
+            table,
+            fidelity,
+            seed=seed,
+            out=folder,
+            data_dir=data_dir,
+            device=device,
+            retrainings=seeds,
+            progress=lambda what, share: bar.update(tasks[what], completed=share),
+        )
+    test = None if sealed else _test_accuracy(result)
+    if as_json:
+        tested = {} if sealed else {"test_accuracy": test}
+        click.echo(json.dumps({"out": str(folder), **result.to_dict(), **tested}))
+    else:
+        _show(result, test, folder)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    with explained_errors():
+        from regenerate.grafs import SearchFailedError
+        from regenerate.live.store import SearchFolderError
+
+        try:
+            yield
+        except (SearchFailedError, SearchFolderError) as error:
+            raise DataFailure(str(error)) from error
+
+
+def _test_accuracy(result: GrafsResult) -> float | None:
+    if result.summary.outcome != "ok":
+        return None
+    return median(run.test_accuracy or 0.0 for run in result.runs)
+
+
+def _show(result: GrafsResult, test: float | None, folder: Path) -> None:
+    console = Console()
+    stages = Table("stage", "operators left", "loss held out", "highest alphas", box=SIMPLE_HEAD)
+    every = max(1, len(result.history) // _STAGES_SHOWN)
+    for stage in dict.fromkeys((*result.history[::every], result.history[-1])):
+        stages.add_row(str(stage.stage), str(stage.left), f"{stage.held_out_loss:.3f}", stage.best)
+    console.print(stages)
+    where = "outside the space" if result.entry is None else f"entry {result.entry}"
+    console.print(f"found in {result.search_s:.1f} s: {where}", highlight=False)
+    click.echo(f"  {result.expression}")
+    scores = result.validation_accuracies
+    known = [score for score in scores if score is not None]
+    chance = TABLES[result.table].chance
+    summary = result.summary
+    middle = "diverged" if summary.outcome != "ok" else f"median {summary.validation_accuracy:.4f}"
+    console.print(
+        f"validation, trained from scratch with {len(scores)} seeds in "
+        f"{result.retraining_s:.1f} s: {middle}  "
+        f"{sparkline(known, chance, max([chance, *known]))}"
+        + (f"  ({len(scores) - len(known)} diverged)" if len(known) < len(scores) else ""),
+        highlight=False,
+    )
+    if test is not None:
+        console.print(f"test: median {test:.4f}", highlight=False)
+    click.echo(
+        f'train it again: act-bench regenerate "{result.expression}" --table {result.table} '
+        f"--fidelity {result.fidelity}; all runs: {folder}"
+    )
