@@ -118,7 +118,7 @@ def evaluate(
     regressors: dict[str, Maker] | None = None,
     *,
     sizes: Sequence[int] = SIZES,
-    splits: int = 20,
+    splits: int | Sequence[int] = 20,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pl.DataFrame:
@@ -133,9 +133,9 @@ def evaluate(
         Name -> ``maker(features)``. Default: ``REGRESSORS``.
     sizes : sequence of int
         Functions to learn from; those that would leave fewer than 20 to predict are left out.
-    splits : int
+    splits : int or sequence of int
+        How many, or the numbers of those to make: each is drawn from its number and the seed.
     seed : int
-        Of the splits.
     progress : callable, optional
 
     Returns
@@ -173,14 +173,13 @@ def evaluate(
         )
     rows: list[dict[str, object]] = []
     makers = REGRESSORS if regressors is None else regressors
-    orders = [
-        np.random.default_rng([seed, split]).permutation(population) for split in range(splits)
-    ]
+    numbers = range(splits) if isinstance(splits, int) else splits
+    orders = {n: np.random.default_rng([seed, n]).permutation(population) for n in numbers}
     for name, known in made.items():
         vectors = known.vectors()
         for regressor, maker in makers.items():
             for size in fitting:
-                for split, order in enumerate(orders):
+                for split, order in orders.items():
                     learned, others = order[:size], order[size:]
                     start = perf_counter()
                     model = maker(known)

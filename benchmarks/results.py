@@ -1,0 +1,478 @@
+"""Make docs/results.md: every optimiser on every table, and the paper's claims put to the test.
+
+    python benchmarks/results.py [--table mlp] [--trials 100] [--splits 20] [--docs docs]
+
+Each optimiser's searches, and the evaluation of surrogates, are kept under ``output/results`` with
+the hash of the data, so that a run that was stopped goes on and a new table adds only itself.
+Seconds of computing are those of the processor, one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from act_bench.atomic import replacing
+from act_bench.benchmark_data import BenchmarkData, load_data
+from act_bench.cli.evaluate_surrogates import write
+from act_bench.figures import Request, draw
+from act_bench.figures.searches import (
+    finals_figure,
+    regret_figure,
+    regret_time_figure,
+    significance_figure,
+)
+from act_bench.figures.style import save
+from act_bench.figures.tables import invalid_spectra, tables_with_data
+from act_bench.schema import TABLES
+from surrogates import evaluation
+from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
+from surrogates.features import SPECTRUM_S
+from surrogates.optimizers import find_optimizer, plain_name
+from surrogates.significance import bootstrap_interval, mean_ranks, pairwise
+from surrogates.simulation import TOP_SHARE, simulate
+
+EVALUATIONS = 100
+SEED = 0
+# From quick to slow; those after a colon are the same search with another setting.
+OPTIMISERS = (
+    "random",
+    "fisher-filter:baselines=false",
+    "fisher-filter",
+    "aquasurf",
+    "aquasurf:features=umap-outputs",
+    "aquasurf:features=umap-fim",
+    "local",
+    "evolution",
+    "knn",
+    "halving",
+    "hyperband",
+    "gp-ei",
+    "gp-ei:features=umap-union",
+    "gp-thompson",
+    "forest-ei",
+    "controller",
+    "tpe",
+)
+# Seconds for 100 searches that the design allows.
+BUDGETS = {
+    "random": 0.1,
+    "knn": 20.0,
+    "aquasurf": 20.0,
+    "gp-ei": 60.0,
+    "gp-thompson": 60.0,
+    "forest-ei": 120.0,
+}
+SLOW = ("gp-thompson", "forest-ei", "controller", "tpe")
+MARKS = (10, 30, 100)
+MAIN = ("random", "local", "evolution", "knn", "aquasurf", "gp-ei", "forest-ei")
+
+
+class Searches(NamedTuple):
+    """The searches of one optimiser over one table."""
+
+    steps: pl.DataFrame
+    finals: pl.DataFrame
+    processor_s: float
+
+    @property
+    def regret(self) -> NDArray[np.float64]:
+        """Regret after each evaluation: (trials, evaluations)."""
+        trials = self.steps["trial"].n_unique()
+        return self.steps["regret"].to_numpy().reshape(trials, -1)
+
+
+def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searches:
+    """Return the searches of an optimiser, from the folder if they were made before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name.replace(':', '-')}.parquet"
+    about = path.with_suffix(".json")
+    asked = {"sha256": data.sha256, "trials": trials, "evaluations": EVALUATIONS, "seed": SEED}
+    if about.exists():
+        known = json.loads(about.read_text(encoding="utf-8"))
+        if {key: known.get(key) for key in asked} == asked:
+            finals = pl.read_parquet(path.with_suffix(".finals.parquet"))
+            return Searches(pl.read_parquet(path), finals, known["processor_s"])
+    start = time.process_time()
+    factory = find_optimizer(name)
+    found = simulate(data, {name: factory}, trials=trials, evaluations=EVALUATIONS, seed=SEED)
+    spent = time.process_time() - start
+    found.steps.write_parquet(path)
+    found.finals.write_parquet(path.with_suffix(".finals.parquet"))
+    about.write_text(json.dumps(asked | {"processor_s": spent}), encoding="utf-8")
+    print(f"{data.table}, {name}: {spent:.1f} s of processor time", flush=True)
+    return Searches(found.steps, found.finals, spent)
+
+
+def surrogate_rows(data: BenchmarkData, splits: int, folder: Path) -> pl.DataFrame:
+    """Return the evaluation of surrogates, split by split from the folder where it was made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for split in range(splits):
+        path = folder / f"split-{split}-{data.sha256[:12]}.parquet"
+        if not path.exists():
+            start = time.process_time()
+            rows = evaluation.evaluate(data, splits=[split], seed=SEED)
+            with replacing(path) as draft:
+                rows.write_parquet(draft)
+            print(f"{data.table}, split {split}: {time.process_time() - start:.1f} s", flush=True)
+        found.append(pl.read_parquet(path))
+    rows = pl.concat(found)
+    write(folder, rows, evaluation.summarise(rows), evaluation.union_gains(rows))
+    return rows
+
+
+def main() -> None:
+    """Run what is missing and write the page."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--table", action="append", choices=list(TABLES))
+    arguments.add_argument("--trials", type=int, default=100)
+    arguments.add_argument("--slow-trials", type=int, default=100, help=f"Of {', '.join(SLOW)}.")
+    arguments.add_argument("--splits", type=int, default=20)
+    arguments.add_argument("--optimisers", default=",".join(OPTIMISERS))
+    arguments.add_argument("--docs", type=Path, default=Path("docs"))
+    arguments.add_argument("--kept", type=Path, default=Path("output/results"))
+    arguments.add_argument("--only", choices=["searches", "surrogates"], help="Run, write no page.")
+    chosen = arguments.parse_args()
+    names = tuple(chosen.optimisers.split(","))
+
+    tables = chosen.table or tables_with_data(Request())
+    (chosen.docs / "images").mkdir(parents=True, exist_ok=True)
+    parts = [HEAD.format(evaluations=EVALUATIONS)]
+    for table in tables:
+        data = load_data(table)
+        kept = chosen.kept / table
+        usable = [name for name in names if not needs_spectra(name) or spectra_of(data)]
+        made: dict[str, Searches] = {}
+        if chosen.only != "surrogates":
+            for name in usable:
+                trials = chosen.slow_trials if name in SLOW else chosen.trials
+                made[name] = searches(data, name, trials, kept / "searches")
+        if chosen.only == "searches":
+            continue
+        rows = surrogate_rows(data, chosen.splits, kept / "surrogates")
+        if chosen.only is None:
+            parts.append(section(data, made, rows, chosen.docs, kept))
+    if chosen.only is not None:
+        return
+    with replacing(chosen.docs / "results.md") as draft:
+        draft.write_text("\n".join(parts), encoding="utf-8")
+    print(chosen.docs / "results.md")
+
+
+def needs_spectra(name: str) -> bool:
+    """Return whether an optimiser looks at Fisher spectra."""
+    return plain_name(name) in ("aquasurf", "fisher-filter") or "union" in name or "fim" in name
+
+
+def spectra_of(data: BenchmarkData) -> bool:
+    """Return whether a table has Fisher spectra."""
+    return invalid_spectra(data.table) is not None
+
+
+HEAD = """\
+# Results
+
+Made by `python benchmarks/results.py`, which keeps what it has run: simulated searches of
+{evaluations} evaluations by each optimiser on each table that this version embeds. Regret is in
+validation accuracy; *top* is the best hundredth of the entries ([search.md](search.md)). Optimisers
+with a setting after a colon are the same search with that setting: `aquasurf:features=umap-outputs`
+uses Fisher spectra as a filter only. Intervals are 95 % bootstrap intervals; differences are called
+significant after Holm's correction over all pairs (Mann-Whitney test of the regret at the end).
+"""
+
+
+def section(
+    data: BenchmarkData, made: dict[str, Searches], rows: pl.DataFrame, docs: Path, kept: Path
+) -> str:
+    """Return the part of the page on one table, and draw its figures."""
+    info = TABLES[data.table]
+    law, top, entries = exact(data)
+    to_top = evaluations_to_hit(len(data.covered), entries)
+    finals = {name: found.regret[:, -1] for name, found in made.items()}
+    pairs = pairwise(finals)
+    steps = pl.concat([found.steps for name, found in made.items() if name in MAIN])
+    title = f"{data.table}, fidelity {data.fidelity}: simulated searches"
+    figures = {
+        "regret": regret_figure(steps, law.expected_regret, title),
+        "regret-time": regret_time_figure(steps, title),
+        "finals": finals_figure(pl.concat([found.steps for found in made.values()]), title),
+        "significance": significance_figure(pairs, title),
+    }
+    for name, figure in figures.items():
+        save(figure, docs / "images" / f"results-{data.table}-{name}.png")
+    summary = evaluation.summarise(rows)
+    save(
+        draw("surrogates", Request(results=kept / "surrogates")),
+        docs / "images" / f"results-{data.table}-surrogates.png",
+    )
+    image = f"images/results-{data.table}"
+    about = (
+        f"{len(data.covered):,} entries; the best has {law.scores[-1]:.4f}, the top begins at "
+        f"{top:.4f} and has {entries} entries. Random search needs {to_top} evaluations for the "
+        "top in the median, exactly.\n"
+    )
+    lines = [
+        f"\n## {info.title}, fidelity {data.fidelity}\n",
+        about,
+        ranking(made, finals, top),
+        f"\n{differences(pairs, finals)}\n",
+        f"![regret against evaluations]({image}-regret.png)\n",
+        f"![regret against simulated time]({image}-regret-time.png)\n",
+        f"![regret at the end]({image}-finals.png)\n",
+        f"![which differ]({image}-significance.png)\n",
+        "### Computing time\n",
+        budgets(made),
+        "\n### The paper's claims\n",
+    ]
+    if spectra_of(data):
+        save(
+            draw("maps", Request(tables=(data.table,))),
+            docs / "images" / f"results-{data.table}-maps.png",
+        )
+        save(
+            draw("accuracies", Request(tables=(data.table,))),
+            docs / "images" / f"results-{data.table}-accuracies.png",
+        )
+        lines += [
+            claim_union(data, rows, summary, pairs),
+            f"\n![maps by accuracy]({image}-maps.png)\n",
+            f"![surrogates]({image}-surrogates.png)\n",
+            claim_tens(made, finals, top, to_top),
+            claim_filter(data, pairs),
+            f"\n![accuracies]({image}-accuracies.png)\n",
+        ]
+    else:
+        untested = "No Fisher spectra of this table are embedded: claims that need them wait.\n"
+        lines += [untested, f"![surrogates]({image}-surrogates.png)\n"]
+    return "\n".join(lines)
+
+
+def exact(data: BenchmarkData) -> tuple[RandomSearchLaw, float, int]:
+    """Return the law of random search, the score where the top begins, and its entries."""
+    scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
+    law = random_search_law(scores, EVALUATIONS)
+    top = float(law.scores[-int(np.ceil(TOP_SHARE * scores.size))])
+    return law, top, int((scores >= top).sum())
+
+
+def first_top(found: Searches, top: float) -> NDArray[np.float64]:
+    """Return in which evaluation each trial reached the top; infinite where it did not."""
+    reached = found.steps["best_so_far"].to_numpy().reshape(len(found.regret), -1) >= top
+    return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
+
+
+def median_with_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the lower median and its bootstrap interval; any of them may be infinite."""
+    rng = np.random.default_rng(SEED)
+    drawn = np.sort(values[rng.integers(values.size, size=(2000, values.size))], axis=1)
+    middles = np.sort(drawn[:, (values.size - 1) // 2])
+    return float(np.sort(values)[(values.size - 1) // 2]), float(middles[49]), float(middles[1949])
+
+
+def count(value: float) -> str:
+    """Return a number of evaluations; never where it is infinite."""
+    return f"{value:.0f}" if np.isfinite(value) else "never"
+
+
+def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], top: float) -> str:
+    """Return the table of optimisers, the best first."""
+    heads = [f"after {mark}" for mark in MARKS]
+    lines = [
+        "| optimiser | searches | mean rank | " + " | ".join(heads) + " | mean at the end | "
+        "evaluations to the top | reached | test |",
+        "|---" * (len(MARKS) + 7) + "|",
+    ]
+    for name, rank in mean_ranks(finals).items():
+        found = made[name]
+        regret = [
+            "{1:.4f} ({0:.4f}-{2:.4f})".format(
+                *np.quantile(found.regret[:, n - 1], [0.25, 0.5, 0.75])
+            )
+            for n in MARKS
+        ]
+        test = pl.Series(found.finals["test_accuracy"]).to_numpy()
+        low, high = bootstrap_interval(finals[name], np.random.default_rng(SEED))
+        first = first_top(found, top)
+        middle, least, most = median_with_interval(first)
+        lines.append(
+            f"| `{name}` | {len(first)} | {rank:.2f} | {' | '.join(regret)} | "
+            f"{finals[name].mean():.4f} [{low:.4f}, {high:.4f}] | {count(middle)} "
+            f"[{count(least)}, {count(most)}] | "
+            f"{np.isfinite(first).mean():.0%} | {np.nanmedian(test):.4f} |"
+        )
+    lines.append(
+        "\nRegret: median (quartiles). Mean rank: among the ends of all trials, as a share, 0 the "
+        "best. Test: median test accuracy of the incumbents."
+    )
+    return "\n".join(lines)
+
+
+def differences(pairs: pl.DataFrame, finals: dict[str, NDArray[np.float64]]) -> str:
+    """Say which differences from random search, and how many in all, are significant."""
+    sure = int(pairs["significant"].sum())
+    better: list[str] = []
+    worse: list[str] = []
+    same: list[str] = []
+    for name in mean_ranks(finals):
+        if name == "random":
+            continue
+        share, significant = against(pairs, name, "random")
+        (same if not significant else better if share > 0.5 else worse).append(f"`{name}`")
+    parts = [f"Of {pairs.height} pairs {sure} differ significantly."]
+    for group, said in ((better, "better than"), (worse, "worse than"), (same, "not told from")):
+        if group:
+            verb = "is" if len(group) == 1 else "are"
+            parts.append(f"{', '.join(group)} {verb} {said} random search.")
+    return " ".join(parts)
+
+
+def against(pairs: pl.DataFrame, first: str, second: str) -> tuple[float, bool]:
+    """Return how probably the first ends better, and whether the difference is significant."""
+    for row in pairs.iter_rows(named=True):
+        if (row["first"], row["second"]) == (first, second):
+            return row["superiority"], row["significant"]
+        if (row["first"], row["second"]) == (second, first):
+            return 1 - row["superiority"], row["significant"]
+    raise LookupError(f"{first} and {second} were not compared")
+
+
+def budgets(made: dict[str, Searches]) -> str:
+    """Return the table of seconds a search against the budgets."""
+    lines = ["| optimiser | ms a search | 100 searches | budget |", "|---|---|---|---|"]
+    for name, found in made.items():
+        trials = len(found.regret)
+        each = found.processor_s / trials
+        budget = BUDGETS.get(name)
+        said = "" if budget is None else f"{budget:g} s: {100 * each / budget:.2f} of it"
+        lines.append(f"| `{name}` | {1e3 * each:.1f} | {100 * each:.1f} s | {said} |")
+    lines.append(
+        "\nSeconds of one thread of an AMD Zen 5, everything included, while other work ran beside "
+        "it; `python benchmarks/simulation.py` measures the ratios on a quiet machine."
+    )
+    return "\n".join(lines)
+
+
+def claim_union(
+    data: BenchmarkData, rows: pl.DataFrame, summary: pl.DataFrame, pairs: pl.DataFrame
+) -> str:
+    """Say whether the union is better than either feature: on maps, in models and in searches."""
+    gains = evaluation.union_gains(rows)
+    said = evaluation.verdict(gains)
+    ranks = summary.filter(pl.col("metric") == "spearman")
+    sizes = ranks["size"].unique().sort().to_list()
+    about = (
+        "**1. The union of outputs and spectra is better than either.** Learned from n functions, "
+        "Spearman correlation with the scores of the others (those with a valid spectrum), "
+        f"{rows['split'].n_unique()} splits:\n"
+    )
+    lines = [
+        about,
+        "| model | features | " + " | ".join(f"n = {size}" for size in sizes) + " |",
+        "|---|---|" + "---|" * len(sizes),
+    ]
+    for (regressor, features), group in ranks.group_by(
+        "regressor", "features", maintain_order=True
+    ):
+        cells = [
+            f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+            for row in group.sort("size").iter_rows(named=True)
+        ]
+        lines.append(f"| {regressor} | {features} | {' | '.join(cells)} |")
+    lines.append("")
+    lines += [f"- {sentence}." for sentence in said]
+    for other in ("umap-outputs", "umap-fim"):
+        share, sure = against(pairs, "aquasurf", f"aquasurf:features={other}")
+        lines.append(
+            f"- As a search, `aquasurf` on the union ends better than on `{other}` with "
+            f"probability {share:.2f}, {'significantly' if sure else 'which may be chance'}."
+        )
+    better_map = " better than either" in said[-1] and "not better" not in said[-1]
+    worse_search = any(
+        share < 0.5 and sure
+        for share, sure in (
+            against(pairs, "aquasurf", f"aquasurf:features={other}")
+            for other in ("umap-outputs", "umap-fim")
+        )
+    )
+    lines.append(
+        f"\n**{'Confirmed' if better_map else 'Refuted'} on `{data.table}` for the map that the "
+        f"paper uses, as a model of all functions"
+        + (
+            "; refuted for the search, which one feature alone serves better.**"
+            if worse_search
+            else ".**"
+        )
+    )
+    return "\n".join(lines)
+
+
+def claim_tens(
+    made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], top: float, to_top: int
+) -> str:
+    """Say whether surrogate search finds a top function in tens of evaluations."""
+    lines = ["**2. Surrogate search finds a top function in tens of evaluations.**\n"]
+    reached = []
+    for name in mean_ranks(finals):
+        if plain_name(name) not in ("aquasurf", "knn", "gp-ei", "gp-thompson", "forest-ei", "tpe"):
+            continue
+        middle, low, high = median_with_interval(first_top(made[name], top))
+        reached.append(middle)
+        lines.append(f"- `{name}`: {count(middle)} [{count(low)}, {count(high)}] in the median")
+    tens = median_with_interval(first_top(made["aquasurf"], top))[0]
+    verdict = "Confirmed" if tens < min(100, to_top) else "Refuted"
+    lines.append(
+        f"\n**{verdict}**: `aquasurf` needs {count(tens)} evaluations, random search {to_top}. "
+        f"{sum(middle < to_top for middle in reached)} of these {len(reached)} need fewer than "
+        "random search does.\n"
+    )
+    return "\n".join(lines)
+
+
+def claim_filter(data: BenchmarkData, pairs: pl.DataFrame) -> str:
+    """Say how many failures the Fisher filter removes, and whether a search gains by it."""
+    unknown = invalid_spectra(data.table)
+    assert unknown is not None  # noqa: S101
+    covered = np.array(data.covered)
+    invalid = unknown[covered]
+    score = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
+    diverged = np.array([data.outcome[entry] == "diverged" for entry in data.covered])
+    lines = [
+        "**3. The Fisher filter removes most failures.**\n",
+        "| failure | functions | of these removed | share of what is removed |",
+        "|---|---|---|---|",
+    ]
+    recalls = []
+    for name, failed in (
+        ("diverged", diverged),
+        ("diverged, or at most 0.05 above chance", score <= data.chance + 0.05),
+    ):
+        removed = failed & invalid
+        recalls.append(removed.sum() / failed.sum())
+        lines.append(
+            f"| {name} | {failed.sum():,} | {removed.sum():,} ({recalls[-1]:.0%}) | "
+            f"{removed.sum() / max(1, invalid.sum()):.1%} |"
+        )
+    share, sure = against(pairs, "fisher-filter:baselines=false", "random")
+    seconds = SPECTRUM_S[data.table] * len(covered)
+    mean_s = float(np.mean([data.cost_s[entry] for entry in data.covered]))
+    verdict = "Confirmed" if recalls[0] > 0.5 else "Refuted"
+    lines.append(
+        f"\n**{verdict} on `{data.table}`**: of what it removes {(diverged & invalid).sum():,} of "
+        f"{invalid.sum():,} diverge, and it removes {recalls[0]:.0%} of what diverges. Random "
+        f"search with the filter ends better than without with probability {share:.2f}, "
+        f"{'significantly' if sure else 'which may be chance'}. Spectra of all functions cost "
+        f"{seconds:.0f} s, as much as {seconds / mean_s:.0f} trainings of this table."
+    )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
