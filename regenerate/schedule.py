@@ -26,6 +26,7 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
         "constant": lambda: 1.0,
         "linear": lambda: 1.0 - done,
         "cosine": lambda: 0.5 * (1.0 + cos(pi * done)),
+        "steps": lambda: 1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01,
     }
     end = recipe.final_learning_rate
     return end + (recipe.learning_rate - end) * factors[recipe.schedule]()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from regenerate.recipes import cnn, mlp, vit
+from regenerate.recipes import cnn, mlp, resnet, vit
 from regenerate.recipes.recipe import Recipe
 
 __all__ = ["RECIPES", "Recipe", "UnknownRecipeError", "find"]
 
 RECIPES: dict[tuple[str, str], Recipe] = {
-    (recipe.table, recipe.fidelity): recipe for recipe in (*mlp.RECIPES, *cnn.RECIPES, *vit.RECIPES)
+    (recipe.table, recipe.fidelity): recipe
+    for recipe in (*mlp.RECIPES, *cnn.RECIPES, *resnet.RECIPES, *vit.RECIPES)
 }
 
 

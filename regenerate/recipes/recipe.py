@@ -44,7 +44,8 @@ class Recipe:
         Images of the training split that are used (its first ones); None uses all.
     schedule, final_learning_rate, cooldown_epochs
         How the learning rate falls after the warm-up: not at all, or to the final one, linearly or
-        as half a cosine; there it stays for the last ``cooldown_epochs``.
+        as half a cosine; there it stays for the last ``cooldown_epochs``. ``steps`` is to a tenth
+        after half of the time and to a hundredth after three quarters.
     warmup_epochs, initial_learning_rate
         Epochs over which the learning rate rises linearly from the initial one.
     clip_norm
@@ -99,7 +100,7 @@ class Recipe:
     width: float = 1.0
     image_size: int | None = None
     train_images: int | None = None
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    schedule: Literal["constant", "linear", "cosine", "steps"] = "constant"
     warmup_epochs: float = 0.0
     clip_norm: float | None = None
     initialization: Literal["he", "lecun", "variance_preserving", "data_dependent"] = "he"

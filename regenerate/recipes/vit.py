@@ -51,4 +51,41 @@ REDUCED = dataclasses.replace(
 )
 """The same network and images for 20 epochs, with the gentler augmentation that these allow."""
 
+SHORT = dataclasses.replace(
+    FULL,
+    fidelity="proxy",
+    image_size=64,
+    epochs=2,
+    batch_size=64,
+    learning_rate=2e-3,
+    final_learning_rate=0.0,
+    initial_learning_rate=0.0,
+    warmup_epochs=0.2,
+    cooldown_epochs=0.0,
+    second_moment_decay=0.99,
+    augmentation="none",
+    evaluation_crop=1.0,
+    target_threshold=None,
+)
+"""What the candidates for ``proxy`` vary; at most 30 core-seconds a function."""
+
+CANDIDATES = {
+    "64 px, 9,469 x 2": SHORT,
+    "48 px, 9,469 x 4": dataclasses.replace(
+        SHORT, image_size=48, epochs=4, warmup_epochs=0.4, augmentation="flip_shift"
+    ),
+    "64 px, half width, 9,469 x 4": dataclasses.replace(
+        SHORT, width=0.5, epochs=4, warmup_epochs=0.4, augmentation="flip_shift"
+    ),
+    "32 px, 9,469 x 8": dataclasses.replace(
+        SHORT, image_size=32, epochs=8, warmup_epochs=0.8, augmentation="flip_shift"
+    ),
+}
+"""Candidates for ``proxy``, to be calibrated by ``benchmarks/calibration_vit.py``."""
+
+LONG = dataclasses.replace(
+    SHORT, fidelity="long", epochs=16, warmup_epochs=1.0, augmentation="flip_shift"
+)
+"""What candidates are set against: the whole network at 64 pixels, 16 epochs."""
+
 RECIPES = (REDUCED, FULL)
