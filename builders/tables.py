@@ -307,7 +307,7 @@ def main(
     else:
         try:
             recipe = find(table, fidelity)
-            data = load(recipe.dataset, data_dir)
+            data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
             records = build(source, recipe, data, load_space(), folder)
         except ValueError as error:
             raise click.ClickException(str(error)) from error

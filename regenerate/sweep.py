@@ -207,7 +207,8 @@ def sweep(
         If the folder belongs to another sweep, cannot be written to, or the disk is full. Parts
         that are finished are safe, and calling again goes on from there.
     """
-    claim(folder, recipe, data.load(recipe.dataset, data_dir).fingerprint)
+    images = data.load(recipe.dataset, data_dir, image_size=recipe.image_size)
+    claim(folder, recipe, images.fingerprint)
     left = pending(tasks, folder)
     size = FUNCTIONS_PER_PART.get(recipe.table, 1)
     chunks = [left[start : start + size] for start in range(0, len(left), size)]

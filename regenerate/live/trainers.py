@@ -64,7 +64,8 @@ class RecipeTrainer:
     @property
     def identity(self) -> Mapping[str, object]:
         """The recipe, and the fingerprint of its images."""
-        images = data.load(self.recipe.dataset, self.data_dir).fingerprint
+        recipe = self.recipe
+        images = data.load(recipe.dataset, self.data_dir, image_size=recipe.image_size).fingerprint
         return {"recipe": json.loads(self.recipe.canonical_json()), "data": images}
 
     @property
