@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from act_bench.catalogue import NamedFunction
+    from act_bench.catalogue import NamedFunction, Parameter
 
 Fixed: TypeAlias = Callable[[Tensor], Tensor]
 Learned: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
-class NamedActivation(torch.nn.Module):
-    """A named function for one layer, with its learned parameter if it has one.
+class LearningActivation(torch.nn.Module):
+    """An activation function for one layer, with what it learns.
 
     Parameters
     ----------
-    function : NamedFunction
-        One of :data:`act_bench.catalogue.CATALOGUE` without an expression.
+    learned : Parameter or None
+        What is learned, if anything.
     shape : tuple of int
         Shape of the parameter; must broadcast against the layer's output.
 
@@ -30,6 +30,27 @@ class NamedActivation(torch.nn.Module):
     parameter : torch.nn.Parameter or None
         Starts at the function's initial value. It trains with the weights, but weight decay would
         pull it to 0, which is another function: keep it out of that.
+    """
+
+    parameter: torch.nn.Parameter | None
+
+    def __init__(self, learned: Parameter | None, shape: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        if learned is None:
+            self.register_parameter("parameter", None)
+        else:
+            self.parameter = torch.nn.Parameter(torch.full(shape, learned.initial))
+
+
+class NamedActivation(LearningActivation):
+    """A named function for one layer, with its learned parameter if it has one.
+
+    Parameters
+    ----------
+    function : NamedFunction
+        One of :data:`act_bench.catalogue.CATALOGUE` without an expression.
+    shape : tuple of int
+        Shape of the parameter; must broadcast against the layer's output.
 
     Examples
     --------
@@ -40,16 +61,9 @@ class NamedActivation(torch.nn.Module):
     torch.Size([3, 1, 1])
     """
 
-    parameter: torch.nn.Parameter | None
-
     def __init__(self, function: NamedFunction, shape: tuple[int, ...] = ()) -> None:
-        super().__init__()
+        super().__init__(function.parameter, shape)
         self.function = function
-        if function.parameter is None:
-            self.register_parameter("parameter", None)
-        else:
-            initial = torch.full(shape, function.parameter.initial)
-            self.parameter = torch.nn.Parameter(initial)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the function to each element of ``x``: any floating dtype, which the result has."""

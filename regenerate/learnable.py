@@ -13,16 +13,17 @@ from typing import Any, TypeAlias
 from torch import nn
 
 from act_bench.catalogue import NamedFunction
+from act_bench.corrected import Corrected
 from act_bench.expression import Expression
-from act_bench.named_modules import NamedActivation
+from act_bench.named_modules import LearningActivation
 
-Activation: TypeAlias = Expression | NamedFunction
+Activation: TypeAlias = Expression | NamedFunction | Corrected
 """What a trainer takes; ``str`` of it is the name of the run."""
 
 
 def learns(function: Activation) -> bool:
     """Return whether a function has a parameter to learn; if not, it can be tabulated."""
-    return isinstance(function, NamedFunction) and function.parameter is not None
+    return not isinstance(function, Expression) and function.parameter is not None
 
 
 def layer_module(function: Activation, *, one: tuple[int, ...], each: tuple[int, ...]) -> nn.Module:
@@ -61,7 +62,7 @@ def learned_parameters(network: nn.Module) -> Iterator[nn.Parameter]:
     [0.25]
     """
     for module in network.modules():
-        if isinstance(module, NamedActivation) and module.parameter is not None:
+        if isinstance(module, LearningActivation) and module.parameter is not None:
             yield module.parameter
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "verify": "Replay a trace, or check the embedded data.",
     "regenerate": "Train an expression again and set it against the record.",
     "search": "Search for the best function by real training; resumable.",
+    "eafo": "Correct a function by its entropy, and train the result.",
     "space": "Make the large space, 1,023,524 expressions, and look into it.",
     "sweep": "Train every entry of a table; resumable.",
     "import-upstream": "Import the authors' own tables on this machine.",

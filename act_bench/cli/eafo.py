@@ -1,0 +1,187 @@
+"""``act-bench eafo``: the entropy correction of a function, trained against the function."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import click
+
+from act_bench.cli.lookup import json_option, table_type
+from act_bench.cli.training import ExpressionFailure, explained_errors, training_options
+
+if TYPE_CHECKING:
+    from act_bench.catalogue import NamedFunction
+    from act_bench.corrected import Corrected
+    from act_bench.entropy import Density
+    from act_bench.expression import Expression
+
+_SHOWN = 13
+
+
+class Trained(TypedDict):
+    """What training one of the two functions gave."""
+
+    function: str
+    validation_accuracies: list[float | None]
+    mean: float | None
+    seconds: float
+
+
+@click.command()
+@click.argument("expression")
+@click.option(
+    "--density",
+    type=click.Choice(["gaussian", "measured"]),
+    default="gaussian",
+    show_default=True,
+    help="Of the pre-activations: the standard Gaussian, or those of the mlp before training.",
+)
+@click.option("--eps", type=float, default=0.01, show_default=True, help="Share of the term.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write x, f, the term and the corrected function to this CSV file.",
+)
+@click.option("--train", is_flag=True, help="Train the function and its correction, eps learned.")
+@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="0 to N - 1.")
+@training_options
+@json_option
+def command(
+    expression: str,
+    density: str,
+    eps: float,
+    out: Path | None,
+    train: bool,
+    table: str,
+    seeds: int,
+    device: str,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Give EXPRESSION its entropy correction (Sun et al. 2024), and train both.
+
+    \b
+      act-bench eafo "relu(x)"                     CRReLU, as an expression
+      act-bench eafo "swish(x)" --out swish.csv    the corrected function as a table
+      act-bench eafo "relu(x)" --train             on the mlp, eps learned
+
+    The corrected function is f + eps c; c is the term of Eq. 7, scaled so that ReLU and the
+    Gaussian give CRReLU. A positive eps, with which the paper starts, raises the entropy, a
+    negative one lowers it.
+    """
+    with explained_errors():
+        from act_bench.catalogue import read
+        from act_bench.corrected import correct
+        from act_bench.entropy import entropy
+
+        function = read(expression)
+        law = _density(density, table, function)
+        try:
+            corrected = correct(function, law, density)
+        except ValueError as error:
+            raise ExpressionFailure(str(error)) from error
+        nats, flat = entropy(function, law)
+        written = corrected.expression(eps)
+        document: dict[str, object] = {
+            "expression": str(function),
+            "density": density,
+            "entropy_nats": nats if nats == nats else None,
+            "flat": flat,
+            "eps": eps,
+            "corrected_expression": None if written is None else str(written),
+            "trained": _train_both(corrected, table, seeds, device, data_dir) if train else [],
+        }
+    if out is not None:
+        _write(corrected, eps, out)
+    if as_json:
+        click.echo(json.dumps(document))
+    else:
+        _show(corrected, document, eps)
+
+
+def _density(name: str, table: str, function: Expression | NamedFunction) -> Density:
+    from act_bench.entropy import Gaussian, Measured
+
+    if name == "gaussian":
+        return Gaussian()
+    from act_bench.schema import TABLES
+    from regenerate.preactivations import measure
+    from regenerate.recipes import find
+
+    try:
+        return Measured(measure(find(table, TABLES[table].default_fidelity), function))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _train_both(
+    corrected: Corrected, table: str, seeds: int, device: str, data_dir: Path | None
+) -> list[Trained]:
+    from act_bench.schema import TABLES
+    from regenerate.recipes import find
+    from regenerate.training import train
+
+    recipe = find(table, TABLES[table].default_fidelity)
+    trained: list[Trained] = []
+    for function in (corrected.function, corrected):
+        runs = train(recipe, function, range(seeds), device=device, data_dir=data_dir)
+        found = [run.validation_accuracy for run in runs]
+        known = [value for value in found if value is not None]
+        trained.append(
+            {
+                "function": str(function),
+                "validation_accuracies": found,
+                "mean": sum(known) / len(known) if len(known) == len(found) else None,
+                "seconds": sum(run.runtime_s for run in runs),
+            }
+        )
+    return trained
+
+
+def _write(corrected: Corrected, eps: float, path: Path) -> None:
+    from act_bench.atomic import replacing
+
+    value = corrected.function.to_numpy()(corrected.x)
+    rows = zip(corrected.x, value, corrected.term, value + eps * corrected.term, strict=True)
+    with replacing(path) as draft:
+        lines = ["x,function,term,corrected", *(",".join(map(repr, map(float, r))) for r in rows)]
+        draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    nats, flat = document["entropy_nats"], document["flat"]
+    words = "none: it is flat throughout" if nats is None else f"{nats:.4f} nats"
+    click.echo(
+        f"entropy of {document['expression']} ({document['density']}): {words}; flat {flat:.0%}"
+    )
+    if document["corrected_expression"]:
+        click.echo(f"corrected: {document['corrected_expression']}")
+    shown = Table(title=f"f + {eps:g} c")
+    for heading in ("x", "f", "c", "corrected"):
+        shown.add_column(heading, justify="right")
+    x = np.linspace(-3, 3, _SHOWN)
+    value, term = corrected.function.to_numpy()(x), np.interp(x, corrected.x, corrected.term)
+    for row in zip(x, value, term, value + eps * term, strict=True):
+        shown.add_row(*(f"{number:.4f}" for number in row))
+    console.print(shown)
+    trained: list[Trained] = document["trained"]  # type: ignore[assignment]
+    if not trained:
+        return
+    table = Table("function", "validation accuracy", "mean", "seconds a run")
+    for each in trained:
+        accuracies = each["validation_accuracies"]
+        table.add_row(
+            each["function"],
+            " ".join("diverged" if a is None else f"{a:.4f}" for a in accuracies),
+            "" if each["mean"] is None else f"{each['mean']:.4f}",
+            f"{each['seconds'] / len(accuracies):.2f}",
+        )
+    console.print(table)

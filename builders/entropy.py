@@ -1,0 +1,221 @@
+"""Make ``entropy.parquet``: the entropy functional of every entry, a feature that costs nothing.
+
+``python -m builders.entropy build`` writes the file and the manifest. ``python -m builders.entropy
+report`` prints how well it predicts the validation accuracies of a table, and with ``--figure``
+draws it. See ``docs/eafo.md``.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import click
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy import stats
+
+from act_bench.entropy import POINTS, entropy
+from act_bench.expression import parse
+from act_bench.manifest import DATA_FOLDER, LICENCE
+from act_bench.schema import TABLES, Column
+from act_bench.space import load_space
+from act_bench.tables import load_table
+from builders.embedded import write_manifest, write_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+ENTROPY_FILE: Final = "entropy.parquet"
+ENTROPY_COLUMNS: Final = (
+    Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
+    Column(
+        "entropy_nats",
+        "float64",
+        "nats",
+        "Entropy functional of Sun et al. (2024) at Gaussian inputs, over where the function rises "
+        "or falls; NaN where that is nowhere.",
+    ),
+    Column("flat", "float64", "fraction", "Probability of inputs at which it is constant."),
+)
+
+RESAMPLES: Final = 1000
+
+
+def entropies() -> pa.Table:
+    """Return the entropy of the 2,913 entries for the standard Gaussian, in entry order."""
+    found = [entropy(parse(name)) for name in load_space().representatives]
+    return pa.table(
+        {
+            "entry": np.arange(len(found), dtype=np.int32),
+            "entropy_nats": np.array([each.nats for each in found]),
+            "flat": np.array([each.flat for each in found]),
+        }
+    )
+
+
+def build(folder: Path) -> Path:
+    """Write the file and the manifest to ``folder``."""
+    about = {
+        "table": "entropy",
+        "made": "python -m builders.entropy build",
+        "licence": LICENCE,
+        "version": version("act-bench"),
+        "density": "standard Gaussian",
+        "points": POINTS,
+    }
+    write_table(entropies(), ENTROPY_COLUMNS, folder / ENTROPY_FILE, about)
+    write_manifest(folder)
+    return folder / ENTROPY_FILE
+
+
+class Prediction(NamedTuple):
+    """How well a feature ranks functions.
+
+    Attributes
+    ----------
+    name : str
+        Of the feature.
+    functions : int
+        That have it, and trained.
+    spearman, low, high : float
+        Rank correlation with validation accuracy, with a bootstrap interval of 95 % over functions.
+    explained : float
+        Share of the variance of ranks that the mean rank of the 25 nearest functions by this
+        feature explains, each left out of its own: a relation of any shape, where a correlation
+        sees one that rises or falls throughout.
+    """
+
+    name: str
+    functions: int
+    spearman: float
+    low: float
+    high: float
+    explained: float
+
+
+def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction]:
+    """Return how well the entropy, and the flat share, predict the accuracies of a table."""
+    rows = load_table(table, columns=["outcome", "validation_accuracy"])
+    trained = (rows["outcome"] == "ok").to_numpy()
+    accuracy = rows["validation_accuracy"].to_numpy()
+    features = {
+        "entropy": entropy_nats,
+        "flat share": flat,
+        "|entropy - that of x|": np.abs(entropy_nats - 0.5 * np.log(2 * np.pi * np.e)),
+    }
+    found = []
+    for name, feature in features.items():
+        known = trained & np.isfinite(feature)
+        found.append(_predict(name, feature[known], accuracy[known]))
+    return found
+
+
+def _predict(name: str, feature: Array, accuracy: Array, neighbours: int = 25) -> Prediction:
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, len(feature), (RESAMPLES, len(feature)))
+    resampled = [_spearman(feature[draw], accuracy[draw]) for draw in draws]
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    rank = stats.rankdata(accuracy)
+    # Ties are broken at random, so that order in the file tells nothing.
+    order = np.lexsort((rng.random(len(feature)), feature))
+    sorted_rank = rank[order]
+    half = neighbours // 2
+    padded = np.concatenate([[0], np.cumsum(sorted_rank)])
+    start = np.clip(np.arange(len(rank)) - half, 0, None)
+    stop = np.clip(np.arange(len(rank)) + half + 1, None, len(rank))
+    left_out = (padded[stop] - padded[start] - sorted_rank) / (stop - start - 1)
+    explained = 1 - np.mean(np.square(sorted_rank - left_out)) / np.var(rank)
+    value = _spearman(feature, accuracy)
+    return Prediction(name, len(feature), value, float(low), float(high), float(explained))
+
+
+def _spearman(a: Array, b: Array) -> float:
+    return float(np.corrcoef(stats.rankdata(a), stats.rankdata(b))[0, 1])
+
+
+def figure(table: str, entropy_nats: Array, flat: Array) -> Figure:
+    """Draw validation accuracy against entropy, coloured by the flat share."""
+    from matplotlib.figure import Figure
+
+    rows = load_table(table, columns=["outcome", "validation_accuracy"])
+    accuracy = rows["validation_accuracy"].to_numpy()
+    known = (rows["outcome"] == "ok").to_numpy() & np.isfinite(entropy_nats)
+    drawing = Figure(figsize=(7.2, 4.2), dpi=160, layout="constrained")
+    axes = drawing.add_subplot()
+    # What is far out would squeeze the rest: it is drawn at the edge.
+    low, high = np.quantile(entropy_nats[known], [0.01, 0.99])
+    points = axes.scatter(
+        np.clip(entropy_nats[known], low, high),
+        accuracy[known],
+        c=flat[known],
+        s=7,
+        cmap="cividis",
+        linewidths=0,
+    )
+    axes.axhline(TABLES[table].chance, color="#333333", linewidth=0.8, linestyle=(0, (4, 3)))
+    spearman = predictions(table, entropy_nats, flat)[0]
+    axes.set_title(
+        f"{table}: Spearman {spearman.spearman:+.2f} "
+        f"[{spearman.low:+.2f}, {spearman.high:+.2f}], {spearman.functions:,} functions",
+        loc="left",
+        fontsize=11,
+    )
+    axes.set_xlabel("entropy in nats, Gaussian inputs (outermost 1 % at the edges)")
+    axes.set_ylabel("validation accuracy (dashed: chance)")
+    axes.spines[["top", "right"]].set_visible(False)
+    drawing.colorbar(points, ax=axes, label="probability of a flat input")
+    return drawing
+
+
+@click.group()
+def main() -> None:
+    """Make entropy.parquet, or report what it predicts."""
+
+
+folder_option = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=DATA_FOLDER,
+    help="Where the file is or goes; act_bench/data if not given.",
+)
+
+
+@main.command("build")
+@folder_option
+def build_command(folder: Path) -> None:
+    """Write entropy.parquet and the manifest."""
+    path = build(folder)
+    click.echo(f"{path.name}: {path.stat().st_size} bytes")
+
+
+@main.command("report")
+@folder_option
+@click.option("--table", type=click.Choice(list(TABLES)), default="mlp", show_default=True)
+@click.option("--figure", "target", type=click.Path(dir_okay=False, path_type=Path))
+def report_command(folder: Path, table: str, target: Path | None) -> None:
+    """Print how well the entropy predicts accuracies; --figure draws it."""
+    import pyarrow.parquet as pq
+
+    stored = pq.read_table(folder / ENTROPY_FILE)
+    nats, flat = stored["entropy_nats"].to_numpy(), stored["flat"].to_numpy()
+    click.echo("| feature | functions | Spearman, 95 % | explained by 25 neighbours |")
+    click.echo("|---|---|---|---|")
+    for each in predictions(table, nats, flat):
+        click.echo(
+            f"| {each.name} | {each.functions:,} | {each.spearman:+.3f} "
+            f"[{each.low:+.3f}, {each.high:+.3f}] | {each.explained:.3f} |"
+        )
+    if target is not None:
+        from act_bench.figures.style import save
+
+        save(figure(table, nats, flat), target)
+        click.echo(f"Drawn in {target}.")
+
+
+if __name__ == "__main__":
+    main()
