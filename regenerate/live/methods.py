@@ -4,10 +4,10 @@ A method that is no optimiser is a function in a module of its own, imported whe
 
 .. code-block:: python
 
-    def propose(problem, seed, out, budget, **settings) -> Iterator[Proposal]: ...
+    def propose(problem, seed, out, budget) -> Iterator[Proposal]: ...
 
 It yields :class:`~regenerate.live.sessions.Proposal` one after the other, and keeps in ``out`` what
-it needs to go on after a kill. Its settings are keyword-only and have defaults.
+it needs to go on after a kill.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import Final, cast
 
 from act_bench.benchmark import Searcher
 from regenerate.live.benchmark import LiveBenchmark
-from regenerate.live.course import Budget
 from regenerate.live.problem import Problem
 from regenerate.live.sessions import OptimiserSession, Proposal, ProposalSession, Session
 from regenerate.live.spaces import search_space
@@ -33,7 +32,7 @@ from surrogates.simulation import begin
 
 Propose = Callable[..., Iterator[Proposal]]
 
-PROPOSERS: Final[dict[str, str]] = {}
+PROPOSERS: Final[dict[str, str]] = {"grafs": "regenerate.live.proposers:grafs"}
 """Name -> ``module:function`` of a method that is no optimiser."""
 
 OPTIMISERS: Final[dict[str, str]] = {"transfer": "regenerate.live.transfer:Transfer"}
@@ -122,18 +121,9 @@ def open_session(context: Context) -> Session:
     """
     problem, store, searcher = context.problem, context.store, context.searcher
     if searcher.name in PROPOSERS:
-        propose = partial(
-            cast("Propose", find_method(searcher.name)),
-            problem,
-            searcher.seed,
-            store.folder,
-            **searcher.settings,
-        )
-
-        def within(budget: Budget) -> Iterator[Proposal]:
-            return propose(budget)
-
-        return ProposalSession(problem, store, within, context.progress)
+        function = cast("Propose", find_method(searcher.name))
+        propose = partial(function, problem, searcher.seed, store.folder)
+        return ProposalSession(problem, store, propose, context.progress)
     data = problem.data()
     bench = LiveBenchmark(
         data,

@@ -1,0 +1,46 @@
+"""Methods that are no optimisers, as live searches use them: see ``regenerate.live.methods``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from act_bench.schema import TABLES
+from regenerate.live.course import Budget
+from regenerate.live.problem import Problem
+from regenerate.live.sessions import Proposal
+from regenerate.live.trainers import RecipeTrainer
+
+
+def grafs(problem: Problem, seed: int, out: Path, budget: Budget) -> Iterator[Proposal]:
+    """Search by gradient descent, again and again with other seeds, until the budget is spent.
+
+    Each search proposes one function. Its seconds are on the clock.
+
+    Raises
+    ------
+    ValueError
+        The problem is a user's own network: GRAFS searches in the networks of the tables.
+    """
+    from regenerate.grafs import search
+
+    trainer = problem.trainer
+    if problem.table not in TABLES or not isinstance(trainer, RecipeTrainer):
+        raise ValueError("grafs searches in the networks of the tables, not in your own")
+    clock_s = 0.0
+    for number in count():
+        if not budget.allows(number, clock_s):
+            return
+        found = search(
+            problem.table,
+            problem.fidelity,
+            seed=seed + number,
+            out=out / f"grafs-{number}",
+            data_dir=trainer.data_dir,
+            device=trainer.device,
+            retrainings=0,  # it is trained by the session, like everything else
+            recipe=trainer.recipe,
+        )
+        clock_s += found.search_s
+        yield Proposal(found.expression, found.search_s)
