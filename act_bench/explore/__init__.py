@@ -1,25 +1,34 @@
 """``act-bench explore``: the map of a table as one HTML page that needs nothing else.
 
 The page holds the embedded tables, the stored map (``embedding.parquet``), the curve of every
-entry and the drawing library (Apache ECharts 6.1.0, the build ``common``, Apache-2.0; its licence
-lies beside this file). It opens from disk and forbids itself, by its content security policy, to
-fetch anything.
+entry, the Fisher spectra of the tables that have them, and the drawing library (Apache ECharts
+6.1.0, the build ``common``, Apache-2.0; its licence lies beside this file). It opens from disk and
+forbids itself, by its content security policy, to fetch anything.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from act_bench.manifest import EMBEDDING_FILE, DataError, embedded_fidelities, verified
+from act_bench.manifest import (
+    EMBEDDING_FILE,
+    DataError,
+    embedded_fidelities,
+    read_manifest,
+    verified,
+)
 from act_bench.schema import METRICS, TABLES
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from act_bench.spectra import Spectra
 
 CURVE_POINTS: Final = 65
 CURVE_LIMIT: Final = 5.0
@@ -27,6 +36,11 @@ CURVE_LIMIT: Final = 5.0
 
 SHOWN: Final = (*METRICS, "validation_accuracy_std", "runtime_s")
 OUTCOMES: Final = ("ok", "diverged", "missing")
+SPECTRUM_POINTS: Final = 33
+"""Of the 128 values of a layer's quantile function, so many are drawn, evenly spread."""
+SPECTRUM_LAYERS: Final = 9
+"""Of a deeper network so many layers are drawn, evenly spread: all of them would fill the page."""
+_SPECTRUM_CODES: Final = 254
 _STEPS: Final = 8000  # of the curves' values, to either side of 0; one step is a pixel's tenth
 _UNDEFINED: Final = -32768
 _FOLDER: Final = Path(__file__).parent
@@ -39,6 +53,25 @@ class TableData(TypedDict):
     chance: float
     outcome: list[int]
     metrics: dict[str, list[float | None]]
+    spectra: str | None
+
+
+class SpectraData(TypedDict):
+    """The Fisher spectra of a table's network, as the page reads them.
+
+    ``codes`` holds, packed, a byte for each drawn value of each layer of each entry that has a
+    spectrum: 0 for a zero eigenvalue, 1 to 255 evenly from ``low`` to ``high``, beyond which values
+    are drawn at the edge. ``shares`` are the probabilities of the values, ``reason`` the number of
+    each entry's reason to have none, 0 if it has one.
+    """
+
+    layers: list[str]
+    shares: list[float]
+    low: float
+    high: float
+    reasons: list[str]
+    reason: list[int]
+    codes: str
 
 
 class Payload(TypedDict):
@@ -54,6 +87,7 @@ class Payload(TypedDict):
     curveSteps: int
     outcomes: list[str]
     tables: dict[str, TableData]
+    spectra: dict[str, SpectraData]
 
 
 def collect() -> Payload:
@@ -64,8 +98,10 @@ def collect() -> Payload:
     DataError
         No table is embedded, or a file is missing or damaged.
     """
+    from act_bench.spectra import fisher_name, load_spectra
     from act_bench.tables import load_table
 
+    with_spectra = {name for name in TABLES if fisher_name(name) in read_manifest()}
     tables: dict[str, TableData] = {}
     for name, table in TABLES.items():
         for fidelity in embedded_fidelities(name):
@@ -75,13 +111,17 @@ def collect() -> Payload:
                 "chance": table.chance,
                 "outcome": [OUTCOMES.index(outcome) for outcome in frame["outcome"]],
                 "metrics": {column: _rounded(frame[column].to_list()) for column in SHOWN},
+                "spectra": name if name in with_spectra else None,
             }
     if not tables:
         raise DataError("there is nothing to explore: this version embeds no table")
-    return payload(tables)
+    used = {table["spectra"] for table in tables.values()} & with_spectra
+    return payload(tables, {name: pack_spectra(load_spectra(name)) for name in sorted(used)})
 
 
-def payload(tables: Mapping[str, TableData]) -> Payload:
+def payload(
+    tables: Mapping[str, TableData], spectra: Mapping[str, SpectraData] | None = None
+) -> Payload:
     """Return the data of a page that shows ``tables`` on the stored map."""
     import pyarrow.parquet as pq
 
@@ -94,12 +134,50 @@ def payload(tables: Mapping[str, TableData]) -> Payload:
         "classes": list(space.canonical_class),
         "x": [round(value, 3) for value in places["x"].to_pylist()],
         "y": [round(value, 3) for value in places["y"].to_pylist()],
-        "curves": base64.b64encode(_curves(space.representatives).tobytes()).decode(),
+        "curves": _packed(_curves(space.representatives)),
         "curvePoints": CURVE_POINTS,
         "curveLimit": CURVE_LIMIT,
         "curveSteps": _STEPS,
         "outcomes": list(OUTCOMES),
         "tables": dict(tables),
+        "spectra": dict(spectra or {}),
+    }
+
+
+def pack_spectra(spectra: Spectra) -> SpectraData:
+    """Return spectra as the page reads them.
+
+    Examples
+    --------
+    >>> from act_bench.spectra import load_spectra
+    >>> packed = pack_spectra(load_spectra("mlp"))
+    >>> packed["layers"], len(packed["shares"])
+    (['0', '2', '4'], 33)
+    """
+    import numpy as np
+
+    from act_bench.spectra import FLOOR
+
+    def spread(count: int, most: int) -> NDArray[np.intp]:
+        return np.linspace(0, count - 1, min(count, most)).round().astype(np.intp)
+
+    valid = spectra.quantiles[spectra.valid]
+    layers = spread(valid.shape[1], SPECTRUM_LAYERS)
+    points = spread(valid.shape[2], SPECTRUM_POINTS)
+    values = valid[:, layers][:, :, points]
+    zero = values <= FLOOR
+    # A few functions reach far; the range leaves a thousandth to either side.
+    low, high = np.quantile(values[~zero], [0.001, 0.999])
+    steps = (np.clip(values, low, high) - low) / max(high - low, 1e-9) * _SPECTRUM_CODES
+    reasons = ["", *sorted(set(spectra.reason) - {""})]
+    return {
+        "layers": [spectra.layers[layer].name for layer in layers],
+        "shares": [round((float(point) + 0.5) / valid.shape[2], 4) for point in points],
+        "low": round(float(low), 3),
+        "high": round(float(high), 3),
+        "reasons": reasons,
+        "reason": [reasons.index(reason) for reason in spectra.reason],
+        "codes": _packed(np.where(zero, 0, 1 + np.rint(steps)).astype(np.uint8)),
     }
 
 
@@ -130,6 +208,11 @@ def render(data: Payload) -> str:
 
 def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _packed(numbers: NDArray[np.integer]) -> str:
+    """Return the bytes of an array, compressed by zlib, in base64."""
+    return base64.b64encode(zlib.compress(numbers.tobytes(), 9)).decode()
 
 
 def _rounded(values: list[float | None]) -> list[float | None]:

@@ -1,22 +1,41 @@
 "use strict";
-(() => {
+(async () => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
   const root = document.documentElement;
   const count = data.expressions.length;
 
-  const curves = (() => {
-    const bytes = Uint8Array.from(atob(data.curves), (c) => c.charCodeAt(0));
-    const view = new DataView(bytes.buffer);
-    const value = (i) => view.getInt16(2 * i, true);
+  // Packed numbers: zlib in base64.
+  const unpacked = async (text) => {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new DataView(await new Response(stream).arrayBuffer());
+  };
+
+  const curveView = await unpacked(data.curves);
+  const curves = (entry) => {
     const { curvePoints: n, curveLimit: limit, curveSteps: steps } = data;
-    return (entry) =>
-      Array.from({ length: n }, (_, i) => {
-        const step = value(entry * n + i);
-        const shown = Math.abs(step) <= steps ? (step * limit) / steps : null;
-        return [-limit + (2 * limit * i) / (n - 1), shown];
-      });
-  })();
+    return Array.from({ length: n }, (_, i) => {
+      const step = curveView.getInt16(2 * (entry * n + i), true);
+      const shown = Math.abs(step) <= steps ? (step * limit) / steps : null;
+      return [-limit + (2 * limit * i) / (n - 1), shown];
+    });
+  };
+
+  for (const known of Object.values(data.spectra)) {
+    known.view = await unpacked(known.codes);
+    let place = 0; // entries without a spectrum take no room
+    known.place = known.reason.map((reason) => (reason ? -1 : place++));
+  }
+  // The quantile function of a layer's log eigenvalues; zero eigenvalues have no logarithm.
+  const quantiles = (known, entry, layer) => {
+    const { shares, layers, low, high } = known;
+    const start = (known.place[entry] * layers.length + layer) * shares.length;
+    return shares.map((share, i) => {
+      const code = known.view.getUint8(start + i);
+      return [100 * share, code ? low + ((code - 1) / 254) * (high - low) : null];
+    });
+  };
 
   const RAMPS = {
     light: ["#f0cf6b", "#e8924a", "#c94d45", "#7d2a68", "#2a1a55"],
@@ -46,6 +65,7 @@
     hidden: new Set((given.get("hide") || "").split(",").filter((o) => data.outcomes.includes(o))),
     pins: (given.get("pin") || "").split(",").filter(Boolean).map(Number)
       .filter((e) => Number.isInteger(e) && e >= 0 && e < count).slice(0, 5),
+    layer: Math.max(0, parseInt(given.get("layer"), 10) || 0),
     theme: oneOf(given.get("theme"), ["light", "dark"], preferred),
     hover: null,
   };
@@ -54,6 +74,7 @@
     if (state.search) hash.set("search", state.search);
     if (state.hidden.size) hash.set("hide", [...state.hidden].join(","));
     if (state.pins.length) hash.set("pin", state.pins.join(","));
+    if (state.layer) hash.set("layer", state.layer);
     if (state.theme !== preferred) hash.set("theme", state.theme);
     try { history.replaceState(null, "", `#${hash}`); } catch { /* some browsers forbid it for files */ }
   };
@@ -72,6 +93,7 @@
 
   const map = echarts.init($("map"), null, { renderer: "canvas" });
   const curve = echarts.init($("curve"), null, { renderer: "canvas" });
+  const spectrum = echarts.init($("spectrum"), null, { renderer: "canvas" });
 
   const axis = { show: false, scale: true };
   map.setOption({
@@ -149,7 +171,9 @@
       series: rows.map((row) => ({ type: "line", data: curves(row.entry), showSymbol: false, silent: true, lineStyle: { color: row.colour, width: row.pinned ? 2 : 2.5 }, itemStyle: { color: row.colour } })),
     }, { replaceMerge: ["series"] });
 
+    drawSpectra(rows);
     const table = data.tables[state.table];
+    const known = data.spectra[table.spectra];
     const list = document.createElement("ul");
     list.className = "names";
     for (const row of rows) {
@@ -178,10 +202,43 @@
       add("entry", rows.map((row) => row.entry));
       add("outcome", rows.map((row) => data.outcomes[table.outcome[row.entry]]));
       add("class", rows.map((row) => data.classes[row.entry]));
+      if (known) {
+        add("", rows.map((row) => known.reasons[known.reason[row.entry]] || "valid"));
+        const link = document.createElement("button");
+        link.type = "button";
+        link.className = "link";
+        link.textContent = "spectrum";
+        link.onclick = () => $("spectrum-side").scrollIntoView({ behavior: "smooth" });
+        grid.rows[grid.rows.length - 1].cells[0].append(link);
+      }
       for (const name of Object.keys(table.metrics)) add(NAMES[name] || name, rows.map((row) => number(table.metrics[name][row.entry])));
     }
     $("facts").replaceChildren(list, grid);
     root.dataset.pins = state.pins.join(",");
+  }
+
+  function drawSpectra(rows) {
+    const known = data.spectra[data.tables[state.table].spectra];
+    $("spectrum-side").hidden = !known;
+    root.dataset.spectra = 0;
+    if (!known) return;
+    state.layer = Math.min(state.layer, known.layers.length - 1);
+    const names = known.layers.map((name, i) => `${i + 1}: ${name}`);
+    if ($("layer").length !== names.length || $("layer").dataset.table !== state.table) {
+      fill($("layer"), known.layers.map((_, i) => String(i)), String(state.layer), (i) => names[i]);
+      $("layer").dataset.table = state.table;
+    }
+    const drawn = rows.filter((row) => known.place[row.entry] >= 0);
+    const label = { color: colour("--soft") };
+    const line = { lineStyle: { color: colour("--line") } };
+    spectrum.setOption({
+      animation: false,
+      grid: { left: 34, right: 14, top: 8, bottom: 22 },
+      xAxis: { type: "value", min: 0, max: 100, axisLabel: { ...label, formatter: "{value} %" }, splitLine: line },
+      yAxis: { type: "value", min: Math.floor(known.low / 10) * 10, max: Math.ceil(known.high / 10) * 10, axisLabel: label, splitLine: line },
+      series: drawn.map((row) => ({ type: "line", data: quantiles(known, row.entry, state.layer), showSymbol: false, silent: true, lineStyle: { color: row.colour, width: 2 }, itemStyle: { color: row.colour } })),
+    }, { replaceMerge: ["series"] });
+    root.dataset.spectra = drawn.length;
   }
 
   function toggle(entry) {
@@ -206,6 +263,7 @@
   $("table").onchange = (event) => { state.table = event.target.value; draw(); };
   $("metric").onchange = (event) => { state.metric = event.target.value; draw(); };
   $("search").oninput = (event) => { state.search = event.target.value; drawMap(); remember(); };
+  $("layer").onchange = (event) => { state.layer = Number(event.target.value); drawCurves(); remember(); };
   $("theme").onclick = () => { state.theme = state.theme === "dark" ? "light" : "dark"; draw(); };
   for (const outcome of data.outcomes) {
     const label = document.createElement("label");
@@ -219,7 +277,7 @@
   map.on("mouseover", (event) => { state.hover = event.value[2]; drawCurves(); });
   map.on("mouseout", () => { state.hover = null; drawCurves(); });
   map.on("click", (event) => toggle(event.value[2]));
-  addEventListener("resize", () => { map.resize(); curve.resize(); });
+  addEventListener("resize", () => { map.resize(); curve.resize(); spectrum.resize(); });
   map.on("finished", () => { if (!root.dataset.ready) root.dataset.ready = Math.round(performance.now()); });
   draw();
 })();

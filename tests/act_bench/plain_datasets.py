@@ -10,6 +10,7 @@ configuration (``default``) and each named one the split, the rows and the featu
 import json
 import os
 import sys
+from pathlib import Path
 
 for package in ("act_bench", "builders", "surrogates", "regenerate"):
     sys.modules[package] = None  # any import of it is an error
@@ -31,7 +32,7 @@ def main() -> None:
         features = {column: repr(kind) for column, kind in dataset.features.items()}
         found[name or "default"] = {"split": split, "rows": dataset.num_rows, "features": features}
         if rest:
-            dataset.to_parquet(os.path.join(rest[1], f"{name or 'default'}.parquet"))
+            dataset.to_parquet(Path(rest[1]) / f"{name or 'default'}.parquet")
     json.dump(found, sys.stdout, indent=1)
     print()
 

@@ -5,28 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
-import socket
-import subprocess
-import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from headless_browser import MISSING, Browser, headless
 
 from act_bench import explore
 from act_bench.cli.explore import command
 from act_bench.expression import parse
 from act_bench.space import load_space
+from act_bench.spectra import LayerSize, Spectra, load_spectra
 from act_bench.tables import load_table
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that the WebDriver standard names
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +34,12 @@ def page(data: explore.Payload, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return file
 
 
+def unpacked(text: str, dtype: str) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype).astype(int)
+
+
 def test_curves_are_the_functions(data: explore.Payload) -> None:
-    steps = np.frombuffer(base64.b64decode(data["curves"]), "<i2").astype(int).reshape(2913, -1)
+    steps = unpacked(data["curves"], "<i2").reshape(2913, -1)
     grid = np.linspace(-5, 5, steps.shape[1])
     rng = np.random.default_rng(0)
     for entry in rng.choice(2913, 100, replace=False):
@@ -61,6 +58,40 @@ def test_metrics_are_those_of_the_table(data: explore.Payload) -> None:
     for name in explore.SHOWN:
         for ours, theirs in zip(shown["metrics"][name], table[name], strict=True):
             assert ours == (None if theirs is None else pytest.approx(theirs, rel=6e-5))
+
+
+@pytest.mark.parametrize("table", ["mlp"])
+def test_spectra_are_those_of_the_table(data: explore.Payload, table: str) -> None:
+    shown = data["spectra"][table]
+    spectra = load_spectra(table)
+    assert shown["reason"] == [shown["reasons"].index(reason) for reason in spectra.reason]
+    codes = unpacked(shown["codes"], "u1").reshape(
+        spectra.valid.sum(), len(shown["layers"]), len(shown["shares"])
+    )
+    low, high = shown["low"], shown["high"]
+    points = [round(share * 128 - 0.5) for share in shown["shares"]]
+    assert points[0] == 0
+    assert points[-1] == 127
+    names = [layer.name for layer in spectra.layers]
+    layers = [names.index(name) for name in shown["layers"]]
+    truth = spectra.quantiles[spectra.valid][:, layers][:, :, points]
+    np.testing.assert_array_equal(codes == 0, truth <= -100)
+    drawn = np.where(codes > 0, low + (codes - 1) / 254 * (high - low), np.nan)
+    nearest = np.where(truth > -100, np.clip(truth, low, high), np.nan)
+    np.testing.assert_allclose(drawn, nearest, atol=0.51 * (high - low) / 254 + 1e-3)
+
+
+def test_of_a_deep_network_some_layers_are_drawn() -> None:
+    rng = np.random.default_rng(0)
+    quantiles = np.sort(rng.normal(size=(4, 56, 128)).astype(np.float32), axis=2)
+    quantiles[1] = np.nan
+    layers = tuple(LayerSize(f"layer{i}", 100) for i in range(56))
+    valid = np.array([True, False, True, True])
+    packed = explore.pack_spectra(Spectra(layers, quantiles, valid, ("", "not finite", "", "")))
+    assert (packed["layers"][0], packed["layers"][-1]) == ("layer0", "layer55")
+    assert len(packed["layers"]) == explore.SPECTRUM_LAYERS
+    assert packed["reason"] == [0, 1, 0, 0]
+    assert unpacked(packed["codes"], "u1").size == 3 * 9 * 33
 
 
 def test_the_map_places_every_entry_and_neighbours_are_alike(data: explore.Payload) -> None:
@@ -98,87 +129,12 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     assert missing.exit_code == 2
 
 
-class Browser:
-    """A headless Chromium, spoken to in the WebDriver protocol."""
-
-    def __init__(self, port: int, folder: Path) -> None:
-        self.root = f"http://127.0.0.1:{port}"
-        flags = (
-            "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-            "--disable-background-networking --disable-component-update --disable-sync "
-            f"--window-size=1300,860 --user-data-dir={folder}"
-        )
-        options = {"args": flags.split(), "binary": CHROMIUM}
-        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
-        created = self.send("POST", "/session", wanted)
-        assert isinstance(created, dict)
-        self.root += f"/session/{created['sessionId']}"
-
-    def send(self, method: str, path: str, body: object = None) -> object:
-        text = None if body is None else json.dumps(body).encode()
-        kind = {"Content-Type": "application/json"}
-        request = Request(self.root + path, text, kind, method=method)  # noqa: S310
-        with urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)["value"]
-
-    def run(self, script: str) -> object:
-        return self.send("POST", "/execute/sync", {"script": script, "args": []})
-
-    def open(self, url: str) -> None:
-        self.send("POST", "/url", {"url": "about:blank"})
-        self.send("POST", "/url", {"url": url})
-        self.wait("return document.documentElement.dataset.ready")
-
-    def wait(self, script: str) -> object:
-        for _ in range(300):
-            found = self.run(script)
-            if found:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"never true: {script}")
-
-    def point(self, entry: int, *, click: bool) -> None:
-        """Move the mouse over an entry of the map, and click it if asked."""
-        place = self.run(
-            "const box = document.getElementById('map'), d = JSON.parse(document.getElementById("
-            "'data').textContent), at = echarts.getInstanceByDom(box).convertToPixel({xAxisIndex: "
-            f"0, yAxisIndex: 0}}, [d.x[{entry}], d.y[{entry}]]), r = box.getBoundingClientRect();"
-            "return [Math.round(at[0] + r.left), Math.round(at[1] + r.top)];"
-        )
-        assert isinstance(place, list)
-        moves: list[dict[str, object]] = [
-            {"type": "pointerMove", "duration": 0, "x": place[0] + shift, "y": place[1]}
-            for shift in (40, 0)
-        ]
-        if click:
-            moves += [{"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp")]
-        actions = [{"type": "pointer", "id": "mouse", "actions": moves}]
-        self.send("POST", "/actions", {"actions": actions})
-
-
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("needs chromium and chromedriver")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    driver = subprocess.Popen(
-        [DRIVER, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(200):
-            try:
-                urlopen(f"http://127.0.0.1:{port}/status", timeout=5).close()
-                break
-            except (URLError, OSError):
-                time.sleep(0.05)
-        opened = Browser(port, tmp_path_factory.mktemp("profile"))
+    if MISSING:
+        pytest.skip(MISSING)
+    with headless(tmp_path_factory.mktemp("profile")) as opened:
         yield opened
-        opened.send("DELETE", "")
-    finally:
-        driver.terminate()
-        driver.wait(10)
 
 
 def lonely(data: explore.Payload) -> int:
@@ -230,8 +186,42 @@ def test_searching_filtering_and_comparing(
         assert browser.run("return document.getElementById('low').textContent") != "no values"
 
 
+def test_spectra_of_pinned_functions(browser: Browser, page: Path, data: explore.Payload) -> None:
+    reason = data["spectra"]["mlp"]["reason"]
+    without = next(entry for entry in range(2913) if reason[entry])
+    browser.open(f"{page.as_uri()}#table=mlp-full&pin=20,23,{without}&layer=1")
+    root = "document.documentElement.dataset"
+    assert browser.run(f"return {root}.spectra") == "2", "one of the three has none"
+    facts = str(browser.run("return document.getElementById('facts').innerText"))
+    assert data["spectra"]["mlp"]["reasons"][reason[without]] in facts
+    browser.run("document.querySelector('#facts button.link').click()")
+    seen = "return document.querySelector('aside').scrollTop > 0"
+    assert browser.wait(seen), "the link leads to the spectrum"
+    series = (
+        "return echarts.getInstanceByDom(document.getElementById('spectrum')).getOption()"
+        ".series.map((one) => one.data.map((point) => point[1]))"
+    )
+    lines = browser.run(series)
+    assert isinstance(lines, list)
+    shown = data["spectra"]["mlp"]
+    points = [round(share * 128 - 0.5) for share in shown["shares"]]
+    for drawn, entry in zip(lines, (20, 23), strict=True):
+        truth = load_spectra("mlp").quantiles[entry, 1, points]
+        expected = [None if value <= -100 else value for value in truth.tolist()]
+        assert [value is None for value in drawn] == [value is None for value in expected]
+        apart = [abs(a - b) for a, b in zip(drawn, expected, strict=True) if a is not None]
+        inside = shown["low"] <= min(v for v in expected if v is not None)
+        assert max(apart) < 0.3 or not inside
+    browser.run(
+        "const layer = document.getElementById('layer'); layer.value = '2';"
+        "layer.onchange({target: layer})"
+    )
+    assert "layer=2" in str(browser.run("return location.hash"))
+    assert browser.run(series) != lines
+
+
 def test_a_broken_link_falls_back(browser: Browser, page: Path) -> None:
-    browser.open(f"{page.as_uri()}#table=nope&metric=x&pin=99999,-1,a&hide=odd&theme=blue")
+    browser.open(f"{page.as_uri()}#table=nope&metric=x&pin=99999,-1,a&hide=odd&layer=-7&theme=blue")
     assert browser.run("return document.documentElement.dataset.pins") == ""
     assert browser.run("return document.documentElement.dataset.shown") == "2913"
     assert browser.run("return document.getElementById('table').value") == "mlp-full"
