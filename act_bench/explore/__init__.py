@@ -115,8 +115,8 @@ def collect() -> Payload:
             }
     if not tables:
         raise DataError("there is nothing to explore: this version embeds no table")
-    used = {table["spectra"] for table in tables.values()} & with_spectra
-    return payload(tables, {name: pack_spectra(load_spectra(name)) for name in sorted(used)})
+    spectra = {table["spectra"] for table in tables.values() if table["spectra"]}
+    return payload(tables, {name: pack_spectra(load_spectra(name)) for name in sorted(spectra)})
 
 
 def payload(

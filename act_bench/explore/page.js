@@ -235,7 +235,7 @@
       animation: false,
       grid: { left: 34, right: 14, top: 8, bottom: 22 },
       xAxis: { type: "value", min: 0, max: 100, axisLabel: { ...label, formatter: "{value} %" }, splitLine: line },
-      yAxis: { type: "value", min: Math.floor(known.low / 10) * 10, max: Math.ceil(known.high / 10) * 10, axisLabel: label, splitLine: line },
+      yAxis: { type: "value", scale: true, axisLabel: label, splitLine: line },
       series: drawn.map((row) => ({ type: "line", data: quantiles(known, row.entry, state.layer), showSymbol: false, silent: true, lineStyle: { color: row.colour, width: 2 }, itemStyle: { color: row.colour } })),
     }, { replaceMerge: ["series"] });
     root.dataset.spectra = drawn.length;
