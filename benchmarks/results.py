@@ -70,7 +70,7 @@ BUDGETS = {
     "gp-thompson": 60.0,
     "forest-ei": 120.0,
 }
-SLOW = ("gp-thompson", "forest-ei", "controller", "tpe")
+SLOW = ("controller", "tpe")
 MARKS = (10, 30, 100)
 MAIN = ("random", "local", "evolution", "knn", "aquasurf", "gp-ei", "forest-ei")
 

@@ -97,11 +97,13 @@ def principal_components(features: Features, count: int = COMPONENTS) -> Feature
     [-1.225, 0.0, 1.225]
     """
     plain = standardised(features).vectors()
-    _, _, loadings = np.linalg.svd(plain[features.known], full_matrices=False)
-    loadings = loadings[:count]
-    largest = np.abs(loadings).argmax(axis=1)
-    signs = np.sign(loadings[np.arange(len(loadings)), largest])
-    return Features((Part(plain @ (loadings * signs[:, None]).T, "euclidean"),), features.known)
+    known = plain[features.known]
+    # Eigenvectors of the covariance, ascending: far cheaper than the singular values of all rows.
+    _, vectors = np.linalg.eigh(known.T @ known)
+    loadings = vectors[:, ::-1][:, :count]
+    largest = np.abs(loadings).argmax(axis=0)
+    signs = np.sign(loadings[largest, np.arange(loadings.shape[1])])
+    return Features((Part(plain @ (loadings * signs), "euclidean"),), features.known)
 
 
 def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:

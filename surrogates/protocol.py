@@ -109,8 +109,8 @@ class SearchSpace:
     stored_map : callable, optional
         Returns the places of the functions, (functions, 2), on a map by ``outputs``, ``fim`` or
         ``union`` that is stored, or None. Default: there is none, and UMAP runs when one is needed.
-    spectrum_s : float
-        What a Fisher spectrum costs, in seconds.
+    spectrum_s : float or None
+        What a Fisher spectrum costs, in seconds; None: not known, and asking for one is an error.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class SearchSpace:
         spectra: Callable[[], tuple[Float, NDArray[np.bool_]]] | None = None,
         epochs: Callable[[], int] | None = None,
         stored_map: Callable[[str], Float | None] = lambda kind: None,  # noqa: ARG005
-        spectrum_s: float = 0.0,
+        spectrum_s: float | None = 0.0,
     ) -> None:
         self.entries = tuple(entries)
         self.expressions = tuple(names[0] for names in spellings)
@@ -194,7 +194,7 @@ class SearchSpace:
             spectra,
             epochs,
             stored_map,
-            SPECTRUM_S.get(data.table, 0.0),
+            SPECTRUM_S.get(data.table),
         )
 
     def __len__(self) -> int:
@@ -243,11 +243,16 @@ class SearchSpace:
         """
         if name not in FEATURES:
             raise ValueError(f"expected features {', '.join(FEATURES)}, got {name!r}")
-        if not name.endswith("outputs"):
-            self.spent[f"Fisher spectra of {len(self)} functions"] = self._spectrum_s * len(self)
         known = self._features.get(name)
         if known is None:
             known = self._features[name] = self._make(name)
+        if not name.endswith("outputs"):
+            if self._spectrum_s is None:
+                raise ValueError(
+                    f"features {name!r} need Fisher spectra, and what one costs in this table is "
+                    "not in surrogates.features.SPECTRUM_S: benchmarks/feature_cost.py measures it"
+                )
+            self.spent[f"Fisher spectra of {len(self)} functions"] = self._spectrum_s * len(self)
         return known
 
     def _make(self, name: str) -> Features:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+
+from act_bench.distances import fim_distances, layer_weights
 from act_bench.manifest import EMBEDDING_FILE, verified
+from act_bench.maps import MAP_COLUMNS, load_map, map_name, spectra_sha
+from act_bench.schema import names
 from act_bench.space import load_space
+from act_bench.spectra import load_spectra
+from builders import embedding
 from builders.embedded import read_about
+from surrogates.features import Part
 
 
 def test_the_stored_map_says_how_it_was_made() -> None:
@@ -17,8 +29,6 @@ def test_the_stored_map_says_how_it_was_made() -> None:
 
 def test_equal_functions_lie_together() -> None:
     """Entries of one canonical class differ by rounding only, so the map should not part them."""
-    import pyarrow.parquet as pq
-
     table = pq.read_table(verified(EMBEDDING_FILE))
     places = np.column_stack([table["x"], table["y"]])
     space = load_space()
@@ -32,3 +42,48 @@ def test_equal_functions_lie_together() -> None:
     ]
     assert len(apart) > 50
     assert np.quantile(apart, 0.9) < 0.1 * spread
+
+
+def test_neighbours_on_the_maps_by_spectra_have_like_spectra() -> None:
+    """The three nearest on the map lie closer by Eq. 2 than nine in ten functions do."""
+    spectra, rng = load_spectra("mlp"), np.random.default_rng(0)
+    weights = layer_weights([layer.weights for layer in spectra.layers])
+    valid = np.flatnonzero(spectra.valid)
+    some = rng.choice(valid, 60, replace=False)
+    apart = fim_distances(spectra.quantiles[some], spectra.quantiles[valid], weights)
+    for feature, share in (("fim", 0.02), ("union", 0.2)):
+        places = load_map("mlp", feature).places
+        near = np.linalg.norm(places[some][:, None] - places[valid], axis=2).argsort(axis=1)[:, 1:4]
+        close = np.take_along_axis(apart, near, axis=1)
+        ranks = (apart[:, :, None] < close[:, None, :]).mean(axis=1)
+        assert np.median(ranks) < share
+
+
+def test_the_maps_by_spectra_say_what_they_were_made_from() -> None:
+    about = read_about(verified(map_name("mlp")))
+    assert about["spectra_sha"] == spectra_sha(load_spectra("mlp"))
+    assert about["method"]["fim"] == {"metric": "manhattan", "neighbours": 3}
+    assert {"umap-learn", "numba"} < set(about["method"])
+
+
+def test_tables_are_embedded_with_nulls_where_there_is_no_spectrum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+
+    def places(parts: Sequence[Part]) -> NDArray[np.float64]:
+        shapes.append([(part.metric, part.vectors.shape) for part in parts])
+        return np.arange(2.0 * len(parts[0].vectors)).reshape(-1, 2)
+
+    monkeypatch.setattr(embedding, "umap_places", places)
+    embedding.build_table("mlp", tmp_path)
+    valid = load_spectra("mlp").valid
+    known = int(valid.sum())
+    fim, outputs = ("manhattan", (known, 384)), ("euclidean", (known, 80))
+    assert shapes == [[fim], [outputs, fim]]
+    table = pq.read_table(tmp_path / map_name("mlp"))
+    assert table.schema.names == names(MAP_COLUMNS)
+    assert table["union_x"].null_count == 2913 - known
+    found = table["fim_x"].to_pylist()
+    assert [found[entry] for entry in np.flatnonzero(valid)[:3]] == [0.0, 2.0, 4.0]
+    assert found[int(np.flatnonzero(~valid)[0])] is None

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from act_bench.benchmark_data import load_data
-from surrogates.gaussian_process import correlation
+from surrogates.gaussian_process import Posterior, correlation
 from surrogates.protocol import SearchSpace
 from surrogates.regressors import (
     DistanceProcessRegressor,
@@ -34,6 +34,8 @@ MODELS = [
     ForestRegressor(n_estimators=10, random_state=0),
     DistanceProcessRegressor(),
     DistanceProcessRegressor(split=2),
+    DistanceProcessRegressor(learn_from=20),
+    NeighboursRegressor(split=2),
     FailureAware(NeighboursRegressor(), KNeighborsClassifier(3)),
 ]
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
@@ -77,6 +79,27 @@ def test_neighbours_deviation_is_that_of_the_three_nearest() -> None:
     _, deviation = NeighboursRegressor(3, "uniform").fit(X, Y).predict(NEW, return_std=True)
     nearest = np.argsort(cdist(NEW, X), axis=1)[:, :3]
     np.testing.assert_allclose(deviation, Y[nearest].std(axis=1))
+
+
+def test_neighbours_by_two_distances_are_those_of_their_sum_in_medians() -> None:
+    model = NeighboursRegressor(3, "uniform", split=1).fit(X, Y)
+    total = np.zeros((30, 80))
+    for a, b, metric in ((X[:, :1], NEW[:, :1], "euclidean"), (X[:, 1:], NEW[:, 1:], "cityblock")):
+        among = cdist(a, a, metric)
+        total += cdist(b, a, metric) / np.median(among[among > 0])
+    expected = Y[np.argsort(total, axis=1)[:, :3]].mean(axis=1)
+    np.testing.assert_allclose(model.predict(NEW), expected)
+
+
+def test_the_process_with_all_at_once_is_that_of_one_after_the_other() -> None:
+    model = DistanceProcessRegressor().fit(X, Y)
+    both = np.concatenate([X, NEW])
+    posterior = Posterior(model.hyperparameters_, len(both))
+    for place, target in enumerate(Y):
+        posterior.observe(place, [cdist(both, both)[place]], float(target))
+    mean, deviation = model.predict(NEW, return_std=True)
+    np.testing.assert_allclose(mean, posterior.mean()[80:], rtol=1e-9)
+    np.testing.assert_allclose(deviation, posterior.deviation()[80:], rtol=1e-7)
 
 
 def test_the_forests_deviation_is_that_of_its_trees() -> None:
@@ -132,6 +155,8 @@ def test_all_or_none_may_fail() -> None:
         (NeighboursRegressor(0), "n_neighbors"),
         (NeighboursRegressor(3, "squared"), "weights"),  # type: ignore[arg-type]
         (DistanceProcessRegressor(5), r"0\.\.4"),
+        (DistanceProcessRegressor(learn_from=0), "learn_from"),
+        (NeighboursRegressor(split=5), r"0\.\.4"),
     ],
 )
 def test_settings_out_of_range_are_refused(model: Any, says: str) -> None:
