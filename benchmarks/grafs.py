@@ -3,8 +3,8 @@
 ``python benchmarks/grafs.py mlp --seeds 5``; ``--set stages=50`` changes a setting of the search.
 The table trained every entry by the same recipe with the same seeds, so the median over the seeds
 of the found function, trained from scratch, is comparable to an entry's: its rank is 1 plus the
-number of entries with a higher median. The last line is what random search finds for the same
-seconds of training: the median over its draws without replacement, by the exact law.
+number of entries with a higher median. Below stands what random search finds over the table for as
+many seconds, by its exact law: draws without replacement, each trained with all seeds.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from act_bench.schema import choose_fidelity
+import polars as pl
+
+from act_bench.schema import TABLES, choose_fidelity
 from act_bench.tables import load_table
 from regenerate.grafs import GrafsResult, Settings, search
 from regenerate.grafs.settings import DEFAULT, SETTINGS
-
-TRAINS = 0.05  # above chance, as in docs/mlp.md
+from surrogates.exact import random_search_law
 
 
 def chosen_settings(table: str, changes: Sequence[str]) -> Settings:
@@ -34,15 +35,21 @@ def chosen_settings(table: str, changes: Sequence[str]) -> Settings:
     return settings
 
 
+def rank_of(result: GrafsResult, medians: Sequence[float]) -> int:
+    """Return the rank among the entries; a diverged function comes after all that did not."""
+    median = result.summary.validation_accuracy
+    return 1 + (len(medians) if median is None else sum(each > median for each in medians))
+
+
 def row(result: GrafsResult, medians: Sequence[float]) -> str:
     """Return a line of the report."""
     scores = [each for each in result.validation_accuracies if each is not None]
     median = result.summary.validation_accuracy
     diverged = len(result.runs) - len(scores)
     if median is None:
-        place = "diverged"
+        place = "| diverged |"
     else:
-        rank = 1 + sum(each > median for each in medians)
+        rank = rank_of(result, medians)
         error = statistics.stdev(scores) / len(scores) ** 0.5
         place = f"{statistics.mean(scores):.4f} ± {error:.4f} | {median:.4f} | {rank:,}"
     entry = "" if result.entry is None else f" (entry {result.entry})"
@@ -51,6 +58,23 @@ def row(result: GrafsResult, medians: Sequence[float]) -> str:
     return (
         f"| {result.seed} | `{result.expression}`{entry} | {place}{note} | {skipped} "
         f"| {result.search_s:.1f} | {result.retraining_s:.1f} |"
+    )
+
+
+def random_search(results: Sequence[GrafsResult], entries: pl.DataFrame, chance: float) -> str:
+    """Return what random search finds for the mean cost of some searches, in one sentence."""
+    cost = statistics.mean(result.search_s + result.retraining_s for result in results)
+    seeds = len(results[0].runs)
+    one = seeds * statistics.mean(entries["runtime_s"].drop_nulls())
+    scores = entries["validation_accuracy"].fill_null(chance)
+    evaluations = max(1, round(cost / one))
+    law = random_search_law(scores, evaluations)
+    low, middle, high = (law.quantile(p)[-1] for p in (0.25, 0.5, 0.75))
+    rank = 1 + (scores > middle).sum()
+    return (
+        f"a search with its trainings costs {cost:.1f} s, an evaluation of an entry {one:.2f} s: "
+        f"random search makes {evaluations} of them and reaches {middle:.4f} in the median "
+        f"(quartiles {low:.4f} and {high:.4f}), rank {rank:,}"
     )
 
 
@@ -77,6 +101,10 @@ def main() -> None:
             )
         results.append(result)
         print(row(result, medians), flush=True)
+    chance = TABLES[arguments.table].chance
+    ranks = [rank_of(result, medians) for result in results]
+    print(f"ranks: {ranks}, median {statistics.median(ranks):g} of {len(entries):,} entries")
+    print(random_search(results, entries, chance))
 
 
 if __name__ == "__main__":
