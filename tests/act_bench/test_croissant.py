@@ -89,6 +89,28 @@ def test_mlcroissant_validates_it_and_reads_the_records(folder, caplog):
         assert first["expression"].decode() == frame["expression"][0]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_mlcroissant_validates_and_reads_what_is_embedded(tmp_path):
+    mlcroissant = pytest.importorskip("mlcroissant")
+    export(tmp_path / "act-bench")
+    dataset = mlcroissant.Dataset(tmp_path / "act-bench" / "croissant.json")
+    assert not dataset.metadata.ctx.issues.errors
+    assert not dataset.metadata.ctx.issues.warnings
+    files = {configurations()[records.uuid].file for records in dataset.metadata.record_sets}
+    assert files == {configuration.file for configuration in configurations().values()}
+    for records in dataset.metadata.record_sets:
+        name = records.uuid
+        first = next(iter(dataset.records(record_set=name)))
+        truth = pl.read_parquet(tmp_path / "act-bench" / "data" / configurations()[name].file)
+        found = {key.partition("/")[2]: value for key, value in first.items()}
+        assert list(found) == truth.columns
+        for column, value in truth.row(0, named=True).items():
+            if isinstance(value, str):
+                assert found[column].decode() == value
+            elif isinstance(value, int | float):
+                assert found[column] == value
+
+
 def test_huggingface_hub_loads_the_card(folder):
     huggingface_hub = pytest.importorskip("huggingface_hub")
     card = huggingface_hub.DatasetCard.load(folder / "README.md")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 import act_bench
@@ -55,3 +56,11 @@ def test_it_reads_what_is_embedded(loaded, name):
     assert list(features) == [column.name for column in configurations()[name].columns]
     embedded = pl.read_parquet(DATA_FOLDER / configurations()[name].file)
     assert pl.read_parquet(folder / f"{name}.parquet").equals(embedded)
+
+
+@pytest.mark.parametrize("file", sorted({each.file for each in configurations().values()}))
+def test_files_have_a_page_index_and_are_compressed(file):
+    group = pq.read_metadata(DATA_FOLDER / file).row_group(0)
+    for index in range(group.num_columns):
+        assert group.column(index).has_offset_index
+        assert group.column(index).compression == "ZSTD"
