@@ -1,19 +1,22 @@
-"""How near to the machine's bfloat16 peak a training step of All-CNN-C comes, and what the rest is.
+"""How near to the machine's bfloat16 peak a training step comes, and where the rest of it goes.
 
 The peak is a large bfloat16 matrix product, measured in the same run, in turns with the steps. The
 step is the trainer's own: forward, backward, optimiser, with a tabulated activation. Floating-point
 operations are those of the convolutions: two a multiply-add, three passes (one less for the input
-gradient of the first layer).
+gradient of the first layer). For a network with batch normalisation the step is also taken with
+torch's own, as it was before normalisation, addition and activation were one loop.
 
-    python benchmarks/training.py [--width 1] [--image-size 32] [--batch-size 64] [--device cpu]
+    python benchmarks/training.py [--network resnet56] [--width 0.5] [--image-size 16]
+        [--batch-size 64] [--threads 1] [--device cpu]
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -21,7 +24,7 @@ from torch import nn
 from act_bench.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.flat_weights import FlatWeights, make_optimizer
-from regenerate.networks.all_cnn_c import AllCNNC
+from regenerate.networks import IMAGE_NETWORKS, build, normalized
 from regenerate.recipes import Recipe
 from regenerate.training_images import _keep_freed_memory
 
@@ -29,6 +32,10 @@ from regenerate.training_images import _keep_freed_memory
 PARTS = {
     "convolution_backward": "convolutions, backward",
     "convolution": "convolutions, forward",
+    "_NormalizedLookUpBackward": "normalisation and activation, backward",
+    "_NormalizedLookUp": "normalisation and activation, forward",
+    "batch_norm_backward": "normalisation and activation, backward",
+    "batch_norm": "normalisation and activation, forward",
     "_LookUpBackward": "activation, backward",
     "_LookUp": "activation, forward",
     "aten::mul": "activation, backward",
@@ -36,21 +43,33 @@ PARTS = {
 }
 
 
-def flops(width: float, size: int, batch: int) -> float:
+def flops(options: argparse.Namespace) -> float:
     """Return the floating-point operations of a step, counted on the network itself."""
-    network = AllCNNC(nn.Identity, width=width)
+    network = build(options.network, nn.Identity, width=options.width)
     total = 0.0
 
     def count(layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
         nonlocal total
         passes = 2 if inputs[0].shape[1] == 3 else 3
         weights = next(layer.parameters()).numel()
-        total += 2 * passes * output[0, 0].numel() * weights * batch
+        total += 2 * passes * output[0, 0].numel() * weights * options.batch_size
 
-    for layer in network.convolutions:
-        layer.register_forward_hook(count)
-    network(torch.zeros(1, 3, size, size))
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(count)
+    network.eval()(torch.zeros(1, 3, options.image_size, options.image_size))
     return total
+
+
+@contextlib.contextmanager
+def unfused() -> Iterator[None]:
+    """Let torch normalise, and add, and then look up."""
+    can_fuse = normalized.can_fuse
+    normalized.can_fuse = lambda *_: False
+    try:
+        yield
+    finally:
+        normalized.can_fuse = can_fuse
 
 
 def step_of(options: argparse.Namespace, module: nn.Module) -> Callable[[], None]:
@@ -58,7 +77,7 @@ def step_of(options: argparse.Namespace, module: nn.Module) -> Callable[[], None
     recipe = Recipe(
         table="cnn",
         fidelity="benchmark",
-        network="all_cnn_c",
+        network=options.network,
         dataset="cifar10",
         epochs=1,
         batch_size=options.batch_size,
@@ -70,7 +89,7 @@ def step_of(options: argparse.Namespace, module: nn.Module) -> Callable[[], None
         clip_norm=1.0,
     )
     device = options.device
-    network = AllCNNC(lambda: module, width=options.width).to(device)
+    network = build(options.network, lambda: module, width=options.width).to(device)
     weights = FlatWeights(network)
     optimizer = make_optimizer(recipe, weights)
     pool = torch.randn(2048, options.image_size, options.image_size, 3).to(device, torch.bfloat16)
@@ -118,6 +137,8 @@ def profile(step: Callable[[], None], device: str) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--network", default="all_cnn_c", choices=list(IMAGE_NETWORKS))
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--width", type=float, default=1 / 3)
     parser.add_argument("--image-size", type=int, default=32)
     parser.add_argument("--batch-size", type=int, default=64)
@@ -127,27 +148,37 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     device = options.device
+    if options.threads:
+        torch.set_num_threads(options.threads)
     if device == "cpu":
         _keep_freed_memory()
     table = TabulatedActivation(tabulate(parse(options.expression))).to(device)
     step, relu = step_of(options, table), step_of(options, nn.ReLU())
     side = options.matrix
     a, b = (torch.randn(side, side, device=device).to(torch.bfloat16) for _ in "ab")
-    taken: dict[str, list[float]] = {"product": [], "step": [], "relu": []}
+    taken: dict[str, list[float]] = {"product": [], "step": [], "relu": [], "unfused": []}
     for _ in range(options.turns):
         taken["product"].append(seconds(lambda: a @ b, device, 3))
         taken["step"].append(seconds(step, device, 5))
         taken["relu"].append(seconds(relu, device, 5))
+        with unfused():
+            taken["unfused"].append(seconds(step, device, 5))
     median = {name: statistics.median(each) for name, each in taken.items()}
     peak = 2 * side**3 / median["product"]
-    reached = flops(options.width, options.image_size, options.batch_size) / median["step"]
+    reached = flops(options) / median["step"]
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, device {device}")
     print(f"peak: bfloat16 product of side {side}: {peak / 1e12:.2f} TFLOP/s")
     print(
-        f"step: width {options.width:.3f}, {options.image_size} px, batch {options.batch_size}: "
-        f"{median['step'] * 1e3:.1f} ms, {options.batch_size / median['step']:.0f} images/s, "
-        f"{reached / 1e12:.2f} TFLOP/s = {reached / peak:.0%} of the peak"
+        f"step of {options.network}: width {options.width:.3f}, {options.image_size} px, "
+        f"batch {options.batch_size}: {median['step'] * 1e3:.1f} ms, "
+        f"{options.batch_size / median['step']:.0f} images/s, {reached / 1e12:.2f} TFLOP/s = {reached / peak:.0%} of the peak"
     )
+    fused = build(options.network, nn.Identity, width=options.width).modules()
+    if any(isinstance(module, normalized.NormalizedActivation) for module in fused):
+        print(
+            f"with torch's batch norm: {options.batch_size / median['unfused']:.0f} images/s, "
+            f"{median['unfused'] / median['step']:.2f} times as long"
+        )
     print(f"{options.expression} against ReLU: {median['step'] / median['relu']:.2f} x")
     for part, share in profile(step, device).items():
         print(f"  {share:6.1%}  {part}")

@@ -1,0 +1,193 @@
+"""Which short training of ResNet-56 ranks functions as a long one does, and how long it takes.
+
+``python benchmarks/calibration_resnet.py`` reports the records; nothing is trained. ``... --train
+"half, 15,000 x 2" --functions 20 --seeds 1 --jobs 2`` trains what the records lack of a candidate
+(``all``: of every one; a name of `LONG`: of a reference), one process a core. It may be stopped at
+any moment: records are a CSV, one row a run, and whatever is in it is not trained again. Functions
+are the eight baselines and then entries drawn with a fixed seed, those of ``benchmarks/
+calibration.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from calibration import TRAINED, correlation, sample
+
+from act_bench.atomic import replacing
+from act_bench.expression import parse
+from regenerate.executor import LocalExecutor
+from regenerate.recipes import Recipe
+from regenerate.training import train
+
+RECORDS = Path(__file__).parent.parent / "docs" / "calibration" / "resnet.csv"
+COLUMNS = {
+    "training": pl.String,
+    "recipe_sha": pl.String,
+    "expression": pl.String,
+    "seed": pl.Int64,
+    "outcome": pl.String,
+    "validation_accuracy": pl.Float64,
+    "images_seen": pl.Int64,
+    "runtime_s": pl.Float64,
+}
+
+HALF = Recipe(
+    table="resnet",
+    fidelity="proxy",
+    network="resnet56",
+    dataset="cifar10",
+    width=0.5,
+    image_size=16,
+    train_images=15000,
+    epochs=2,
+    batch_size=64,
+    optimizer="sgd",
+    learning_rate=0.1,
+    momentum=0.9,
+    nesterov=True,
+    weight_decay=1e-4,
+    schedule="cosine",
+    warmup_epochs=0.25,
+    clip_norm=1.0,
+    initialization="he",
+    dtype="bfloat16",
+    activation="tabulated",
+)
+"""All 56 layers with half of the channels, at 16 pixels."""
+
+WHOLE = dataclasses.replace(HALF, width=1.0, epochs=1)
+"""All channels, which take a third more time for twice the width, and half of the images."""
+
+CANDIDATES = {
+    "half, 15,000 x 2": HALF,
+    "half, 25,000 x 1": dataclasses.replace(HALF, train_images=25000, epochs=1),
+    "whole, 15,000 x 1": WHOLE,
+    "whole, 15,000 x 1, no clip": dataclasses.replace(WHOLE, clip_norm=None),
+    "whole, 15,000 x 1, batch 128": dataclasses.replace(WHOLE, batch_size=128),
+    "whole, 7,500 x 2": dataclasses.replace(WHOLE, train_images=7500, epochs=2),
+}
+"""What may become the recipe of ``proxy``: all layers, about 30 core-seconds or less."""
+
+LONG = {
+    "long": dataclasses.replace(HALF, width=1.0, train_images=None, epochs=4, warmup_epochs=0.5),
+    "long, 32 px": dataclasses.replace(
+        HALF, image_size=None, train_images=None, epochs=2, warmup_epochs=0.5
+    ),
+}
+"""References: all channels and six times the images, and all pixels; each some minutes."""
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Read the records; none if the file is not there."""
+    return pl.read_csv(path, schema=COLUMNS) if path.exists() else pl.DataFrame(schema=COLUMNS)
+
+
+def train_one(task: tuple[str, Recipe, str, int]) -> tuple[object, ...]:
+    """Train one function with one seed by one recipe; return its row."""
+    name, recipe, function, seed = task
+    (run,) = train(recipe, parse(function), [seed])
+    return (
+        name, recipe.sha, function, seed, run.outcome, run.validation_accuracy, run.images_seen,
+        run.runtime_s,
+    )  # fmt: skip
+
+
+def train_missing(
+    chosen: dict[str, Recipe], functions: Sequence[str], seeds: int, jobs: int, path: Path
+) -> None:
+    """Train what the records lack, function by function, and write them after every run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records = read(path)
+    done = set(records.select("recipe_sha", "expression", "seed").iter_rows())
+    tasks = [
+        (name, recipe, function, seed)
+        for seed in range(seeds)
+        for function in functions
+        for name, recipe in chosen.items()
+        if (recipe.sha, function, seed) not in done
+    ]
+    for row in LocalExecutor(jobs).run(train_one, tasks):
+        records = pl.concat([records, pl.DataFrame([row], schema=COLUMNS, orient="row")])
+        with replacing(path) as draft:
+            records.write_csv(draft)
+        print(*row, flush=True)
+
+
+def scores(records: pl.DataFrame, recipe: Recipe, seed: int) -> dict[str, float]:
+    """Return the validation accuracy of every function by a recipe and seed; -1 diverged."""
+    rows = records.filter((pl.col("recipe_sha") == recipe.sha) & (pl.col("seed") == seed))
+    return dict(zip(rows["expression"], rows["validation_accuracy"].fill_null(-1.0), strict=True))
+
+
+def report(records: pl.DataFrame) -> None:
+    """Print cost, outcomes, agreement with each reference and between seeds of every recipe."""
+    print("| training | functions | train | core-seconds | spread | seed and seed |", end="")
+    print("".join(f" with {name} |" for name in LONG))
+    print("|---|---|---|---|---|---|" + "---|" * len(LONG))
+    for name, recipe in (CANDIDATES | LONG).items():
+        found, again = scores(records, recipe, 0), scores(records, recipe, 1)
+        trains = [text for text, value in found.items() if value > TRAINED]
+        rows = records.filter(
+            (pl.col("recipe_sha") == recipe.sha) & pl.col("expression").is_in(trains)
+        )
+        seconds = rows["runtime_s"].mean()
+        level = np.quantile([found[text] for text in trains], [0.1, 0.5, 0.9]) if trains else []
+        cells = [
+            str(len(found)),
+            str(len(trains)),
+            f"{seconds:.1f}" if isinstance(seconds, float) else "",
+            " / ".join(f"{value:.2f}" for value in level),
+            agreement(found, again),
+            *("" if other == recipe else agreement(scores(records, other, 0), found)
+              for other in LONG.values()),
+        ]  # fmt: skip
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    names = [name for name, recipe in (CANDIDATES | LONG).items() if scores(records, recipe, 0)]
+    print("\n| function | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
+    columns = [scores(records, (CANDIDATES | LONG)[name], 0) for name in names]
+    texts = {text for found in columns for text in found}
+    for text in sorted(texts, key=lambda t: [-found.get(t, -2.0) for found in reversed(columns)]):
+        cells = [
+            "" if text not in found else "diverged" if found[text] < 0 else f"{found[text]:.3f}"
+            for found in columns
+        ]
+        print(f"| `{text}` | " + " | ".join(cells) + " |")
+
+
+def agreement(reference: dict[str, float], other: dict[str, float]) -> str:
+    """Return Spearman's correlation over the functions that train by the reference."""
+    common = [text for text, value in reference.items() if value > TRAINED and text in other]
+    if len(common) < 4:
+        return ""
+    return correlation(reference, other, common).replace(" | ", ", n=")
+
+
+def main() -> None:
+    """Train what is asked for, and report."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    known = CANDIDATES | LONG
+    parser.add_argument("--train", action="append", default=[], help="a name, or all candidates")
+    parser.add_argument("--functions", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--records", type=Path, default=RECORDS)
+    options = parser.parse_args()
+    for name in options.train:
+        if name not in (*known, "all"):
+            parser.error(f"--train: expected all or one of {list(known)}, got {name!r}")
+    if options.train:
+        chosen = CANDIDATES if "all" in options.train else {}
+        chosen = chosen | {name: known[name] for name in options.train if name != "all"}
+        functions = sample(options.functions)
+        train_missing(chosen, functions, options.seeds, options.jobs, options.records)
+    report(read(options.records))
+
+
+if __name__ == "__main__":
+    main()
