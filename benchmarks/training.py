@@ -171,7 +171,8 @@ def main() -> None:
     print(
         f"step of {options.network}: width {options.width:.3f}, {options.image_size} px, "
         f"batch {options.batch_size}: {median['step'] * 1e3:.1f} ms, "
-        f"{options.batch_size / median['step']:.0f} images/s, {reached / 1e12:.2f} TFLOP/s = {reached / peak:.0%} of the peak"
+        f"{options.batch_size / median['step']:.0f} images/s, "
+        f"{reached / 1e12:.2f} TFLOP/s = {reached / peak:.0%} of the peak"
     )
     fused = build(options.network, nn.Identity, width=options.width).modules()
     if any(isinstance(module, normalized.NormalizedActivation) for module in fused):
