@@ -35,7 +35,7 @@ return times.sort((a, b) => a - b)[25];
 """
 VIEWS = {
     "light": "pin=20,23,12,2&theme=light",
-    "dark": "pin=20,23,12,1500&layer=1&theme=dark&search=swish",
+    "dark": "map=union&pin=20,23,12,1500&layer=1&theme=dark",
 }
 
 

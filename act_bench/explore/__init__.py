@@ -1,6 +1,6 @@
 """``act-bench explore``: the map of a table as one HTML page that needs nothing else.
 
-The page holds the embedded tables, the stored map (``embedding.parquet``), the curve of every
+The page holds the embedded tables, the stored maps (:mod:`act_bench.maps`), the curve of every
 entry, the Fisher spectra of the tables that have them, and the drawing library (Apache ECharts
 6.1.0, the build ``common``, Apache-2.0; its licence lies beside this file). It opens from disk and
 forbids itself, by its content security policy, to fetch anything.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from act_bench.maps import Feature
     from act_bench.spectra import Spectra
 
 CURVE_POINTS: Final = 65
@@ -74,6 +75,13 @@ class SpectraData(TypedDict):
     codes: str
 
 
+class Places(TypedDict):
+    """A map; null where a function is not on it."""
+
+    x: list[float | None]
+    y: list[float | None]
+
+
 class Payload(TypedDict):
     """All data of the page; see :func:`collect`."""
 
@@ -88,6 +96,7 @@ class Payload(TypedDict):
     outcomes: list[str]
     tables: dict[str, TableData]
     spectra: dict[str, SpectraData]
+    maps: dict[str, dict[str, Places]]
 
 
 def collect() -> Payload:
@@ -98,6 +107,7 @@ def collect() -> Payload:
     DataError
         No table is embedded, or a file is missing or damaged.
     """
+    from act_bench.maps import map_name
     from act_bench.spectra import fisher_name, load_spectra
     from act_bench.tables import load_table
 
@@ -115,14 +125,15 @@ def collect() -> Payload:
             }
     if not tables:
         raise DataError("there is nothing to explore: this version embeds no table")
-    spectra = {table["spectra"] for table in tables.values() if table["spectra"]}
-    return payload(tables, {name: pack_spectra(load_spectra(name)) for name in sorted(spectra)})
+    spectra = sorted({table["spectra"] for table in tables.values() if table["spectra"]})
+    return payload(tables) | {
+        "spectra": {name: pack_spectra(load_spectra(name)) for name in spectra},
+        "maps": {name: _maps(name) for name in spectra if map_name(name) in read_manifest()},
+    }
 
 
-def payload(
-    tables: Mapping[str, TableData], spectra: Mapping[str, SpectraData] | None = None
-) -> Payload:
-    """Return the data of a page that shows ``tables`` on the stored map."""
+def payload(tables: Mapping[str, TableData]) -> Payload:
+    """Return the data of a page that shows ``tables`` on the map by outputs, without spectra."""
     import pyarrow.parquet as pq
 
     from act_bench.space import load_space
@@ -140,7 +151,8 @@ def payload(
         "curveSteps": _STEPS,
         "outcomes": list(OUTCOMES),
         "tables": dict(tables),
-        "spectra": dict(spectra or {}),
+        "spectra": {},
+        "maps": {},
     }
 
 
@@ -208,6 +220,22 @@ def render(data: Payload) -> str:
 
 def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _maps(table: str) -> dict[str, Places]:
+    """Return the maps by a table's Fisher spectra and by both."""
+    from act_bench.maps import load_map
+
+    features: tuple[Feature, ...] = ("fim", "union")
+    found: dict[str, Places] = {}
+    for feature in features:
+        places, known = load_map(table, feature)
+        x, y = (
+            [round(float(value), 3) if on else None for value, on in zip(axis, known, strict=True)]
+            for axis in places.T
+        )
+        found[feature] = {"x": x, "y": y}
+    return found
 
 
 def _packed(numbers: NDArray[np.integer]) -> str:

@@ -55,12 +55,14 @@
   // The state is kept in the address, so that a view can be sent as a link.
   const given = new URLSearchParams(location.hash.slice(1));
   const preferred = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const MAPS = { outputs: "outputs", fim: "Fisher spectra", union: "both" };
   const oneOf = (value, choices, fallback) => (choices.includes(value) ? value : fallback);
   const tables = Object.keys(data.tables);
   const metrics = Object.keys(data.tables[tables[0]].metrics);
   const state = {
     table: oneOf(given.get("table"), tables, tables[0]),
     metric: oneOf(given.get("metric"), metrics, "validation_accuracy"),
+    map: oneOf(given.get("map"), Object.keys(MAPS), "outputs"),
     search: given.get("search") || "",
     hidden: new Set((given.get("hide") || "").split(",").filter((o) => data.outcomes.includes(o))),
     pins: (given.get("pin") || "").split(",").filter(Boolean).map(Number)
@@ -71,6 +73,7 @@
   };
   const remember = () => {
     const hash = new URLSearchParams({ table: state.table, metric: state.metric });
+    if (state.map !== "outputs") hash.set("map", state.map);
     if (state.search) hash.set("search", state.search);
     if (state.hidden.size) hash.set("hide", [...state.hidden].join(","));
     if (state.pins.length) hash.set("pin", state.pins.join(","));
@@ -105,8 +108,15 @@
     series: [],
   });
 
+  // By outputs all tables have one map; by spectra each its own, on which not every function is.
+  const mapsHere = () => ({ outputs: data, ...data.maps[data.tables[state.table].spectra] });
+
   function drawMap() {
     const table = data.tables[state.table];
+    const maps = mapsHere();
+    if (!maps[state.map]) state.map = "outputs";
+    const { x, y } = maps[state.map];
+    fill($("map-choice"), Object.keys(maps), state.map, (name) => MAPS[name]);
     const values = table.metrics[state.metric];
     const known = values.filter((v) => v !== null).sort((a, b) => a - b);
     // Accuracies are coloured by value. Losses span ten powers of ten, so all else goes by rank.
@@ -127,16 +137,16 @@
     let shown = 0;
     for (let e = 0; e < count; e++) {
       const outcome = data.outcomes[table.outcome[e]];
-      if (state.hidden.has(outcome)) continue;
+      if (state.hidden.has(outcome) || x[e] === null) continue;
       const hit = !wanted || data.expressions[e].includes(wanted);
       if (hit) shown++;
-      const place = [data.x[e], data.y[e], e];
+      const place = [x[e], y[e], e];
       if (!hit) groups.dim.push(place);
       else if (values[e] === null) groups.rest.push(place);
       else groups.ok.push({ value: place, itemStyle: { color: mix(share(values[e])) } });
     }
     const dots = (name, size, style, z) => ({ id: name, type: "scatter", data: groups[name], symbolSize: size, itemStyle: style, z, emphasis: { scale: 1.8 } });
-    const pins = state.pins.map((e, i) => ({ value: [data.x[e], data.y[e], e], itemStyle: { color: "transparent", borderColor: PINS[state.theme][i], borderWidth: 3 } }));
+    const pins = state.pins.map((e, i) => ({ value: [x[e], y[e], e], itemStyle: { color: "transparent", borderColor: PINS[state.theme][i], borderWidth: 3 } }));
     map.setOption({
       series: [
         dots("dim", 4, { color: colour("--line") }, 1),
@@ -263,6 +273,12 @@
   $("table").onchange = (event) => { state.table = event.target.value; draw(); };
   $("metric").onchange = (event) => { state.metric = event.target.value; draw(); };
   $("search").oninput = (event) => { state.search = event.target.value; drawMap(); remember(); };
+  $("map-choice").onchange = (event) => {
+    state.map = event.target.value;
+    map.dispatchAction({ type: "dataZoom", batch: [0, 1].map((i) => ({ dataZoomIndex: i, start: 0, end: 100 })) });
+    drawMap();
+    remember();
+  };
   $("layer").onchange = (event) => { state.layer = Number(event.target.value); drawCurves(); remember(); };
   $("theme").onclick = () => { state.theme = state.theme === "dark" ? "light" : "dark"; draw(); };
   for (const outcome of data.outcomes) {

@@ -17,6 +17,7 @@ from headless_browser import MISSING, Browser, headless
 from act_bench import explore
 from act_bench.cli.explore import command
 from act_bench.expression import parse
+from act_bench.maps import load_map
 from act_bench.space import load_space
 from act_bench.spectra import LayerSize, Spectra, load_spectra
 from act_bench.tables import load_table
@@ -220,8 +221,35 @@ def test_spectra_of_pinned_functions(browser: Browser, page: Path, data: explore
     assert browser.run(series) != lines
 
 
+def test_the_map_by_spectra(browser: Browser, page: Path, data: explore.Payload) -> None:
+    root = "document.documentElement.dataset"
+    on_it = sum(load_map("mlp", "fim").known.tolist())
+    browser.open(f"{page.as_uri()}#table=mlp-full&map=fim&pin=20")
+    assert browser.run(f"return {root}.shown") == str(on_it) != "2913"
+    places = (
+        "return echarts.getInstanceByDom(document.getElementById('map')).getOption()"
+        ".series.find((one) => one.id === 'pins').data[0].value"
+    )
+    by_spectra = browser.run(places)
+    assert by_spectra == pytest.approx([*load_map("mlp", "fim").places[20], 20], abs=5e-4)
+    browser.run(
+        "const map = document.getElementById('map-choice'); map.value = 'union';"
+        "map.onchange({target: map})"
+    )
+    assert "map=union" in str(browser.run("return location.hash"))
+    assert browser.run(places) != by_spectra
+    browser.run(
+        "const map = document.getElementById('map-choice'); map.value = 'outputs';"
+        "map.onchange({target: map})"
+    )
+    assert browser.run(f"return {root}.shown") == "2913"
+    assert browser.run(places) == [data["x"][20], data["y"][20], 20]
+
+
 def test_a_broken_link_falls_back(browser: Browser, page: Path) -> None:
-    browser.open(f"{page.as_uri()}#table=nope&metric=x&pin=99999,-1,a&hide=odd&layer=-7&theme=blue")
+    browser.open(
+        f"{page.as_uri()}#table=nope&metric=x&pin=99999,-1,a&hide=odd&layer=-7&map=sky&theme=blue"
+    )
     assert browser.run("return document.documentElement.dataset.pins") == ""
     assert browser.run("return document.documentElement.dataset.shown") == "2913"
     assert browser.run("return document.getElementById('table').value") == "mlp-full"
