@@ -211,7 +211,7 @@ def resolved(expression: Expression) -> tuple[str, int | None]:
     --------
     >>> from act_bench.expression import parse
     >>> resolved(parse("add(tanh(x),0)"))
-    ('max(negative(x),tanh(x))', ...)
+    ('add(zero(x),tanh(x))', 12)
     >>> resolved(parse("add(tanh(x),0.5)"))
     ('add(tanh(x),0.5)', None)
     """

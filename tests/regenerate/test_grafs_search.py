@@ -217,7 +217,7 @@ def test_an_image_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         return data.Split(images, labels.astype(np.int64))
 
     made = data.ImageData("cifar10", 10, 255, split(120), split(40), split(40))
-    monkeypatch.setattr(data, "load", lambda name, data_dir=None: made)
+    monkeypatch.setattr(data, "load", lambda name, data_dir=None, image_size=None: made)
     recipe = dataclasses.replace(
         find("cnn", "proxy"),
         fidelity="tiny",
