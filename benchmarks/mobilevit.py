@@ -6,7 +6,8 @@ activation. Its variants are measured in turns in one run, in processor time:
 - ``torch``: every operation as torch has it;
 - ``stride 1``: depthwise convolutions of stride 2 as every second pixel of stride 1;
 - ``fused``: that, and batch normalisation and look-up in one (``regenerate.activations``);
-- ``own``: as the trainer does it, with the depthwise loops of ``regenerate.depthwise_cpu``.
+- ``depthwise``: that, and both strides in the loops of ``regenerate.depthwise_cpu``;
+- ``own``: as the trainer does it: that, and attention in those of ``regenerate.attention_cpu``.
 
     python benchmarks/mobilevit.py [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
 """
@@ -43,9 +44,8 @@ PARTS = {
     "convolution_backward": "other convolutions, backward",
     "convolution": "other convolutions, forward",
     "_LookUp": "activation between token layers",
-    "softmax": "attention: softmax, products, sums",
-    "aten::mul": "attention: softmax, products, sums",
-    "aten::sum": "attention: softmax, products, sums",
+    "_AttendBackward": "attention without its projections, backward",
+    "_Attend": "attention without its projections, forward",
     "aten::add": "additions of shortcuts and gradients",
     "aten::cat": "gradients into one vector",
     "aten::copy_": "copies",
@@ -60,11 +60,21 @@ def every_second_pixel(layer: DepthwiseConv2d, features: Tensor) -> Tensor:
     return whole if layer.stride == (1, 1) else whole[:, :, ::2, ::2]
 
 
+def attention_by_torch(projected: Tensor) -> Tensor:
+    """Return what `regenerate.attention.attend` does, in operations of torch."""
+    channels = projected.shape[1] // 2
+    scores, keys, values = projected.split_with_sizes((1, channels, channels), 1)
+    return values.relu() * (keys * scores.softmax(3)).sum(3, keepdim=True)
+
+
 @contextmanager
 def variant(name: str) -> Iterator[None]:
     """Put back what the trainer replaces."""
     with ExitStack() as replaced:
         if name != "own":
+            place = "regenerate.networks.mobilevit_v2.attend"
+            replaced.enter_context(patch(place, attention_by_torch))
+        if name not in ("depthwise", "own"):
             forward = nn.Conv2d.forward if name == "torch" else every_second_pixel
             replaced.enter_context(patch.object(DepthwiseConv2d, "forward", forward))
         if name in ("torch", "stride 1"):
@@ -126,7 +136,7 @@ def main() -> None:
     torch.set_num_threads(1)
     _keep_freed_memory()
     step = step_of(options)
-    names = ("torch", "stride 1", "fused", "own")
+    names = ("torch", "stride 1", "fused", "depthwise", "own")
     taken: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(options.turns + 1):
         for name in names:

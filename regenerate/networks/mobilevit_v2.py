@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regenerate.attention import attend
 from regenerate.depthwise import DepthwiseConv2d
 from regenerate.networks.normalized import NormalizedActivation
 
@@ -100,16 +101,12 @@ class SeparableAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.channels = channels
         self.scores_keys_values = nn.Conv2d(channels, 1 + 2 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return ``(n, channels, places, patches)``."""
-        projected = self.scores_keys_values(tokens)
-        scores, keys, values = projected.split((1, self.channels, self.channels), 1)
-        context = (keys * scores.softmax(3)).sum(3, keepdim=True)
-        result: Tensor = self.out(values.relu() * context)
+        result: Tensor = self.out(attend(self.scores_keys_values(tokens)))
         return result
 
 
