@@ -18,9 +18,11 @@ Examples
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from act_bench.expression import Expression, ParseError, parse
+from act_bench.operators import SWISH_OPERATORS
 
 if TYPE_CHECKING:
     import torch
@@ -442,6 +444,8 @@ def find(name: str) -> NamedFunction:
 def read(text: str) -> Expression | NamedFunction:
     """Return what a user means by a text: an expression, or a function by its name.
 
+    What is no expression over the operators of the tables is read as one of the Swish space.
+
     A name whose function is an expression gives that expression, so only the functions that need
     their own modules come back as :class:`NamedFunction`.
 
@@ -458,6 +462,8 @@ def read(text: str) -> Expression | NamedFunction:
     try:
         return parse(text)
     except ParseError as error:
+        with suppress(ParseError):
+            return parse(text, SWISH_OPERATORS)
         if not text.strip().replace("-", "_").replace(" ", "_").isidentifier():
             raise
         try:

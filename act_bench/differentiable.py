@@ -17,12 +17,15 @@ from torch.nn import functional
 
 from act_bench.expression import VARIABLE, Expression
 from act_bench.operators import (
+    BETA,
     LARGEST_ANGLE,
     LARGEST_CUBED,
     LARGEST_EXPONENT,
     LARGEST_FACTOR,
     LEAKY_SLOPE,
+    LEARNED,
     LEAST_RADICAND,
+    SMALL,
 )
 
 Unary: TypeAlias = Callable[[Tensor], Tensor]
@@ -30,12 +33,19 @@ Binary: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 class ActivationModule(torch.nn.Module):
-    """An expression as a module, without parameters.
+    """An expression as a module.
 
     Parameters
     ----------
     expression : Expression
         What to compute. Equal subexpressions are computed once.
+    shape : tuple of int
+        Of the learned parameter; must broadcast against the layer's output.
+
+    Attributes
+    ----------
+    parameter : torch.nn.Parameter or None
+        The beta of an expression of the Swish space; None where none is learned.
 
     Examples
     --------
@@ -47,13 +57,30 @@ class ActivationModule(torch.nn.Module):
     [0.5]
     """
 
-    def __init__(self, expression: Expression) -> None:
+    parameter: torch.nn.Parameter | None
+
+    def __init__(self, expression: Expression, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.expression = expression
+        if expression.learns:
+            self.parameter = torch.nn.Parameter(torch.full(shape, BETA))
+        else:
+            self.register_parameter("parameter", None)
         self._program: list[tuple[Callable[..., Tensor], int, tuple[int, ...]]] = [
-            (OPERATORS[operator] if inputs else _leaf(operator), len(inputs), inputs)
+            (self._function(operator) if inputs else _leaf(operator), len(inputs), inputs)
             for operator, inputs in expression.steps()
         ]
+
+    def _function(self, operator: str) -> Callable[..., Tensor]:
+        if operator not in LEARNED:
+            return OPERATORS[operator]
+        formula = LEARNED_OPERATORS[operator]
+
+        def with_beta(u: Tensor, *rest: Tensor) -> Tensor:
+            assert self.parameter is not None  # noqa: S101 - the expression learns
+            return formula(self.parameter.to(u.dtype), u, *rest)
+
+        return with_beta
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the function to each element of ``x``: any shape, any floating dtype."""
@@ -117,6 +144,27 @@ def _elish(x: Tensor) -> Tensor:
 
 def _factor(x: Tensor) -> Tensor:
     return x.clamp(-LARGEST_FACTOR, LARGEST_FACTOR)
+
+
+_SERIES_BELOW: Final = 0.25
+
+
+def sinc(x: Tensor) -> Tensor:
+    """Return sin(x) / x; near 0, where its slope would cancel, by its Taylor series.
+
+    Examples
+    --------
+    >>> sinc(torch.tensor([0.0, torch.pi])).round(decimals=6).abs().tolist()
+    [1.0, 0.0]
+    """
+    # The slope cos(x)/x - sin(x)/x^2 cancels: in float32 torch.sinc has it wrong by 3e-4 at 3e-4.
+    small = x.abs() < _SERIES_BELOW
+    squared = torch.square(torch.where(small, x, 0.0))
+    series = torch.ones_like(x)
+    for order in (10, 8, 6, 4, 2):
+        series = 1 - squared / (order * (order + 1)) * series
+    away = torch.where(small, 1.0, _finite(x))
+    return torch.where(small, series, torch.sin(away) / away)
 
 
 def _gelu(x: Tensor) -> Tensor:
@@ -211,6 +259,14 @@ _UNARY: Final[dict[str, Unary]] = {
     "clamped_sqrt": lambda x: torch.sqrt(x.clamp(min=LEAST_RADICAND)),
     "clamped_exp": lambda x: torch.exp(x.clamp(max=LARGEST_EXPONENT)),
     "clamped_sinh": lambda x: torch.sinh(x.clamp(-LARGEST_ANGLE, LARGEST_ANGLE)),
+    "cube": lambda x: x**3,
+    "sqrt": torch.sqrt,
+    "log_abs": lambda x: torch.log(x.abs() + SMALL),
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "sinc": sinc,
+    "min_zero": lambda x: x - torch.relu(x),
+    "gauss": lambda x: torch.exp(-torch.square(x)),
 }
 _BINARY: Final[dict[str, Binary]] = {
     "add": torch.add,
@@ -225,6 +281,18 @@ _BINARY: Final[dict[str, Binary]] = {
     "max_n": torch.maximum,
     "min_n": torch.minimum,
     "clamped_mul": lambda u, v: _factor(u) * _factor(v),
+    "div_eps": lambda u, v: u / (v + SMALL),
+    "gate": lambda u, v: torch.sigmoid(u) * v,
 }
+LEARNED_OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {
+    "scale": lambda beta, u: beta * u,
+    "shift": lambda beta, u: u + beta,
+    "beta": lambda beta, u: torch.where(torch.ones_like(u, dtype=torch.bool), beta, u),
+    "gauss_gap": lambda beta, u, v: torch.exp(-beta * torch.square(u - v)),
+    "laplace_gap": lambda beta, u, v: torch.exp(-beta * torch.abs(u - v)),
+    "mix": lambda beta, u, v: beta * u + (1 - beta) * v,
+}
+"""The operators with a learned beta, which they take first."""
+
 OPERATORS: Final[dict[str, Callable[..., Tensor]]] = {**_UNARY, **_BINARY}
 """Each operator on tensors; those of n arguments take two, and are folded from the left."""

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.expression import VARIABLE, Expression
-from act_bench.numeric import UNARY_DERIVATIVES, Array, apply
+from act_bench.numeric import SWISH_PARTIALS, UNARY_DERIVATIVES, Array, apply
 from act_bench.operators import BINARY, SPACE_UNARY
 
 UNIT_ROUNDOFF: Final = 2.0**-53
@@ -197,6 +197,9 @@ def _binary_scale(operator: str, left: Scaled, right: Scaled, value: Array) -> A
             return (left.scale + size * right.scale) / v + size
         case "pow":
             return size * (v * left.scale / u + np.abs(np.log(u)) * right.scale + 1)
+        case _ if operator in SWISH_PARTIALS:
+            by_u, by_v = SWISH_PARTIALS[operator](left.value, right.value, value)
+            return np.abs(by_u) * left.scale + np.abs(by_v) * right.scale + size
         case _:  # max and min move no further than the argument that moves most
             return np.maximum(np.maximum(left.scale, right.scale), size)
 

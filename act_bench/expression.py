@@ -17,10 +17,10 @@ This module imports the standard library only. The parser evaluates nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from act_bench.operators import OPERATORS, SYNONYMS
+from act_bench.operators import ALL_OPERATORS, LEARNED, OPERATORS, SYNONYMS, Operator
 
 if TYPE_CHECKING:
     from act_bench.differentiable import ActivationModule
@@ -91,8 +91,8 @@ class Expression:
     Parameters
     ----------
     operator : str
-        A name of :data:`act_bench.operators.OPERATORS`, ``"x"`` for the variable, or a number in
-        the spelling of :func:`number`.
+        A name of :data:`act_bench.operators.ALL_OPERATORS`, ``"x"`` for the variable, or a number
+        in the spelling of :func:`number`.
     *arguments : Expression
         As many as the operator takes; none for the variable and for a number.
 
@@ -257,14 +257,25 @@ class Expression:
 
         return derivative_function(self)
 
-    def to_torch(self) -> ActivationModule:
+    @property
+    def learns(self) -> bool:
+        """Whether the expression has a beta that is learned (the Swish space)."""
+        return any(operator in LEARNED for operator, _ in self.steps())
+
+    def to_torch(self, shape: tuple[int, ...] = ()) -> ActivationModule:
         """Return the function as a PyTorch module.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of beta, where the expression learns one; must broadcast against the layer's output.
 
         Returns
         -------
         act_bench.differentiable.ActivationModule
-            A ``torch.nn.Module`` without parameters. Its input may have any shape and any floating
-            dtype; its output has the same. It differentiates, twice as well.
+            A ``torch.nn.Module``, without parameters unless the expression learns its beta. Its
+            input may have any shape and any floating dtype; its output has the same. It
+            differentiates, twice as well.
 
         Raises
         ------
@@ -286,7 +297,7 @@ class Expression:
                 "to_torch needs PyTorch, which is not installed: "
                 "pip install 'act-bench[regenerate]', or use to_numpy"
             ) from error
-        return ActivationModule(self)
+        return ActivationModule(self, shape)
 
 
 def number(value: float) -> Expression:
@@ -305,13 +316,16 @@ def number(value: float) -> Expression:
     return Expression(_spelled(value))
 
 
-def parse(text: str) -> Expression:
+def parse(text: str, operators: Mapping[str, Operator] = OPERATORS) -> Expression:
     """Read an expression in the paper's notation.
 
     Parameters
     ----------
     text : str
         At most :data:`MAX_LENGTH` characters, nested at most :data:`MAX_DEPTH` deep.
+    operators : mapping of str to Operator
+        The operators of the grammar: those of the tables' spaces, or
+        :data:`act_bench.operators.SWISH_OPERATORS`.
 
     Returns
     -------
@@ -329,6 +343,9 @@ def parse(text: str) -> Expression:
     --------
     >>> parse("sum_n(abs(x), swish(x), sigmoid(x))").operator
     'sum_n'
+    >>> from act_bench.operators import SWISH_OPERATORS
+    >>> parse("gate(scale(x),identity(x))", SWISH_OPERATORS).learns  # x sigmoid(beta x)
+    True
     """
     if not isinstance(text, str):
         raise TypeError(f"expected the text of an expression, got {type(text).__name__}")
@@ -336,14 +353,15 @@ def parse(text: str) -> Expression:
         raise ParseError(
             f"the text has {len(text):,} characters, the limit is {MAX_LENGTH:,}", text, MAX_LENGTH
         )
-    return _Parser(text).parse()
+    return _Parser(text, operators).parse()
 
 
 class _Parser:
     """A recursive-descent parser with one character of look-ahead."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, operators: Mapping[str, Operator]) -> None:
         self.text = text
+        self.operators = operators
         self.position = 0
 
     def parse(self) -> Expression:
@@ -366,8 +384,9 @@ class _Parser:
             if called:
                 self.fail("the variable x takes no arguments")
             return Expression(VARIABLE)
-        if name not in OPERATORS:
-            raise ParseError(f"unknown operator {name!r}{_suggestion(name)}", self.text, start)
+        if name not in self.operators:
+            hint = _suggestion(name, self.operators)
+            raise ParseError(f"unknown operator {name!r}{hint}", self.text, start)
         if not called:
             self.fail(f"expected '(' after {name}{self.found()}: write {name}(x)")
         if depth >= MAX_DEPTH:
@@ -436,11 +455,11 @@ def _misuse(name: str, count: int) -> str | None:
     """Say what is wrong with ``name`` of ``count`` arguments, or None where nothing is."""
     if name == VARIABLE:
         return f"the variable x takes no arguments, got {count}" if count else None
-    operator = OPERATORS.get(name)
+    operator = ALL_OPERATORS.get(name)
     if operator is None and _is_number(name):
         return f"the number {name} takes no arguments, got {count}" if count else None
     if operator is None:
-        return f"unknown operator {name!r}{_suggestion(name)}"
+        return f"unknown operator {name!r}{_suggestion(name, OPERATORS)}"
     if not operator.accepts(count):
         return f"{name} takes {operator.expected}, got {count}"
     return None
@@ -464,16 +483,16 @@ def _is_number(name: str) -> bool:
         return False
 
 
-def _suggestion(name: str) -> str:
+def _suggestion(name: str, operators: Mapping[str, Operator]) -> str:
     """Return ``": did you mean ...?"``, or the ways to find out where nothing comes near."""
     import difflib  # only on the way to an error: it costs more than the rest of this module
 
     lowered = name.lower()
-    if lowered in OPERATORS:
+    if lowered in operators:
         return f": names are in lower case, write {lowered!r}"
     synonym = SYNONYMS.get(lowered)
-    if synonym is None:
-        synonym = next(iter(difflib.get_close_matches(lowered, OPERATORS, n=1, cutoff=0.6)), None)
+    if synonym not in operators:
+        synonym = next(iter(difflib.get_close_matches(lowered, operators, n=1, cutoff=0.6)), None)
     if synonym is not None:
         return f": did you mean {synonym!r}?"
     return ": the operators are listed in act_bench.operators.OPERATORS"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import torch
 from torch import Tensor
 
+from act_bench.differentiable import sinc
+
 if TYPE_CHECKING:
     from act_bench.catalogue import NamedFunction, Parameter
 
@@ -86,19 +88,8 @@ def _bounded(x: Tensor) -> Tensor:
     return x.clamp(limits.min, limits.max)
 
 
-_SERIES_BELOW: Final = 0.25
-
-
 def _sinc_plus_x(x: Tensor) -> Tensor:
-    # Near 0 the slope of sin(x)/x, cos(x)/x - sin(x)/x^2, cancels (in float32 torch.sinc has it
-    # wrong by 3e-4 at 3e-4), so there its Taylor series is used.
-    small = x.abs() < _SERIES_BELOW
-    squared = torch.square(torch.where(small, x, 0.0))
-    series = torch.ones_like(x)
-    for order in (10, 8, 6, 4, 2):
-        series = 1 - squared / (order * (order + 1)) * series
-    away = torch.where(small, 1.0, _bounded(x))
-    return torch.where(small, series, torch.sin(away) / away) + x
+    return sinc(x) + x
 
 
 def _crrelu(x: Tensor, eps: Tensor) -> Tensor:

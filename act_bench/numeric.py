@@ -20,6 +20,7 @@ from scipy import special
 
 from act_bench.expression import VARIABLE, Expression
 from act_bench.operators import (
+    BETA,
     LARGEST_ANGLE,
     LARGEST_CUBED,
     LARGEST_EXPONENT,
@@ -28,6 +29,7 @@ from act_bench.operators import (
     LEAST_RADICAND,
     SELU_ALPHA,
     SELU_SCALE,
+    SMALL,
 )
 
 Array: TypeAlias = NDArray[np.float64]
@@ -224,6 +226,18 @@ def _bessel_i1e_slope(x: Array) -> Array:
     return -_bessel_difference(size) - ratio
 
 
+def _sinc_slope(x: Array) -> Array:
+    # cos(x)/x - sin(x)/x^2 cancels near 0; there its Taylor series is used.
+    small = np.abs(x) < _SINC_SERIES_BELOW
+    squared = np.square(np.where(small, x, 0.0))
+    series = x * (-1 / 3 + squared * (1 / 30 - squared / 840))
+    away = np.where(small, 1.0, x)
+    direct = np.where(np.isinf(x), 0.0, (np.cos(away) - np.sin(away) / away) / away)
+    return np.where(small, series, direct)
+
+
+_SINC_SERIES_BELOW: Final = 1e-2
+
 UNARY_VALUES: Final[dict[str, Unary]] = {
     "zero": np.zeros_like,
     "one": np.ones_like,
@@ -261,6 +275,17 @@ UNARY_VALUES: Final[dict[str, Unary]] = {
     "clamped_sqrt": lambda x: np.sqrt(np.maximum(x, LEAST_RADICAND)),
     "clamped_exp": lambda x: np.exp(np.minimum(x, LARGEST_EXPONENT)),
     "clamped_sinh": lambda x: np.sinh(np.clip(x, -LARGEST_ANGLE, LARGEST_ANGLE)),
+    "cube": lambda x: x**3,
+    "sqrt": np.sqrt,
+    "scale": lambda x: BETA * x,
+    "shift": lambda x: x + BETA,
+    "log_abs": lambda x: np.log(np.abs(x) + SMALL),
+    "sin": np.sin,
+    "cos": np.cos,
+    "sinc": lambda x: np.where(np.isinf(x), 0.0, np.sinc(x / np.pi)),
+    "min_zero": lambda x: np.minimum(x, 0),
+    "gauss": lambda x: np.exp(-np.square(x)),
+    "beta": lambda x: np.full_like(x, BETA),
 }
 """Each unary operator on a float64 array."""
 
@@ -322,6 +347,17 @@ UNARY_DERIVATIVES: Final[dict[str, Unary]] = {
     "clamped_sqrt": _between(LEAST_RADICAND, np.inf, lambda x: 0.5 / np.sqrt(x)),
     "clamped_exp": _between(-np.inf, LARGEST_EXPONENT, np.exp),
     "clamped_sinh": _between(-LARGEST_ANGLE, LARGEST_ANGLE, np.cosh),
+    "cube": lambda x: 3 * np.square(x),
+    "sqrt": lambda x: 0.5 / np.sqrt(x),
+    "scale": lambda x: np.full_like(x, BETA),
+    "shift": np.ones_like,
+    "log_abs": lambda x: np.sign(x) / (np.abs(x) + SMALL),
+    "sin": np.cos,
+    "cos": lambda x: -np.sin(x),
+    "sinc": _sinc_slope,
+    "min_zero": lambda x: np.where(np.isnan(x), np.nan, np.where(x < 0, 1.0, 0.0)),
+    "gauss": lambda x: -2 * _vanishing_product(x, np.exp(-np.square(x))),
+    "beta": np.zeros_like,
 }
 """The derivative of each unary operator on a float64 array; kinks as in Expression.derivative."""
 
@@ -342,7 +378,21 @@ _BINARY_VALUES: Final[dict[str, Callable[[Array, Array], Array]]] = {
     "max_n": np.maximum,
     "min_n": np.minimum,
     "clamped_mul": lambda u, v: _factor(u) * _factor(v),
+    "div_eps": lambda u, v: u / (v + SMALL),
+    "gate": lambda u, v: special.expit(u) * v,
+    "gauss_gap": lambda u, v: np.exp(-BETA * np.square(u - v)),
+    "laplace_gap": lambda u, v: np.exp(-BETA * np.abs(u - v)),
+    "mix": lambda u, v: BETA * u + (1 - BETA) * v,
 }
+
+SWISH_PARTIALS: Final[dict[str, Callable[[Array, Array, Array], tuple[Array, Array]]]] = {
+    "div_eps": lambda _, v, f: (1 / (v + SMALL), -f / (v + SMALL)),
+    "gate": lambda u, v, _: (v * _sigmoid_slope(u), special.expit(u)),
+    "gauss_gap": lambda u, v, f: (-2 * BETA * (u - v) * f, 2 * BETA * (u - v) * f),
+    "laplace_gap": lambda u, v, f: (-BETA * np.sign(u - v) * f, BETA * np.sign(u - v) * f),
+    "mix": lambda u, v, _: (np.full_like(u, BETA), np.full_like(v, 1 - BETA)),
+}
+"""df/du and df/dv of the binary operators that the Swish space alone has, from u, v and f."""
 
 
 def _binary_dual(operator: str, left: Dual, right: Dual) -> Dual:
@@ -370,6 +420,9 @@ def _binary_dual(operator: str, left: Dual, right: Dual) -> Dual:
             slope = _selection_slope(u > v, left, right)
         case "min" | "min_n":
             slope = _selection_slope(u < v, left, right)
+        case _ if operator in SWISH_PARTIALS:
+            by_u, by_v = SWISH_PARTIALS[operator](u, v, value)
+            slope = _term(du, by_u) + _term(dv, by_v)
         case _:  # pragma: no cover - the constructor of Expression admits no other
             raise ValueError(f"no derivative for the operator {operator!r}")
     return value, np.where(np.isnan(value), np.nan, slope)

@@ -123,6 +123,30 @@ _CLAMPED_BINARY_FORMULAS: Final = {
     "clamped_mul": "clip(u, -sqrt(10), sqrt(10)) * clip(v, -sqrt(10), sqrt(10))",
 }
 
+# Ramachandran, Zoph and Le 2017 (Swish, arXiv 1710.05941): what their space has beside the above.
+BETA: Final = 1.0  # initial value of the learned beta: ours, it makes Swish-1; theirs is not known
+SMALL: Final = 1e-7  # their epsilon, which the paper does not give: ours
+_SWISH_UNARY_FORMULAS: Final = {
+    "cube": "x^3",
+    "sqrt": "sqrt(x)",
+    "scale": "beta * x",
+    "shift": "x + beta",
+    "log_abs": f"log(|x| + {SMALL:g})",
+    "sin": "sin(x)",
+    "cos": "cos(x)",
+    "sinc": "sin(x) / x",
+    "min_zero": "min(x, 0)",
+    "gauss": "exp(-x^2)",
+    "beta": "beta",
+}
+_SWISH_BINARY_FORMULAS: Final = {
+    "div_eps": f"u / (v + {SMALL:g})",
+    "gate": "v / (1 + exp(-u))",
+    "gauss_gap": "exp(-beta * (u - v)^2)",
+    "laplace_gap": "exp(-beta * |u - v|)",
+    "mix": "beta * u + (1 - beta) * v",
+}
+
 UNARY: Final = tuple(_UNARY_FORMULAS)
 """The 31 unary operators, the paper's 27 first and in its order."""
 
@@ -141,7 +165,25 @@ CLAMPED_UNARY: Final = tuple(_CLAMPED_UNARY_FORMULAS)
 CLAMPED_BINARY: Final = tuple(_CLAMPED_BINARY_FORMULAS)
 """The binary operator with clamped arguments, of the extended notation."""
 
-COMMUTATIVE: Final = frozenset({"add", "mul", "max", "min", *NARY, *CLAMPED_BINARY})
+SWISH_UNARY: Final = (
+    *("identity", "negative", "abs", "square", "cube", "sqrt", "scale", "shift", "log_abs", "exp"),
+    *("sin", "cos", "sinh", "cosh", "tanh", "arcsinh", "arctan", "sinc", "relu", "min_zero"),
+    *("sigmoid", "softplus", "gauss", "erf", "beta"),
+)
+"""The 25 unary operators of the Swish space, in the paper's order."""
+
+SWISH_BINARY: Final = (
+    *("add", "mul", "sub", "div_eps", "max", "min"),
+    *("gate", "gauss_gap", "laplace_gap", "mix"),
+)
+"""The 10 binary operators of the Swish space, in the paper's order."""
+
+LEARNED: Final = frozenset({"scale", "shift", "beta", "gauss_gap", "laplace_gap", "mix"})
+"""Operators with a beta, which is learned; all of an expression share one a channel."""
+
+COMMUTATIVE: Final = frozenset(
+    {"add", "mul", "max", "min", *NARY, *CLAMPED_BINARY, "gauss_gap", "laplace_gap"}
+)
 """Operators whose arguments may be swapped without changing the function."""
 
 BASELINES: Final = (
@@ -163,7 +205,20 @@ OPERATORS: Final[dict[str, Operator]] = {
     **{name: Operator(name, 1, formula) for name, formula in _CLAMPED_UNARY_FORMULAS.items()},
     **{name: Operator(name, 2, formula) for name, formula in _CLAMPED_BINARY_FORMULAS.items()},
 }
-"""Every operator by its name."""
+"""Every operator by its name, but those that the Swish space alone has."""
+
+_OWN_OF_SWISH: Final = {
+    **{name: Operator(name, 1, formula) for name, formula in _SWISH_UNARY_FORMULAS.items()},
+    **{name: Operator(name, 2, formula) for name, formula in _SWISH_BINARY_FORMULAS.items()},
+}
+
+SWISH_OPERATORS: Final[dict[str, Operator]] = {
+    name: OPERATORS.get(name) or _OWN_OF_SWISH[name] for name in SWISH_UNARY + SWISH_BINARY
+}
+"""The operator table of the Swish space: ``parse(text, SWISH_OPERATORS)``."""
+
+ALL_OPERATORS: Final[dict[str, Operator]] = {**OPERATORS, **_OWN_OF_SWISH}
+"""What an expression may be built of, whichever grammar it was read with."""
 
 SYNONYMS: Final = {
     "asinh": "arcsinh",

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from act_bench.equality import Scaled
 from act_bench.numeric import Array, apply
-from act_bench.operators import COMMUTATIVE, OPERATORS
+from act_bench.operators import ALL_OPERATORS, COMMUTATIVE
 from builders.bounded import bounded_apply
 
-NAMES: Final = tuple(OPERATORS)
+NAMES: Final = tuple(ALL_OPERATORS)
 """The operators by their number in :class:`Rows`."""
 
 NUMBER: Final = {name: number for number, name in enumerate(NAMES)}

@@ -14,6 +14,7 @@ from torch import nn
 
 from act_bench.catalogue import NamedFunction
 from act_bench.corrected import Corrected
+from act_bench.differentiable import ActivationModule
 from act_bench.expression import Expression
 from act_bench.named_modules import LearningActivation
 
@@ -23,7 +24,9 @@ Activation: TypeAlias = Expression | NamedFunction | Corrected
 
 def learns(function: Activation) -> bool:
     """Return whether a function has a parameter to learn; if not, it can be tabulated."""
-    return not isinstance(function, Expression) and function.parameter is not None
+    if isinstance(function, Expression):
+        return function.learns
+    return function.parameter is not None
 
 
 def layer_module(function: Activation, *, one: tuple[int, ...], each: tuple[int, ...]) -> nn.Module:
@@ -46,7 +49,7 @@ def layer_module(function: Activation, *, one: tuple[int, ...], each: tuple[int,
     [(96, 1, 1)]
     """
     if isinstance(function, Expression):
-        return function.to_torch()
+        return function.to_torch(each)
     by_channel = function.parameter is not None and function.parameter.granularity == "channel"
     return function.to_torch(each if by_channel else one)
 
@@ -62,8 +65,10 @@ def learned_parameters(network: nn.Module) -> Iterator[nn.Parameter]:
     [0.25]
     """
     for module in network.modules():
-        if isinstance(module, LearningActivation) and module.parameter is not None:
-            yield module.parameter
+        if isinstance(module, LearningActivation | ActivationModule):
+            learned: nn.Parameter | None = module.parameter
+            if learned is not None:
+                yield learned
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
