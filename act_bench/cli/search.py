@@ -101,7 +101,7 @@ def command(
       act-bench search --table cnn --fidelity proxy --workers 2
       act-bench search --table mlp --optimiser evolution --budget 100 --out my-search
       act-bench search --table cnn --space large                beyond the table
-      act-bench search --table mlp --method grafs               by gradient descent
+      act-bench search --table mlp --method grafs               by gradient descent, once
       act-bench search --model net.py:make_model --data net.py:load_data
 
     Stop it at any moment and run it again to go on: finished runs lie in the folder --out, and the
@@ -121,15 +121,12 @@ def command(
         )
     if train_model is not None and changed:
         raise click.UsageError("--train is your own training: it has no --epochs and the like")
-    if method == METHOD:
-        given = (model, budget, seconds)
-        if table is None or any(value is not None for value in given) or workers > 1:
-            raise click.UsageError(
-                "grafs searches a cell by gradient descent, for a --table: it has no --model, "
-                "--budget, --seconds or --workers"
-            )
-        if space != "paper":
-            raise click.UsageError("grafs has a space of its own, of 22,667,121 cells: no --space")
+    if method == METHOD and (space != "paper" or workers > 1):
+        raise click.UsageError(
+            "grafs searches a space of its own, of 22,667,121 cells, in one process: it has no "
+            "--space and no --workers"
+        )
+    if method == METHOD and table is not None and budget is None and seconds is None:
         search_grafs(
             table,
             fidelity,

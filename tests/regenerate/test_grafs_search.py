@@ -267,9 +267,8 @@ def test_the_command_searches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--budget", "3"], "it has no --model, --budget"),
-        (["--workers", "2"], "it has no --model, --budget"),
-        (["--space", "large"], "a space of its own"),
+        (["--workers", "2"], "it has no --space and no --workers"),
+        (["--space", "large"], "it has no --space and no --workers"),
         (["--fidelity", "huge"], "huge"),
     ],
 )
@@ -277,3 +276,18 @@ def test_options_that_the_method_does_not_have(options: list[str], message: str)
     done = CliRunner().invoke(main, ["search", "--table", "mlp", "--method", "grafs", *options])
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
+
+
+def test_a_budget_restarts_it_as_a_live_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TABLE_SETTINGS, "mlp", SETTINGS)
+    asked = ["search", "--table", "mlp", "--method", "grafs", "--seeds", "1", "--budget", "2"]
+    asked += ["--confirm", "0", "--out", str(tmp_path / "found"), "--json"]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 0, done.output
+    # Its first proposal is what the single search finds.
+    single = search(
+        "mlp", "full", seed=0, out=tmp_path / "single", retrainings=0, settings=SETTINGS
+    )
+    assert single.expression in done.stdout
