@@ -6,7 +6,7 @@ activation. Its variants are measured in turns in one run, in processor time:
 - ``torch``: every operation as torch has it;
 - ``stride 1``: depthwise convolutions of stride 2 as every second pixel of stride 1;
 - ``fused``: that, and batch normalisation and look-up in one (``regenerate.activations``);
-- ``depthwise``: that, and both strides in the loops of ``regenerate.depthwise_cpu``;
+- ``depthwise``: that, but stride 2 in the loops of ``regenerate.depthwise_cpu``;
 - ``own``: as the trainer does it: that, and attention in those of ``regenerate.attention_cpu``.
 
     python benchmarks/mobilevit.py [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
@@ -35,8 +35,8 @@ from regenerate.training_images import _keep_freed_memory
 from regenerate.training_step import make_step
 
 PARTS = {
-    "_DepthwiseBackward": "depthwise, backward",
-    "_Depthwise": "depthwise, forward",
+    "_StridedBackward": "depthwise of stride 2, backward",
+    "_Strided": "depthwise of stride 2, forward",
     "_NormalizedLookUpBackward": "normalisation and activation, backward",
     "_NormalizedLookUp": "normalisation and activation, forward",
     "native_batch_norm": "normalisation without activation",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from regenerate import depthwise_cpu as cpu
 class DepthwiseConv2d(nn.Conv2d):
     """A 3x3 convolution of every channel on its own, padded by a pixel, without a bias.
 
-    For bfloat16 on the CPU it runs in the loops of `regenerate.depthwise_cpu`, else as torch does.
+    For bfloat16 on the CPU a stride of 2 runs in the loops of `regenerate.depthwise_cpu`; all else
+    runs as torch does it, which is as fast.
 
     Parameters
     ----------
@@ -23,6 +23,11 @@ class DepthwiseConv2d(nn.Conv2d):
         In and out.
     stride
         1 or 2.
+
+    Raises
+    ------
+    ValueError
+        If the stride is another.
 
     Examples
     --------
@@ -37,55 +42,45 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(n, channels, height / stride, width / stride)``, rounded up."""
-        if features.device.type == "cpu" and features.dtype == self.weight.dtype == torch.bfloat16:
-            result: Tensor = _Depthwise.apply(features, self.weight, self.stride[0])  # type: ignore[no-untyped-call]
+        short = features.dtype == self.weight.dtype == torch.bfloat16
+        if self.stride == (2, 2) and short and features.device.type == "cpu":
+            result: Tensor = _Strided.apply(features, self.weight)  # type: ignore[no-untyped-call]
             return result
         return super().forward(features)
 
 
-class _Depthwise(torch.autograd.Function):
+class _Strided(torch.autograd.Function):
     """The convolution in the loops of `regenerate.depthwise_cpu`; differentiable once."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, stride: int) -> Tensor:
+    def forward(ctx: Any, features: Tensor, weight: Tensor) -> Tensor:
         features = features.contiguous(memory_format=torch.channels_last)
         n, channels, height, width = features.shape
-        sides = cpu.out_side(height, stride), cpu.out_side(width, stride)
         out = torch.empty(
-            (n, channels, *sides), dtype=torch.bfloat16, memory_format=torch.channels_last
+            (n, channels, (height + 1) // 2, (width + 1) // 2),
+            dtype=torch.bfloat16,
+            memory_format=torch.channels_last,
         )
-        maps, taps, to = _bits(features), _taps(weight), _bits(out)
-        _over_images(n, lambda part: cpu.forward(maps[part], taps, height, width, stride, to[part]))
+        cpu.forward(_bits(features), _taps(weight), height, width, _bits(out))
         ctx.save_for_backward(features, weight)
-        ctx.stride = stride
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         features, weight = ctx.saved_tensors
-        stride: int = ctx.stride
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        n, channels, height, width = features.shape
-        gradients, maps, taps = _bits(gradient), _bits(features), _taps(weight)
+        gradients = _bits(gradient.contiguous(memory_format=torch.channels_last))
+        channels, height, width = features.shape[1:]
         to_features, to_weight = None, None
         if ctx.needs_input_grad[0]:
             to_features = torch.empty_like(features)
-            to, turned = _bits(to_features), np.ascontiguousarray(taps[::-1])
-
-            def for_features(part: slice) -> None:
-                if stride == 1:
-                    cpu.forward(gradients[part], turned, height, width, 1, to[part])
-                else:
-                    cpu.input_gradient_2(gradients[part], taps, height, width, to[part])
-
-            _over_images(n, for_features)
+            cpu.input_gradient(gradients, _taps(weight), height, width, _bits(to_features))
         if ctx.needs_input_grad[1]:
             found = np.zeros((9, channels), np.float32)
-            cpu.weight_gradient(maps, gradients, height, width, stride, found)
-            to_weight = torch.from_numpy(found).view(3, 3, 1, channels).permute(3, 2, 0, 1)
-            to_weight = to_weight.to(torch.bfloat16)
-        return to_features, to_weight, None
+            cpu.weight_gradient(_bits(features), gradients, height, width, found)
+            by_channel = torch.from_numpy(found).view(3, 3, 1, channels).permute(3, 2, 0, 1)
+            to_weight = by_channel.to(torch.bfloat16)
+        return to_features, to_weight
 
 
 def _bits(features: Tensor) -> cpu.Bits:
@@ -99,8 +94,3 @@ def _taps(weight: Tensor) -> cpu.Singles:
     """Return weights (channels, 1, 3, 3) as (9, channels)."""
     taps: cpu.Singles = weight.detach().permute(2, 3, 1, 0).reshape(9, -1).float().numpy()
     return np.ascontiguousarray(taps)
-
-
-def _over_images(count: int, work: Callable[[slice], None]) -> None:
-    """Do the images one after the other; a run has one thread, see ``regenerate.sweep``."""
-    work(slice(0, count))

@@ -1,10 +1,10 @@
-"""Depthwise 3x3 convolutions of bfloat16 on the CPU, both strides and all gradients.
+"""Depthwise 3x3 convolutions with stride 2, of bfloat16 on the CPU, and their gradients.
 
-torch has a fast path for stride 1, and none for the gradients at stride 2. Here every image is
-widened once to float32 with a border of zeros; after that the nine neighbours of a stretch of
-outputs are nine stretches of that buffer, and the loops over a stretch of `LANES` numbers or nearly
-so, a multiple of the channels, become vector instructions. For stride 2 a row of the buffer has its
-even columns first and then the odd ones, so that there, too, neighbours are stretches.
+torch has a fast path for stride 1, but none for the gradients at stride 2. Here every map is
+widened once to float32 with a border of zeros, the even columns of a row first and then the odd
+ones. So the nine neighbours of a stretch of outputs are nine stretches of that buffer, and the
+loops over a stretch of `LANES` numbers or nearly so, a multiple of the channels, become vector
+instructions.
 
 Maps are ``channels_last``, ``(images, height * width * channels)`` bits of bfloat16; taps are
 ``(9, channels)`` float32 in the order of rows and columns. Results are rounded once.
@@ -24,34 +24,20 @@ Bits = NDArray[np.uint16]
 Singles = NDArray[np.float32]
 
 
-def out_side(side: int, stride: int) -> int:
-    """Return the side of the result: padded by one pixel, so rounded up.
-
-    Examples
-    --------
-    >>> out_side(7, 2), out_side(8, 2), out_side(8, 1)
-    (4, 4, 8)
-    """
-    return -(-side // stride)
-
-
 @numba.njit(inline="always")
-def _offsets(width, channels, stride):  # type: ignore[no-untyped-def]
+def _neighbours(width, channels):  # type: ignore[no-untyped-def]
     """Return where in a row of the buffer the left, middle and right neighbours begin."""
-    odd = (width + 3) // 2 * channels
-    return (0, channels, 2 * channels) if stride == 1 else (0, odd, channels)
+    return 0, (width + 3) // 2 * channels, channels
 
 
 @numba.njit(nogil=True, cache=True)
-def _widen(image, height, width, channels, stride, buffer):  # type: ignore[no-untyped-def]
+def _widen(image, height, width, channels, buffer):  # type: ignore[no-untyped-def]
     """Write a map into the buffer, whose border stays as it is: zeros."""
     evens = (width + 3) // 2
     for y in range(height):
         row = buffer[y + 1]
         for x in range(width):
-            column = x + 1
-            if stride == 2:
-                column = column // 2 + column % 2 * evens
+            column = (x + 1) // 2 + (x + 1) % 2 * evens
             source = image[(y * width + x) * channels : (y * width + x + 1) * channels]
             place = row[column * channels : (column + 1) * channels]
             for c in range(channels):
@@ -68,25 +54,25 @@ def _to_lanes(taps, lanes):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(
-    "void(uint16[:, ::1], float32[:, ::1], intp, intp, intp, uint16[:, ::1])",
+    "void(uint16[:, ::1], float32[:, ::1], intp, intp, uint16[:, ::1])",
     nogil=True,
     cache=True,
     fastmath={"contract"},
 )
-def forward(maps, taps, height, width, stride, out):  # type: ignore[no-untyped-def]
+def forward(maps, taps, height, width, out):  # type: ignore[no-untyped-def]
     """Write the convolution."""
     channels = taps.shape[1]
-    high, wide = -(-height // stride), -(-width // stride)
+    high, wide = (height + 1) // 2, (width + 1) // 2
     lanes = channels * max(1, min(wide, LANES // channels))
     t = _to_lanes(taps, lanes)
     t0, t1, t2, t3, t4, t5, t6, t7, t8 = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8]
     buffer = np.zeros((height + 2, (width + 3) * channels), np.float32)
-    left, middle, right = _offsets(width, channels, stride)
+    left, middle, right = _neighbours(width, channels)
     length = wide * channels
     for n in range(maps.shape[0]):
-        _widen(maps[n], height, width, channels, stride, buffer)
+        _widen(maps[n], height, width, channels, buffer)
         for y in range(high):
-            a, b, c = buffer[stride * y], buffer[stride * y + 1], buffer[stride * y + 2]
+            a, b, c = buffer[2 * y], buffer[2 * y + 1], buffer[2 * y + 2]
             for start in range(0, length, lanes):
                 stop = min(start + lanes, length)
                 place = out[n, y * length + start : y * length + stop]
@@ -101,26 +87,26 @@ def forward(maps, taps, height, width, stride, out):  # type: ignore[no-untyped-
 
 
 @numba.njit(
-    "void(uint16[:, ::1], uint16[:, ::1], intp, intp, intp, float32[:, ::1])",
+    "void(uint16[:, ::1], uint16[:, ::1], intp, intp, float32[:, ::1])",
     nogil=True,
     cache=True,
     fastmath={"contract"},
 )
-def weight_gradient(maps, gradients, height, width, stride, found):  # type: ignore[no-untyped-def]
+def weight_gradient(maps, gradients, height, width, found):  # type: ignore[no-untyped-def]
     """Add the gradient of the taps to ``found``, (9, channels).
 
     Sums run over an image in float32 and then over images, so none is long.
     """
     channels = found.shape[1]
-    high, wide = -(-height // stride), -(-width // stride)
+    high, wide = (height + 1) // 2, (width + 1) // 2
     lanes = channels * max(1, min(wide, LANES // channels))
     sums = np.empty((9, lanes), np.float32)
     gradient = np.empty(lanes, np.float32)
     buffer = np.zeros((height + 2, (width + 3) * channels), np.float32)
-    offsets = _offsets(width, channels, stride)
+    columns = _neighbours(width, channels)
     length = wide * channels
     for n in range(maps.shape[0]):
-        _widen(maps[n], height, width, channels, stride, buffer)
+        _widen(maps[n], height, width, channels, buffer)
         sums[:] = 0
         for y in range(high):
             for start in range(0, length, lanes):
@@ -130,8 +116,8 @@ def weight_gradient(maps, gradients, height, width, stride, found):  # type: ign
                     gradient[i] = _wide(bits[i])
                 for tap in range(9):
                     # One tap after the other: of more sums at once no vectors are made.
-                    row = buffer[stride * y + tap // 3]
-                    neighbours, own = row[offsets[tap % 3] + start :], sums[tap]
+                    row = buffer[2 * y + tap // 3]
+                    neighbours, own = row[columns[tap % 3] + start :], sums[tap]
                     for i in range(bits.size):
                         own[i] += gradient[i] * neighbours[i]
         for tap in range(9):
@@ -145,19 +131,17 @@ def weight_gradient(maps, gradients, height, width, stride, found):  # type: ign
     cache=True,
     fastmath={"contract"},
 )
-def input_gradient_2(gradients, taps, height, width, out):  # type: ignore[no-untyped-def]
-    """Write the gradient of maps of ``height`` and ``width`` before a stride of 2.
+def input_gradient(gradients, taps, height, width, out):  # type: ignore[no-untyped-def]
+    """Write the gradient of the maps, of ``height`` and ``width``.
 
-    (At stride 1 it is `forward` with the taps in reverse order.) An even row of the map was seen by
-    the middle row of the taps only, an odd one by the last for the output row above and by the
-    first for the one below; so with columns.
+    An even row of a map was seen by the middle row of the taps only; an odd one by the last for the
+    output row above and by the first for the one below. So with columns.
     """
     channels = taps.shape[1]
     high, wide = (height + 1) // 2, (width + 1) // 2
     length = wide * channels
     t = _to_lanes(taps, length)
     buffer = np.zeros((high + 1, length + channels), np.float32)
-    nothing = buffer[high]
     even, odd = np.empty(length, np.float32), np.empty(length, np.float32)
     for n in range(gradients.shape[0]):
         for y in range(high):
@@ -165,11 +149,9 @@ def input_gradient_2(gradients, taps, height, width, out):  # type: ignore[no-un
             for i in range(length):
                 row[i] = _wide(source[i])
         for y in range(height):
-            first, second = buffer[y // 2], nothing
-            row1, row2 = 1, 0
-            if y % 2:
-                second = buffer[y // 2 + 1]
-                row1 = 2
+            # For an even row the second is the row of zeros below the gradients.
+            first, second = buffer[y // 2], buffer[y // 2 + 1 if y % 2 else high]
+            row1, row2 = (2, 0) if y % 2 else (1, 0)
             l1, m1, r1 = t[3 * row1], t[3 * row1 + 1], t[3 * row1 + 2]
             l2, m2, r2 = t[3 * row2], t[3 * row2 + 1], t[3 * row2 + 2]
             next1, next2 = first[channels:], second[channels:]
