@@ -91,7 +91,7 @@ class GrafsResult:
             "seed": self.seed,
             "expression": self.expression,
             "entry": self.entry,
-            "outcome": self.summary.outcome,
+            "outcome": self.summary.outcome if self.runs else None,
             "validation_accuracy": self.summary.validation_accuracy,
             "validation_accuracies": list(self.validation_accuracies),
             "seeds": [run.seed for run in self.runs],
