@@ -1,0 +1,86 @@
+"""The space of the Swish paper, for optimisers: b(u(x),v(x)) over its own operators.
+
+Ramachandran, Zoph and Le (*Searching for Activation Functions*, 2017, arXiv 1710.05941): 25 unary
+and 10 binary operators, 6,250 expressions of one core unit. Functions with a learned beta differ
+from those without, though they may start as the same, so expressions are taken as one function only
+where they differ in the order of the arguments of a commutative operator: 4,450 functions.
+"""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+
+import numpy as np
+
+from act_bench.expression import Expression, parse
+from act_bench.operators import COMMUTATIVE, SWISH_BINARY, SWISH_OPERATORS, SWISH_UNARY
+from act_bench.space import NotInSpaceError, finite_outputs, load_space
+from surrogates.edits import alphabet
+from surrogates.protocol import SearchSpace
+
+
+class SwishSpace(SearchSpace):
+    """The search space; ``entries`` are positions in :func:`enumerate_swish`, not those of tables.
+
+    Examples
+    --------
+    >>> space = swish_space()
+    >>> len(space), space.find("mul(sigmoid(x),identity(x))") == space.find("mul(x,sigmoid(x))")
+    (4450, False)
+    >>> space.find("mul(sigmoid(x),identity(x))") == space.find("mul(identity(x),sigmoid(x))")
+    True
+    """
+
+    @cached_property
+    def operators(self) -> dict[int, tuple[str, ...]]:
+        """The operators by their number of arguments, sorted."""
+        return alphabet(parse(text, SWISH_OPERATORS) for text in enumerate_swish())
+
+
+def enumerate_swish() -> tuple[str, ...]:
+    """Return the 6,250 expressions; the binary operator changes slowest.
+
+    Examples
+    --------
+    >>> names = enumerate_swish()
+    >>> len(names), names[0], names[-1]
+    (6250, 'add(identity(x),identity(x))', 'mix(beta(x),beta(x))')
+    """
+    return tuple(
+        f"{b}({u}(x),{v}(x))" for b in SWISH_BINARY for u in SWISH_UNARY for v in SWISH_UNARY
+    )
+
+
+@cache
+def swish_space() -> SwishSpace:
+    """Return the space, computed once a process. Outputs are those before beta is learned.
+
+    Beyond swapped arguments no identity is used: ``mul(relu(x),relu(x))`` and
+    ``mul(relu(x),identity(x))`` are two functions here, though they have the same values.
+    """
+    spellings: dict[str, list[str]] = {}
+    for text in enumerate_swish():
+        spellings.setdefault(_ordered(parse(text, SWISH_OPERATORS)), []).append(text)
+    position = {text: row for row, group in enumerate(spellings.values()) for text in group}
+    names = [group[0] for group in spellings.values()]
+    points = load_space().points
+    outputs = finite_outputs(
+        np.stack([parse(text, SWISH_OPERATORS).to_numpy()(points) for text in names])
+    )
+
+    def resolve(text: str) -> int:
+        known = position.get(text)
+        if known is None:
+            known = position.get(str(parse(text, SWISH_OPERATORS)))
+        if known is None:
+            raise NotInSpaceError(text, ())
+        return known
+
+    return SwishSpace(range(len(names)), list(spellings.values()), outputs, resolve)
+
+
+def _ordered(expression: Expression) -> str:
+    left, right = map(str, expression.arguments)
+    if expression.operator in COMMUTATIVE and right < left:
+        left, right = right, left
+    return f"{expression.operator}({left},{right})"
