@@ -5,21 +5,27 @@ with its defaults on the 80 outputs of each entry, as in Figure 3 of the poster 
 Miikkulainen (NeurIPS 2023). ``python -m builders.embedding --table mlp`` makes
 ``mlp-embedding.parquet``, the maps by Fisher spectra and by the union of both, of the functions
 with a valid spectrum. Without options, all that there can be are made. Each takes about a minute.
+With ``--check`` they are made again and compared with those that are embedded, number by number;
+with the same versions of the libraries nothing differs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import click
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from act_bench.distances import Weighting, layer_weights
-from act_bench.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, read_manifest
+from act_bench.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, read_manifest, verified
 from act_bench.maps import MAP_COLUMNS, map_name, spectra_sha
 from act_bench.schema import EMBEDDING_COLUMNS, TABLES
 from act_bench.space import finite_outputs, load_space
@@ -133,15 +139,38 @@ def _about(option: str, method: dict[str, object]) -> dict[str, object]:
     default=DATA_FOLDER,
     help="Where the files go; act_bench/data if not given.",
 )
-def main(outputs: bool, tables: tuple[str, ...], folder: Path) -> None:
+@click.option("--check", is_flag=True, help="Write nothing; compare with the embedded files.")
+def main(outputs: bool, tables: tuple[str, ...], folder: Path, check: bool) -> None:
     """Make the stored maps and the manifest; without options, all that there can be."""
     if not outputs and not tables:
         outputs, files = True, read_manifest()
         tables = tuple(name for name in TABLES if fisher_name(name) in files)
-    if outputs:
-        click.echo(f"{EMBEDDING_FILE}: {build(folder).num_rows} rows")
-    for name in tables:
-        click.echo(f"{map_name(name)}: {build_table(name, folder).num_rows} rows")
+    makers = {EMBEDDING_FILE: build} if outputs else {}
+    makers |= {map_name(name): partial(build_table, name) for name in tables}
+    for file, make in makers.items():
+        if check:
+            compare(file, make)
+        else:
+            click.echo(f"{file}: {make(folder).num_rows} rows")
+
+
+def compare(file: str, make: Callable[[Path], pa.Table]) -> None:
+    """Make a file again and say whether it has the numbers of the embedded one.
+
+    Raises
+    ------
+    click.ClickException
+        It has others; exit code 1.
+    """
+    with TemporaryDirectory() as folder:
+        make(Path(folder))
+        again = pq.read_table(Path(folder) / file)
+    if not again.equals(pq.read_table(verified(file))):
+        raise click.ClickException(
+            f"{file}: made again, it has other numbers than the embedded one. UMAP's places differ "
+            f"between versions of its libraries; the file was made with those in its metadata"
+        )
+    click.echo(f"{file}: made again, the same numbers")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SUMMARY_FILE: Final = "summary.parquet"
 SHOWN: Final = {
     "spearman": "Spearman correlation",
-    "top20_regret": "regret of the best of 20",
+    "rmse": "root mean square error",
 }
 _COLOURS: Final = {"outputs": 0, "fim": 1, "union": 2}
 _DASHES: Final = {"": "-", "standard": (0, (6, 1.5)), "pca": "-.", "umap": (0, (2, 1.2))}

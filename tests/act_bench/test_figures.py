@@ -174,14 +174,14 @@ def test_lines_of_surrogates_are_the_means() -> None:
         ("mlp", features, "knn", size, metric, value * size, 0.0, 1.0)
         for features, value in (("outputs", 0.01), ("umap-union", 0.02))
         for size in (10, 30)
-        for metric in ("spearman", "top20_regret")
+        for metric in ("spearman", "rmse")
     ]
     schema = ["table", "features", "regressor", "size", "metric", "mean", "low", "high"]
     above, below = surrogates_figure(pl.DataFrame(rows, schema=schema, orient="row")).axes
     lines = {str(line.get_label()): line for line in above.lines}
     assert list(lines["umap-union"].get_ydata()) == pytest.approx([0.2, 0.6])
     assert lines["umap-union"].get_linestyle() != lines["outputs"].get_linestyle()
-    assert below.get_ylabel() == "regret of the best of 20"
+    assert below.get_ylabel() == "root mean square error"
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from act_bench.distances import fim_distances, layer_weights
@@ -15,7 +16,7 @@ from act_bench.manifest import EMBEDDING_FILE, verified
 from act_bench.maps import MAP_COLUMNS, load_map, map_name, spectra_sha
 from act_bench.schema import names
 from act_bench.space import load_space
-from act_bench.spectra import load_spectra
+from act_bench.spectra import Spectra, load_spectra
 from builders import embedding
 from builders.embedded import read_about
 from surrogates.features import Part
@@ -87,3 +88,22 @@ def test_tables_are_embedded_with_nulls_where_there_is_no_spectrum(
     found = table["fim_x"].to_pylist()
     assert [found[entry] for entry in np.flatnonzero(valid)[:3]] == [0.0, 2.0, 4.0]
     assert found[int(np.flatnonzero(~valid)[0])] is None
+
+
+def test_a_map_that_is_made_again_is_compared_number_by_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    valid = load_spectra("mlp").valid
+    moved = np.float32(0)
+
+    def again(outputs: NDArray[np.float32], spectra: Spectra) -> dict[str, NDArray[np.float32]]:
+        places = {name: load_map("mlp", name).places for name in ("fim", "union")}
+        return {name: np.where(valid[:, None], at + moved, np.nan) for name, at in places.items()}
+
+    monkeypatch.setattr(embedding, "embed_spectra", again)
+    done = CliRunner().invoke(embedding.main, ["--check", "--table", "mlp"])
+    assert (done.exit_code, "the same numbers" in done.output) == (0, True)
+    moved = np.float32(1e-3)
+    done = CliRunner().invoke(embedding.main, ["--check", "--table", "mlp"])
+    assert done.exit_code == 1
+    assert "other numbers" in done.stderr

@@ -16,7 +16,7 @@ from act_bench.manifest import read_manifest
 from act_bench.maps import load_map
 from act_bench.spectra import LAYERS, fisher_name, load_spectra
 from surrogates import embeddings
-from surrogates.embeddings import UMAP, UmapSettings, cached_places
+from surrogates.embeddings import UmapSettings, cached_places
 from surrogates.features import FEATURES, SPECTRUM_S, Features, Part, output_part
 from surrogates.protocol import SearchSpace
 
@@ -155,20 +155,3 @@ def test_spectra_whose_cost_is_not_known_are_refused() -> None:
     space.features("outputs")
     with pytest.raises(ValueError, match="feature_cost"):
         space.features("fim")
-
-
-def test_umap_is_deterministic_and_keeps_what_is_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two groups of functions, told apart by outputs and by spectra, on a map by both."""
-    rng = np.random.default_rng(1)
-    group = np.repeat([0.0, 9.0], 25)[:, None]
-    parts = [
-        Part(group + rng.standard_normal((50, 6)), "euclidean"),
-        Part(group + rng.standard_normal((50, 8)), "manhattan"),
-    ]
-    places = embeddings.umap_places(parts, UMAP)
-    np.testing.assert_array_equal(embeddings.umap_places(parts, UMAP), places)
-    np.testing.assert_allclose(places.mean(axis=0), 0, atol=1e-4)
-    apart = np.linalg.norm(places[:, None] - places, axis=2)
-    np.fill_diagonal(apart, np.inf)
-    nearest = apart.argmin(axis=1)
-    assert ((nearest < 25) == (np.arange(50) < 25)).all()
