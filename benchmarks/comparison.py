@@ -25,7 +25,7 @@ from regenerate.live.methods import PROPOSERS
 
 METHODS = {
     "random": "random search",
-    "evolution": "regularised evolution",
+    "evolution:population=10": "regularised evolution, population 10",
     "controller": "RNN controller with PPO (Swish paper)",
     "aquasurf": "AQuaSurF",
     "grafs": "GRAFS, restarted while seconds are left",
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 @click.argument("table")
 @click.option("--fidelity")
 @click.option("--repeats", type=click.IntRange(2), default=5, show_default=True)
-@click.option("--budget", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--budget", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--methods", default=",".join(METHODS), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the searches.")
 @click.option("--page", type=click.Path(path_type=Path), default=PAGE, help="What to write.")
@@ -78,7 +78,7 @@ def main(
             found[name].append(
                 search(
                     problem,
-                    folder / f"{name}-{repeat}",
+                    folder / f"{name.replace(':', '-')}-{repeat}",
                     method=name,
                     budget=limit,
                     seed=1000 * repeat,

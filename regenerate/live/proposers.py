@@ -8,6 +8,7 @@ from pathlib import Path
 
 from act_bench.schema import TABLES
 from regenerate.live.course import Budget
+from regenerate.live.methods import MethodError
 from regenerate.live.problem import Problem
 from regenerate.live.sessions import Proposal
 from regenerate.live.trainers import RecipeTrainer
@@ -20,14 +21,14 @@ def grafs(problem: Problem, seed: int, out: Path, budget: Budget) -> Iterator[Pr
 
     Raises
     ------
-    ValueError
+    MethodError
         The problem is a user's own network: GRAFS searches in the networks of the tables.
     """
     from regenerate.grafs import search
 
     trainer = problem.trainer
     if problem.table not in TABLES or not isinstance(trainer, RecipeTrainer):
-        raise ValueError("grafs searches in the networks of the tables, not in your own")
+        raise MethodError("grafs searches in the networks of the tables, not in your own")
     clock_s = 0.0
     for number in count():
         if not budget.allows(number, clock_s):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -294,6 +295,24 @@ def test_a_method_of_its_own_proposes_and_is_trained_like_the_others(tmp_path):
     assert session.reveal().accuracy is not None
     with pytest.raises(SearchOverError):
         session.reveal()
+
+
+def test_grafs_begins_again_while_seconds_are_left(tmp_path, monkeypatch):
+    begun = []
+
+    def one(table, fidelity, *, seed, out, **_):
+        begun.append((seed, out.name))
+        return SimpleNamespace(expression=f"add({seed},tanh(x))", search_s=10.0)
+
+    monkeypatch.setattr("regenerate.grafs.search", one)
+    found = search(tiny(), tmp_path, method="grafs", budget=Budget(seconds=25.0), seed=7)
+    assert begun == [(7, "grafs-0"), (8, "grafs-1"), (9, "grafs-2")]
+    assert [each.expression for each in found.evaluated] == [f"add({s},tanh(x))" for s in (7, 8, 9)]
+    assert found.clock_s == pytest.approx(30.0 + sum(each.cost_s for each in found.evaluated))
+    assert found.tested.expression == found.best.expression
+    own = dataclasses.replace(tiny(), table="own")
+    with pytest.raises(MethodError, match="not in your own"):
+        search(own, tmp_path / "own", method="grafs", budget=Budget(1))
 
 
 def test_confirmation_is_read_from_text():
