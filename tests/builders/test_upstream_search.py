@@ -122,3 +122,12 @@ def test_the_command_simulates_on_it(imported, tmp_path):
     told = json.loads(done.stdout)
     assert (told["edition"], told["fidelity"]) == ("upstream", "full")
     assert (tmp_path / "steps.parquet").exists()
+
+
+def test_the_command_evaluates_surrogates_on_it(imported, tmp_path):
+    arguments = "evaluate-surrogates cnn --edition upstream --splits 2 --regressors knn,gp"
+    more = ["--features", "outputs,fim", "--sizes", "30", "--json", "--output", str(tmp_path)]
+    done = CliRunner().invoke(main, [*arguments.split(), *more])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["edition"] == "upstream"
+    assert (tmp_path / "summary.parquet").exists()
