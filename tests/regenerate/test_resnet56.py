@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
 from act_bench.catalogue import find as find_named
@@ -202,6 +204,24 @@ def test_training_learns_repeats_and_is_certified(folder: Path) -> None:
 def test_a_function_that_is_not_finite_diverges(folder: Path) -> None:
     (run,) = train(TINY, parse("reciprocal(zero(x))"), [0], device="cpu", data_dir=folder)
     assert (run.outcome, run.validation_accuracy, run.images_seen) == ("diverged", None, 20)
+
+
+def test_the_command_trains_and_writes_a_certificate(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dataclasses.replace(TINY, fidelity="reduced", epochs=1, train_images=40)
+    monkeypatch.setitem(RECIPES, ("resnet", "reduced"), recipe)
+    certificate = folder / "certificate.json"
+    command = importlib.import_module("act_bench.cli.regenerate").command
+    arguments = ["relu(x)", "--table", "resnet", "--fidelity", "reduced", "--seeds", "1"]
+    arguments += ["--device", "cpu", "--certificate", str(certificate), "--json"]
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+    evidence = json.loads(done.stdout)
+    assert evidence == json.loads(certificate.read_text())
+    assert (evidence["table"], evidence["recipe_sha"]) == ("resnet", recipe.sha)
+    assert evidence["comparison"]["verdict"] == "no record"
+    assert evidence["retrained"][0]["images_seen"] == 40
 
 
 def test_a_learned_function_trains(folder: Path) -> None:
