@@ -102,6 +102,19 @@ def test_the_middle_is_what_is_evaluated(folder: Path) -> None:
     assert whole.shape == middle.shape
 
 
+def test_training_images_are_normalised(folder: Path) -> None:
+    splits = load_splits(
+        "imagenette", image_size=32, train_images=50, device="cpu", data_dir=folder
+    )
+    images = squares(200, 0, 32).images / 255
+    levels = splits.train.levels
+    assert levels is not None
+    np.testing.assert_allclose(levels.mean, 255 * images.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(levels.deviation, 255 * images.std((0, 1, 2)), rtol=1e-6)
+    wanted = (images[:50] - images.mean((0, 1, 2))) / images.std((0, 1, 2))
+    np.testing.assert_allclose(splits.train.images.float(), wanted, rtol=2**-7, atol=1e-3)
+
+
 def test_recipes_are_of_the_table() -> None:
     shas = {recipe.sha for recipe in (*CANDIDATES.values(), LONG)}
     shas |= {RECIPES["vit", fidelity].sha for fidelity in ("reduced", "full")}
