@@ -94,22 +94,23 @@ def resize(images: Tensor, crops: Crops, size: int) -> Tensor:
     size
         Side of the result in pixels.
     """
-    device = images.device
-    rows = _weights(crops.top, crops.height, images.shape[1], size).to(device)
-    columns = _weights(crops.left, crops.width, images.shape[2], size)
-    mirrored = torch.from_numpy(crops.mirrored)[:, None, None]
-    columns = torch.where(mirrored, columns.flip(1), columns).to(device)
+    top, left, height, width, mirrored = (
+        torch.from_numpy(each).to(images.device)[:, None, None] for each in crops
+    )
+    rows = _weights(top, height, images.shape[1], size)
+    columns = _weights(left, width, images.shape[2], size)
+    columns = torch.where(mirrored, columns.flip(1), columns)
     levels = images.permute(0, 3, 1, 2).float()
     return (rows[:, None] @ levels @ columns.mT[:, None]).clamp(0, 255)
 
 
-def _weights(start: NDArray[np.int64], length: NDArray[np.int64], side: int, size: int) -> Tensor:
+def _weights(start: Tensor, length: Tensor, side: int, size: int) -> Tensor:
     """Return (n, size, side): the share of each old pixel in each new one."""
-    scale = torch.from_numpy(length / size)[:, None, None]
-    centre = (torch.arange(size)[:, None] + 0.5) * scale
-    place = torch.arange(side)[None, None] - torch.from_numpy(start)[:, None, None]
+    scale = length.double() / size
+    centre = (torch.arange(size, device=start.device)[:, None] + 0.5) * scale
+    place = torch.arange(side, device=start.device) - start
     weights = _keys((place + 0.5 - centre) / scale.clamp(min=1.0))
-    inside = (place >= 0) & (place < torch.from_numpy(length)[:, None, None])
+    inside = (place >= 0) & (place < length)
     weights = torch.where(inside, weights, torch.zeros_like(weights))
     return (weights / weights.sum(2, keepdim=True)).float()
 
