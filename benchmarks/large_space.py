@@ -44,7 +44,11 @@ AGREE = 40
 TOO_LARGE = 1e6
 """No exponential of more is taken: its exponent would fill the memory."""
 
-BUILD = "import json, sys; from builders.large_space import write; print(json.dumps(write(sys.argv[1])))"
+BUILD = """
+import json, sys
+from builders.large_space import write
+print(json.dumps(write(sys.argv[1])))
+"""
 
 
 def measure(variant: str) -> None:

@@ -112,10 +112,16 @@ def _unrounded(operator: str, arguments: Sequence[Scaled], value: Array, scale: 
             (u, su), (v, sv) = arguments
             apart = np.abs(u - v) > _RADIUS * (su + sv)
             return np.where(apart, np.where(value == u, su, sv), np.maximum(su, sv))
-    # Exact arguments that give a whole number or a half of one give it exactly: e^0, x/x, 1+1.
-    exact = np.all([argument.scale == 0 for argument in arguments], axis=0)
-    exact &= (np.abs(value) < _COUNTABLE) & (2 * value == np.round(2 * value))
+    # Exact whole numbers, or halves, that give one give it exactly: e^0, 1+1. The arguments must be
+    # such numbers too: erf(9) is no 1.
+    exact = _countable(value)
+    for argument in arguments:
+        exact &= (argument.scale == 0) & _countable(argument.value)
     return np.where(exact, 0.0, scale)
+
+
+def _countable(value: Array) -> Mask:
+    return (np.abs(value) < _COUNTABLE) & (2 * value == np.round(2 * value))
 
 
 def _lost(operator: str, arguments: Sequence[Scaled]) -> Mask:
@@ -129,6 +135,7 @@ def _lost(operator: str, arguments: Sequence[Scaled]) -> Mask:
             lost |= _near(arguments[0], 0)
         case "div":
             lost |= _near(arguments[1], 0)
+            lost |= (arguments[1].value == 0) & _near(arguments[0], 0)
         case "mul" | "prod_n":
             for one, other in (arguments, arguments[::-1]):
                 lost |= np.isinf(one.value) & _near(other, 0)
@@ -138,7 +145,7 @@ def _lost(operator: str, arguments: Sequence[Scaled]) -> Mask:
             # A negative base has powers with whole exponents alone; 1^inf is 1, near it is not.
             lost |= (base.value < 0) & _near(exponent, np.round(exponent.value))
             lost |= np.isinf(exponent.value) & (_near(base, 1) | _near(base, -1))
-            lost |= np.isinf(base.value) & _near(exponent, 0)
+            lost |= (np.isinf(base.value) | (base.value == 0)) & _near(exponent, 0)
     return lost
 
 
