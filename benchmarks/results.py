@@ -70,7 +70,7 @@ BUDGETS = {
     "gp-thompson": (100, 60.0),
     "forest-ei": (100, 120.0),
 }
-SLOW = ("forest-ei", "controller", "tpe")
+SLOW = ("forest-ei", "tpe")
 MARKS = (10, 30, 100)
 MAIN = ("random", "local", "evolution", "knn", "aquasurf", "gp-ei", "forest-ei")
 

@@ -1,0 +1,113 @@
+"""The page of results: its statistics by hand, its sentences; a small page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import results
+from results import Searches
+
+from act_bench.benchmark_data import BenchmarkData, load_data
+from surrogates import evaluation
+from surrogates.optimizers import find_optimizer
+from surrogates.significance import pairwise
+
+MakeData = Callable[..., BenchmarkData]
+
+
+def _searches(best: list[list[float]]) -> Searches:
+    trials, evaluations = np.shape(best)
+    steps = pl.DataFrame(
+        {
+            "trial": np.repeat(np.arange(trials), evaluations),
+            "best_so_far": np.ravel(best),
+            "regret": 1 - np.ravel(best),
+        }
+    )
+    return Searches(steps, pl.DataFrame(), 0.01)
+
+
+def test_the_first_evaluation_in_the_top_may_never_come() -> None:
+    found = _searches([[0.1, 0.9, 0.9], [0.9, 0.9, 0.9], [0.1, 0.2, 0.3]])
+    assert results.first_top(found, 0.8).tolist() == [2, 1, np.inf]
+    assert found.regret[0].tolist() == pytest.approx([0.9, 0.1, 0.1])
+
+
+def test_medians_of_what_may_never_come_stay_honest() -> None:
+    half = np.array([3.0] * 50 + [np.inf] * 50)
+    middle, low, high = results.median_with_interval(half)
+    assert (middle, low, high) == (3.0, 3.0, np.inf)
+    assert [results.count(value) for value in (middle, high)] == ["3", "never"]
+    assert results.median_with_interval(np.arange(1.0, 102.0))[0] == 51
+
+
+def test_a_difference_is_told_from_either_side() -> None:
+    regrets = {"random": np.full(30, 0.3), "good": np.zeros(30), "like": np.full(30, 0.3)}
+    pairs = pairwise(regrets)
+    assert results.against(pairs, "good", "random") == (1.0, True)
+    assert results.against(pairs, "random", "good") == (0.0, True)
+    said = results.differences(pairs, {name: np.asarray(r) for name, r in regrets.items()})
+    assert "Of 3 pairs 2 differ significantly." in said
+    assert "`good` is better than random search." in said
+    assert "`like` is not told from random search." in said
+    with pytest.raises(LookupError, match="bad"):
+        results.against(pairs, "bad", "random")
+
+
+def test_the_filters_share_is_counted_from_the_table() -> None:
+    data = load_data("mlp")
+    pairs = pairwise({"random": np.full(9, 0.3), "fisher-filter:baselines=false": np.full(9, 0.3)})
+    said = results.claim_filter(data, pairs)
+    diverged = sum(outcome == "diverged" for outcome in data.outcome)
+    assert f"| diverged | {diverged:,} |" in said
+    assert "**Refuted on `mlp`**" in said
+    assert "with probability 0.50, which may be chance" in said
+
+
+def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
+    for name in (*results.OPTIMISERS, *results.BUDGETS, *results.SLOW):
+        find_optimizer(name)
+        assert name in results.OPTIMISERS
+    assert [name for name in results.OPTIMISERS if not results.needs_spectra(name)] == [
+        name
+        for name in results.OPTIMISERS
+        if not any(word in name for word in ("aquasurf", "fisher", "union"))
+    ]
+
+
+def test_a_small_page_goes_on_from_what_is_kept(
+    make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [name for name in results.OPTIMISERS if name.startswith(("aquasurf", "fisher"))]
+    calls: list[str] = []
+    simulate = results.simulate
+
+    def counted(data: BenchmarkData, chosen: dict[str, object], **settings: int) -> object:
+        calls.extend(chosen)
+        return simulate(data, chosen, **settings)  # type: ignore[arg-type]
+
+    made = make_data(table="mlp")
+    monkeypatch.setattr(results, "load_data", lambda table: made)
+    monkeypatch.setattr(results, "simulate", counted)
+    monkeypatch.setattr(results, "BUDGETS", {"random": (4, 1.0)})
+    monkeypatch.setattr(evaluation, "REGRESSORS", {"knn": evaluation.REGRESSORS["knn"]})
+    arguments = ["results.py", "--table", "mlp", "--trials", "3", "--splits", "2"]
+    folders = ["--docs", str(tmp_path / "docs"), "--kept", str(tmp_path / "kept")]
+    chosen = ["--optimisers", ",".join(["random", *names])]
+    monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen])
+    results.main()
+    assert len(calls) == 2 * (1 + len(names))  # one trial beforehand
+    page = (tmp_path / "docs" / "results.md").read_text()
+    for number in ("**1. ", "**2. ", "**3. "):
+        assert number in page
+    for image in {part.split(")")[0] for part in page.split("](images/")[1:]}:
+        assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
+    assert "| `random` | 3 |" in page
+    results.main()
+    assert len(calls) == 2 * (1 + len(names))
+    assert (tmp_path / "docs" / "results.md").read_text() == page
