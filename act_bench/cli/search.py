@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 @click.option("--fisher", is_flag=True, help="Compute the Fisher spectra of your own network.")
 @click.option(
     "--space",
-    type=click.Choice(["paper", "large"]),
+    type=click.Choice(["paper", "large", "swish"]),
     default="paper",
     show_default=True,
-    help="The 2,913 functions of the tables, or those of `act-bench space`.",
+    help="Of the tables; of `act-bench space`; or of the Swish paper.",
 )
 @click.option(
     "--method",
     "--optimiser",
     "--optimizer",
     "method",
-    help="Settings follow after colons: gp-ei:starts=5.  [default: gp-ei; transfer if large]",
+    help="Settings follow after colons: gp-ei:starts=5.  [default: by space]",
 )
 @click.option("--budget", type=click.IntRange(1), help="Functions to train.  [default: 30]")
 @click.option("--seconds", type=float, help="End when training has taken so long.")
@@ -101,6 +101,7 @@ def command(
       act-bench search --table cnn --fidelity proxy --workers 2
       act-bench search --table mlp --optimiser evolution --budget 100 --out my-search
       act-bench search --table cnn --space large                beyond the table
+      act-bench search --table mlp --space swish                the Swish paper's search
       act-bench search --table mlp --method grafs               by gradient descent, once
       act-bench search --model net.py:make_model --data net.py:load_data
 
@@ -140,7 +141,7 @@ def command(
         )
         return
     confirmation = _confirmation(confirm_text)
-    method = method or ("transfer" if space == "large" else "gp-ei")
+    method = method or {"paper": "gp-ei", "large": "transfer", "swish": "controller"}[space]
     console = Console(stderr=True)
     with _explained(), Display(console) as display:
         from regenerate.live import Budget, search, table_problem

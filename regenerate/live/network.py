@@ -198,7 +198,7 @@ def network_problem(
     seeds
         What each function is trained with; its value is the median.
     space
-        ``paper`` or ``large``.
+        ``paper``, ``large`` or ``swish``.
     chance
         The score of what diverged. Default: the share of the most frequent validation label.
     fisher

@@ -33,7 +33,7 @@ class Problem:
     seeds
         What each function is trained with.
     space
-        Name of the space, ``paper`` or ``large``.
+        Name of the space, one of ``regenerate.live.spaces.SPACES``.
     reference
         What a result is compared with; None for nothing.
     prepare
@@ -88,7 +88,8 @@ def table_problem(
     seeds
         What each function is trained with; as many as in the published table if not given.
     space
-        ``paper``, the 2,913 functions; or ``large``, those of ``act-bench space``.
+        ``paper``, the 2,913 functions; ``large``, those of ``act-bench space``; or ``swish``, those
+        of the Swish paper, whose beta is learned with the weights.
     recipe
         Another recipe in place of the fidelity's.
     device, data_dir

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.expression import Expression
 from act_bench.maps import load_map
 from act_bench.schema import TABLES, one_of
-from act_bench.space import finite_outputs, load_space
+from act_bench.space import NotInSpaceError, Resolution, finite_outputs, load_space
 from regenerate.live.benchmark import LiveData
 from regenerate.live.spectra import SPECTRA, read_spectra, seconds_each
 from surrogates.protocol import SearchSpace
@@ -19,8 +20,45 @@ from surrogates.protocol import SearchSpace
 if TYPE_CHECKING:
     from act_bench.space import Space
 
-SPACES: Final = ("paper", "large")
-"""The 2,913 functions of the tables; the large space of ``act-bench space``."""
+SPACES: Final = ("paper", "large", "swish")
+"""The 2,913 functions of the tables; the large space of ``act-bench space``; the Swish paper's."""
+
+
+class SwishFunctions:
+    """The space of the Swish paper with as much of ``act_bench.space.Space`` as a search uses.
+
+    Attributes
+    ----------
+    representatives
+        One spelling of each function.
+
+    Examples
+    --------
+    >>> space = SwishFunctions()
+    >>> space.representatives[space.resolve("mul(identity(x),sigmoid(x))").entry]
+    'mul(identity(x),sigmoid(x))'
+    """
+
+    def __init__(self) -> None:
+        from surrogates.swish import swish_space
+
+        self.search_space = swish_space()
+        self.representatives = self.search_space.expressions
+
+    def resolve(self, expression: str | Expression) -> Resolution:
+        """Return the position of a function in any spelling.
+
+        Raises
+        ------
+        act_bench.space.NotInSpaceError
+            It is none of the space.
+        """
+        text = str(expression)
+        position = self.search_space.find(text)
+        if position is None:
+            raise NotInSpaceError(text, ())
+        exact = text == self.representatives[position]
+        return Resolution(position, "exact" if exact else "commuted")
 
 
 def open_space(name: str) -> Space:
@@ -40,9 +78,11 @@ def open_space(name: str) -> Space:
     """
     if one_of("space", name, SPACES) == "paper":
         return load_space()
+    if name == "swish":
+        return cast("Space", SwishFunctions())  # these two have what a benchmark asks of a space
     from regenerate.live.large import open_large_space
 
-    return cast("Space", open_large_space())  # it has what a benchmark asks of a space
+    return cast("Space", open_large_space())
 
 
 def search_space(name: str, data: LiveData, folder: Path) -> SearchSpace:
@@ -57,6 +97,9 @@ def search_space(name: str, data: LiveData, folder: Path) -> SearchSpace:
     folder
         The search's own, with the Fisher spectra of a user's own network if they were asked for.
     """
+    if name == "swish":
+        swish: SwishFunctions = cast("SwishFunctions", data.space)
+        return swish.search_space
     if name == "large":
         from regenerate.live.large import LargeSpace
 

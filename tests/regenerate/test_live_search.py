@@ -32,6 +32,7 @@ from regenerate.live.trainers import RecipeTrainer, summarise
 from regenerate.recipes import find
 from regenerate.run import Run
 from surrogates.optimizers import find_optimizer
+from surrogates.swish import enumerate_swish
 
 TINY = dataclasses.replace(find("mlp", "full"), epochs=1, widths=(8,), train_images=100)
 NONE = Confirmation(0, 0)
@@ -295,6 +296,15 @@ def test_a_method_of_its_own_proposes_and_is_trained_like_the_others(tmp_path):
     assert session.reveal().accuracy is not None
     with pytest.raises(SearchOverError):
         session.reveal()
+
+
+def test_the_swish_space_is_searched_by_its_controller(tmp_path):
+    problem = table_problem("mlp", seeds=[0], space="swish", recipe=TINY)
+    arguments = {"method": "controller", "confirmation": Confirmation(1, 1)}
+    found = search(problem, tmp_path, budget=Budget(4), **arguments)
+    known = set(enumerate_swish())
+    assert all(each.expression in known for each in found.evaluated)
+    assert [check.passed for check in verify_search(tmp_path / "trace.jsonl")] == [True] * 4
 
 
 def test_grafs_begins_again_while_seconds_are_left(tmp_path, monkeypatch):
