@@ -32,10 +32,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from act_bench.manifest import verified
+
 if TYPE_CHECKING:
+    import polars as pl
+
     from act_bench.numeric import ArrayFunction
 
 Array = NDArray[np.float64]
+
+ENTROPY_FILE: Final = "entropy.parquet"
+"""The embedded file with the entropy of every entry."""
 
 POINTS: Final = 4096
 """Points of an integral, at equal steps of probability."""
@@ -230,6 +237,30 @@ def entropy(function: Activation, density: Density | None = None, points: int = 
         return Entropy(math.nan, 1.0)
     parts = np.log(slope[steep]) - np.log(density.pdf(x[steep]))
     return Entropy(float(parts.sum() / points), float(1 - steep.mean()))
+
+
+def load_entropies() -> pl.DataFrame:
+    """Return the stored entropies of the 2,913 entries for the standard Gaussian.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``entry``; ``entropy_nats``, NaN where the function is flat throughout; ``flat``, as in
+        :class:`Entropy`. In entry order.
+
+    Raises
+    ------
+    act_bench.manifest.DataError
+        The file is missing or damaged.
+
+    Examples
+    --------
+    >>> load_entropies().columns
+    ['entry', 'entropy_nats', 'flat']
+    """
+    import polars as pl
+
+    return pl.read_parquet(verified(ENTROPY_FILE))
 
 
 def worst(density: Density, low: float = 0.0, high: float = 1.0) -> ArrayFunction:

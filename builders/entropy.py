@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
 
-from act_bench.entropy import POINTS, entropy
+from act_bench.entropy import ENTROPY_FILE, POINTS, entropy
 from act_bench.expression import parse
 from act_bench.manifest import DATA_FOLDER, LICENCE
 from act_bench.schema import TABLES, Column
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-ENTROPY_FILE: Final = "entropy.parquet"
 ENTROPY_COLUMNS: Final = (
     Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
     Column(
@@ -44,6 +43,7 @@ ENTROPY_COLUMNS: Final = (
 )
 
 RESAMPLES: Final = 1000
+_HALF: Final = 12
 
 
 def entropies() -> pa.Table:
@@ -85,9 +85,12 @@ class Prediction(NamedTuple):
     spearman, low, high : float
         Rank correlation with validation accuracy, with a bootstrap interval of 95 % over functions.
     explained : float
-        Share of the variance of ranks that the mean rank of the 25 nearest functions by this
-        feature explains, each left out of its own: a relation of any shape, where a correlation
-        sees one that rises or falls throughout.
+        Share of the variance of ranks that the mean rank of the 24 nearest others by this feature
+        explains: a relation of any shape, where a correlation sees one that rises or falls
+        throughout. Functions of one value, such as f(x), -f(x) and f(x) + 1, count as one, with
+        their mean accuracy: they are hardly other functions, and would predict one another.
+    values : int
+        How many different values the feature has.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Prediction(NamedTuple):
     low: float
     high: float
     explained: float
+    values: int
 
 
 def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction]:
@@ -106,7 +110,9 @@ def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction
     features = {
         "entropy": entropy_nats,
         "flat share": flat,
-        "|entropy - that of x|": np.abs(entropy_nats - 0.5 * np.log(2 * np.pi * np.e)),
+        "distance of the entropy from that of x": np.abs(
+            entropy_nats - 0.5 * np.log(2 * np.pi * np.e)
+        ),
     }
     found = []
     for name, feature in features.items():
@@ -115,23 +121,28 @@ def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction
     return found
 
 
-def _predict(name: str, feature: Array, accuracy: Array, neighbours: int = 25) -> Prediction:
+def _predict(name: str, feature: Array, accuracy: Array) -> Prediction:
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(feature), (RESAMPLES, len(feature)))
     resampled = [_spearman(feature[draw], accuracy[draw]) for draw in draws]
     low, high = np.quantile(resampled, [0.025, 0.975])
-    rank = stats.rankdata(accuracy)
-    # Ties are broken at random, so that order in the file tells nothing.
-    order = np.lexsort((rng.random(len(feature)), feature))
-    sorted_rank = rank[order]
-    half = neighbours // 2
-    padded = np.concatenate([[0], np.cumsum(sorted_rank)])
-    start = np.clip(np.arange(len(rank)) - half, 0, None)
-    stop = np.clip(np.arange(len(rank)) + half + 1, None, len(rank))
-    left_out = (padded[stop] - padded[start] - sorted_rank) / (stop - start - 1)
-    explained = 1 - np.mean(np.square(sorted_rank - left_out)) / np.var(rank)
-    value = _spearman(feature, accuracy)
-    return Prediction(name, len(feature), value, float(low), float(high), float(explained))
+    # Rounded, because f(x) and f(x) + 1 differ in the last digits.
+    values, which = np.unique(feature.round(9), return_inverse=True)
+    rank = stats.rankdata(np.bincount(which, accuracy) / np.bincount(which))
+    sums = np.concatenate([[0], np.cumsum(rank)])
+    place = np.arange(len(rank))
+    start, stop = np.maximum(place - _HALF, 0), np.minimum(place + _HALF + 1, len(rank))
+    left_out = (sums[stop] - sums[start] - rank) / (stop - start - 1)
+    explained = 1 - np.mean(np.square(rank - left_out)) / np.var(rank)
+    return Prediction(
+        name,
+        len(feature),
+        _spearman(feature, accuracy),
+        float(low),
+        float(high),
+        float(explained),
+        len(values),
+    )
 
 
 def _spearman(a: Array, b: Array) -> float:
@@ -203,11 +214,11 @@ def report_command(folder: Path, table: str, target: Path | None) -> None:
 
     stored = pq.read_table(folder / ENTROPY_FILE)
     nats, flat = stored["entropy_nats"].to_numpy(), stored["flat"].to_numpy()
-    click.echo("| feature | functions | Spearman, 95 % | explained by 25 neighbours |")
-    click.echo("|---|---|---|---|")
+    click.echo("| feature | functions | values | Spearman, 95 % | explained by 24 neighbours |")
+    click.echo("|---|---|---|---|---|")
     for each in predictions(table, nats, flat):
         click.echo(
-            f"| {each.name} | {each.functions:,} | {each.spearman:+.3f} "
+            f"| {each.name} | {each.functions:,} | {each.values:,} | {each.spearman:+.3f} "
             f"[{each.low:+.3f}, {each.high:+.3f}] | {each.explained:.3f} |"
         )
     if target is not None:

@@ -67,6 +67,11 @@ FIGURES: Final[dict[str, Known]] = {
         "act_bench.figures.maps:maps",
         "maps by outputs, spectra and both, coloured by accuracy (poster, Figure 4)",
     ),
+    "large-space": Known(
+        "act_bench.figures.space:large_space",
+        "a sample of the large space by outputs, trained functions coloured (poster, Figure 7); "
+        "needs act-bench space build",
+    ),
     "spectra": Known(
         "act_bench.figures.spectra:spectra",
         "Fisher spectra of functions and their negatives (poster, Figure 5); needs PyTorch",
