@@ -293,7 +293,8 @@
   map.on("mouseover", (event) => { state.hover = event.value[2]; drawCurves(); });
   map.on("mouseout", () => { state.hover = null; drawCurves(); });
   map.on("click", (event) => toggle(event.value[2]));
-  addEventListener("resize", () => { map.resize(); curve.resize(); spectrum.resize(); });
+  // Not the window's event: the head takes another line when its choices are filled in.
+  for (const chart of [map, curve, spectrum]) new ResizeObserver(() => chart.resize()).observe(chart.getDom());
   map.on("finished", () => { if (!root.dataset.ready) root.dataset.ready = Math.round(performance.now()); });
   draw();
 })();

@@ -152,6 +152,8 @@ def test_pointing_shows_and_clicking_pins(
     entry = lonely(data)
     browser.open(page.as_uri())
     assert browser.run("return document.documentElement.dataset.shown") == "2913"
+    fits = "const d = document.documentElement; return d.scrollHeight <= d.clientHeight"
+    assert browser.wait(fits), "the map takes the room there is, and no more"
     browser.point(entry, click=False)
     assert data["expressions"][entry] in str(
         browser.wait("return document.getElementById('facts').innerText")
