@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from act_bench.expression import parse
-from regenerate import data
+from regenerate import data, draws
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.image_batches import SHIFT, Pixels, batches, load_splits
@@ -87,6 +88,49 @@ def test_training_learns_and_repeats(folder: Path) -> None:
     assert (first.recipe_sha, first.device, first.seed) == (recipe.sha, "cpu", 3)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_all_cnn_c_trains_to_the_last_bit_as_written_down_here(folder: Path) -> None:
+    """Runs that are published must come out again, whatever else the trainer learns to train."""
+    activation = TabulatedActivation(tabulate(parse("elu(x)")))
+    network = AllCNNC(lambda: activation, width=RECIPE.width)
+    weights = FlatWeights(network)
+    pixels = splits_of(folder)
+    features = pixels.images[:256].permute(0, 3, 1, 2)
+    for layer, convolution in enumerate(network.convolutions):
+        weight, bias = weights.master_views[2 * layer : 2 * layer + 2]
+        drawn = draws.uniform(tuple(weight.shape), 3, f"weights {layer}")
+        weight.copy_(torch.from_numpy(drawn * math.sqrt(3 / weight[0].numel())))
+        bias.zero_()
+        weights.publish()
+        with torch.no_grad():
+            variance, mean = torch.var_mean(convolution(features).float(), (0, 2, 3), correction=0)
+            weight.mul_(variance.rsqrt()[:, None, None, None])
+            bias.copy_(-mean * variance.rsqrt())
+            weights.publish()
+            features = activation(convolution(features))
+    velocity = torch.zeros_like(weights.master)
+    curve, steps = [], len(pixels) // RECIPE.batch_size
+    for epoch in range(RECIPE.epochs):
+        order = draws.permutation(len(pixels), 3, f"epoch {epoch}")
+        losses = []
+        for step in range(steps):
+            index = order[step * RECIPE.batch_size : (step + 1) * RECIPE.batch_size]
+            scores = network(pixels.images[index].permute(0, 3, 1, 2)).float()
+            loss = torch.nn.functional.cross_entropy(scores, pixels.labels[index])
+            losses.append(loss.detach())
+            time = epoch + step / steps
+            rate = 0.05 * time / 0.25
+            if time >= 0.25:
+                rate = 0.05 * (0.5 * (1 + math.cos(math.pi * ((time - 0.25) / (2 - 0.25)))))
+            gradient = weights.gradient(loss)
+            gradient.mul_((1.0 / (gradient.norm() + 1e-12)).clamp(max=1.0))
+            velocity.mul_(0.9).add_(gradient)
+            weights.master.add_(gradient.add_(velocity, alpha=0.9), alpha=-rate)
+            weights.publish()
+        curve.append(float(torch.stack(losses).double().mean()))
+    (run,) = train(RECIPE, parse("elu(x)"), [3], data_dir=folder)
+    assert run.train_loss_curve == tuple(curve)
 
 
 def test_a_function_that_overflows_diverges(folder: Path) -> None:
