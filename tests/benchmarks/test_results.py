@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,13 @@ def test_a_small_page_goes_on_from_what_is_kept(
     monkeypatch.setattr(results, "load_data", lambda table: made)
     monkeypatch.setattr(results, "simulate", counted)
     monkeypatch.setattr(results, "BUDGETS", {"random": (4, 1.0)})
-    monkeypatch.setattr(evaluation, "REGRESSORS", {"knn": evaluation.REGRESSORS["knn"]})
+    few = partial(
+        evaluation.evaluate,
+        features=["umap-outputs", "umap-fim", "umap-union"],
+        regressors={"knn": evaluation.REGRESSORS["knn"]},
+        sizes=[10, 100],
+    )
+    monkeypatch.setattr(results.evaluation, "evaluate", few)
     arguments = ["results.py", "--table", "mlp", "--trials", "3", "--splits", "2"]
     folders = ["--docs", str(tmp_path / "docs"), "--kept", str(tmp_path / "kept")]
     chosen = ["--optimisers", ",".join(["random", *names])]
@@ -108,6 +115,6 @@ def test_a_small_page_goes_on_from_what_is_kept(
     for image in {part.split(")")[0] for part in page.split("](images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page
+    monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen, "--only", "searches"])
     results.main()
     assert len(calls) == 2 * (1 + len(names))
-    assert (tmp_path / "docs" / "results.md").read_text() == page
