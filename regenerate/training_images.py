@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from act_bench.corrected import Corrected
 from regenerate import clock
 from regenerate.activations import Tables, TabulatedActivation, tabulate
 from regenerate.environment import environment
@@ -81,7 +82,8 @@ def train(
         evaluation_crop=recipe.evaluation_crop,
     )
     start = clock.seconds(device)
-    tables = None if learns(expression) else tabulate(expression)
+    composed = isinstance(expression, Corrected) or learns(expression)
+    tables = None if composed else tabulate(expression)
     shared_s = (clock.seconds(device) - start) / max(1, len(seeds))
     runs = []
     for number, seed in enumerate(seeds):
