@@ -217,8 +217,8 @@ def judge(
     --------
     >>> scores = np.linspace(0, 1, 50)
     >>> found = judge(scores - 0.1, np.full(50, 0.1), scores, scores >= 0)
-    >>> found["spearman"], round(found["rmse"], 3), found["top20_regret"], found["coverage_90"]
-    (1.0, 0.1, 0.0, 1.0)
+    >>> [round(found[name], 3) for name in ("spearman", "rmse", "top20_regret", "coverage_90")]
+    [1.0, 0.1, 0.0, 1.0]
     """
     error = scores - mean
     # Where a deviation is 0, only the mean itself lies within any share.

@@ -37,7 +37,7 @@ class AQuaSurF(NearestNeighbours):
     >>> from act_bench.benchmark_data import load_data
     >>> optimizer = AQuaSurF(SearchSpace.of(load_data("mlp")), seed=0)
     >>> optimizer.ask(), optimizer.ask()
-    ('elu(x)', 'relu(x)')
+    ('add(zero(x),elu(x))', 'add(zero(x),relu(x))')
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class FisherFilter:
     >>> from act_bench.benchmark_data import load_data
     >>> optimizer = FisherFilter(SearchSpace.of(load_data("mlp")), seed=0)
     >>> optimizer.ask(), optimizer.ask()
-    ('elu(x)', 'relu(x)')
+    ('add(zero(x),elu(x))', 'add(zero(x),relu(x))')
     """
 
     def __init__(self, space: SearchSpace, seed: int, *, baselines: bool = True) -> None:
