@@ -12,7 +12,7 @@ over the same operators as the 2,913 functions, and report 425,896 unique functi
 baselines                                         8
 ========================================  =========
 
-It is made on the user's machine, in under a minute, and kept as Parquet in the user's cache
+It is made on the user's machine and kept as Parquet in the user's cache
 (:func:`act_bench.cache.cache_folder`); nothing of it is embedded. How classes are decided and what
 is proven stands in ``docs/large_space.md``.
 """
@@ -106,7 +106,7 @@ def outputs_file(variant: Variant = "27") -> Path:
 def build(variant: Variant = "27", *, again: bool = False) -> Path:
     """Make the large space in the user's cache, unless it is there.
 
-    Takes under a minute and 4 GiB on two cores; needs polars, NumPy and SciPy.
+    Takes half a minute of processor time on two cores; needs polars, NumPy and SciPy.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def command() -> None:
     r"""Make and read the large space: 1,023,524 expressions and the functions that they are.
 
     \b
-      act-bench space build                        about 20 seconds, 100 MB in your cache
+      act-bench space build                        once; 100 MB in your cache
       act-bench space show
       act-bench space neighbours "swish(x)"
     """
