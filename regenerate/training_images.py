@@ -82,8 +82,11 @@ def train(
         evaluation_crop=recipe.evaluation_crop,
     )
     start = clock.seconds(device)
-    composed = isinstance(expression, Corrected) or learns(expression)
-    tables = None if composed else tabulate(expression)
+    # A corrected function always learns; the first test is for its type.
+    if isinstance(expression, Corrected) or learns(expression):
+        tables = None
+    else:
+        tables = tabulate(expression)
     shared_s = (clock.seconds(device) - start) / max(1, len(seeds))
     runs = []
     for number, seed in enumerate(seeds):
