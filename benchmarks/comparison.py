@@ -132,7 +132,7 @@ same repeat; it finishes what it began, and begins again with another seed while
 the same function trained again with {fresh} seeds that the search did not use; *test* is the test
 accuracy of these trainings, shown once a search. Each is a mean over the searches with its 95 %
 interval (Student's t); methods whose intervals overlap are not told apart. *Training* is the mean
-time of the trainings that the method was told of; *besides* is what else is on its clock on average:
+time of the trainings that the method was told of; *besides* is the rest of its clock, a mean too:
 Fisher spectra of the whole space, or a relaxed search.
 
 """
