@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from act_bench.manifest import verified
+from act_bench.manifest import ENTROPY_FILE, verified
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-ENTROPY_FILE: Final = "entropy.parquet"
-"""The embedded file with the entropy of every entry."""
 
 POINTS: Final = 4096
 """Points of an integral, at equal steps of probability."""

@@ -19,6 +19,7 @@ MANIFEST: Final = "manifest.json"
 SPACE_FILE: Final = "space.parquet"
 LITERATURE_FILE: Final = "literature.parquet"
 EMBEDDING_FILE: Final = "embedding.parquet"
+ENTROPY_FILE: Final = "entropy.parquet"
 LICENCE: Final = "CC-BY-4.0"
 MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
 

@@ -242,6 +242,18 @@ LITERATURE_COLUMNS: Final = (
     ),
 )
 
+ENTROPY_COLUMNS: Final = (
+    Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
+    Column(
+        "entropy_nats",
+        "float64",
+        "nats",
+        "Entropy functional of Sun et al. (2024) at Gaussian inputs, over where the function rises "
+        "or falls; NaN where that is nowhere.",
+    ),
+    Column("flat", "float64", "fraction", "Probability of inputs at which it is constant."),
+)
+
 EMBEDDING_COLUMNS: Final = (
     Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
     Column("x", "float32", "", "First coordinate in the map: UMAP of the outputs, no unit."),

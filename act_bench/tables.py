@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from act_bench.manifest import (
     EMBEDDING_FILE,
+    ENTROPY_FILE,
     LICENCE,
     LITERATURE_FILE,
     SPACE_FILE,
@@ -25,6 +26,7 @@ from act_bench.manifest import (
 )
 from act_bench.schema import (
     EMBEDDING_COLUMNS,
+    ENTROPY_COLUMNS,
     ENTRY_COLUMNS,
     LITERATURE_COLUMNS,
     RUN_COLUMNS,
@@ -208,6 +210,8 @@ def known_configurations() -> dict[str, Configuration]:
     found.append(Configuration("space", SPACE_FILE, SPACE_COLUMNS, about))
     about = "A map of the entries: UMAP of their outputs in two dimensions."
     found.append(Configuration("embedding", EMBEDDING_FILE, EMBEDDING_COLUMNS, about))
+    about = "The entropy functional of every entry at Gaussian inputs (Sun et al. 2024)."
+    found.append(Configuration("entropy", ENTROPY_FILE, ENTROPY_COLUMNS, about))
     about = "Results that papers report for activation functions; one row a printed number."
     found.append(Configuration("literature", LITERATURE_FILE, LITERATURE_COLUMNS, about))
     return {configuration.name: configuration for configuration in found}
@@ -239,8 +243,8 @@ def load_dataset(
     name
         A table (``"mlp"``, at its default fidelity), a table at a fidelity (``"mlp-full"``), its
         runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``) or maps by them
-        (``"mlp-embedding"``), ``"space"``, ``"embedding"`` or ``"literature"``. None takes the
-        default configuration of the exported repository, the first table.
+        (``"mlp-embedding"``), ``"space"``, ``"embedding"``, ``"entropy"`` or ``"literature"``. None
+        takes the default configuration of the exported repository, the first table.
     split
         ``"train"``, the only split there is, or None. Either way one ``Dataset`` is returned, not
         a ``DatasetDict``: the rows are functions, and the splits of the images are columns.

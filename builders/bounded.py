@@ -121,7 +121,8 @@ def _unrounded(operator: str, arguments: Sequence[Scaled], value: Array, scale: 
 
 
 def _countable(value: Array) -> Mask:
-    return (np.abs(value) < _COUNTABLE) & (2 * value == np.round(2 * value))
+    found: Mask = (np.abs(value) < _COUNTABLE) & (2 * value == np.round(2 * value))
+    return found
 
 
 def _lost(operator: str, arguments: Sequence[Scaled]) -> Mask:

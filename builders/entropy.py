@@ -17,10 +17,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
 
-from act_bench.entropy import ENTROPY_FILE, POINTS, entropy
+from act_bench.entropy import POINTS, entropy
 from act_bench.expression import parse
-from act_bench.manifest import DATA_FOLDER, LICENCE
-from act_bench.schema import TABLES, Column
+from act_bench.manifest import DATA_FOLDER, ENTROPY_FILE, LICENCE
+from act_bench.schema import ENTROPY_COLUMNS, TABLES
 from act_bench.space import load_space
 from act_bench.tables import load_table
 from builders.embedded import write_manifest, write_table
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
-
-ENTROPY_COLUMNS: Final = (
-    Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
-    Column(
-        "entropy_nats",
-        "float64",
-        "nats",
-        "Entropy functional of Sun et al. (2024) at Gaussian inputs, over where the function rises "
-        "or falls; NaN where that is nowhere.",
-    ),
-    Column("flat", "float64", "fraction", "Probability of inputs at which it is constant."),
-)
 
 RESAMPLES: Final = 1000
 _HALF: Final = 12

@@ -144,7 +144,13 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
         "knn",
         "evolution",
     ]
-    names = "steps.parquet", "finals.parquet", "significance.parquet", "simulation.json", "regret.png"
+    names = (
+        "steps.parquet",
+        "finals.parquet",
+        "significance.parquet",
+        "simulation.json",
+        "regret.png",
+    )
     assert found["files"] == [str(output / name) for name in names]
     steps = pl.read_parquet(output / "steps.parquet")
     assert steps.shape == (4 * 3 * 30, 9)
