@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from regenerate.activations.normalized_cpu import _rounded, _wide
+from regenerate.bfloat16_cpu import rounded, widened
 
 Bits = NDArray[np.uint16]
 Singles = NDArray[np.float32]
@@ -35,26 +35,26 @@ def forward(rows, shares, context, out):  # type: ignore[no-untyped-def]
     width = 1 + 2 * channels
     for group in range(rows.shape[0]):
         row, share, mean, result = rows[group], shares[group], context[group], out[group]
-        largest = _wide(row[0])
+        largest = widened(row[0])
         for token in range(1, tokens):
-            largest = max(largest, _wide(row[token * width]))
+            largest = max(largest, widened(row[token * width]))
         total = np.float32(0)
         for token in range(tokens):
-            share[token] = math.exp(_wide(row[token * width]) - largest)
+            share[token] = math.exp(widened(row[token * width]) - largest)
             total += share[token]
         mean[:] = 0
         for token in range(tokens):
             share[token] /= total
             weight, keys = share[token], row[token * width + 1 :]
             for channel in range(channels):
-                mean[channel] += weight * _wide(keys[channel])
+                mean[channel] += weight * widened(keys[channel])
         for token in range(tokens):
             values = row[token * width + 1 + channels :]
             place = result[token * channels : (token + 1) * channels]
             for channel in range(channels):
-                value = _wide(values[channel])
+                value = widened(values[channel])
                 rectified = np.float32(0) if value <= 0 else value  # NaN stays NaN
-                place[channel] = _rounded(rectified * mean[channel])
+                place[channel] = rounded(rectified * mean[channel])
 
 
 @numba.njit(
@@ -78,19 +78,19 @@ def backward(rows, shares, context, gradients, to_rows):  # type: ignore[no-unty
             to_values = to_row[token * width + 1 + channels :]
             own = gradient[token * channels : (token + 1) * channels]
             for channel in range(channels):
-                value, incoming = _wide(values[channel]), _wide(own[channel])
+                value, incoming = widened(values[channel]), widened(own[channel])
                 off = value <= 0
                 to_mean[channel] += np.float32(0) if off else incoming * value
-                to_values[channel] = _rounded(np.float32(0) if off else incoming * mean[channel])
+                to_values[channel] = rounded(np.float32(0) if off else incoming * mean[channel])
         weighted = np.float32(0)
         for token in range(tokens):
             keys, to_keys = row[token * width + 1 :], to_row[token * width + 1 :]
             weight, found = share[token], np.float32(0)
             for channel in range(channels):
-                found += _wide(keys[channel]) * to_mean[channel]
+                found += widened(keys[channel]) * to_mean[channel]
             for channel in range(channels):
-                to_keys[channel] = _rounded(weight * to_mean[channel])
+                to_keys[channel] = rounded(weight * to_mean[channel])
             to_share[token] = found
             weighted += weight * found
         for token in range(tokens):
-            to_row[token * width] = _rounded(share[token] * (to_share[token] - weighted))
+            to_row[token * width] = rounded(share[token] * (to_share[token] - weighted))

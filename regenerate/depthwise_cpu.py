@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from regenerate.activations.normalized_cpu import _rounded, _wide
+from regenerate.bfloat16_cpu import rounded, widened
 
 LANES = 512
 
@@ -41,7 +41,7 @@ def _widen(image, height, width, channels, buffer):  # type: ignore[no-untyped-d
             source = image[(y * width + x) * channels : (y * width + x + 1) * channels]
             place = row[column * channels : (column + 1) * channels]
             for c in range(channels):
-                place[c] = _wide(source[c])
+                place[c] = widened(source[c])
 
 
 @numba.njit(nogil=True, cache=True)
@@ -83,7 +83,7 @@ def forward(maps, taps, height, width, out):  # type: ignore[no-untyped-def]
                     upper = a0[i] * t0[i] + a1[i] * t1[i] + a2[i] * t2[i]
                     same = b0[i] * t3[i] + b1[i] * t4[i] + b2[i] * t5[i]
                     lower = c0[i] * t6[i] + c1[i] * t7[i] + c2[i] * t8[i]
-                    place[i] = _rounded(upper + same + lower)
+                    place[i] = rounded(upper + same + lower)
 
 
 @numba.njit(
@@ -113,7 +113,7 @@ def weight_gradient(maps, gradients, height, width, found):  # type: ignore[no-u
                 stop = min(start + lanes, length)
                 bits = gradients[n, y * length + start : y * length + stop]
                 for i in range(bits.size):
-                    gradient[i] = _wide(bits[i])
+                    gradient[i] = widened(bits[i])
                 for tap in range(9):
                     # One tap after the other: of more sums at once no vectors are made.
                     row = buffer[2 * y + tap // 3]
@@ -147,7 +147,7 @@ def input_gradient(gradients, taps, height, width, out):  # type: ignore[no-unty
         for y in range(high):
             source, row = gradients[n, y * length : (y + 1) * length], buffer[y]
             for i in range(length):
-                row[i] = _wide(source[i])
+                row[i] = widened(source[i])
         for y in range(height):
             # For an even row the second is the row of zeros below the gradients.
             first, second = buffer[y // 2], buffer[y // 2 + 1 if y % 2 else high]
@@ -166,4 +166,4 @@ def input_gradient(gradients, taps, height, width, out):  # type: ignore[no-unty
                 begin = x // 2 * channels
                 place = out[n, (y * width + x) * channels : (y * width + x + 1) * channels]
                 for c in range(channels):
-                    place[c] = _rounded(source[begin + c])
+                    place[c] = rounded(source[begin + c])

@@ -83,7 +83,7 @@ class LocalExecutor:
             self.jobs,
             # Not fork: torch and Arrow have threads, whose locks a fork would copy.
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
+            initializer=start_worker,
             initargs=(self.threads,),
         )
         try:
@@ -105,7 +105,8 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _start_worker(threads: int) -> None:
+def start_worker(threads: int) -> None:
+    """Make this a worker: so many threads, and an end with the parent or at an interrupt."""
     torch.set_num_threads(threads)
     # Ctrl-C reaches every process of a terminal. Workers end at once, without a traceback each;
     # parts are whole or absent, so nothing but the part in hand is lost.

@@ -21,11 +21,10 @@ from typing import TypeAlias
 import numba
 import numpy as np
 import torch
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from regenerate.activations.cpu import in_threads
+from regenerate.bfloat16_cpu import bits_at, pointer, rounded, singles_at, widened
 
 LANES = 512
 
@@ -52,53 +51,19 @@ def sum_in_rows(size: int, channels: int, work: Callable[[int, int], Singles]) -
     return total
 
 
-@intrinsic
-def _pointer(context, address):  # type: ignore[no-untyped-def]
-    del context
-
-    def generate(_, builder, __, arguments):  # type: ignore[no-untyped-def]
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(address), generate
-
-
-@numba.njit(inline="always")
-def _bits(address, size):  # type: ignore[no-untyped-def]
-    return numba.carray(_pointer(address), (size,), np.uint16)  # type: ignore[attr-defined, call-arg]
-
-
-@numba.njit(inline="always")
-def _singles(address, size):  # type: ignore[no-untyped-def]
-    return numba.carray(_pointer(address), (size,), np.float32)  # type: ignore[attr-defined, call-arg]
-
-
-@numba.njit(inline="always")
-def _wide(bits):  # type: ignore[no-untyped-def]
-    return np.uint32(np.uint32(bits) << np.uint32(16)).view(np.float32)
-
-
-@numba.njit(inline="always")
-def _rounded(number):  # type: ignore[no-untyped-def]
-    """Return the bits of the nearest bfloat16, ties to the even one."""
-    bits = np.float32(number).view(np.uint32)
-    even = (bits >> np.uint32(16)) & np.uint32(1)
-    nearest = (bits + np.uint32(0x7FFF) + even) >> np.uint32(16)
-    return np.uint16(nearest) if number == number else np.uint16(0x7FC0)
-
-
 @numba.njit("float32[:, ::1](intp, intp, intp, intp)", nogil=True, cache=True)
 def sums(x_at, start, stop, channels):  # type: ignore[no-untyped-def]
     """Return (2, lanes): of x[start:stop], less each channel's first number, and of its square."""
     lanes = channels * max(1, LANES // channels)
-    x = _bits(x_at, stop)
+    x = bits_at(x_at, stop)
     shift, found = np.empty(lanes, np.float32), np.zeros((2, lanes), np.float32)
     for i in range(lanes):
-        shift[i] = _wide(x[i % channels])
+        shift[i] = widened(x[i % channels])
     first, second = found[0], found[1]
     for begin in range(start, stop, lanes):
         row = x[begin : min(begin + lanes, stop)]
         for i in range(row.size):
-            difference = _wide(row[i]) - shift[i]
+            difference = widened(row[i]) - shift[i]
             first[i] += difference
             second[i] += difference * difference
     return found
@@ -107,7 +72,7 @@ def sums(x_at, start, stop, channels):  # type: ignore[no-untyped-def]
 @numba.njit("float32[:, ::1](float32[:, ::1], intp, intp, intp)", nogil=True, cache=True)
 def statistics(total, x_at, size, channels):  # type: ignore[no-untyped-def]
     """Return (2, channels): mean and variance (over n, not n - 1), from the sums."""
-    x = _bits(x_at, channels)
+    x = bits_at(x_at, channels)
     found, count = np.empty((2, channels), np.float32), size // channels
     for channel in range(channels):
         first, second = 0.0, 0.0
@@ -115,7 +80,7 @@ def statistics(total, x_at, size, channels):  # type: ignore[no-untyped-def]
             first += total[0, lane]
             second += total[1, lane]
         first /= count
-        found[0, channel] = _wide(x[channel]) + first
+        found[0, channel] = widened(x[channel]) + first
         variance = second / count - first * first
         found[1, channel] = 0.0 if variance < 0.0 else variance  # rounding; NaN stays NaN
     return found
@@ -125,7 +90,7 @@ def statistics(total, x_at, size, channels):  # type: ignore[no-untyped-def]
 def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-untyped-def]
     """Move running statistics towards those of a batch with ``count`` numbers a channel."""
     channels = found.shape[1]
-    mean, variance = _singles(mean_at, channels), _singles(variance_at, channels)
+    mean, variance = singles_at(mean_at, channels), singles_at(variance_at, channels)
     unbiased = count / max(count - 1, 1)
     for channel in range(channels):
         mean[channel] += momentum * (found[0, channel] - mean[channel])
@@ -135,8 +100,8 @@ def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-unty
 @numba.njit("float32[:, ::1](intp, intp, intp, intp, intp, float64)", nogil=True, cache=True)
 def normalizing(mean_at, variance_at, weight_at, bias_at, channels, eps):  # type: ignore[no-untyped-def]
     """Return (2, lanes): the scale and offset that normalise."""
-    mean, variance = _singles(mean_at, channels), _singles(variance_at, channels)
-    weight, bias = _singles(weight_at, channels), _singles(bias_at, channels)
+    mean, variance = singles_at(mean_at, channels), singles_at(variance_at, channels)
+    weight, bias = singles_at(weight_at, channels), singles_at(bias_at, channels)
     lanes = channels * max(1, LANES // channels)
     rows = np.empty((2, lanes), np.float32)
     for channel in range(channels):
@@ -154,10 +119,10 @@ def _normalize(row, rows, shortcut, begin, value):  # type: ignore[no-untyped-de
     if shortcut.size:
         added = shortcut[begin : begin + row.size]
         for i in range(row.size):
-            value[i] = _rounded(_wide(row[i]) * scale[i] + offset[i] + _wide(added[i]))
+            value[i] = rounded(widened(row[i]) * scale[i] + offset[i] + widened(added[i]))
     else:
         for i in range(row.size):
-            value[i] = _rounded(_wide(row[i]) * scale[i] + offset[i])
+            value[i] = rounded(widened(row[i]) * scale[i] + offset[i])
 
 
 @numba.njit(
@@ -165,9 +130,9 @@ def _normalize(row, rows, shortcut, begin, value):  # type: ignore[no-untyped-de
 )
 def forward(x_at, shortcut_at, rows, packed_at, value_at, slope_at, start, stop):  # type: ignore[no-untyped-def]
     """Write f(z) and f'(z) for z = scale x + offset + shortcut."""
-    x, value, slope = _bits(x_at, stop), _bits(value_at, stop), _bits(slope_at, stop)
-    shortcut = _bits(shortcut_at, stop if shortcut_at else 0)
-    packed = numba.carray(_pointer(packed_at), (1 << 16,), np.uint32)  # type: ignore[attr-defined, call-arg]
+    x, value, slope = bits_at(x_at, stop), bits_at(value_at, stop), bits_at(slope_at, stop)
+    shortcut = bits_at(shortcut_at, stop if shortcut_at else 0)
+    packed = numba.carray(pointer(packed_at), (1 << 16,), np.uint32)  # type: ignore[attr-defined, call-arg]
     for begin in range(start, stop, rows.shape[1]):
         end = min(begin + rows.shape[1], stop)
         value_row, slope_row = value[begin:end], slope[begin:end]
@@ -182,8 +147,8 @@ def forward(x_at, shortcut_at, rows, packed_at, value_at, slope_at, start, stop)
 @numba.njit("void(intp, intp, float32[:, ::1], intp, intp, intp, intp)", nogil=True, cache=True)
 def evaluation(x_at, shortcut_at, rows, table_at, value_at, start, stop):  # type: ignore[no-untyped-def]
     """Write f(z) alone; see :func:`forward`."""
-    x, value = _bits(x_at, stop), _bits(value_at, stop)
-    shortcut, table = _bits(shortcut_at, stop if shortcut_at else 0), _bits(table_at, 1 << 16)
+    x, value = bits_at(x_at, stop), bits_at(value_at, stop)
+    shortcut, table = bits_at(shortcut_at, stop if shortcut_at else 0), bits_at(table_at, 1 << 16)
     for begin in range(start, stop, rows.shape[1]):
         end = min(begin + rows.shape[1], stop)
         value_row = value[begin:end]
@@ -199,7 +164,7 @@ def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ign
     """Return (2, lanes): of d = gradient times slope, and of d (x - mean)."""
     channels = found.shape[1]
     lanes = channels * max(1, LANES // channels)
-    gradient, slope, x = _bits(gradient_at, stop), _bits(slope_at, stop), _bits(x_at, stop)
+    gradient, slope, x = bits_at(gradient_at, stop), bits_at(slope_at, stop), bits_at(x_at, stop)
     mean, total = np.empty(lanes, np.float32), np.zeros((2, lanes), np.float32)
     for i in range(lanes):
         mean[i] = found[0, i % channels]
@@ -208,9 +173,9 @@ def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ign
         end = min(begin + lanes, stop)
         row, gradient_row, slope_row = x[begin:end], gradient[begin:end], slope[begin:end]
         for i in range(row.size):
-            inner = _wide(gradient_row[i]) * _wide(slope_row[i])
+            inner = widened(gradient_row[i]) * widened(slope_row[i])
             first[i] += inner
-            second[i] += inner * (_wide(row[i]) - mean[i])
+            second[i] += inner * (widened(row[i]) - mean[i])
     return total
 
 
@@ -228,7 +193,7 @@ def gradient_rows(total, found, weight_at, count, eps):  # type: ignore[no-untyp
     dL/dx = w r (d - D / n - (x - mean) r^2 E / n).
     """
     channels = found.shape[1]
-    weight, lanes = _singles(weight_at, channels), total.shape[1]
+    weight, lanes = singles_at(weight_at, channels), total.shape[1]
     of_parameters = np.empty((2, channels), np.float32)
     rows = np.empty((3, lanes), np.float32)
     for channel in range(channels):
@@ -252,16 +217,19 @@ def gradient_rows(total, found, weight_at, count, eps):  # type: ignore[no-untyp
 def backward(gradient_at, slope_at, x_at, rows, to_x_at, to_shortcut_at, start, stop):  # type: ignore[no-untyped-def]
     """Write the gradients of x and of the shortcut."""
     scale, by_x, offset = rows[0], rows[1], rows[2]
-    gradient, slope, x = _bits(gradient_at, stop), _bits(slope_at, stop), _bits(x_at, stop)
-    to_x, to_shortcut = _bits(to_x_at, stop), _bits(to_shortcut_at, stop if to_shortcut_at else 0)
+    gradient, slope, x = bits_at(gradient_at, stop), bits_at(slope_at, stop), bits_at(x_at, stop)
+    to_x, to_shortcut = (
+        bits_at(to_x_at, stop),
+        bits_at(to_shortcut_at, stop if to_shortcut_at else 0),
+    )
     for begin in range(start, stop, rows.shape[1]):
         end = min(begin + rows.shape[1], stop)
         row, gradient_row, slope_row = x[begin:end], gradient[begin:end], slope[begin:end]
         to_row = to_x[begin:end]
         for i in range(row.size):
-            inner = _wide(gradient_row[i]) * _wide(slope_row[i])
-            to_row[i] = _rounded(scale[i] * inner + by_x[i] * _wide(row[i]) + offset[i])
+            inner = widened(gradient_row[i]) * widened(slope_row[i])
+            to_row[i] = rounded(scale[i] * inner + by_x[i] * widened(row[i]) + offset[i])
         if to_shortcut.size:
             inner_row = to_shortcut[begin:end]
             for i in range(row.size):
-                inner_row[i] = _rounded(_wide(gradient_row[i]) * _wide(slope_row[i]))
+                inner_row[i] = rounded(widened(gradient_row[i]) * widened(slope_row[i]))

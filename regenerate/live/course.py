@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from act_bench.benchmark import Benchmark, Partial, Result
-from regenerate.executor import WorkerDiedError, _start_worker, available_cores
+from regenerate.executor import WorkerDiedError, available_cores, start_worker
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
 from surrogates.simulation import StalledSearchError
 
@@ -129,7 +129,7 @@ def pool(workers: int) -> Iterator[Executor | None]:
     processes = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),  # torch has threads: never fork
-        initializer=_start_worker,
+        initializer=start_worker,
         initargs=(max(1, available_cores() // workers),),
     )
     try:
