@@ -60,7 +60,7 @@ def bounded_apply(operator: str, arguments: Sequence[Scaled]) -> Scaled:
     Examples
     --------
     >>> big = Scaled(np.array([1000.0, 2.0]), np.array([0.0, 0.0]))
-    >>> with np.errstate(over="ignore"):
+    >>> with np.errstate(all="ignore"):
     ...     np.isinf(bounded_apply("exp", [big]).scale).tolist()
     [True, False]
     """

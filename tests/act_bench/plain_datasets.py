@@ -12,16 +12,14 @@ import os
 import sys
 from pathlib import Path
 
-for package in ("act_bench", "builders", "surrogates", "regenerate"):
-    sys.modules[package] = None  # any import of it is an error
-os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-
-import datasets  # noqa: E402
-
-datasets.disable_progress_bars()
-
 
 def main() -> None:
+    for package in ("act_bench", "builders", "surrogates", "regenerate"):
+        sys.modules[package] = None  # any import of it is an error
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    import datasets  # not before the environment is set
+
+    datasets.disable_progress_bars()
     path, *rest = sys.argv[1:]
     found = {}
     for name in (None, *datasets.get_dataset_config_names(path)):
@@ -37,4 +35,5 @@ def main() -> None:
     print()
 
 
-main()
+if __name__ == "__main__":
+    main()

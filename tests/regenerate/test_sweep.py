@@ -130,10 +130,10 @@ def test_kill_9_in_the_middle_and_resume(tmp_path):
     script.write_text(program)
     process = subprocess.Popen([sys.executable, script, folder])
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(list(folder.glob("*.parquet"))) < 3:
             assert process.poll() is None, "the sweep ended before it could be killed"
-            assert time.monotonic() < deadline, "no parts after a minute"
+            assert time.monotonic() < deadline, "no parts after five minutes"
             time.sleep(0.002)
     finally:
         process.send_signal(signal.SIGKILL)
