@@ -243,7 +243,7 @@ def load_entropies() -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``entry``; ``entropy_nats``, NaN where the function is flat throughout; ``flat``, as in
+        ``entry``; ``entropy_nats``, null where the function is flat throughout; ``flat``, as in
         :class:`Entropy`. In entry order.
 
     Raises

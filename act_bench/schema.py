@@ -249,7 +249,7 @@ ENTROPY_COLUMNS: Final = (
         "float64",
         "nats",
         "Entropy functional of Sun et al. (2024) at Gaussian inputs, over where the function rises "
-        "or falls; NaN where that is nowhere.",
+        "or falls; null where that is nowhere.",
     ),
     Column("flat", "float64", "fraction", "Probability of inputs at which it is constant."),
 )

@@ -40,7 +40,7 @@ def entropies() -> pa.Table:
     return pa.table(
         {
             "entry": np.arange(len(found), dtype=np.int32),
-            "entropy_nats": np.array([each.nats for each in found]),
+            "entropy_nats": pa.array([each.nats for each in found], from_pandas=True),  # NaN: null
             "flat": np.array([each.flat for each in found]),
         }
     )

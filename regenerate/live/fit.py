@@ -82,7 +82,9 @@ def fit(
     >>> from regenerate.live.network import OWN
     >>> inputs = torch.tensor([[-1.0], [1.0]]).repeat(64, 1)
     >>> labels = (inputs[:, 0] > 0).long()
-    >>> record = fit(nn.Linear(1, 2), [(inputs, labels), (inputs, labels)], OWN, seed=0)
+    >>> network = nn.Linear(1, 2)
+    >>> _ = nn.init.zeros_(network.weight), nn.init.zeros_(network.bias)
+    >>> record = fit(network, [(inputs, labels), (inputs, labels)], OWN, seed=0)
     >>> record.final["validation"].accuracy, len(record.validations) == OWN.epochs
     (1.0, True)
     """
