@@ -19,8 +19,8 @@ def test_stored_entropies_are_those_of_the_entries() -> None:
     for entry in (0, 20, 265, 1500, 2900):
         nats, flat = entropy(parse(space.representatives[entry]))
         row = stored.row(entry, named=True)
-        stored = math.nan if row["entropy_nats"] is None else row["entropy_nats"]
-        np.testing.assert_allclose(stored, nats, rtol=1e-9)
+        kept = math.nan if row["entropy_nats"] is None else row["entropy_nats"]
+        np.testing.assert_allclose(kept, nats, rtol=1e-9)
         assert row["flat"] == pytest.approx(flat)
 
 
