@@ -88,6 +88,7 @@ def main() -> None:
         print("|---|---|---:|---:|---:|---:|")
         for form in FORMS:
             path = folder / f"{form}-{arguments.megabytes}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
             generate(path, arguments.megabytes * 10**6, form)
             measured: dict[str, list[Cost]] = {case: [] for case in CASES}
             for _ in range(arguments.turns):
