@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
 from regenerate.run import Run
 from regenerate.schedule import learning_rate
+from regenerate.threads import torch_threads
 
 Progress = Callable[[float], None]
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -70,17 +70,6 @@ def load_images(recipe: Recipe, data_dir: Path | None) -> Images:
     )
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread: faster at this size, and no result depends on the core count."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _losses(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return the mean cross-entropy of each replica: logits (s, n, classes), labels (s, n)."""
     losses = torch.nn.functional.cross_entropy(
@@ -129,7 +118,7 @@ def train(
     Every device is taken for the CPU: ``regenerate.training`` lets no other come here.
     """
     del device
-    with _one_thread():
+    with torch_threads(1):
         return _Stack(recipe, expression, seeds, data_dir).train(progress)
 
 

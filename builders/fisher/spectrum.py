@@ -24,6 +24,7 @@ from builders.fisher.factors import (
     largest_magnitude,
 )
 from regenerate.draws import uniform
+from regenerate.threads import torch_threads
 
 DTYPES: Final = {"float64": torch.float64, "float32": torch.float32}
 SMALL: Final = 100_000
@@ -96,7 +97,7 @@ def fisher_spectrum(
     [-100.0, -100.0, -100.0, -100.0, -1.386, -0.288]
     """
     weights = sum(parameter.numel() for parameter in network.parameters())
-    with _threads(1 if weights < SMALL else torch.get_num_threads()):
+    with torch_threads(1 if weights < SMALL else torch.get_num_threads()):
         return _spectrum(network, images, convention, labels)
 
 
@@ -186,17 +187,6 @@ def pairwise_sums(a: LogEigenvalues, g: LogEigenvalues, floor: float) -> NDArray
     """
     sums = a[:, :, None] + g[:, None, :]
     return np.sort(np.maximum(sums, floor).astype(np.float32).ravel())
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads in this block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +22,7 @@ from regenerate.grafs.shrinking import drop_stages
 from regenerate.learnable import parameter_groups
 from regenerate.recipes import Recipe
 from regenerate.schedule import learning_rate
+from regenerate.threads import torch_threads
 
 CHECKPOINT_EVERY_S = 2.0
 _ONE_THREAD: Final = frozenset({"mlp"})
@@ -91,19 +91,9 @@ def search_relaxed(
     SearchFailedError
         If no step of a whole stage could be taken.
     """
-    with _threads(1 if recipe.network in _ONE_THREAD else torch.get_num_threads()):
+    with torch_threads(1 if recipe.network in _ONE_THREAD else torch.get_num_threads()):
         run = _Search(recipe, settings, seed, checkpoint, device, data_dir)
         return run.finish(progress)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Search:
