@@ -156,8 +156,8 @@ class Exact:
             result = arguments[0]
             for argument in arguments[1:]:
                 result = binary(plain.get(name, name), result, argument)
-        except (ZeroDivisionError, OverflowError, ValueError):
-            return None
+        except (ZeroDivisionError, OverflowError, ValueError, TypeError):
+            return None  # TypeError: mpmath's Bessel functions of an infinite argument
         return result
 
 
