@@ -68,6 +68,18 @@ class BenchmarkData:
     without_run: frozenset[int] = frozenset()
     read_curves: Callable[[], LearningCurves] | None = None
 
+    @property
+    def name(self) -> str:
+        """For files: ``cnn-proxy``, or ``cnn-full-upstream``."""
+        suffix = "" if self.edition == "regenerated" else f"-{self.edition}"
+        return f"{self.table}-{self.fidelity}{suffix}"
+
+    @property
+    def title(self) -> str:
+        """For headings: table, fidelity, and the edition if it is not ours."""
+        suffix = "" if self.edition == "regenerated" else f", edition {self.edition}"
+        return f"{self.table}, fidelity {self.fidelity}{suffix}"
+
     def __post_init__(self) -> None:
         entries = len(self.space.representatives)
         for name in ("outcome", "validation_accuracy", "test_accuracy", "test_loss", "cost_s"):

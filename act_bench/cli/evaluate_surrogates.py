@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the results; default: output/surrogates-TABLE-FIDELITY.",
+    help="Folder of the results; default: output/surrogates-TABLE-FIDELITY[-upstream].",
 )
 @json_option
 def command(
@@ -84,7 +84,7 @@ def command(
             )
         makers = {name: makers[name] for name in wanted}
     chosen = _listed(features) if features else evaluation.available_features(data)
-    output = output or Path("output") / f"surrogates-{table}-{data.fidelity}"
+    output = output or Path("output") / f"surrogates-{data.name}"
 
     from rich.console import Console
     from rich.progress import Progress
@@ -122,7 +122,7 @@ def command(
         }
         click.echo(json.dumps(document))
         return
-    _show(summary, f"{table}, fidelity {data.fidelity}")
+    _show(summary, data.title)
     click.echo("\n".join([*said, *files]))
 
 

@@ -47,7 +47,7 @@ DRAWN: Final = ("regret", "regret-time", "finals", "significance")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the results; default: output/simulate-TABLE-FIDELITY.",
+    help="Folder of the results; default: output/simulate-TABLE-FIDELITY[-upstream].",
 )
 @click.option(
     "--traces",
@@ -102,7 +102,7 @@ def command(
             f"{table} covers {len(data.covered)} entries, got {evaluations}",
             param_hint="--evaluations",
         )
-    output = output or Path("output") / f"simulate-{table}-{data.fidelity}"
+    output = output or Path("output") / f"simulate-{data.name}"
     for folder in filter(None, (output, traces)):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -227,7 +227,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
     rows = simulation.summary()
     marks = [key for key in rows[0] if key.startswith("regret_at_")]
     shown = Table(
-        title=f"{data.table}, fidelity {data.fidelity}: median regret and its quartiles",
+        title=f"{data.title}: median regret and its quartiles",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
