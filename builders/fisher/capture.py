@@ -23,10 +23,6 @@ class UnsupportedLayerError(ValueError):
     """A layer of which the K-FAC block is not known here; the message names it."""
 
 
-class NonFiniteError(ArithmeticError):
-    """A pass through the network that is not finite; the message says where."""
-
-
 @dataclass(frozen=True)
 class LayerPass:
     """What one layer read and what it gave.

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from act_bench.cache import cache_folder
 from regenerate.data import DataMismatchError, DataNotFoundError, ImageData, Split
+from regenerate.data.ordering import stratified_order
 
 HUB_DATASET = "uoft-cs/cifar10"
 CLASSES = 10
@@ -143,13 +144,7 @@ def _decode(files: Sequence[Path]) -> Split:
 def _canonical_order(images: Split) -> Split:
     """Order by (rank within the class by SHA-256 of the pixels, class)."""
     digests = [hashlib.sha256(pixels.tobytes()).digest() for pixels in images.images]
-    rank = np.empty(len(images), dtype=np.int64)
-    seen = [0] * CLASSES
-    for index in sorted(range(len(images)), key=digests.__getitem__):
-        label = int(images.labels[index])
-        rank[index] = seen[label]
-        seen[label] += 1
-    order = np.lexsort((images.labels, rank))
+    order = stratified_order(digests, images.labels, CLASSES)
     return Split(images.images[order], images.labels[order])
 
 

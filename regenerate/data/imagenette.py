@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from act_bench import cache
 from regenerate.data import DataMismatchError, DataNotFoundError, ImageData, Split
+from regenerate.data.ordering import stratified_order
 from regenerate.resampling import shrink
 
 HUB_DATASET: Final = "frgfm/imagenette"
@@ -256,13 +257,7 @@ def _check(parts: Mapping[str, _Part], selection: str, folder: Path) -> None:
 def _ordered(part: _Part) -> Split:
     """Order by (rank within the class by the SHA-256 of the file name, class)."""
     digests = [hashlib.sha256(name.encode()).digest() for name in part.names]
-    rank = np.empty(len(digests), dtype=np.int64)
-    seen = [0] * CLASSES
-    for index in sorted(range(len(digests)), key=digests.__getitem__):
-        label = int(part.labels[index])
-        rank[index] = seen[label]
-        seen[label] += 1
-    order = np.lexsort((part.labels, rank))
+    order = stratified_order(digests, part.labels, CLASSES)
     return Split(part.images[order], part.labels[order])
 
 

@@ -26,11 +26,6 @@ from surrogates.protocol import SearchSpace
 from surrogates.simulation import begin
 
 
-def is_live(trace: Path) -> bool:
-    """Return whether a trace lies in the folder of a live search."""
-    return (trace.parent / MARKER).exists()
-
-
 def verify_search(path: Path, *, again: bool = True) -> list[Check]:
     """Check the trace of a live search; see ``act_bench.trace.verify`` for the checks.
 
