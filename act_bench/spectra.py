@@ -22,6 +22,9 @@ QUANTILES: Final = 128
 """Values kept of each layer's quantile function."""
 FLOOR: Final = -100.0
 """Log of a zero eigenvalue."""
+RESOLUTION: Final = 2.0**-8
+"""Embedded values are multiples of this, so that a value takes one byte of a file, not two and a
+half. The mean absolute difference of two spectra moves by less than that."""
 ABOUT_KEY: Final = b"act_bench"
 
 
@@ -42,7 +45,8 @@ class Spectra(NamedTuple):
     quantiles
         (2913, layers, 128) float32, in entry order: log eigenvalues of each layer's block,
         ascending. Value k is the mean of the quantile function between the probabilities k/128 and
-        (k + 1)/128. NaN for an entry without a valid spectrum.
+        (k + 1)/128, to the nearest multiple of :data:`RESOLUTION`. NaN for an entry without a valid
+        spectrum.
     valid
         (2913,) bool.
     reason
@@ -72,8 +76,9 @@ def fisher_columns(layers: int) -> tuple[Column, ...]:
             "fim_quantiles",
             f"float32[{layers * QUANTILES}]",
             "log eigenvalue",
-            f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer; the "
-            "layers' names and sizes are in the file's metadata. Null if not valid.",
+            f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer, "
+            f"multiples of 1/{round(1 / RESOLUTION)}; the layers' names and sizes are in the file's "
+            "metadata. Null if not valid.",
         ),
         Column(
             "fim_valid",

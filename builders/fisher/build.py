@@ -20,7 +20,7 @@ from act_bench.atomic import replacing
 from act_bench.expression import parse
 from act_bench.manifest import LICENCE, FileRecord
 from act_bench.schema import arrow_schema
-from act_bench.spectra import QUANTILES, LayerSize, fisher_columns, fisher_name
+from act_bench.spectra import QUANTILES, RESOLUTION, LayerSize, fisher_columns, fisher_name
 from builders.embedded import BuildError, write_manifest, write_table
 from builders.fisher.convention import FisherConvention
 from builders.fisher.features import FisherFeature, fisher_feature
@@ -132,6 +132,7 @@ def embed(
         "edition": "regenerated",
         "layers": described,
         "quantiles": QUANTILES,
+        "resolution": RESOLUTION,
         "convention": json.loads(convention.canonical_json()),
         "convention_sha": convention.sha,
         "made": f"python -m builders.fisher {convention.table}",
@@ -139,10 +140,20 @@ def embed(
         "version": version("act-bench"),
     }
     table = pa.concat_tables([each.replace_schema_metadata(None) for each in tables])
+    position = table.schema.get_field_index("fim_quantiles")
+    rounded = _rounded(table.column(position).combine_chunks())
+    table = table.set_column(position, "fim_quantiles", rounded)
     write_table(
         table, fisher_columns(len(described)), folder / fisher_name(convention.table), about
     )
     return write_manifest(folder)
+
+
+def _rounded(lists: pa.ListArray) -> pa.ListArray:
+    """Return lists of numbers, or nulls, with every number at the resolution of embedded files."""
+    numbers = np.rint(lists.values.to_numpy() / RESOLUTION) * RESOLUTION
+    values = pa.array(numbers.astype(np.float32))
+    return pa.ListArray.from_arrays(lists.offsets, values, mask=lists.is_null())
 
 
 def _write_part(path: Path, start: int, features: Sequence[FisherFeature]) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from act_bench.expression import parse
-from act_bench.spectra import load_spectra, read_spectra
+from act_bench.spectra import RESOLUTION, load_spectra, read_spectra
 from builders.embedded import BuildError
 from builders.fisher import FisherConvention, build, fisher_spectrum, networks
 from builders.fisher.build import build_parts, embed
@@ -69,7 +69,9 @@ def test_shards_share_the_work_and_embed_what_was_computed(mlp: Setting, tmp_pat
         feature = fisher_feature(parse(expression), mlp)
         assert spectra.reason[entry] == feature.reason
         if feature.quantiles is not None:
-            np.testing.assert_allclose(spectra.quantiles[entry], feature.quantiles, rtol=1e-5)
+            found = spectra.quantiles[entry]
+            np.testing.assert_allclose(found, feature.quantiles, rtol=0, atol=RESOLUTION / 2)
+            np.testing.assert_array_equal(found % RESOLUTION, 0)
             assert spectra.layers == feature.layers
     about = json.loads(pq.read_schema(tmp_path / "mlp-fisher.parquet").metadata[b"act_bench"])
     assert about["convention"]["labels"] == "predicted"
