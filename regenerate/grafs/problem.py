@@ -14,6 +14,7 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from act_bench.expression import parse
 from regenerate import draws
@@ -23,6 +24,7 @@ from regenerate.grafs.cell import Mixture
 from regenerate.image_batches import load_splits, to_network
 from regenerate.initialization import initialize
 from regenerate.networks import IMAGE_NETWORKS, build
+from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
 from regenerate.training_images import INITIALIZATION_IMAGES
@@ -86,7 +88,9 @@ def make_problem(
     """Build the network of a recipe around a mixture and split its training images.
 
     The first weights are those that the recipe gives to a network with ReLU and this seed.
-    Augmentation is left out.
+    Augmentation is left out. Where the recipe fits the first weights to function and images
+    (``data_dependent``), what a place of the mixture reads has mean 0 and variance 1 in every
+    batch: the mixture is another function in each forward pass, and no weights fit them all.
 
     Raises
     ------
@@ -144,8 +148,17 @@ def _images(
     with torch.no_grad():
         for parameter, master in zip(network.parameters(), weights.master_views, strict=True):
             parameter.copy_(master)
+    if isinstance(network, AllCNNC) and recipe.initialization == "data_dependent":
+        for convolution in network.convolutions[:-1]:  # the last one gives the class scores
+            convolution.register_forward_hook(_standardized)
     images = to_network(splits.train.images).float().contiguous()
     return Problem(network, network, *_parts(images, splits.train.labels, seed))
+
+
+def _standardized(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor) -> Tensor:
+    """Return maps with mean 0 and variance 1 in every channel over the batch."""
+    del module, inputs
+    return functional.batch_norm(response, None, None, training=True)
 
 
 def _parts(images: Tensor, labels: Tensor, seed: int) -> tuple[Part, Part]:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from regenerate import data
 from regenerate.certificate import results
 from regenerate.data import digits
 from regenerate.grafs import GrafsResult, Settings, problem, relaxed, search
-from regenerate.grafs.cell import Architecture, Mixture
+from regenerate.grafs.cell import Architecture, MixedActivation, Mixture
 from regenerate.grafs.problem import Part, make_problem
 from regenerate.grafs.relaxed import SearchFailedError
 from regenerate.grafs.settings import SETTINGS as TABLE_SETTINGS
@@ -206,7 +207,9 @@ def test_other_losses_and_networks_are_refused() -> None:
             make_problem(recipe, mixture, 0, device="cpu", data_dir=None)
 
 
-def test_an_image_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def few_images(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """Images of stripes in the place of CIFAR-10, and a recipe for them."""
     random = np.random.default_rng(0)
 
     def split(count: int) -> data.Split:
@@ -218,7 +221,7 @@ def test_an_image_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     made = data.ImageData("cifar10", 10, 255, split(120), split(40), split(40))
     monkeypatch.setattr(data, "load", lambda name, data_dir=None, image_size=None: made)
-    recipe = dataclasses.replace(
+    return dataclasses.replace(
         find("cnn", "proxy"),
         fidelity="tiny",
         width=1 / 12,
@@ -226,13 +229,40 @@ def test_an_image_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         epochs=1,
         batch_size=20,
     )
+
+
+def test_an_image_network(tmp_path: Path, few_images: Recipe) -> None:
     settings = dataclasses.replace(SETTINGS, stages=3, steps=1)
-    keywords = {"settings": settings, "recipe": recipe, "retrainings": 1, "data_dir": tmp_path}
+    keywords = {"settings": settings, "recipe": few_images, "retrainings": 1, "data_dir": tmp_path}
     first = search("cnn", "tiny", seed=0, out=tmp_path / "a", **keywords)  # type: ignore[arg-type]
     again = search("cnn", "tiny", seed=0, out=tmp_path / "b", **keywords)  # type: ignore[arg-type]
     assert same(first, again)
     assert len(first.runs) == 1
     assert first.history[-1].left == 6
+
+
+@pytest.mark.parametrize("initialization", ["data_dependent", "lecun"])
+def test_a_mixture_reads_standardized_maps_where_weights_are_fitted(
+    tmp_path: Path, few_images: Recipe, initialization: Literal["data_dependent", "lecun"]
+) -> None:
+    """However the mixture scales its values, in the pass after the weights were drawn or later."""
+    recipe = dataclasses.replace(few_images, initialization=initialization)
+    mixture = Mixture(Architecture(seed=0), torch.nn.ReLU())
+    found = make_problem(recipe, mixture, 0, device="cpu", data_dir=tmp_path)
+    variances: list[float] = []
+
+    def look(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        del module
+        variances.append(float(inputs[0].detach().var((0, 2, 3), correction=0).mean()))
+
+    for module in found.network.modules():
+        if isinstance(module, MixedActivation):
+            module.register_forward_pre_hook(look)
+    mixture.weights = mixture.architecture.sample(mixture.places, "test")
+    scores = found.scores(found.training.images)
+    assert len(variances) == mixture.places == 8
+    assert np.allclose(variances, 1, atol=0.05) == (initialization == "data_dependent")
+    assert float(scores.detach().var()) != pytest.approx(1, abs=0.05)
 
 
 def test_the_command_trains_the_extended_notation() -> None:
