@@ -77,7 +77,7 @@ def fisher_columns(layers: int) -> tuple[Column, ...]:
             f"float32[{layers * QUANTILES}]",
             "log eigenvalue",
             f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer, "
-            f"multiples of 1/{round(1 / RESOLUTION)}; the layers' names and sizes are in the file's "
+            f"multiples of 1/{round(1 / RESOLUTION)}; names and sizes of layers are in the file's "
             "metadata. Null if not valid.",
         ),
         Column(

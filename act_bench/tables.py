@@ -6,7 +6,7 @@ its own library only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,8 +66,9 @@ def load_table(
         (``act-bench tables`` shows it).
     columns
         Names of the columns to read; None reads all of the table's own, the vector ones included.
-        The Fisher columns ``fim_quantiles``, ``fim_valid`` and ``fim_reason``, which are of the
-        table's network and the same at every fidelity, are joined when they are asked for.
+        Columns that are the same at every fidelity are joined when they are asked for: those of the
+        table's Fisher spectra (``fim_quantiles``, ``fim_valid``, ``fim_reason``), and the entropy
+        of what the function passes on (``entropy_nats``, ``flat``).
 
     Returns
     -------
@@ -90,17 +91,23 @@ def load_table(
     """
     from act_bench.spectra import fisher_columns, fisher_file
 
-    fisher = [column for column in fisher_columns(layers=1) if column.name != "entry"]
-    _check_columns(columns, (*ENTRY_COLUMNS, *fisher))
-    asked = [column for column in names(fisher) if column in (columns or ())]
     file = entries_file(name, fidelity, edition)
-    if columns is None or not asked:
-        return _read(file, columns)
-    own = [column for column in columns if column not in asked]
-    spectra = _read(fisher_file(name), asked)
-    if not own:
-        return spectra.select(columns)
-    return _read(file, own).hstack(spectra).select(columns)
+    if columns is None:
+        return _read(file, None)
+    sources: tuple[tuple[Sequence[Column], Callable[[], Path]], ...] = (
+        (ENTRY_COLUMNS, lambda: file),
+        (fisher_columns(layers=1), lambda: fisher_file(name)),
+        (ENTROPY_COLUMNS, lambda: verified(ENTROPY_FILE)),
+    )
+    _check_columns(columns, [column for known, _ in sources for column in known])
+    parts, left = [], list(columns)
+    for known, source in sources:
+        if asked := [column for column in left if column in names(known)]:
+            parts.append(_read(source(), asked))
+            left = [column for column in left if column not in asked]
+    import polars as pl
+
+    return pl.concat(parts, how="horizontal").select(columns) if parts else _read(file, columns)
 
 
 def load_runs(

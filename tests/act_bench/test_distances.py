@@ -207,3 +207,9 @@ def test_load_table_joins_what_is_asked_for() -> None:
     assert table["fim_quantiles"].is_null().to_list() == (~spectra.valid).tolist()
     assert act_bench.load_table("mlp", columns=["fim_reason"]).columns == ["fim_reason"]
     assert "fim_valid" not in act_bench.load_table("mlp").columns
+    asked = ["flat", "entry", "fim_valid", "outcome"]
+    assert act_bench.load_table("mlp", columns=asked).columns == asked
+    table = act_bench.load_table("mlp", columns=["entropy_nats", "expression"])
+    known = act_bench.load_dataset("act-bench", "entropy")["entropy_nats"]
+    assert table["entropy_nats"].to_list() == list(known)
+    assert act_bench.load_table("mlp", columns=[]).columns == []
