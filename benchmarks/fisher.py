@@ -1,6 +1,8 @@
-"""What a Fisher spectrum of full-width All-CNN-C costs, by part, against plain K-FAC.
+"""What a Fisher spectrum of a full-width network costs, by part, against plain K-FAC.
 
-    python benchmarks/fisher.py --data-dir FOLDER           seconds a function, one and two threads
+    python benchmarks/fisher.py --data-dir FOLDER           All-CNN-C: seconds a function, one and
+                                                            two threads
+    python benchmarks/fisher.py --data-dir FOLDER --table vit   another table, without plain K-FAC
     python benchmarks/fisher.py --data-dir FOLDER --study   what arithmetic and drawn labels change
 
 Plain K-FAC makes the patches (``unfold``), multiplies them in float64, and forms all products of
@@ -21,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from act_bench.distances import fim_distances, quantile_function
@@ -93,28 +96,29 @@ def plain_kfac(network: nn.Module, images: Tensor, labels: Tensor) -> list[NDArr
     return spectra
 
 
-def speed(data_dir: Path | None, turns: int) -> None:
-    """Print seconds a function, whole and by part, and the ratio to plain K-FAC."""
-    found = setting("cnn", data_dir=data_dir)
+def speed(table: str, data_dir: Path | None, turns: int) -> None:
+    """Print seconds a function, whole and by part, and for All-CNN-C the ratio to plain K-FAC."""
+    found = setting(table, data_dir=data_dir)
     for threads in (1, 2):
         torch.set_num_threads(threads)
         print(f"\n{threads} thread{'s' * (threads > 1)}: seconds a function (median of {turns})")
         for function in FUNCTIONS:
             ours, plain = [], []
-            for _ in range(turns + 1):
+            for _ in range(turns + 1):  # the first one is not counted
                 clock = Clock()
                 whole(found, function)
                 clock.lap("ours")
-                network = found.network(parse(function))
-                plain_kfac(network, found.images, found.labels)
+                if table == "cnn":
+                    network = found.network(parse(function))
+                    plain_kfac(network, found.images, found.labels)
                 clock.lap("plain")
                 ours.append(clock.parts["ours"])
                 plain.append(clock.parts["plain"])
-            ratio = statistics.median(p / o for p, o in zip(plain[1:], ours[1:], strict=True))
-            print(
-                f"  {function:28} ours {statistics.median(ours[1:]):6.2f}   plain "
-                f"{statistics.median(plain[1:]):6.2f}   {ratio:5.1f} x"
-            )
+            line = f"  {function:28} ours {statistics.median(ours[1:]):6.2f}"
+            if table == "cnn":
+                ratio = statistics.median(p / o for p, o in zip(plain[1:], ours[1:], strict=True))
+                line += f"   plain {statistics.median(plain[1:]):6.2f}   {ratio:5.1f} x"
+            print(line)
     torch.set_num_threads(1)
     turns_by_part = [by_part(found, "elu(x)") for _ in range(turns)]
     parts = {
@@ -178,13 +182,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--table", choices=("cnn", "resnet", "vit"), default="cnn")
     parser.add_argument("--study", action="store_true")
     arguments = parser.parse_args()
-    print(f"torch {torch.__version__}, {platform.processor()}, All-CNN-C, batch 64")
+    blas = [each.get("architecture") for each in threadpool_info() if each["user_api"] == "blas"]
+    print(f"torch {torch.__version__}, {platform.processor()}, BLAS for {blas[0]}, batch 64")
     if arguments.study:
         study(arguments.data_dir)
     else:
-        speed(arguments.data_dir, arguments.turns)
+        speed(arguments.table, arguments.data_dir, arguments.turns)
 
 
 if __name__ == "__main__":

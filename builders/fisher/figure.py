@@ -14,7 +14,7 @@ from builders.fisher.networks import SETTINGS, setting
 from builders.fisher.spectrum import fisher_spectrum
 
 FUNCTIONS: Final = {"elu(x)": "#0072B2", "tanh(x)": "#D55E00", "abs(x)": "#009E73"}
-RANGE: Final = (-40.0, 10.0)
+RANGE: Final = (-25.0, 5.0)
 
 
 def spectra_figure(tables: tuple[str, ...], data_dir: Path | None = None) -> Figure:
