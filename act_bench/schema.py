@@ -296,6 +296,9 @@ class TableInfo(NamedTuple):
     default_fidelity: str
 
 
+TRAINED_MARGIN: Final = 0.05
+"""A function *trains* where its validation accuracy is above chance by more than this."""
+
 TABLES: Final[dict[str, TableInfo]] = {
     "mlp": TableInfo(
         name="mlp",

@@ -24,14 +24,12 @@ from scipy.stats import rankdata
 from act_bench import load_table
 from act_bench.distances import Weighting, layer_weights
 from act_bench.manifest import DataError, read_manifest
-from act_bench.schema import TABLES
+from act_bench.schema import TABLES, TRAINED_MARGIN
 from act_bench.space import finite_outputs, load_space
 from act_bench.spectra import Spectra, fisher_name, load_spectra
 
 PAIRS = 200_000
 SAMPLES = 200
-CHANCE_MARGIN = 0.05
-"""An entry trains when its accuracy is above chance by this much."""
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -45,7 +43,7 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
     print(f"invalid: {invalid.sum()} of {len(invalid)} ({invalid.mean():.1%}): {listed}\n")
     print("| failure | failures | precision | recall |\n|---|---|---|---|")
     diverged = (entries["outcome"] == "diverged").to_numpy()
-    weak = entries["validation_accuracy"].fill_null(0.0).to_numpy() <= chance + CHANCE_MARGIN
+    weak = entries["validation_accuracy"].fill_null(0.0).to_numpy() <= chance + TRAINED_MARGIN
     known = (entries["outcome"] != "missing").to_numpy()
     for name, failure in {"diverged": diverged, "diverged or at chance": diverged | weak}.items():
         failure, found = failure[known], invalid[known]
@@ -59,7 +57,7 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
 def distances(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
     """Print the rank correlations of distances with differences of accuracy."""
     accuracy = entries["validation_accuracy"].to_numpy()
-    trained = np.nan_to_num(accuracy) > chance + CHANCE_MARGIN
+    trained = np.nan_to_num(accuracy) > chance + TRAINED_MARGIN
     usable = trained & spectra.valid
     better = usable & (np.nan_to_num(accuracy) > np.median(accuracy[usable]))
     # float32 as stored: a mean over thousands of values does not miss the rest.

@@ -31,7 +31,7 @@ from act_bench.figures.searches import (
 )
 from act_bench.figures.style import save
 from act_bench.figures.tables import invalid_spectra, tables_with_data
-from act_bench.schema import TABLES
+from act_bench.schema import TABLES, TRAINED_MARGIN
 from surrogates import evaluation
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.features import SPECTRUM_S
@@ -486,7 +486,10 @@ def claim_filter(data: BenchmarkData, pairs: pl.DataFrame) -> str:
     recalls = []
     for name, failed in (
         ("diverged", diverged),
-        ("diverged, or at most 0.05 above chance", score <= data.chance + 0.05),
+        (
+            f"diverged, or at most {TRAINED_MARGIN} above chance",
+            score <= data.chance + TRAINED_MARGIN,
+        ),
     ):
         removed = failed & invalid
         recalls.append(removed.sum() / failed.sum())

@@ -24,12 +24,9 @@ from act_bench import load_runs, load_table
 from act_bench.literature import load_literature
 from act_bench.manifest import embedded_fidelities
 from act_bench.operators import BASELINES
-from act_bench.schema import METRICS, TABLES, choose_fidelity
+from act_bench.schema import METRICS, TABLES, TRAINED_MARGIN, choose_fidelity
 from act_bench.space import load_space
 from builders.tables import read_runs
-
-TRAINED = 0.05
-"""An entry counts as trained when its median is above chance by this much."""
 
 TOP = 10
 
@@ -83,7 +80,7 @@ class Report:
     @property
     def trained(self) -> Mask:
         """Entries whose median is above chance."""
-        return self.median > TABLES[self.table].chance + TRAINED
+        return self.median > TABLES[self.table].chance + TRAINED_MARGIN
 
 
 def scores(runs: pl.DataFrame, entries: int) -> Scores:
@@ -311,7 +308,7 @@ def print_other_tables(report: Report) -> None:
         chance = TABLES[name.partition("-")[0]].chance
         theirs = entries["validation_accuracy"].fill_null(-1.0).to_numpy()
         both = report.present & (entries["outcome"] != "missing").to_numpy()
-        trains = theirs > chance + TRAINED
+        trains = theirs > chance + TRAINED_MARGIN
         same = (trains == report.trained)[both].mean()
         shared = both & trains & report.trained
         found = spearman(report.median[shared], theirs[shared])

@@ -12,9 +12,10 @@ from act_bench.figures import FigureError, Request
 from act_bench.figures.style import GREY, GRID, OKABE_ITO, PALE, bare, panels
 from act_bench.manifest import DataError, entries_file, read_manifest
 from act_bench.operators import BASELINES
-from act_bench.schema import TABLES, UnknownNameError, choose_fidelity, table_info
+from act_bench.schema import TABLES, TRAINED_MARGIN, UnknownNameError, choose_fidelity, table_info
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BINS: Final = 50
@@ -39,6 +40,11 @@ class Accuracies(NamedTuple):
     score: NDArray[np.float64]
     diverged: NDArray[np.bool_]
     chance: float
+
+    @property
+    def trained(self) -> NDArray[np.bool_]:
+        """(2913,) whether the accuracy is above chance by more than ``TRAINED_MARGIN``."""
+        return self.score > self.chance + TRAINED_MARGIN
 
 
 def read_accuracies(table: str, request: Request) -> Accuracies:
@@ -144,23 +150,14 @@ def scatter(request: Request) -> Figure:
     for axes, (first, second) in zip(rows[0], pairs, strict=True):
         a, b = known[first], known[second]
         both = np.isfinite(a.score) & np.isfinite(b.score)
-        lost = both & (a.diverged | b.diverged)
-        trained = both & ~lost
+        trained = both & a.trained & b.trained
+        lost = both & ~trained
         axes.scatter(a.score[lost], b.score[lost], s=5, color=PALE, linewidths=0)
         axes.scatter(
             a.score[trained], b.score[trained], s=5, alpha=0.5, color=OKABE_ITO[0], linewidths=0
         )
-        for text, entry in baselines.items():
-            if both[entry]:
-                place = (a.score[entry], b.score[entry])
-                axes.plot(*place, marker="^", markersize=5, color=OKABE_ITO[1])
-                axes.annotate(
-                    text.removesuffix("(x)"),
-                    place,
-                    xytext=(3, 2),
-                    textcoords="offset points",
-                    fontsize=7,
-                )
+        shown = {text: entry for text, entry in baselines.items() if both[entry]}
+        _name(axes, {text: (a.score[entry], b.score[entry]) for text, entry in shown.items()})
         rank = spearmanr(a.score[trained], b.score[trained]).statistic
         title = f"Spearman {rank:.2f} among the {int(trained.sum()):,} that train in both"
         axes.set_title(title, loc="left", fontsize=9)
@@ -169,3 +166,26 @@ def scatter(request: Request) -> Figure:
         axes.set_axisbelow(True)
         bare(axes)
     return figure
+
+
+def _name(axes: Axes, places: dict[str, tuple[float, float]]) -> None:
+    """Mark functions and write their names in a column beside them, so that none covers another."""
+    height = 0.045
+    names = sorted(places, key=lambda text: places[text][1])
+    if not names:
+        return
+    left = float(np.median([x for x, _ in places.values()])) > 0.5
+    column = 0.62 if left else 0.38
+    level = float(np.mean([y for _, y in places.values()])) - height * (len(names) - 1) / 2
+    level = min(max(level, height), 1.0 - height * len(names))
+    for number, text in enumerate(names):
+        axes.plot(*places[text], marker="^", markersize=5, color=OKABE_ITO[1])
+        axes.annotate(
+            text.removesuffix("(x)"),
+            places[text],
+            xytext=(column, level + height * number),
+            ha="right" if left else "left",
+            va="center",
+            fontsize=7,
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 1},
+        )
