@@ -135,14 +135,19 @@ def depthwise_moments(maps: Tensor, geometry: Geometry, homogeneous: float | Non
     tensor([[4., 6.],
             [6., 9.]])
     """
-    patches = _patches(maps, geometry)
-    images, channels = maps.shape[:2]
-    # (images, row, column, channel, row offset, column offset) -> (channel, offsets, the rest)
-    patches = patches.permute(3, 4, 5, 0, 1, 2).reshape(channels, -1, images * geometry.positions)
-    if homogeneous is not None:
-        ones = patches.new_full((channels, 1, patches.shape[2]), homogeneous)
-        patches = torch.cat([patches, ones], 1)
-    return patches @ patches.transpose(1, 2)
+    channels, kernel = maps.shape[1], geometry.rows.kernel * geometry.columns.kernel
+    size = kernel if homogeneous is None else kernel + 1
+    moments = maps.new_zeros((channels, size, size))
+    # Image by image, so that patches stay in the cache; sums of sums are the more accurate, too.
+    for image in maps.contiguous():
+        # (row, column, channel, row offset, column offset) -> (channel, offsets, positions)
+        patches = _patches(image[None], geometry)[0].permute(2, 3, 4, 0, 1)
+        patches = patches.reshape(channels, kernel, geometry.positions)
+        if homogeneous is not None:
+            ones = patches.new_full((channels, 1, geometry.positions), homogeneous)
+            patches = torch.cat([patches, ones], 1)
+        moments.baddbmm_(patches, patches.transpose(1, 2))
+    return moments
 
 
 def token_moment(tokens: Tensor, homogeneous: float | None = None) -> Tensor:
