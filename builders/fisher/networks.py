@@ -269,5 +269,5 @@ SETTINGS: Final[dict[str, Callable[[str, Path | None], Setting]]] = {
 }
 """Table -> its setting on a device, with images from a folder."""
 
-FINGERPRINTS: Final = {"mlp": "27bb1ad61edc72f7"}
+FINGERPRINTS: Final = {"mlp": "27bb1ad61edc72f7", "cnn": "a9fef76d67c262a6"}
 """Table -> :func:`fingerprint` of the batch of the embedded spectra."""
