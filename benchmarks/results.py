@@ -10,6 +10,7 @@ Seconds of computing are those of the processor, one thread.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -31,7 +32,10 @@ from act_bench.figures.searches import (
 )
 from act_bench.figures.style import save
 from act_bench.figures.tables import invalid_spectra, tables_with_data
+from act_bench.manifest import EMBEDDING_FILE, read_manifest
+from act_bench.maps import map_name
 from act_bench.schema import TABLES, TRAINED_MARGIN
+from act_bench.spectra import fisher_name
 from surrogates import evaluation
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.features import SPECTRUM_S
@@ -89,12 +93,20 @@ class Searches(NamedTuple):
         return self.steps["regret"].to_numpy().reshape(trials, -1)
 
 
+def sha256(data: BenchmarkData) -> str:
+    """Return the hash of all that the results hang on: the table, its spectra, their maps."""
+    files = read_manifest()
+    features = (fisher_name(data.table), map_name(data.table), EMBEDDING_FILE)
+    digests = [data.sha256, *(files[name].sha256 for name in features if name in files)]
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
 def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searches:
     """Return the searches of an optimiser, from the folder if they were made before."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.replace(':', '-')}.parquet"
     about = path.with_suffix(".json")
-    asked = {"sha256": data.sha256, "trials": trials, "evaluations": EVALUATIONS, "seed": SEED}
+    asked = {"sha256": sha256(data), "trials": trials, "evaluations": EVALUATIONS, "seed": SEED}
     if about.exists():
         known = json.loads(about.read_text(encoding="utf-8"))
         if {key: known.get(key) for key in asked} == asked:
@@ -120,7 +132,7 @@ def surrogate_rows(data: BenchmarkData, splits: int, folder: Path) -> pl.DataFra
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for split in range(splits):
-        path = folder / f"split-{split}-{data.sha256[:12]}.parquet"
+        path = folder / f"split-{split}-{sha256(data)[:12]}.parquet"
         if not path.exists():
             start = time.process_time()
             rows = evaluation.evaluate(data, splits=[split], seed=SEED)
