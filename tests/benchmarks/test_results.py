@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import map_draws
 import numpy as np
 import polars as pl
 import pytest
@@ -70,6 +71,29 @@ def test_the_filters_share_is_counted_from_the_table() -> None:
     assert "with probability 0.50, which may be chance" in said
 
 
+def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On map 1 nearness is nearness in score, so that the best are found from the baselines on."""
+    data = load_data("mlp")
+    scores = np.array([data.score(entry) for entry in data.covered])
+    by_score = np.stack([scores, scores], axis=1).astype(np.float32)
+    by_score[0] = np.nan
+    stored = map_draws.maps_of("mlp", 0)
+    monkeypatch.setattr(map_draws, "TRIALS", 3)
+    monkeypatch.setattr(map_draws, "EVALUATIONS", 60)
+    maps = {0: stored, 1: dict.fromkeys(stored, by_score)}
+    monkeypatch.setattr(map_draws, "kept_maps", lambda table, number, folder: maps[number])
+    draws = map_draws.all_draws(data, 2, float(scores.max()), Path())
+    assert [(each.method, each.number) for each in draws] == [
+        (method, number) for number in (0, 1) for method in map_draws.METHODS
+    ]
+    on_scores = [each for each in draws if each.number == 1]
+    assert max(each.regret.max() for each in on_scores) == 0
+    assert on_scores[0].first_top.max() < draws[0].first_top.max()
+    said = results.claim_draws(draws, to_top=1000)
+    assert "| method | map 0 | map 1 |" in said
+    assert "; 0.0000 |" in said.splitlines()[4]
+
+
 def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
     for name in (*results.OPTIMISERS, *results.BUDGETS, *results.SLOW):
         find_optimizer(name)
@@ -103,7 +127,8 @@ def test_a_small_page_goes_on_from_what_is_kept(
         sizes=[10, 100],
     )
     monkeypatch.setattr(results.evaluation, "evaluate", few)
-    arguments = ["results.py", "--table", "mlp", "--trials", "3", "--splits", "2"]
+    monkeypatch.setattr(map_draws, "TRIALS", 3)
+    arguments = ["results.py", "--table", "mlp", "--trials", "3", "--splits", "2", "--maps", "1"]
     folders = ["--docs", str(tmp_path / "docs"), "--kept", str(tmp_path / "kept")]
     chosen = ["--optimisers", ",".join(["random", *names])]
     monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen])
@@ -115,6 +140,7 @@ def test_a_small_page_goes_on_from_what_is_kept(
     for image in {part.split(")")[0] for part in page.split("](images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page
+    assert " of 1 maps." in page
     monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen, "--only", "searches"])
     results.main()
     assert len(calls) == 2 * (1 + len(names))
