@@ -48,15 +48,15 @@ class Draw(NamedTuple):
     ----------
     method, number
         Which; map 0 is the stored one.
-    first_top
-        (trials,) in which evaluation each reached the top; infinite where it did not.
+    best
+        (trials, evaluations) best score so far.
     regret
         (trials,) at the end.
     """
 
     method: str
     number: int
-    first_top: NDArray[np.float64]
+    best: NDArray[np.float64]
     regret: NDArray[np.float64]
 
     @property
@@ -91,7 +91,7 @@ def kept_maps(table: str, number: int, folder: Path) -> Places:
         return {name: found[name] for name in found.files}
 
 
-def searched(data: BenchmarkData, number: int, places: Places, top: float) -> list[Draw]:
+def searched(data: BenchmarkData, number: int, places: Places) -> list[Draw]:
     """Return the searches of every method on one map."""
 
     def drawn(table: str, feature: str = "union") -> Map:
@@ -109,15 +109,14 @@ def searched(data: BenchmarkData, number: int, places: Places, top: float) -> li
     draws = []
     for name in METHODS:
         steps = found.steps.filter(pl.col("optimiser") == name)
-        reached = steps["best_so_far"].to_numpy().reshape(TRIALS, -1) >= top
-        first = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
+        best = steps["best_so_far"].to_numpy().reshape(TRIALS, -1)
         regret = steps["regret"].to_numpy().reshape(TRIALS, -1)[:, -1]
-        draws.append(Draw(name, number, first, regret))
+        draws.append(Draw(name, number, best, regret))
     return draws
 
 
 def report(draws: list[Draw], interval: Callable[[NDArray[np.float64]], str]) -> str:
-    """Return a table, a row a method and a column a map: evaluations to the top, regret."""
+    """Return a table, a row a method and a column a map: ``interval`` of the scores, regret."""
     numbers = sorted({each.number for each in draws})
     lines = [
         "| method | " + " | ".join(f"map {number}" for number in numbers) + " |",
@@ -125,7 +124,7 @@ def report(draws: list[Draw], interval: Callable[[NDArray[np.float64]], str]) ->
     ]
     for method in METHODS:
         cells = [
-            f"{interval(each.first_top)}; {each.regret.mean():.4f}"
+            f"{interval(each.best)}; {each.regret.mean():.4f}"
             for number in numbers
             for each in draws
             if (each.method, each.number) == (method, number)
@@ -134,9 +133,9 @@ def report(draws: list[Draw], interval: Callable[[NDArray[np.float64]], str]) ->
     return "\n".join(lines)
 
 
-def all_draws(data: BenchmarkData, maps: int, top: float, folder: Path) -> list[Draw]:
+def all_draws(data: BenchmarkData, maps: int, folder: Path) -> list[Draw]:
     """Return the searches of every method on every map."""
     draws = []
     for number in range(maps):
-        draws += searched(data, number, kept_maps(data.table, number, folder), top)
+        draws += searched(data, number, kept_maps(data.table, number, folder))
     return draws

@@ -36,7 +36,8 @@ def _searches(best: list[list[float]]) -> Searches:
 
 def test_the_first_evaluation_in_the_top_may_never_come() -> None:
     found = _searches([[0.1, 0.9, 0.9], [0.9, 0.9, 0.9], [0.1, 0.2, 0.3]])
-    assert results.first_top(found, 0.8).tolist() == [2, 1, np.inf]
+    goal = results.Goal("good", 0.8, random=5)
+    assert goal.first(found.best).tolist() == [2, 1, np.inf]
     assert found.regret[0].tolist() == pytest.approx([0.9, 0.1, 0.1])
 
 
@@ -82,16 +83,27 @@ def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.Monkey
     monkeypatch.setattr(map_draws, "EVALUATIONS", 60)
     maps = {0: stored, 1: dict.fromkeys(stored, by_score)}
     monkeypatch.setattr(map_draws, "kept_maps", lambda table, number, folder: maps[number])
-    draws = map_draws.all_draws(data, 2, float(scores.max()), Path())
+    draws = map_draws.all_draws(data, 2, Path())
     assert [(each.method, each.number) for each in draws] == [
         (method, number) for number in (0, 1) for method in map_draws.METHODS
     ]
     on_scores = [each for each in draws if each.number == 1]
     assert max(each.regret.max() for each in on_scores) == 0
-    assert on_scores[0].first_top.max() < draws[0].first_top.max()
-    said = results.claim_draws(draws, to_top=1000)
+    best = results.Goal("the best", float(scores.max()), random=1000)
+    assert best.first(on_scores[0].best).max() < best.first(draws[0].best).max()
+    said = results.claim_draws(draws, (best, best))
     assert "| method | map 0 | map 1 |" in said
-    assert "; 0.0000 |" in said.splitlines()[4]
+    assert "; 0.0000 |" in next(line for line in said.splitlines() if line.startswith("| `aqua"))
+
+
+def test_goals_are_counted_from_the_table() -> None:
+    data = load_data("cnn")
+    scores = np.sort([data.score(entry) for entry in data.covered])[::-1]
+    top, beyond = results.goals_of(data)
+    elu = data.score(data.space.resolve("elu(x)").entry)
+    assert (scores >= top.score).sum() >= len(scores) // 100
+    assert beyond.score == scores[scores > elu][-1]  # the best baseline of this table
+    assert beyond.random > top.random
 
 
 def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
