@@ -51,7 +51,7 @@ class Browser:
         self.wait("return document.documentElement.dataset.ready")
 
     def wait(self, script: str) -> object:
-        for _ in range(300):
+        for _ in range(1200):  # a minute: other tests may have the cores
             found = self.run(script)
             if found:
                 return found

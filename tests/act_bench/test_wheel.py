@@ -20,7 +20,7 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The names in a wheel of this source tree."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    done = subprocess.run([*build, str(ROOT)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*build, str(ROOT)], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:

@@ -128,7 +128,7 @@ def test_kill_9_in_the_middle_and_resume(tmp_path):
     script, folder = tmp_path / "program.py", tmp_path / "parts"
     program = textwrap.dedent(PROGRAM).format(functions=functions, recipe=recipe)
     script.write_text(program)
-    process = subprocess.Popen([sys.executable, script, folder])
+    process = subprocess.Popen([sys.executable, script, folder], stdout=subprocess.PIPE)
     try:
         deadline = time.monotonic() + 300
         while len(list(folder.glob("*.parquet"))) < 3:
@@ -139,7 +139,8 @@ def test_kill_9_in_the_middle_and_resume(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
     tasks = plan(functions, range(4))
-    time.sleep(1.0)  # the orphaned workers notice
+    with process.stdout as pipe:
+        pipe.read()  # ends when the orphaned workers, which hold it too, have noticed
     survived = parts.merge([folder])
     assert 0 < survived.num_rows < 4 * len(functions)
     left = sweep.pending(tasks, folder)
