@@ -66,9 +66,7 @@ class Draw(NamedTuple):
 
 
 def maps_of(table: str, number: int) -> Places:
-    """Return map number ``number`` of a table by each feature: (2913, 2), NaN where unknown."""
-    if number == 0:
-        return {name: load_map(table, name).places for name in FEATURES}
+    """Return a map, not the stored one, by each feature: (2913, 2), NaN where unknown."""
     outputs, spectra = load_space().outputs, load_spectra(table)
     noise = np.random.default_rng(number).uniform(-0.5, 0.5, spectra.quantiles.shape)
     quantiles = (spectra.quantiles + RESOLUTION * noise).astype(np.float32)
@@ -79,7 +77,9 @@ def maps_of(table: str, number: int) -> Places:
 
 
 def kept_maps(table: str, number: int, folder: Path) -> Places:
-    """Return the same, from the folder if they were made before."""
+    """Return the same, from the folder if they were made before; number 0 is the stored map."""
+    if number == 0:
+        return {name: load_map(table, name).places for name in FEATURES}
     path = folder / f"{table}-{number}-{spectra_sha(load_spectra(table))}.npz"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -324,17 +324,16 @@ class Goal(NamedTuple):
 
 def goals_of(data: BenchmarkData) -> tuple[Goal, Goal]:
     """Return the top of a table, and all that is better than every baseline."""
-    scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
-    _, top, entries = exact(data)
-    entry_of = data.space.entry_of
-    baseline = max(data.score(entry_of[f"add(zero(x),{text})"]) for text in BASELINES)
-    better = scores[scores > baseline]
+    law, top, entries = exact(data)
+    baseline = max(data.score(data.space.resolve(text).entry) for text in BASELINES)
+    better = law.scores[law.scores > baseline]
+    count = len(data.covered)
     return (
-        Goal("in the top hundredth", top, evaluations_to_hit(scores.size, entries)),
+        Goal("in the top hundredth", top, evaluations_to_hit(count, entries)),
         Goal(
             "better than every baseline",
             float(better.min()) if better.size else np.inf,
-            evaluations_to_hit(scores.size, max(1, better.size)),
+            evaluations_to_hit(count, max(1, better.size)),
         ),
     )
 

@@ -13,8 +13,7 @@ def keep_freed_memory() -> None:
 
     What trains or takes spectra frees and allocates the same feature maps over and over; getting
     them from the system again costs page faults. Measured on one core: 5 % of the time of a run of
-    All-CNN-C at 16 pixels, 8 % at 32, a quarter of that of a Fisher spectrum. Linux with glibc
-    only; elsewhere this does nothing.
+    All-CNN-C at 16 pixels, 8 % at 32. Linux with glibc only; elsewhere this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -78,7 +78,7 @@ def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.Monkey
     scores = np.array([data.score(entry) for entry in data.covered])
     by_score = np.stack([scores, scores], axis=1).astype(np.float32)
     by_score[0] = np.nan
-    stored = map_draws.maps_of("mlp", 0)
+    stored = map_draws.kept_maps("mlp", 0, Path())
     monkeypatch.setattr(map_draws, "TRIALS", 3)
     monkeypatch.setattr(map_draws, "EVALUATIONS", 60)
     maps = {0: stored, 1: dict.fromkeys(stored, by_score)}
