@@ -27,11 +27,11 @@ from torch.nn import functional
 
 from act_bench.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
+from regenerate.allocator import keep_freed_memory
 from regenerate.depthwise import DepthwiseConv2d
 from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.networks import build
 from regenerate.recipes.vit import SHORT
-from regenerate.training_images import _keep_freed_memory
 from regenerate.training_step import make_step
 
 PARTS = {
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--expression", default="mul(erf(x),softplus(x))")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    _keep_freed_memory()
+    keep_freed_memory()
     step = step_of(options)
     names = ("torch", "stride 1", "fused", "depthwise", "own")
     taken: dict[str, list[float]] = {name: [] for name in names}

@@ -23,10 +23,10 @@ from torch import nn
 
 from act_bench.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
+from regenerate.allocator import keep_freed_memory
 from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.networks import IMAGE_NETWORKS, build, normalized
 from regenerate.recipes import Recipe
-from regenerate.training_images import _keep_freed_memory
 
 # Names in torch's profile -> what they are, the first match counts.
 PARTS = {
@@ -151,7 +151,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     if device == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     table = TabulatedActivation(tabulate(parse(options.expression))).to(device)
     step, relu = step_of(options, table), step_of(options, nn.ReLU())
     side = options.matrix

@@ -1,0 +1,15 @@
+"""Benchmarks are run by hand: what they import must not go away unseen."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_can_be_imported(name: str) -> None:
+    assert import_module(name).__doc__
