@@ -72,6 +72,7 @@ CANDIDATES = {
     "whole, 15,000 x 1, batch 128": dataclasses.replace(WHOLE, batch_size=128),
     "whole, 7,500 x 2": dataclasses.replace(WHOLE, train_images=7500, epochs=2),
     "whole, 10,000 x 1": dataclasses.replace(WHOLE, train_images=10000),
+    "whole, 10,000 x 1, batch 32": dataclasses.replace(WHOLE, train_images=10000, batch_size=32),
 }
 """What may become the recipe of ``proxy``: all layers, about 30 core-seconds or less."""
 
