@@ -7,7 +7,9 @@ activation. Its variants are measured in turns in one run, in processor time:
 - ``stride 1``: depthwise convolutions of stride 2 as every second pixel of stride 1;
 - ``fused``: that, and batch normalisation and look-up in one (``regenerate.activations``);
 - ``depthwise``: that, but stride 2 in the loops of ``regenerate.depthwise_cpu``;
-- ``own``: as the trainer does it: that, and attention in those of ``regenerate.attention_cpu``.
+- ``attention``: that, and attention in those of ``regenerate.attention_cpu``;
+- ``own``: as the trainer does it: that, 1x1 convolutions of tokens as products, normalisation
+  without activation and the optimiser in one loop each, and the small maps' gradient of taps.
 
     python benchmarks/mobilevit.py [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
 """
@@ -26,11 +28,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from act_bench.expression import parse
+from regenerate import depthwise
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.allocator import keep_freed_memory
 from regenerate.depthwise import DepthwiseConv2d
-from regenerate.flat_weights import FlatWeights, make_optimizer
+from regenerate.flat_weights import AdamW, FlatWeights, make_optimizer
 from regenerate.networks import build
+from regenerate.networks.normalized import Normalized
+from regenerate.networks.pointwise import PointwiseConv2d
 from regenerate.recipes.vit import SHORT
 from regenerate.training_step import make_step
 
@@ -46,6 +51,8 @@ PARTS = {
     "_LookUp": "activation between token layers",
     "_AttendBackward": "attention without its projections, backward",
     "_Attend": "attention without its projections, forward",
+    "aten::addmm": "products of tokens",
+    "aten::mm": "products of tokens",
     "aten::add": "additions of shortcuts and gradients",
     "aten::cat": "gradients into one vector",
     "aten::copy_": "copies",
@@ -67,14 +74,27 @@ def attention_by_torch(projected: Tensor) -> Tensor:
     return values.relu() * (keys * scores.softmax(3)).sum(3, keepdim=True)
 
 
+def normalized_by_torch(
+    layer: Normalized, features: Tensor, shortcut: Tensor | None = None
+) -> Tensor:
+    """Return what `Normalized` does, in operations of torch."""
+    normalized = nn.BatchNorm2d.forward(layer, features)
+    return normalized if shortcut is None else normalized + shortcut
+
+
 @contextmanager
 def variant(name: str) -> Iterator[None]:
     """Put back what the trainer replaces."""
     with ExitStack() as replaced:
         if name != "own":
+            replaced.enter_context(patch.object(PointwiseConv2d, "forward", nn.Conv2d.forward))
+            replaced.enter_context(patch.object(Normalized, "forward", normalized_by_torch))
+            replaced.enter_context(patch.object(depthwise, "SMALL", 0))
+            replaced.enter_context(patch.object(AdamW, "loop", False))
+        if name not in ("own", "attention"):
             place = "regenerate.networks.mobilevit_v2.attend"
             replaced.enter_context(patch(place, attention_by_torch))
-        if name not in ("depthwise", "own"):
+        if name not in ("depthwise", "attention", "own"):
             forward = nn.Conv2d.forward if name == "torch" else every_second_pixel
             replaced.enter_context(patch.object(DepthwiseConv2d, "forward", forward))
         if name in ("torch", "stride 1"):
@@ -136,7 +156,7 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     step = step_of(options)
-    names = ("torch", "stride 1", "fused", "depthwise", "own")
+    names = ("torch", "stride 1", "fused", "depthwise", "attention", "own")
     taken: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(options.turns + 1):
         for name in names:

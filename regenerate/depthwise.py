@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.grad import conv2d_input
 
 from regenerate import depthwise_cpu as cpu
+
+SMALL: Final = 4
+"""Pixels of a map, of 2 x 2, for which torch's gradient of the weights is slow."""
 
 
 class DepthwiseConv2d(nn.Conv2d):
     """A 3x3 convolution of every channel on its own, padded by a pixel, without a bias.
 
-    For bfloat16 on the CPU a stride of 2 runs in the loops of `regenerate.depthwise_cpu`; all else
-    runs as torch does it, which is as fast.
+    For bfloat16 on the CPU a stride of 2 runs in the loops of `regenerate.depthwise_cpu`, and so
+    does the gradient of the weights for maps of up to `SMALL` pixels; all else runs as torch does
+    it, which is as fast.
 
     Parameters
     ----------
@@ -43,9 +49,11 @@ class DepthwiseConv2d(nn.Conv2d):
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(n, channels, height / stride, width / stride)``, rounded up."""
         short = features.dtype == self.weight.dtype == torch.bfloat16
-        if self.stride == (2, 2) and short and features.device.type == "cpu":
-            result: Tensor = _Strided.apply(features, self.weight)  # type: ignore[no-untyped-call]
-            return result
+        if short and features.device.type == "cpu":
+            way = _Strided if self.stride == (2, 2) else _Small
+            if way is _Strided or features[0, 0].numel() <= SMALL:
+                result: Tensor = way.apply(features, self.weight)  # type: ignore[no-untyped-call]
+                return result
         return super().forward(features)
 
 
@@ -78,9 +86,41 @@ class _Strided(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             found = np.zeros((9, channels), np.float32)
             cpu.weight_gradient(_bits(features), gradients, height, width, found)
-            by_channel = torch.from_numpy(found).view(3, 3, 1, channels).permute(3, 2, 0, 1)
-            to_weight = by_channel.to(torch.bfloat16)
+            to_weight = _as_weight(found)
         return to_features, to_weight
+
+
+class _Small(torch.autograd.Function):
+    """The convolution at stride 1, but the gradient of its weights in a loop of our own."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor) -> Tensor:
+        features = features.contiguous(memory_format=torch.channels_last)
+        ctx.save_for_backward(features, weight)
+        return functional.conv2d(features, weight, None, 1, 1, 1, len(weight))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        features, weight = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        channels, height, width = features.shape[1:]
+        to_features, to_weight = None, None
+        if ctx.needs_input_grad[0]:
+            to_features = conv2d_input(  # type: ignore[no-untyped-call]
+                features.shape, weight, gradient, 1, 1, 1, channels
+            )
+        if ctx.needs_input_grad[1]:
+            found = np.zeros((9, channels), np.float32)
+            cpu.small_weight_gradient(_bits(features), _bits(gradient), height, width, found)
+            to_weight = _as_weight(found)
+        return to_features, to_weight
+
+
+def _as_weight(taps: cpu.Singles) -> Tensor:
+    """Return (9, channels) as weights (channels, 1, 3, 3), rounded."""
+    by_channel = torch.from_numpy(taps).view(3, 3, 1, -1).permute(3, 2, 0, 1)
+    return by_channel.to(torch.bfloat16)
 
 
 def _bits(features: Tensor) -> cpu.Bits:

@@ -1,6 +1,7 @@
 """Depthwise 3x3 convolutions with stride 2, of bfloat16 on the CPU, and their gradients.
 
-torch has a fast path for stride 1, but none for the gradients at stride 2. Here every map is
+torch has a fast path for stride 1, but none for the gradients at stride 2, nor for the gradient of
+the taps where a map is smaller than they are (`small_weight_gradient`). Here every map is
 widened once to float32 with a border of zeros, the even columns of a row first and then the odd
 ones. So the nine neighbours of a stretch of outputs are nine stretches of that buffer, and the
 loops over a stretch of `LANES` numbers or nearly so, a multiple of the channels, become vector
@@ -167,3 +168,32 @@ def input_gradient(gradients, taps, height, width, out):  # type: ignore[no-unty
                 place = out[n, (y * width + x) * channels : (y * width + x + 1) * channels]
                 for c in range(channels):
                     place[c] = rounded(source[begin + c])
+
+
+@numba.njit(
+    "void(uint16[:, ::1], uint16[:, ::1], intp, intp, float32[:, ::1])",
+    nogil=True,
+    cache=True,
+    fastmath={"contract"},
+)
+def small_weight_gradient(maps, gradients, height, width, found):  # type: ignore[no-untyped-def]
+    """Add the gradient of the taps at stride 1 to ``found``, (9, channels), for maps of few pixels.
+
+    Sums run over images in float32, for each pair of pixels on its own.
+    """
+    channels = found.shape[1]
+    total = np.empty(channels, np.float32)
+    for y in range(height):
+        for x in range(width):
+            for tap in range(9):
+                row, column = y + tap // 3 - 1, x + tap % 3 - 1
+                if row < 0 or row >= height or column < 0 or column >= width:
+                    continue
+                own, other = (y * width + x) * channels, (row * width + column) * channels
+                total[:] = 0
+                for n in range(maps.shape[0]):
+                    gradient, seen = gradients[n, own:], maps[n, other:]
+                    for c in range(channels):
+                        total[c] += widened(gradient[c]) * widened(seen[c])
+                for c in range(channels):
+                    found[tap, c] += total[c]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +40,8 @@ class FlatWeights:
         (weights,) float32.
     master_views
         The same numbers in the shape of each parameter, in the order of ``network.parameters()``.
+    compute
+        (weights,) bfloat16: the copies.
     decayed
         (weights,) float32: 1 where weight decay applies, 0 for biases and for what activation
         functions learn.
@@ -63,7 +66,7 @@ class FlatWeights:
         old = [getattr(module, name) for module, name in owners]
         sizes = [parameter.numel() for parameter in old]
         self.master = torch.cat([_flattened(parameter.detach()).float() for parameter in old])
-        self._compute = torch.zeros_like(self.master, dtype=torch.bfloat16)
+        self.compute = torch.zeros_like(self.master, dtype=torch.bfloat16)
         self.master_views = [
             _shaped(flat, parameter.shape)
             for flat, parameter in zip(torch.split(self.master, sizes), old, strict=True)
@@ -77,7 +80,7 @@ class FlatWeights:
         )
         self._parameters: list[Tensor] = []
         for (module, name), flat, master_view in zip(
-            owners, torch.split(self._compute, sizes), self.master_views, strict=True
+            owners, torch.split(self.compute, sizes), self.master_views, strict=True
         ):
             wide = isinstance(module, FLOAT32)
             view = nn.Parameter(master_view if wide else _shaped(flat, master_view.shape))
@@ -98,7 +101,7 @@ class FlatWeights:
     @torch.no_grad()
     def publish(self) -> None:
         """Round the master weights to the copies that the network computes with."""
-        self._compute.copy_(self.master)
+        self.compute.copy_(self.master)
 
 
 def _shaped(flat: Tensor, shape: torch.Size) -> Tensor:
@@ -157,6 +160,9 @@ class AdamW:
     The recipe's momentum is the decay of the first moment.
     """
 
+    loop = True
+    """Whether a step on the CPU is one loop (`regenerate.adamw_cpu`), not operations of torch."""
+
     def __init__(self, recipe: Recipe, weights: FlatWeights) -> None:
         self._recipe, self._weights = recipe, weights
         self._first = torch.zeros_like(weights.master)
@@ -167,22 +173,55 @@ class AdamW:
     def step(self, gradient: Tensor, learning_rate: float) -> None:
         """See `Optimizer.step`."""
         recipe, master = self._recipe, self._weights.master
-        decay = recipe.second_moment_decay
         self._steps += 1
+        correction = 1 / (1 - recipe.second_moment_decay**self._steps)
+        rate = learning_rate / (1 - recipe.momentum**self._steps)
+        if self.loop and master.device.type == "cpu":
+            self._step_in_a_loop(gradient, correction, rate, learning_rate * recipe.weight_decay)
+            return
         _clip(gradient, recipe.clip_norm)
+        decay = recipe.second_moment_decay
         self._first.lerp_(gradient, 1 - recipe.momentum)
         self._second.mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
         if recipe.weight_decay:
             master.addcmul_(
                 master, self._weights.decayed, value=-learning_rate * recipe.weight_decay
             )
-        second = self._second / (1 - decay**self._steps)
-        step = -learning_rate / (1 - recipe.momentum**self._steps)
-        master.addcdiv_(self._first, second.sqrt_().add_(ADAM_FLOOR), value=step)
+        second = self._second * correction
+        master.addcdiv_(self._first, second.sqrt_().add_(ADAM_FLOOR), value=-rate)
         self._weights.publish()
+
+    def _step_in_a_loop(
+        self, gradient: Tensor, correction: float, rate: float, decay: float
+    ) -> None:
+        # A CPU's loops need numba, which a GPU's trainer does without.
+        from regenerate import adamw_cpu
+        from regenerate.activations.cpu import in_threads
+
+        recipe, weights = self._recipe, self._weights
+        vectors = (gradient, weights.decayed, self._first, self._second, weights.master)
+        addresses = np.array([each.data_ptr() for each in (*vectors, weights.compute)], np.intp)
+        scale = float(_clipping(gradient, recipe.clip_norm))
+        shares = [
+            share
+            for old in (recipe.momentum, recipe.second_moment_decay)
+            for share in (old, 1 - old)
+        ]
+        how = np.array([scale, *shares, correction, ADAM_FLOOR, rate, decay], np.float32)
+        in_threads(
+            len(gradient), lambda part: adamw_cpu.step(addresses, part.start, part.stop, how)
+        )
 
 
 def _clip(gradient: Tensor, limit: float | None) -> None:
     """Scale a gradient down to a Euclidean norm of at most ``limit`` (Pascanu et al. 2013)."""
     if limit is not None:
-        gradient.mul_((limit / (gradient.norm() + _TINY)).clamp(max=1.0))
+        gradient.mul_(_clipping(gradient, limit))
+
+
+def _clipping(gradient: Tensor, limit: float | None) -> Tensor:
+    """Return the factor that brings a gradient's norm to at most ``limit``."""
+    if limit is None:
+        return torch.ones(())
+    factor: Tensor = limit / (gradient.norm() + _TINY)
+    return factor.clamp(max=1.0)

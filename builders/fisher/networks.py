@@ -230,10 +230,11 @@ class ConstantStatistics(nn.Module):
         super().__init__()
         self.eps = eps
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return ``(n, channels, height, width)`` with mean 0 and variance 1 in every channel."""
+    def forward(self, features: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Return a map with mean 0 and variance 1 in every channel, and the shortcut added."""
         variance, mean = torch.var_mean(features.detach(), (0, 2, 3), correction=0)
-        return _rescaled(features, mean, (variance + self.eps).rsqrt())
+        normalized = _rescaled(features, mean, (variance + self.eps).rsqrt())
+        return normalized if shortcut is None else normalized + shortcut
 
 
 def _standardize(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor) -> Tensor:

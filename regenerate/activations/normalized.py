@@ -1,4 +1,7 @@
-"""f(BN(x) + shortcut) of bfloat16 tensors on the CPU, in two passes forward and two backward."""
+"""f(BN(x) + shortcut) of bfloat16 tensors on the CPU, in two passes forward and two backward.
+
+The same without f, for the batch normalisations that no activation function follows.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from regenerate.activations.module import TabulatedActivation
 from regenerate.activations.normalized_cpu import Singles
 
 
-def can_fuse(x: Tensor, norm: nn.BatchNorm2d, activation: nn.Module) -> bool:
+def can_fuse(x: Tensor, norm: nn.BatchNorm2d, activation: nn.Module | None) -> bool:
     """Return whether :func:`normalized_look_up` can do it.
 
-    It can for a tabulated activation of bfloat16 numbers on the CPU, in training, and in evaluation
-    where no gradient is wanted.
+    It can for a tabulated activation, or none, of bfloat16 numbers on the CPU, in training, and in
+    evaluation where no gradient is wanted.
     """
     return (
-        isinstance(activation, TabulatedActivation)
+        (activation is None or isinstance(activation, TabulatedActivation))
         and x.device.type == "cpu"
         and x.dtype == torch.bfloat16
         and norm.weight.dtype == torch.float32
@@ -28,7 +31,7 @@ def can_fuse(x: Tensor, norm: nn.BatchNorm2d, activation: nn.Module) -> bool:
 
 
 def normalized_look_up(
-    x: Tensor, shortcut: Tensor | None, norm: nn.BatchNorm2d, activation: TabulatedActivation
+    x: Tensor, shortcut: Tensor | None, norm: nn.BatchNorm2d, activation: TabulatedActivation | None
 ) -> Tensor:
     """Return f(BN(x) + shortcut), rounded once before f and not in between.
 
@@ -43,7 +46,7 @@ def normalized_look_up(
     norm
         With float32 parameters and running statistics.
     activation
-        The tables of f and f'.
+        The tables of f and f'; None stands for the identity.
 
     Examples
     --------
@@ -65,7 +68,7 @@ def normalized_look_up(
     if mean is None or variance is None:
         raise ValueError("normalized_look_up needs a batch normalisation with running statistics")
     size, channels = x.numel(), x.shape[1]
-    at, added_at = x.data_ptr(), 0 if added is None else added.data_ptr()
+    at, added_at = x.data_ptr(), _at(added)
     weight_at, bias_at = norm.weight.data_ptr(), norm.bias.data_ptr()
     if norm.training:
         total = cpu.sum_in_rows(
@@ -81,11 +84,18 @@ def normalized_look_up(
     rows = cpu.normalizing(mean_at, variance_at, weight_at, bias_at, channels, norm.eps)
     if norm.training:
         result: Tensor = _NormalizedLookUp.apply(  # type: ignore[no-untyped-call]
-            x, added, norm.weight, norm.bias, activation.packed, found, rows, norm.eps
+            x,
+            added,
+            norm.weight,
+            norm.bias,
+            None if activation is None else activation.packed,
+            found,
+            rows,
+            norm.eps,
         )
         return result
     value = torch.empty_like(x)
-    table_at, value_at = activation.value.data_ptr(), value.data_ptr()
+    table_at, value_at = _at(None if activation is None else activation.value), value.data_ptr()
     cpu.in_rows(
         size,
         channels,
@@ -104,16 +114,15 @@ class _NormalizedLookUp(torch.autograd.Function):
         shortcut: Tensor | None,
         weight: Tensor,
         bias: Tensor,
-        packed: Tensor,
+        packed: Tensor | None,
         found: Singles,
         rows: Singles,
         eps: float,
     ) -> Tensor:
         del bias  # is in the rows
-        value, slope = torch.empty_like(x), torch.empty_like(x)
-        at, packed_at = x.data_ptr(), packed.data_ptr()
-        added_at = 0 if shortcut is None else shortcut.data_ptr()
-        value_at, slope_at = value.data_ptr(), slope.data_ptr()
+        value, slope = torch.empty_like(x), None if packed is None else torch.empty_like(x)
+        at, packed_at, added_at = x.data_ptr(), _at(packed), _at(shortcut)
+        value_at, slope_at = value.data_ptr(), _at(slope)
         cpu.in_rows(
             x.numel(),
             x.shape[1],
@@ -131,7 +140,7 @@ class _NormalizedLookUp(torch.autograd.Function):
         x, slope, weight = ctx.saved_tensors
         gradient = _dense(gradient)
         size, channels, found = x.numel(), x.shape[1], ctx.found
-        at, slope_at, gradient_at = x.data_ptr(), slope.data_ptr(), gradient.data_ptr()
+        at, slope_at, gradient_at = x.data_ptr(), _at(slope), gradient.data_ptr()
         total = cpu.sum_in_rows(
             size,
             channels,
@@ -141,10 +150,10 @@ class _NormalizedLookUp(torch.autograd.Function):
             total, found, weight.data_ptr(), size // channels, ctx.eps
         )
         to_x = torch.empty_like(x)
-        to_shortcut = torch.empty_like(x) if ctx.has_shortcut else None
-        to_x_at, to_shortcut_at = to_x.data_ptr(), 0
-        if to_shortcut is not None:
-            to_shortcut_at = to_shortcut.data_ptr()
+        to_shortcut: Tensor | None = None
+        if ctx.has_shortcut:  # whose gradient, without an activation, is the gradient
+            to_shortcut = gradient if slope is None else torch.empty_like(x)
+        to_x_at, to_shortcut_at = to_x.data_ptr(), 0 if slope is None else _at(to_shortcut)
         cpu.in_rows(
             size,
             channels,
@@ -154,6 +163,11 @@ class _NormalizedLookUp(torch.autograd.Function):
         )
         of_weight, of_bias = torch.from_numpy(of_parameters)
         return to_x, to_shortcut, of_weight, of_bias, None, None, None, None
+
+
+def _at(x: Tensor | None) -> int:
+    """Return a tensor's address, 0 for one that is not there."""
+    return 0 if x is None else x.data_ptr()
 
 
 def _dense(x: Tensor) -> Tensor:

@@ -129,14 +129,18 @@ def _normalize(row, rows, shortcut, begin, value):  # type: ignore[no-untyped-de
     "void(intp, intp, float32[:, ::1], intp, intp, intp, intp, intp)", nogil=True, cache=True
 )
 def forward(x_at, shortcut_at, rows, packed_at, value_at, slope_at, start, stop):  # type: ignore[no-untyped-def]
-    """Write f(z) and f'(z) for z = scale x + offset + shortcut."""
-    x, value, slope = bits_at(x_at, stop), bits_at(value_at, stop), bits_at(slope_at, stop)
+    """Write f(z) and f'(z) for z = scale x + offset + shortcut; without a table, z alone."""
+    x, value = bits_at(x_at, stop), bits_at(value_at, stop)
+    slope = bits_at(slope_at, stop if packed_at else 0)
     shortcut = bits_at(shortcut_at, stop if shortcut_at else 0)
     packed = numba.carray(pointer(packed_at), (1 << 16,), np.uint32)  # type: ignore[attr-defined, call-arg]
     for begin in range(start, stop, rows.shape[1]):
         end = min(begin + rows.shape[1], stop)
-        value_row, slope_row = value[begin:end], slope[begin:end]
+        value_row = value[begin:end]
         _normalize(x[begin:end], rows, shortcut, begin, value_row)
+        if not packed_at:
+            continue
+        slope_row = slope[begin:end]
         # A loop of its own: with the look-up in it, the arithmetic would not become vectors.
         for i in range(value_row.size):
             both = packed[value_row[i]]
@@ -146,25 +150,28 @@ def forward(x_at, shortcut_at, rows, packed_at, value_at, slope_at, start, stop)
 
 @numba.njit("void(intp, intp, float32[:, ::1], intp, intp, intp, intp)", nogil=True, cache=True)
 def evaluation(x_at, shortcut_at, rows, table_at, value_at, start, stop):  # type: ignore[no-untyped-def]
-    """Write f(z) alone; see :func:`forward`."""
+    """Write f(z) alone, or z without a table; see :func:`forward`."""
     x, value = bits_at(x_at, stop), bits_at(value_at, stop)
-    shortcut, table = bits_at(shortcut_at, stop if shortcut_at else 0), bits_at(table_at, 1 << 16)
+    shortcut = bits_at(shortcut_at, stop if shortcut_at else 0)
+    table = bits_at(table_at, 1 << 16 if table_at else 0)
     for begin in range(start, stop, rows.shape[1]):
         end = min(begin + rows.shape[1], stop)
         value_row = value[begin:end]
         _normalize(x[begin:end], rows, shortcut, begin, value_row)
-        for i in range(value_row.size):
-            value_row[i] = table[value_row[i]]
+        if table_at:
+            for i in range(value_row.size):
+                value_row[i] = table[value_row[i]]
 
 
 @numba.njit(
     "float32[:, ::1](intp, intp, intp, float32[:, ::1], intp, intp)", nogil=True, cache=True
 )
 def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ignore[no-untyped-def]
-    """Return (2, lanes): of d = gradient times slope, and of d (x - mean)."""
+    """Return (2, lanes): of d = gradient times slope (1 without slopes), and of d (x - mean)."""
     channels = found.shape[1]
     lanes = channels * max(1, LANES // channels)
-    gradient, slope, x = bits_at(gradient_at, stop), bits_at(slope_at, stop), bits_at(x_at, stop)
+    gradient, x = bits_at(gradient_at, stop), bits_at(x_at, stop)
+    slope = bits_at(slope_at, stop if slope_at else 0)
     mean, total = np.empty(lanes, np.float32), np.zeros((2, lanes), np.float32)
     for i in range(lanes):
         mean[i] = found[0, i % channels]
@@ -172,6 +179,12 @@ def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ign
     for begin in range(start, stop, lanes):
         end = min(begin + lanes, stop)
         row, gradient_row, slope_row = x[begin:end], gradient[begin:end], slope[begin:end]
+        if not slope_at:
+            for i in range(row.size):
+                inner = widened(gradient_row[i])
+                first[i] += inner
+                second[i] += inner * (widened(row[i]) - mean[i])
+            continue
         for i in range(row.size):
             inner = widened(gradient_row[i]) * widened(slope_row[i])
             first[i] += inner
@@ -215,9 +228,10 @@ def gradient_rows(total, found, weight_at, count, eps):  # type: ignore[no-untyp
     "void(intp, intp, intp, float32[:, ::1], intp, intp, intp, intp)", nogil=True, cache=True
 )
 def backward(gradient_at, slope_at, x_at, rows, to_x_at, to_shortcut_at, start, stop):  # type: ignore[no-untyped-def]
-    """Write the gradients of x and of the shortcut."""
+    """Write the gradients of x and of the shortcut; that of the shortcut only with slopes."""
     scale, by_x, offset = rows[0], rows[1], rows[2]
-    gradient, slope, x = bits_at(gradient_at, stop), bits_at(slope_at, stop), bits_at(x_at, stop)
+    gradient, x = bits_at(gradient_at, stop), bits_at(x_at, stop)
+    slope = bits_at(slope_at, stop if slope_at else 0)
     to_x, to_shortcut = (
         bits_at(to_x_at, stop),
         bits_at(to_shortcut_at, stop if to_shortcut_at else 0),
@@ -226,6 +240,11 @@ def backward(gradient_at, slope_at, x_at, rows, to_x_at, to_shortcut_at, start, 
         end = min(begin + rows.shape[1], stop)
         row, gradient_row, slope_row = x[begin:end], gradient[begin:end], slope[begin:end]
         to_row = to_x[begin:end]
+        if not slope_at:
+            for i in range(row.size):
+                inner = widened(gradient_row[i])
+                to_row[i] = rounded(scale[i] * inner + by_x[i] * widened(row[i]) + offset[i])
+            continue
         for i in range(row.size):
             inner = widened(gradient_row[i]) * widened(slope_row[i])
             to_row[i] = rounded(scale[i] * inner + by_x[i] * widened(row[i]) + offset[i])

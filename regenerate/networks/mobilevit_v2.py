@@ -21,7 +21,8 @@ from torch.nn import functional
 
 from regenerate.attention import attend
 from regenerate.depthwise import DepthwiseConv2d
-from regenerate.networks.normalized import NormalizedActivation
+from regenerate.networks.normalized import Normalized, NormalizedActivation
+from regenerate.networks.pointwise import PointwiseConv2d
 
 PARAMETERS: Final = 1_116_163
 """Of the network with ten classes; with the thousand of ImageNet it has 1,370,593."""
@@ -69,14 +70,14 @@ class InvertedResidual(nn.Module):
         self.depthwise = DepthwiseConv2d(inner, stride)
         self.activation_2 = NormalizedActivation(inner, activation())
         self.project = nn.Conv2d(inner, channels, 1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = Normalized(channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(n, channels, height / stride, width / stride)``, rounded up."""
         inner = self.activation_1(self.expand(features))
         inner = self.activation_2(self.depthwise(inner))
-        result: Tensor = self.norm(self.project(inner))
-        return features + result if self.shortcut else result
+        result: Tensor = self.norm(self.project(inner), features if self.shortcut else None)
+        return result
 
 
 class TokenNorm(nn.Module):
@@ -101,8 +102,8 @@ class SeparableAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.scores_keys_values = nn.Conv2d(channels, 1 + 2 * channels, 1)
-        self.out = nn.Conv2d(channels, channels, 1)
+        self.scores_keys_values = PointwiseConv2d(channels, 1 + 2 * channels)
+        self.out = PointwiseConv2d(channels, channels)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return ``(n, channels, places, patches)``."""
@@ -118,9 +119,9 @@ class TransformerLayer(nn.Module):
         self.norm_1 = TokenNorm(channels)
         self.attention = SeparableAttention(channels)
         self.norm_2 = TokenNorm(channels)
-        self.widen = nn.Conv2d(channels, EXPANSION * channels, 1)
+        self.widen = PointwiseConv2d(channels, EXPANSION * channels)
         self.activation = activation()
-        self.narrow = nn.Conv2d(EXPANSION * channels, channels, 1)
+        self.narrow = PointwiseConv2d(EXPANSION * channels, channels)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return ``(n, channels, places, patches)``."""
@@ -137,11 +138,11 @@ class MobileViTv2Block(nn.Module):
         super().__init__()
         self.depthwise = DepthwiseConv2d(channels, 1)
         self.activation = NormalizedActivation(channels, activation())
-        self.enter = nn.Conv2d(channels, tokens, 1, bias=False)
+        self.enter = PointwiseConv2d(channels, tokens, bias=False)
         self.layers = nn.Sequential(*(TransformerLayer(tokens, activation) for _ in range(layers)))
         self.norm = TokenNorm(tokens)
-        self.leave = nn.Conv2d(tokens, channels, 1, bias=False)
-        self.leave_norm = nn.BatchNorm2d(channels)
+        self.leave = PointwiseConv2d(tokens, channels, bias=False)
+        self.leave_norm = Normalized(channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(n, channels, height, width)``.

@@ -12,6 +12,30 @@ from regenerate.activations import TabulatedActivation
 from regenerate.activations.normalized import can_fuse, normalized_look_up
 
 
+class Normalized(nn.BatchNorm2d):
+    """BN(x), or BN(x) + shortcut, where no activation function follows.
+
+    Parameters
+    ----------
+    num_features
+        Channels of the feature map.
+
+    Examples
+    --------
+    >>> import torch
+    >>> x = torch.tensor([1.0, 3.0]).view(1, 1, 1, 2)
+    >>> Normalized(1)(x, torch.ones(1, 1, 1, 2)).round().flatten().tolist()
+    [0.0, 2.0]
+    """
+
+    def forward(self, features: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Return a map of the shape and dtype of ``features``."""
+        if can_fuse(features, self, None):
+            return normalized_look_up(features, shortcut, self, None)
+        normalized: Tensor = super().forward(features)
+        return normalized if shortcut is None else normalized + shortcut
+
+
 class NormalizedActivation(nn.Module):
     """f(BN(x)), or f(BN(x) + shortcut) (Ioffe and Szegedy 2015, arXiv 1502.03167).
 

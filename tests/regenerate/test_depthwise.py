@@ -28,7 +28,7 @@ def assert_rounded(got: Tensor, wanted: Tensor) -> None:
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize(
     ("images", "channels", "height", "width"),
-    [(2, 3, 6, 6), (2, 5, 7, 4), (1, 48, 5, 33), (2, 700, 3, 3), (3, 16, 1, 1)],
+    [(2, 3, 6, 6), (2, 5, 7, 4), (1, 48, 5, 33), (2, 700, 3, 3), (3, 16, 1, 1), (64, 40, 2, 2)],
 )
 def test_values_and_gradients(
     images: int, channels: int, height: int, width: int, stride: int

@@ -9,7 +9,7 @@ from torch import nn
 
 from act_bench.expression import parse
 from regenerate.activations import TabulatedActivation, normalized, normalized_cpu, tabulate
-from regenerate.networks.normalized import NormalizedActivation
+from regenerate.networks.normalized import Normalized, NormalizedActivation
 
 SHAPES = [(8, 3, 6, 7), (4, 16, 5, 5), (2, 64, 4, 4), (2, 700, 2, 3), (40, 8, 16, 16)]
 
@@ -152,3 +152,26 @@ def test_the_module_computes_the_same_either_way(training: bool) -> None:
         torch.testing.assert_close(
             fused(x, shortcut).float(), plain(x.float(), shortcut.float()), rtol=0.01, atol=0.01
         )
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("with_shortcut", [False, True])
+def test_without_an_activation_it_is_the_identity(training: bool, with_shortcut: bool) -> None:
+    x = numbers(6, 16, 5, 3, seed=1).requires_grad_(training)
+    shortcut = numbers(6, 16, 5, 3, seed=2).requires_grad_(training) if with_shortcut else None
+    gradient, found = numbers(6, 16, 5, 3, seed=3), []
+    for activation in (None, tabulated("identity(x)")):
+        norm = filled(16).train(training)
+        with torch.set_grad_enabled(training):
+            value = normalized.normalized_look_up(x, shortcut, norm, activation)
+        asked = [x, norm.weight, norm.bias, *([] if shortcut is None else [shortcut])]
+        found.append([value, *(torch.autograd.grad(value, asked, gradient) if training else ())])
+    for own, other in zip(*found, strict=True):
+        assert torch.equal(own, other)
+
+
+def test_a_normalisation_alone_is_that_of_torch_elsewhere() -> None:
+    x, shortcut = torch.randn(4, 3, 2, 2), torch.randn(4, 3, 2, 2)
+    own, other = Normalized(3), nn.BatchNorm2d(3)
+    assert torch.equal(own(x), other(x))
+    assert torch.equal(own(x, shortcut), other(x) + shortcut)

@@ -1,0 +1,42 @@
+"""One step of AdamW on the CPU in one loop: every number is read and written once.
+
+As operations of torch a step is a dozen passes over vectors that no cache holds.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from regenerate.bfloat16_cpu import bits_at, rounded, singles_at
+
+
+@numba.njit("void(intp[::1], intp, intp, float32[::1])", nogil=True, cache=True)
+def step(addresses, start, stop, how):  # type: ignore[no-untyped-def]
+    """Update moments and weights in place, and round the weights to bfloat16.
+
+    Parameters
+    ----------
+    addresses
+        Of float32 vectors: gradient, which weights decay, first and second moment, weights; and of
+        the bfloat16 copy of the weights.
+    start, stop
+        The part to update.
+    how
+        The factor of the gradient (clipping); shares of the old and the new in the first moment,
+        and in the second; the factor that corrects the second; the floor under its root; the rate;
+        the decay.
+    """
+    gradient, decayed = singles_at(addresses[0], stop), singles_at(addresses[1], stop)
+    first, second = singles_at(addresses[2], stop), singles_at(addresses[3], stop)
+    master, compute = singles_at(addresses[4], stop), bits_at(addresses[5], stop)
+    scale, old, new, old_square, new_square, correction, floor, rate, decay = how
+    for i in range(start, stop):
+        slope = gradient[i] * scale
+        mean = old * first[i] + new * slope
+        square = old_square * second[i] + new_square * slope * slope
+        first[i], second[i] = mean, square
+        weight = master[i] - decay * decayed[i] * master[i]
+        master[i] = weight - rate * mean / (np.sqrt(square * correction) + floor)
+    for i in range(start, stop):
+        compute[i] = rounded(master[i])
