@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -59,6 +59,21 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class LearnsFailure(Protocol):
+    """A :class:`Model` that is told who diverged, such as ``FailureAware``."""
+
+    chance: float
+
+    def fit(self, X: Float, y: Float, failed: NDArray[np.bool_]) -> object:  # noqa: N803
+        """Learn the targets (n,) of features (n, columns), and who failed (n,)."""
+        ...
+
+    def predict_failure(self, X: Float) -> Float:  # noqa: N803
+        """Return the probability that each function fails: (n,)."""
+        ...
+
+
 Maker = Callable[[Features], Model]
 
 
@@ -91,6 +106,21 @@ def _gp(features: Features) -> Model:
     return model
 
 
+def _failure_aware(maker: Maker) -> Maker:
+    """Return a maker of the mixture: a forest says who diverges, the model how good others are."""
+
+    def make(features: Features) -> Model:
+        from sklearn.ensemble import RandomForestClassifier
+
+        from surrogates.regressors import FailureAware
+
+        who = RandomForestClassifier(30, max_features="sqrt", random_state=0)
+        model: Model = FailureAware(maker(features), who)
+        return model
+
+    return make
+
+
 REGRESSORS: Final[dict[str, Maker]] = {
     "knn": _knn,
     "knn-distance": _knn_distance,
@@ -99,6 +129,11 @@ REGRESSORS: Final[dict[str, Maker]] = {
 }
 """Name -> maker of a model for some features: the three nearest, the same weighted by distance, a
 random forest of 30 trees, the Gaussian process. To judge another, pass it to :func:`evaluate`."""
+
+FAILURE_AWARE: Final[dict[str, Maker]] = {
+    f"{name}-failures": _failure_aware(maker) for name, maker in REGRESSORS.items()
+}
+"""The same where the chance level is not learned as a score: a classifier learns who diverges."""
 
 
 def available_features(data: BenchmarkData, names: Sequence[str] = CHOSEN) -> tuple[str, ...]:
@@ -130,7 +165,8 @@ def evaluate(
     features : sequence of str, optional
         Of ``surrogates.features.FEATURES``. Default: those of ``CHOSEN`` that the table has.
     regressors : dict of str to callable, optional
-        Name -> ``maker(features)``. Default: ``REGRESSORS``.
+        Name -> ``maker(features)``. Default: ``REGRESSORS``. A model that learns who fails, as
+        those of ``FAILURE_AWARE``, is told who diverged.
     sizes : sequence of int
         Functions to learn from; those that would leave fewer than 20 to predict are left out.
     splits : int or sequence of int
@@ -183,7 +219,12 @@ def evaluate(
                     learned, others = order[:size], order[size:]
                     start = perf_counter()
                     model = maker(known)
-                    model.fit(vectors[learned], scores[learned])
+                    told = vectors[learned], scores[learned]
+                    if isinstance(model, LearnsFailure):
+                        model.chance = data.chance
+                        model.fit(*told, failed=~trained[learned])
+                    else:
+                        model.fit(*told)
                     mean, deviation = model.predict(vectors[others], return_std=True)
                     seconds = perf_counter() - start
                     judged = judge(mean, deviation, scores[others], trained[others])

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     help="Comma-separated: outputs, fim, union, each as it is or with standard-, pca- or umap- "
     "before it. Default: the plain ones and those of UMAP.",
 )
-@click.option("--regressors", help="Comma-separated; default: knn,knn-distance,forest,gp.")
+@click.option(
+    "--regressors",
+    help="Comma-separated; default: knn,knn-distance,forest,gp. With -failures after a name a "
+    "classifier learns who diverges.",
+)
 @click.option(
     "--sizes",
     default="10,30,100,300,1000",
@@ -75,7 +79,7 @@ def command(
         data = load_data(table, fidelity, edition, run_seed)
     makers = evaluation.REGRESSORS
     if regressors is not None:
-        wanted = _listed(regressors)
+        wanted, makers = _listed(regressors), makers | evaluation.FAILURE_AWARE
         unknown = [name for name in wanted if name not in makers]
         if unknown or not wanted:
             raise click.BadParameter(

@@ -14,6 +14,7 @@ from scipy.stats import kendalltau, norm, spearmanr
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.spectra import load_spectra
 from surrogates.evaluation import (
+    FAILURE_AWARE,
     METRICS,
     REGRESSORS,
     available_features,
@@ -125,6 +126,30 @@ def test_each_regressor_learns_something_from_each_feature(data: BenchmarkData) 
     assert summary.height == len(names) * len(REGRESSORS) * len(METRICS)
     assert (summary["low"] <= summary["mean"]).all()
     assert (summary["mean"] <= summary["high"]).all()
+
+
+class FailureRecorder(Recorder):
+    """The same, of what a model that learns who fails is told."""
+
+    chance = 0.0
+
+    def fit(self, X: Float, y: Float, failed: NDArray[np.bool_]) -> Self:  # type: ignore[override]  # noqa: N803
+        assert np.array_equal(y[failed], np.full(failed.sum(), self.chance))
+        assert failed.any()
+        assert not failed.all()
+        return super().fit(X, y)
+
+    def predict_failure(self, X: Float) -> Float:  # noqa: N803
+        return np.zeros(len(X))
+
+
+def test_models_that_learn_who_fails_are_told(data: BenchmarkData) -> None:
+    seen: list[tuple[int, float, int]] = []
+    evaluate(data, ["outputs"], {"own": lambda _: FailureRecorder(seen)}, sizes=[100], splits=1)
+    assert len(seen) == 1
+    rows = evaluate(data, ["outputs"], FAILURE_AWARE, sizes=[100], splits=2)
+    assert set(rows["regressor"]) == {f"{name}-failures" for name in REGRESSORS}
+    assert (rows["spearman"] > 0.2).all()
 
 
 def test_a_table_without_spectra_is_judged_by_outputs(make_data: MakeData) -> None:
