@@ -7,7 +7,6 @@ the table's recipe gives them.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,8 @@ from torch import Tensor, nn
 
 from act_bench.expression import Expression
 from act_bench.schema import one_of
+from builders.fisher import batches
+from builders.fisher.batches import fingerprint
 from builders.fisher.convention import FisherConvention, Labels
 from builders.fisher.spectrum import DTYPES
 from regenerate import data
@@ -71,7 +72,8 @@ def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) ->
     device
         A torch device.
     data_dir
-        Folder of the images, for data sets that do not come with a library.
+        Folder of the images, for data sets that do not come with a library. It is not looked at
+        where an earlier call has kept the batch (`builders.fisher.batches`).
 
     Raises
     ------
@@ -89,14 +91,6 @@ def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) ->
     (torch.Size([599, 64]), 'predicted')
     """
     return SETTINGS[one_of("network with Fisher spectra", table, SETTINGS)](device, data_dir)
-
-
-def fingerprint(images: Tensor, labels: Tensor) -> str:
-    """Return the first 16 hex digits of the SHA-256 of a batch as the network gets it."""
-    digest = hashlib.sha256(repr((images.dtype, tuple(images.shape))).encode())
-    digest.update(images.cpu().contiguous().numpy().tobytes())
-    digest.update(labels.cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _mlp(device: str, data_dir: Path | None) -> Setting:
@@ -162,19 +156,23 @@ def _images(table: str, device: str, data_dir: Path | None) -> Setting:
         initialization=recipe.initialization,
         dtype="float32",
     )
-    train = load_splits(
-        recipe.dataset,
-        image_size=recipe.image_size,
-        train_images=IMAGE_BATCH,
-        device=device,
-        data_dir=data_dir,
-    ).train
-    images = to_network(train.images.to(DTYPES[convention.dtype]))
+    batch = batches.kept(FINGERPRINTS.get(table, ""))
+    if batch is None:
+        train = load_splits(
+            recipe.dataset,
+            image_size=recipe.image_size,
+            train_images=IMAGE_BATCH,
+            device="cpu",
+            data_dir=data_dir,
+        ).train
+        batch = to_network(train.images.to(DTYPES[convention.dtype])), train.labels
+        batches.keep(*batch)
+    images, labels = (each.to(device) for each in batch)
 
     def network(expression: Expression) -> nn.Module:
         return initialized(recipe, expression, convention.seed).to(device)
 
-    return Setting(_checked(convention, images, train.labels), network, images, train.labels)
+    return Setting(_checked(convention, images, labels), network, images, labels)
 
 
 def initialized(recipe: Recipe, expression: Expression, seed: int) -> nn.Module:
@@ -270,5 +268,9 @@ SETTINGS: Final[dict[str, Callable[[str, Path | None], Setting]]] = {
 }
 """Table -> its setting on a device, with images from a folder."""
 
-FINGERPRINTS: Final = {"mlp": "27bb1ad61edc72f7", "cnn": "a9fef76d67c262a6"}
-"""Table -> :func:`fingerprint` of the batch of the embedded spectra."""
+FINGERPRINTS: Final = {
+    "mlp": "27bb1ad61edc72f7",
+    "cnn": "a9fef76d67c262a6",
+    "resnet": "a9fef76d67c262a6",  # the images of cnn
+}
+"""Table -> :func:`builders.fisher.batches.fingerprint` of the batch of the embedded spectra."""
