@@ -67,25 +67,6 @@ SHORT = dataclasses.replace(
     evaluation_crop=1.0,
     target_threshold=None,
 )
-"""What the candidates for ``proxy`` vary; at most 30 core-seconds a function."""
-
-CANDIDATES = {
-    "64 px, 9,469 x 2": SHORT,
-    "48 px, 9,469 x 4": dataclasses.replace(
-        SHORT, image_size=48, epochs=4, warmup_epochs=0.4, augmentation="flip_shift"
-    ),
-    "64 px, half width, 9,469 x 4": dataclasses.replace(
-        SHORT, width=0.5, epochs=4, warmup_epochs=0.4, augmentation="flip_shift"
-    ),
-    "32 px, 9,469 x 8": dataclasses.replace(
-        SHORT, image_size=32, epochs=8, warmup_epochs=0.8, augmentation="flip_shift"
-    ),
-}
-"""Candidates for ``proxy``, to be calibrated by ``benchmarks/calibration_vit.py``."""
-
-LONG = dataclasses.replace(
-    SHORT, fidelity="long", epochs=16, warmup_epochs=1.0, augmentation="flip_shift"
-)
-"""What candidates are set against: the whole network at 64 pixels, 16 epochs."""
+"""What the candidates for ``proxy`` vary (``benchmarks/proxies.py``)."""
 
 RECIPES = (REDUCED, FULL)

@@ -1,11 +1,11 @@
-"""Which short training of ResNet-56 ranks functions as a long one does, and how long it takes.
+"""Which short training of a network ranks functions as a long one does, and how long it takes.
 
-``python benchmarks/calibration_resnet.py`` reports the records; nothing is trained. ``... --train
-"half, 15,000 x 2" --functions 20 --seeds 1 --jobs 2`` trains what the records lack of a candidate
+``python benchmarks/proxies.py resnet`` (or ``vit``) reports the records; nothing is trained. ``...
+--train "half, 15,000 x 2" --functions 20 --jobs 2`` trains what the records lack of a candidate
 (``all``: of every one; a name of `LONG`: of a reference), one process a core. It may be stopped at
 any moment: records are a CSV, one row a run, and whatever is in it is not trained again. Functions
 are the eight baselines and then entries drawn with a fixed seed, those of ``benchmarks/
-calibration.py``.
+calibration.py``, which does the same for the tables ``mlp`` and ``cnn``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from act_bench.atomic import replacing
 from act_bench.expression import parse
 from regenerate.executor import LocalExecutor
 from regenerate.recipes import Recipe
+from regenerate.recipes.resnet import PROXY as RESNET
+from regenerate.recipes.vit import SHORT
 from regenerate.training import train
 
-RECORDS = Path(__file__).parent.parent / "docs" / "calibration" / "resnet.csv"
+RECORDS = Path(__file__).parent.parent / "docs" / "calibration"
 COLUMNS = {
     "training": pl.String,
     "recipe_sha": pl.String,
@@ -37,52 +39,44 @@ COLUMNS = {
     "runtime_s": pl.Float64,
 }
 
-HALF = Recipe(
-    table="resnet",
-    fidelity="proxy",
-    network="resnet56",
-    dataset="cifar10",
-    width=0.5,
-    image_size=16,
-    train_images=15000,
-    epochs=2,
-    batch_size=64,
-    optimizer="sgd",
-    learning_rate=0.1,
-    momentum=0.9,
-    nesterov=True,
-    weight_decay=1e-4,
-    schedule="cosine",
-    warmup_epochs=0.25,
-    clip_norm=1.0,
-    initialization="he",
-    dtype="bfloat16",
-    activation="tabulated",
-)
-"""All 56 layers with half of the channels, at 16 pixels."""
+WHOLE = dataclasses.replace(RESNET, train_images=15000)
+HALF = dataclasses.replace(WHOLE, width=0.5, epochs=2)
+SHIFTED = dataclasses.replace(SHORT, augmentation="flip_shift")
 
-WHOLE = dataclasses.replace(HALF, width=1.0, epochs=1)
-"""All channels, which take a third more time for twice the width, and half of the images."""
-
-CANDIDATES = {
-    "half, 15,000 x 2": HALF,
-    "half, 25,000 x 1": dataclasses.replace(HALF, train_images=25000, epochs=1),
-    "whole, 15,000 x 1": WHOLE,
-    "whole, 15,000 x 1, no clip": dataclasses.replace(WHOLE, clip_norm=None),
-    "whole, 15,000 x 1, batch 128": dataclasses.replace(WHOLE, batch_size=128),
-    "whole, 7,500 x 2": dataclasses.replace(WHOLE, train_images=7500, epochs=2),
-    "whole, 10,000 x 1": dataclasses.replace(WHOLE, train_images=10000),
-    "whole, 10,000 x 1, batch 32": dataclasses.replace(WHOLE, train_images=10000, batch_size=32),
+CANDIDATES: dict[str, dict[str, Recipe]] = {
+    "resnet": {
+        "half, 15,000 x 2": HALF,
+        "half, 25,000 x 1": dataclasses.replace(HALF, train_images=25000, epochs=1),
+        "whole, 15,000 x 1": WHOLE,
+        "whole, 15,000 x 1, no clip": dataclasses.replace(WHOLE, clip_norm=None),
+        "whole, 15,000 x 1, batch 128": dataclasses.replace(WHOLE, batch_size=128),
+        "whole, 7,500 x 2": dataclasses.replace(WHOLE, train_images=7500, epochs=2),
+        "whole, 10,000 x 1": RESNET,
+        "whole, 10,000 x 1, batch 32": dataclasses.replace(RESNET, batch_size=32),
+    },
+    "vit": {
+        "64 px, half width, 9,469 x 2": dataclasses.replace(SHORT, width=0.5),
+        "48 px, 7,000 x 2": dataclasses.replace(SHORT, image_size=48, train_images=7000),
+        "48 px, half width, 9,469 x 2": dataclasses.replace(SHORT, image_size=48, width=0.5),
+        "48 px, half width, 9,469 x 3": dataclasses.replace(
+            SHORT, image_size=48, width=0.5, epochs=3, warmup_epochs=0.3
+        ),
+        "32 px, 9,469 x 2": dataclasses.replace(SHORT, image_size=32),
+        "32 px, 9,469 x 3": dataclasses.replace(SHORT, image_size=32, epochs=3, warmup_epochs=0.3),
+    },
 }
-"""What may become the recipe of ``proxy``: all layers, about 30 core-seconds or less."""
+"""Table -> what may become its recipe of ``proxy``: the whole depth, at most 30 core-seconds."""
 
-LONG = {
-    "long": dataclasses.replace(HALF, width=1.0, train_images=None, epochs=4, warmup_epochs=0.5),
-    "long, 32 px": dataclasses.replace(
-        HALF, image_size=None, train_images=None, epochs=2, warmup_epochs=0.5
-    ),
+LONG: dict[str, dict[str, Recipe]] = {
+    "resnet": {
+        "long": dataclasses.replace(WHOLE, train_images=None, epochs=4, warmup_epochs=0.5),
+        "long, 32 px": dataclasses.replace(
+            HALF, image_size=None, train_images=None, epochs=2, warmup_epochs=0.5
+        ),
+    },
+    "vit": {"long": dataclasses.replace(SHIFTED, fidelity="long", epochs=8, warmup_epochs=0.5)},
 }
-"""References: all channels and six times the images, and all pixels; each some minutes."""
+"""Table -> references: several times the images, or all pixels; each some minutes."""
 
 
 def read(path: Path) -> pl.DataFrame:
@@ -90,10 +84,10 @@ def read(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, schema=COLUMNS) if path.exists() else pl.DataFrame(schema=COLUMNS)
 
 
-def train_one(task: tuple[str, Recipe, str, int]) -> tuple[object, ...]:
+def train_one(task: tuple[str, Recipe, str, int, Path | None]) -> tuple[object, ...]:
     """Train one function with one seed by one recipe; return its row."""
-    name, recipe, function, seed = task
-    (run,) = train(recipe, parse(function), [seed])
+    name, recipe, function, seed, data_dir = task
+    (run,) = train(recipe, parse(function), [seed], data_dir=data_dir)
     return (
         name, recipe.sha, function, seed, run.outcome, run.validation_accuracy, run.images_seen,
         run.runtime_s,
@@ -101,14 +95,20 @@ def train_one(task: tuple[str, Recipe, str, int]) -> tuple[object, ...]:
 
 
 def train_missing(
-    chosen: dict[str, Recipe], functions: Sequence[str], seeds: int, jobs: int, path: Path
+    chosen: dict[str, Recipe],
+    functions: Sequence[str],
+    seeds: int,
+    path: Path,
+    *,
+    jobs: int = 1,
+    data_dir: Path | None = None,
 ) -> None:
     """Train what the records lack, function by function, and write them after every run."""
     path.parent.mkdir(parents=True, exist_ok=True)
     records = read(path)
     done = set(records.select("recipe_sha", "expression", "seed").iter_rows())
     tasks = [
-        (name, recipe, function, seed)
+        (name, recipe, function, seed, data_dir)
         for seed in range(seeds)
         for function in functions
         for name, recipe in chosen.items()
@@ -127,13 +127,18 @@ def scores(records: pl.DataFrame, recipe: Recipe, seed: int) -> dict[str, float]
     return dict(zip(rows["expression"], rows["validation_accuracy"].fill_null(-1.0), strict=True))
 
 
-def report(records: pl.DataFrame) -> None:
+def report(records: pl.DataFrame, candidates: dict[str, Recipe], long: dict[str, Recipe]) -> None:
     """Print cost, outcomes, agreement with each reference and between seeds of every recipe."""
-    print("| training | functions | train | core-seconds | spread | seed and seed |", end="")
-    print("".join(f" with {name} |" for name in LONG))
-    print("|---|---|---|---|---|---|" + "---|" * len(LONG))
-    for name, recipe in (CANDIDATES | LONG).items():
+    print(
+        "| training | functions | train | core-seconds | spread | seed and seed | one run |", end=""
+    )
+    print("".join(f" with {name} |" for name in long))
+    print("|---|---|---|---|---|---|---|" + "---|" * len(long))
+    known = candidates | long
+    for name, recipe in known.items():
         found, again = scores(records, recipe, 0), scores(records, recipe, 1)
+        if not found:
+            continue
         trains = [text for text, value in found.items() if value > TRAINED]
         rows = records.filter(
             (pl.col("recipe_sha") == recipe.sha) & pl.col("expression").is_in(trains)
@@ -146,13 +151,14 @@ def report(records: pl.DataFrame) -> None:
             f"{seconds:.1f}" if isinstance(seconds, float) else "",
             " / ".join(f"{value:.2f}" for value in level),
             agreement(found, again),
+            noise(found, again),
             *("" if other == recipe else agreement(scores(records, other, 0), found)
-              for other in LONG.values()),
+              for other in long.values()),
         ]  # fmt: skip
         print(f"| {name} | " + " | ".join(cells) + " |")
-    names = [name for name, recipe in (CANDIDATES | LONG).items() if scores(records, recipe, 0)]
+    names = [name for name, recipe in known.items() if scores(records, recipe, 0)]
     print("\n| function | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
-    columns = [scores(records, (CANDIDATES | LONG)[name], 0) for name in names]
+    columns = [scores(records, known[name], 0) for name in names]
     texts = {text for found in columns for text in found}
     for text in sorted(texts, key=lambda t: [-found.get(t, -2.0) for found in reversed(columns)]):
         cells = [
@@ -170,25 +176,43 @@ def agreement(reference: dict[str, float], other: dict[str, float]) -> str:
     return correlation(reference, other, common).replace(" | ", ", n=")
 
 
+def noise(first: dict[str, float], second: dict[str, float]) -> str:
+    """Return the standard deviation of one run, from those that train with both seeds."""
+    both = [text for text, value in first.items() if min(value, second.get(text, -1.0)) > TRAINED]
+    if len(both) < 4:
+        return ""
+    difference = np.array([first[text] - second[text] for text in both])
+    return f"{np.sqrt(np.mean(difference**2) / 2):.3f}"
+
+
 def main() -> None:
     """Train what is asked for, and report."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    known = CANDIDATES | LONG
+    parser.add_argument("table", choices=list(CANDIDATES))
     parser.add_argument("--train", action="append", default=[], help="a name, or all candidates")
     parser.add_argument("--functions", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--records", type=Path, default=RECORDS)
+    parser.add_argument("--data-dir", type=Path, help="folder of the images")
+    parser.add_argument("--records", type=Path, help="CSV; default: docs/calibration/TABLE.csv")
     options = parser.parse_args()
+    candidates, long = CANDIDATES[options.table], LONG[options.table]
+    path, known = options.records or RECORDS / f"{options.table}.csv", candidates | long
     for name in options.train:
         if name not in (*known, "all"):
             parser.error(f"--train: expected all or one of {list(known)}, got {name!r}")
     if options.train:
-        chosen = CANDIDATES if "all" in options.train else {}
-        chosen = chosen | {name: known[name] for name in options.train if name != "all"}
-        functions = sample(options.functions)
-        train_missing(chosen, functions, options.seeds, options.jobs, options.records)
-    report(read(options.records))
+        chosen = dict(candidates) if "all" in options.train else {}
+        chosen |= {name: known[name] for name in options.train if name != "all"}
+        train_missing(
+            chosen,
+            sample(options.functions),
+            options.seeds,
+            path,
+            jobs=options.jobs,
+            data_dir=options.data_dir,
+        )
+    report(read(path), candidates, long)
 
 
 if __name__ == "__main__":
