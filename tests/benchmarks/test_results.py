@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import map_draws
@@ -12,7 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 import results
-from results import Searches
+import results_claims
+import results_goals
+import results_kept
+import results_ranking
+from results_kept import Searches
 
 from act_bench.benchmark_data import BenchmarkData, load_data
 from surrogates import evaluation
@@ -36,36 +39,36 @@ def _searches(best: list[list[float]]) -> Searches:
 
 def test_the_first_evaluation_in_the_top_may_never_come() -> None:
     found = _searches([[0.1, 0.9, 0.9], [0.9, 0.9, 0.9], [0.1, 0.2, 0.3]])
-    goal = results.Goal("good", 0.8, random=5)
+    goal = results_goals.Goal("good", 0.8, random=5)
     assert goal.first(found.best).tolist() == [2, 1, np.inf]
     assert found.regret[0].tolist() == pytest.approx([0.9, 0.1, 0.1])
 
 
 def test_medians_of_what_may_never_come_stay_honest() -> None:
     half = np.array([3.0] * 50 + [np.inf] * 50)
-    middle, low, high = results.median_with_interval(half)
+    middle, low, high = results_goals.median_with_interval(half)
     assert (middle, low, high) == (3.0, 3.0, np.inf)
-    assert [results.count(value) for value in (middle, high)] == ["3", "never"]
-    assert results.median_with_interval(np.arange(1.0, 102.0))[0] == 51
+    assert [results_goals.count(value) for value in (middle, high)] == ["3", "never"]
+    assert results_goals.median_with_interval(np.arange(1.0, 102.0))[0] == 51
 
 
 def test_a_difference_is_told_from_either_side() -> None:
     regrets = {"random": np.full(30, 0.3), "good": np.zeros(30), "like": np.full(30, 0.3)}
     pairs = pairwise(regrets)
-    assert results.against(pairs, "good", "random") == (1.0, True)
-    assert results.against(pairs, "random", "good") == (0.0, True)
-    said = results.differences(pairs, {name: np.asarray(r) for name, r in regrets.items()})
+    assert results_ranking.against(pairs, "good", "random") == (1.0, True)
+    assert results_ranking.against(pairs, "random", "good") == (0.0, True)
+    said = results_ranking.differences(pairs, {name: np.asarray(r) for name, r in regrets.items()})
     assert "Of 3 pairs 2 differ significantly." in said
     assert "`good` is better than random search." in said
     assert "`like` is not told from random search." in said
     with pytest.raises(LookupError, match="bad"):
-        results.against(pairs, "bad", "random")
+        results_ranking.against(pairs, "bad", "random")
 
 
 def test_the_filters_share_is_counted_from_the_table() -> None:
     data = load_data("mlp")
     pairs = pairwise({"random": np.full(9, 0.3), "fisher-filter:baselines=false": np.full(9, 0.3)})
-    said = results.claim_filter(data, pairs)
+    said = results_claims.claim_filter(data, pairs)
     diverged = sum(outcome == "diverged" for outcome in data.outcome)
     assert f"| diverged | {diverged:,} |" in said
     assert "**Refuted on `mlp`**" in said
@@ -89,9 +92,9 @@ def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.Monkey
     ]
     on_scores = [each for each in draws if each.number == 1]
     assert max(each.regret.max() for each in on_scores) == 0
-    best = results.Goal("the best", float(scores.max()), random=1000)
+    best = results_goals.Goal("the best", float(scores.max()), random=1000)
     assert best.first(on_scores[0].best).max() < best.first(draws[0].best).max()
-    said = results.claim_draws(draws, (best, best))
+    said = results_claims.claim_draws(draws, (best, best))
     assert "| method | map 0 | map 1 |" in said
     assert "; 0.0000 |" in next(line for line in said.splitlines() if line.startswith("| `aqua"))
 
@@ -99,7 +102,7 @@ def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.Monkey
 def test_goals_are_counted_from_the_table() -> None:
     data = load_data("cnn")
     scores = np.sort([data.score(entry) for entry in data.covered])[::-1]
-    top, beyond = results.goals_of(data)
+    top, beyond = results_goals.goals_of(data)
     elu = data.score(data.space.resolve("elu(x)").entry)
     assert (scores >= top.score).sum() >= len(scores) // 100
     assert beyond.score == scores[scores > elu][-1]  # the best baseline of this table
@@ -107,7 +110,7 @@ def test_goals_are_counted_from_the_table() -> None:
 
 
 def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
-    for name in (*results.OPTIMISERS, *results.BUDGETS, *results.SLOW):
+    for name in (*results.OPTIMISERS, *results_kept.BUDGETS, *results.SLOW):
         find_optimizer(name)
         assert name in results.OPTIMISERS
     assert [name for name in results.OPTIMISERS if not results.needs_spectra(name)] == [
@@ -122,7 +125,7 @@ def test_a_small_page_goes_on_from_what_is_kept(
 ) -> None:
     names = [name for name in results.OPTIMISERS if name.startswith(("aquasurf", "fisher"))]
     calls: list[str] = []
-    simulate = results.simulate
+    simulate = results_kept.simulate
 
     def counted(data: BenchmarkData, chosen: dict[str, object], **settings: int) -> object:
         calls.extend(chosen)
@@ -130,15 +133,18 @@ def test_a_small_page_goes_on_from_what_is_kept(
 
     made = make_data(table="mlp")
     monkeypatch.setattr(results, "load_data", lambda table: made)
-    monkeypatch.setattr(results, "simulate", counted)
-    monkeypatch.setattr(results, "BUDGETS", {"random": (4, 1.0)})
-    few = partial(
-        evaluation.evaluate,
-        features=["umap-outputs", "umap-fim", "umap-union"],
-        regressors={"knn": evaluation.REGRESSORS["knn"]},
-        sizes=[10, 100],
-    )
-    monkeypatch.setattr(results.evaluation, "evaluate", few)
+    monkeypatch.setattr(results_kept, "simulate", counted)
+    monkeypatch.setattr(results_kept, "BUDGETS", {"random": (4, 1.0)})
+    evaluate = evaluation.evaluate
+
+    def few(data: BenchmarkData, *asked: object, **settings: object) -> pl.DataFrame:
+        features = ["umap-outputs", "umap-fim", "umap-union"]
+        makers = {"knn": evaluation.REGRESSORS["knn"]}
+        chosen = asked or (features, makers)
+        return evaluate(data, *chosen, sizes=[10, 100], **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluation, "evaluate", few)
+    monkeypatch.setattr(results_kept, "FAILURE_MODELS", ("knn",))
     monkeypatch.setattr(map_draws, "TRIALS", 3)
     arguments = ["results.py", "--table", "mlp", "--trials", "3", "--splits", "2", "--maps", "1"]
     folders = ["--docs", str(tmp_path / "docs"), "--kept", str(tmp_path / "kept")]
@@ -147,7 +153,7 @@ def test_a_small_page_goes_on_from_what_is_kept(
     results.main()
     assert len(calls) == 2 * (1 + len(names))  # one trial beforehand
     page = (tmp_path / "docs" / "results.md").read_text()
-    for number in ("**1. ", "**2. ", "**3. "):
+    for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "| knn | union | 100 |"):
         assert number in page
     for image in {part.split(")")[0] for part in page.split("](images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
