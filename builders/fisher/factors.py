@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from builders.fisher.capture import Layer
 from builders.fisher.moments import (
     Geometry,
+    channel_moments,
     depthwise_moments,
     map_moment,
     patch_moment,
@@ -169,7 +170,7 @@ def gradient_factor(layer: Layer, gradients: Tensor) -> Factor:
     else:
         positions = scaled.shape[2] * scaled.shape[3]
         if layer.groups > 1:
-            matrix = scaled.square().sum((0, 2, 3))[:, None, None]
+            matrix = channel_moments(scaled)[:, None, None]
         else:
             matrix = map_moment(scaled)[None]
     return Factor(matrix / (len(gradients) * positions), 2.0 * math.log(scale))
@@ -196,8 +197,8 @@ def _scale(magnitude: float) -> float:
 
 
 def _scaled(values: Tensor, scale: float) -> Tensor:
-    """Return values over the scale, in float64."""
-    return values.double() if scale == 1.0 else values.double() / scale
+    """Return values over the scale, in float64 where that is not 1; moments are float64 anyway."""
+    return values if scale == 1.0 else values.double() / scale
 
 
 def _tokens(values: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ One tensor format holds throughout this package:
 * maps are ``(images, channels, height, width)``, tokens ``(images, positions, features)``;
 * a patch is ordered (channel, kernel row, kernel column), as ``torch.nn.Conv2d.weight`` is, and the
   homogeneous coordinate of the bias comes last;
-* moments are sums over images and positions; whoever asks divides.
+* moments are sums over images and positions, in float64 whatever the maps are in; whoever asks
+  divides.
 
 For neighbouring output positions most of a patch is shared. The block of the moment that belongs to
 the kernel offsets :math:`d` and :math:`e`,
@@ -22,14 +23,19 @@ where borders are much of the map, patches are made and multiplied.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from itertools import product
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import numpy as np
 import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn import functional
+
+CHUNK: Final = 8192
+"""Pixels that are widened to float64, or patches that are made, at a time."""
 
 
 class Axis(NamedTuple):
@@ -109,10 +115,14 @@ def patch_moment(maps: Tensor, geometry: Geometry, homogeneous: float | None = N
     >>> maps = torch.arange(4.0).reshape(1, 1, 2, 2)
     >>> patch_moment(maps, Geometry.of(maps, kernel=(1, 2)))
     tensor([[ 4.,  6.],
-            [ 6., 10.]])
+            [ 6., 10.]], dtype=torch.float64)
     """
-    by_lags = _products_by_lags(geometry) < _products_of_patches(geometry)
-    moment = _moment_by_lags(maps, geometry) if by_lags else _moment_of_patches(maps, geometry)
+    if all(axis == Axis(axis.pixels, 1, 1, 0) for axis in geometry):
+        moment = map_moment(maps)
+    elif _products_by_lags(geometry) < _products_of_patches(geometry):
+        moment = _moment_by_lags(maps.double(), geometry)
+    else:
+        moment = _moment_of_patches(maps, geometry)
     if homogeneous is None:
         return moment
     mean = _patch_sum(maps, geometry) * homogeneous
@@ -133,13 +143,14 @@ def depthwise_moments(maps: Tensor, geometry: Geometry, homogeneous: float | Non
     >>> maps = torch.arange(4.0).reshape(1, 2, 1, 2)
     >>> depthwise_moments(maps, Geometry.of(maps, kernel=(1, 2)), None)[1]
     tensor([[4., 6.],
-            [6., 9.]])
+            [6., 9.]], dtype=torch.float64)
     """
+    if maps.device.type == "cpu":
+        return _depthwise_in_a_loop(maps, geometry, homogeneous)
     channels, kernel = maps.shape[1], geometry.rows.kernel * geometry.columns.kernel
     size = kernel if homogeneous is None else kernel + 1
-    moments = maps.new_zeros((channels, size, size))
-    # Image by image, so that patches stay in the cache; sums of sums are the more accurate, too.
-    for image in maps.contiguous():
+    moments = torch.zeros((channels, size, size), dtype=torch.float64, device=maps.device)
+    for image in maps.double().contiguous():
         # (row, column, channel, row offset, column offset) -> (channel, offsets, positions)
         patches = _patches(image[None], geometry)[0].permute(2, 3, 4, 0, 1)
         patches = patches.reshape(channels, kernel, geometry.positions)
@@ -150,6 +161,31 @@ def depthwise_moments(maps: Tensor, geometry: Geometry, homogeneous: float | Non
     return moments
 
 
+def _depthwise_in_a_loop(maps: Tensor, geometry: Geometry, homogeneous: float | None) -> Tensor:
+    from builders.fisher import loops_cpu
+
+    rows, columns = geometry
+    channels, kernel = maps.shape[1], rows.kernel * columns.kernel
+    sums = np.zeros((kernel, kernel + 1, channels))
+    loops_cpu.depthwise_products(
+        maps.permute(0, 2, 3, 1).contiguous().numpy(),
+        rows.positions,
+        columns.positions,
+        (rows.kernel, columns.kernel),
+        (rows.stride, columns.stride),
+        (rows.padding, columns.padding),
+        sums,
+    )
+    size = kernel if homogeneous is None else kernel + 1
+    moments = np.empty((channels, size, size))
+    upper = np.triu_indices(kernel)
+    moments[:, upper[0], upper[1]] = moments[:, upper[1], upper[0]] = sums[upper].T
+    if homogeneous is not None:
+        moments[:, kernel, :kernel] = moments[:, :kernel, kernel] = homogeneous * sums[:, kernel].T
+        moments[:, kernel, kernel] = homogeneous**2 * len(maps) * geometry.positions
+    return torch.from_numpy(moments)
+
+
 def token_moment(tokens: Tensor, homogeneous: float | None = None) -> Tensor:
     """Return the sum of outer products of tokens (images, positions, features).
 
@@ -158,9 +194,9 @@ def token_moment(tokens: Tensor, homogeneous: float | None = None) -> Tensor:
     >>> token_moment(torch.tensor([[[1.0, 2.0]]]), homogeneous=1.0)
     tensor([[1., 2., 1.],
             [2., 4., 2.],
-            [1., 2., 1.]])
+            [1., 2., 1.]], dtype=torch.float64)
     """
-    flat = tokens.flatten(0, 1)
+    flat = tokens.flatten(0, 1).double()
     if homogeneous is not None:
         flat = torch.cat([flat, flat.new_full((len(flat), 1), homogeneous)], 1)
     return _product(flat, flat)
@@ -173,16 +209,42 @@ def map_moment(maps: Tensor) -> Tensor:
     --------
     >>> map_moment(torch.tensor([[[[1.0, 2.0]], [[0.0, 1.0]]]]))
     tensor([[5., 2.],
-            [2., 1.]])
+            [2., 1.]], dtype=torch.float64)
     """
-    pixels = _pixels(maps)
-    return _product(pixels, pixels)
+    channels = maps.shape[1]
+    total = torch.zeros((channels, channels), dtype=torch.float64, device=maps.device)
+    for some in _some_at_a_time(maps):
+        pixels = _pixels(some)
+        total += _product(pixels, pixels)
+    return total
+
+
+def channel_moments(maps: Tensor) -> Tensor:
+    """Return the sums of squares of each channel alone: (channels,).
+
+    Examples
+    --------
+    >>> channel_moments(torch.tensor([[[[1.0, 2.0]], [[0.0, 1.0]]]]))
+    tensor([5., 1.], dtype=torch.float64)
+    """
+    total = torch.zeros(maps.shape[1], dtype=torch.float64, device=maps.device)
+    for some in _some_at_a_time(maps):
+        total += some.square().sum((0, 2, 3))
+    return total
+
+
+def _some_at_a_time(maps: Tensor) -> Iterator[Tensor]:
+    """Yield so many of the images at a time, in float64, that they stay in the cache."""
+    for some in torch.split(maps, max(1, CHUNK // (maps.shape[2] * maps.shape[3]))):
+        yield some.double()
 
 
 def _patch_sum(maps: Tensor, geometry: Geometry) -> Tensor:
     """Return the sum of all patches, (f,) without the homogeneous coordinate."""
     rows, columns = geometry
-    total = functional.pad(maps.sum(0), (columns.padding,) * 2 + (rows.padding,) * 2)
+    total = functional.pad(
+        maps.sum(0, dtype=torch.float64), (columns.padding,) * 2 + (rows.padding,) * 2
+    )
     windows = total.unfold(1, rows.positions * rows.stride - rows.stride + 1, 1)
     windows = windows.unfold(2, columns.positions * columns.stride - columns.stride + 1, 1)
     windows = windows[:, : rows.kernel, : columns.kernel, :: rows.stride, :: columns.stride]
@@ -198,8 +260,12 @@ def _patches(maps: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _moment_of_patches(maps: Tensor, geometry: Geometry) -> Tensor:
-    patches = _patches(maps, geometry).flatten(3).flatten(0, 2)
-    return _product(patches, patches)
+    size = maps.shape[1] * geometry.rows.kernel * geometry.columns.kernel
+    total = torch.zeros((size, size), dtype=torch.float64, device=maps.device)
+    for some in torch.split(maps, max(1, CHUNK // geometry.positions)):
+        patches = _patches(some.double(), geometry).flatten(3).flatten(0, 2)
+        total += _product(patches, patches)
+    return total
 
 
 def _products_of_patches(geometry: Geometry) -> int:

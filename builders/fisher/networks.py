@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -230,17 +231,32 @@ class ConstantStatistics(nn.Module):
 
     def forward(self, features: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Return a map with mean 0 and variance 1 in every channel, and the shortcut added."""
-        variance, mean = torch.var_mean(features.detach(), (0, 2, 3), correction=0)
+        mean, variance = _mean_and_variance(features.detach())
         normalized = _rescaled(features, mean, (variance + self.eps).rsqrt())
         return normalized if shortcut is None else normalized + shortcut
 
 
 def _standardize(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor) -> Tensor:
     del module, inputs
-    variance, mean = torch.var_mean(response.detach(), (0, 2, 3), correction=0)
+    mean, variance = _mean_and_variance(response.detach())
     # A constant channel (a constant function below) has no scale to set.
     rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
     return _rescaled(response, mean, rescale)
+
+
+def _mean_and_variance(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of every channel, (channels,) each, over n and not n - 1."""
+    pixels = features.permute(0, 2, 3, 1)
+    one_pass = features.device.type == "cpu" and features.dtype == torch.float32
+    if not (one_pass and pixels.is_contiguous()):
+        variance, mean = torch.var_mean(features, (0, 2, 3), correction=0)
+        return mean, variance
+    from builders.fisher import loops_cpu
+
+    found = np.empty((2, features.shape[1]))
+    loops_cpu.mean_and_variance(pixels.flatten(0, 2).numpy(), found)
+    mean, variance = torch.from_numpy(found).float()
+    return mean, variance
 
 
 def _rescaled(features: Tensor, mean: Tensor, rescale: Tensor) -> Tensor:
