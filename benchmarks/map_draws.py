@@ -85,7 +85,7 @@ def kept_maps(table: str, number: int, folder: Path) -> Places:
         folder.mkdir(parents=True, exist_ok=True)
         made = maps_of(table, number)
         with replacing(path) as draft, draft.open("wb") as file:
-            np.savez(file, **made)
+            np.savez(file, allow_pickle=False, **made)
         print(f"{table}, map {number}", flush=True)
     with np.load(path) as found:
         return {name: found[name] for name in found.files}
@@ -96,7 +96,7 @@ def searched(data: BenchmarkData, number: int, places: Places) -> list[Draw]:
 
     def drawn(table: str, feature: str = "union") -> Map:
         del table
-        return Map(places[feature], np.isfinite(places[feature]).all(axis=1))
+        return Map(places[feature], np.asarray(np.isfinite(places[feature]).all(axis=1)))
 
     with patch("act_bench.maps.load_map", drawn):
         found = simulate(

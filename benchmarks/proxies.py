@@ -144,12 +144,13 @@ def report(records: pl.DataFrame, candidates: dict[str, Recipe], long: dict[str,
             (pl.col("recipe_sha") == recipe.sha) & pl.col("expression").is_in(trains)
         )
         seconds = rows["runtime_s"].mean()
-        level = np.quantile([found[text] for text in trains], [0.1, 0.5, 0.9]) if trains else []
+        levels = [found[text] for text in trains]
+        spread = np.quantile(levels, [0.1, 0.5, 0.9]).tolist() if levels else []
         cells = [
             str(len(found)),
             str(len(trains)),
             f"{seconds:.1f}" if isinstance(seconds, float) else "",
-            " / ".join(f"{value:.2f}" for value in level),
+            " / ".join(f"{value:.2f}" for value in spread),
             agreement(found, again),
             noise(found, again),
             *("" if other == recipe else agreement(scores(records, other, 0), found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 from map_draws import Draw, report
@@ -142,13 +144,18 @@ def claim_draws(draws: list[Draw], goals: tuple[Goal, Goal]) -> str:
         ends = [median_with_interval(goal.first(each.best)) for each in draws if not each.features]
         middles = [middle for middle, _, _ in ends]
         surely = sum(high < goal.random for _, _, high in ends)
-        table = report(draws, lambda best, goal=goal: interval(goal.first(best)))
+        table = report(draws, partial(first_interval, goal))
         parts.append(
             f"Evaluations until {goal.about}, and the mean regret at the end:\n\n{table}\n\n"
             f"`aquasurf` needs {count(min(middles))} to {count(max(middles))}, and surely fewer "
             f"than random search on {surely} of {len(ends)} maps.\n"
         )
     return "\n".join(parts)
+
+
+def first_interval(goal: Goal, best: NDArray[np.float64]) -> str:
+    """Return in which evaluation the goal is reached, with its interval, as text."""
+    return interval(goal.first(best))
 
 
 def claim_filter(data: BenchmarkData, pairs: pl.DataFrame) -> str:

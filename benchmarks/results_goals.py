@@ -54,7 +54,8 @@ class Goal(NamedTuple):
 def goals_of(data: BenchmarkData) -> tuple[Goal, Goal]:
     """Return the top of a table, and all that is better than every baseline."""
     law, top, entries = exact(data)
-    baseline = max(data.score(data.space.resolve(text).entry) for text in BASELINES)
+    scores = [data.score(data.space.resolve(text).entry) for text in BASELINES]
+    baseline = max(score for score in scores if score is not None)
     better = law.scores[law.scores > baseline]
     count = len(data.covered)
     return (

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 
 from act_bench.equality import space_values
@@ -50,7 +51,7 @@ def cold_seconds(turns: int) -> dict[str, float]:
     for _ in range(turns + 1):
         for name, code in COLD.items():
             command = [sys.executable, "-c", code]
-            taken[name].append(seconds(lambda c=command: subprocess.run(c, check=True), 1))
+            taken[name].append(seconds(partial(subprocess.run, command, check=True), 1))
     medians = {name: statistics.median(values[1:]) for name, values in taken.items()}
     return {name: value - medians["bare Python"] for name, value in medians.items()}
 

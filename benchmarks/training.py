@@ -17,6 +17,7 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -64,12 +65,8 @@ def flops(options: argparse.Namespace) -> float:
 @contextlib.contextmanager
 def unfused() -> Iterator[None]:
     """Let torch normalise, and add, and then look up."""
-    can_fuse = normalized.can_fuse
-    normalized.can_fuse = lambda *_: False
-    try:
+    with patch("regenerate.networks.normalized.can_fuse", lambda *_: False):
         yield
-    finally:
-        normalized.can_fuse = can_fuse
 
 
 def step_of(options: argparse.Namespace, module: nn.Module) -> Callable[[], None]:

@@ -24,10 +24,10 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 TESTS = Path(__file__).parent.parent / "tests" / "builders"
-FORMS: dict[str, dict[str, float | int]] = {
+FORMS: dict[str, dict[str, Any]] = {
     "short": {"valid": 1.0, "digits": 3},
     "long": {"valid": 0.37},
 }
