@@ -19,6 +19,7 @@ from act_bench.benchmark import Result
 from act_bench.expression import parse
 from act_bench.operators import SWISH_OPERATORS
 from act_bench.schema import TABLES
+from regenerate.live.confirm import Estimate
 from regenerate.recipes import find
 from regenerate.training import train
 from surrogates.optimizers import find_optimizer
@@ -70,6 +71,7 @@ def main() -> None:
     trainer = Trainer(options.seeds)
     begin = time.perf_counter()
     for method in METHODS:
+        ends: list[float] = []
         for search in range(options.searches):
             optimizer = find_optimizer(method)(swish_space(), search)
             best: tuple[float, str] = (-1.0, "")
@@ -79,10 +81,12 @@ def main() -> None:
                 optimizer.tell(result)
                 best = max(best, (result.score or 0.0, text))
             fresh = trainer.scores(best[1], FRESH)
+            ends.append(float(np.median(fresh)))
             print(
                 f"{method:<11}seed {search}: {best[0]:.4f} {best[1]}, "
                 f"with fresh seeds {np.mean(fresh):.4f} +- {np.std(fresh, ddof=1):.4f}"
             )
+        print(f"{method:<11}median of fresh seeds, mean over searches: {Estimate.of(ends)}")
     relu = trainer.scores("max(relu(x),relu(x))", FRESH)
     print(f"relu with the same fresh seeds {np.mean(relu):.4f} +- {np.std(relu, ddof=1):.4f}")
     print(f"{len(trainer.known)} functions trained in {time.perf_counter() - begin:.0f} s")
