@@ -1,6 +1,6 @@
 """Search methods compared at equal training cost, by real training; writes docs/comparison.md.
 
-    python benchmarks/comparison.py mlp --repeats 5
+    python benchmarks/comparison.py mlp cnn --repeats 5
 
 Every search is a live search (docs/live_search.md) in a folder of its own, so the command goes on
 where it was stopped. An optimiser trains ``--budget`` functions. A method that is none may take as
@@ -48,27 +48,49 @@ class Row(NamedTuple):
 
 
 @click.command()
-@click.argument("table")
-@click.option("--fidelity")
+@click.argument("tables", nargs=-1, required=True)
 @click.option("--repeats", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--budget", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--methods", default=",".join(METHODS), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the searches.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the images.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("output"),
+    show_default=True,
+    help="Folder of the searches.",
+)
 @click.option("--page", type=click.Path(path_type=Path), default=PAGE, help="What to write.")
 def main(
-    table: str,
-    fidelity: str | None,
+    tables: tuple[str, ...],
     repeats: int,
     budget: int,
     methods: str,
-    out: Path | None,
+    data_dir: Path | None,
+    out: Path,
     page: Path,
 ) -> None:
-    """Search TABLE with every method and write the page."""
-    problem = table_problem(table, fidelity)
-    folder = out or Path("output") / f"comparison-{table}-{problem.fidelity}"
+    """Search TABLES with every method and write the page."""
     # Random search first: what it takes is what the others may take.
     names = ["random", *(name for name in methods.split(",") if name != "random")]
+    command = f"benchmarks/comparison.py {' '.join(tables)} --repeats {repeats} --budget {budget}"
+    head = HEAD.format(command=command, repeats=repeats, budget=budget, fresh=FRESH_SEEDS)
+    parts = [head]
+    for table in tables:
+        problem = table_problem(table, data_dir=data_dir)
+        folder = out / f"comparison-{table}-{problem.fidelity}"
+        found = searched(problem, names, repeats, budget, folder)
+        parts.append(section(problem, [row_of(*pair) for pair in found.items()]))
+    text = "\n".join(parts)
+    with replacing(page) as draft:
+        draft.write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+def searched(
+    problem: Problem, names: list[str], repeats: int, budget: int, folder: Path
+) -> dict[str, list[Found]]:
+    """Return the searches of every method, repeat by repeat; those that were made are kept."""
     found: dict[str, list[Found]] = {name: [] for name in names}
     for repeat in range(repeats):
         for name in names:
@@ -87,12 +109,7 @@ def main(
             )
             best = found[name][-1].best
             click.echo(f"{repeat} {name}: {best.score:.4f} {best.expression}", err=True)
-    named = "" if fidelity is None else f" --fidelity {fidelity}"
-    made_by = f"benchmarks/comparison.py {table}{named} --repeats {repeats} --budget {budget}"
-    text = written(problem, [row_of(*pair) for pair in found.items()], budget, made_by)
-    with replacing(page) as draft:
-        draft.write_text(text, encoding="utf-8")
-    click.echo(text)
+    return found
 
 
 def training_s(found: Found) -> float:
@@ -116,17 +133,17 @@ def row_of(method: str, found: list[Found]) -> Row:
     )
 
 
-PROSE = """\
+HEAD = """\
 # Search methods at equal cost
 
 ```
-python {made_by}
+python {command}
 ```
 
-Table `{table}`, fidelity `{fidelity}`, by real training: {repeats} searches of each method, {seeds}
-seeds a function, on {processor}. An optimiser trains {budget} functions and sees no other value of
-the table. A method that trains in its own way may take as many seconds as the random search of the
-same repeat; it finishes what it began, and begins again with another seed while seconds are left.
+By real training: {repeats} searches of each method on each table. An optimiser trains {budget}
+functions and sees no other value of the table. A method that trains in its own way may take as many
+seconds as the random search of the same repeat; it finishes what it began, and begins again with
+another seed while seconds are left.
 
 *Searched* is the validation accuracy that the search saw of its best function; *fresh* is that of
 the same function trained again with {fresh} seeds that the search did not use; *test* is the test
@@ -134,16 +151,18 @@ accuracy of these trainings, shown once a search. Each is a mean over the search
 interval (Student's t); methods whose intervals overlap are not told apart. *Training* is the mean
 time of the trainings that the method was told of; *besides* is the rest of its clock, a mean too:
 Fisher spectra of the whole space, or a relaxed search.
-
 """
 
 
-def written(problem: Problem, rows: list[Row], budget: int, made_by: str) -> str:
-    """Return the page."""
+def section(problem: Problem, rows: list[Row]) -> str:
+    """Return the part of the page on one table."""
     reference = problem.reference
     assert reference is not None  # noqa: S101  (a table's problem has one)
     rows = sorted(rows, key=lambda row: -float(np.mean(row.fresh or [0.0])))
-    lines = ["| method | functions | searched | fresh | test | training | besides |"]
+    lines = [f"## Table `{problem.table}`, fidelity `{problem.fidelity}`", ""]
+    seeds = len(problem.seeds)
+    lines += [f"{seeds} {'seed' if seeds == 1 else 'seeds'} a function, on {processor()}.", ""]
+    lines += ["| method | functions | searched | fresh | test | training | besides |"]
     lines.append("|---|---:|---:|---:|---:|---:|---:|")
     lines += [
         f"| {METHODS.get(row.method, row.method)} | {np.mean(row.functions):.0f} | "
@@ -154,17 +173,7 @@ def written(problem: Problem, rows: list[Row], budget: int, made_by: str) -> str
     lines += ["", "The best function of each method, by what its searches saw:", ""]
     lines += [f"- {METHODS.get(row.method, row.method)}: `{row.best}`" for row in rows]
     lines += ["", f"The {reference.role} is `{reference.expression}`.", ""]
-    prose = PROSE.format(
-        made_by=made_by,
-        table=problem.table,
-        fidelity=problem.fidelity,
-        repeats=len(rows[0].validation),
-        seeds=len(problem.seeds),
-        processor=processor(),
-        budget=budget,
-        fresh=FRESH_SEEDS,
-    )
-    return prose + "\n".join(lines)
+    return "\n".join(lines)
 
 
 def shown(values: list[float]) -> str:
