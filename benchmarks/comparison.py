@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 
 @click.command()
-@click.argument("tables", nargs=-1, required=True)
+@click.argument("tables", nargs=-1)
 @click.option("--repeats", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--budget", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--methods", default=",".join(METHODS), show_default=True)
@@ -70,7 +70,8 @@ def main(
     out: Path,
     page: Path,
 ) -> None:
-    """Search TABLES with every method and write the page."""
+    """Search TABLES, mlp if none is named, with every method and write the page."""
+    tables = tables or ("mlp",)
     # Random search first: what it takes is what the others may take.
     names = ["random", *(name for name in methods.split(",") if name != "random")]
     command = f"benchmarks/comparison.py {' '.join(tables)} --repeats {repeats} --budget {budget}"

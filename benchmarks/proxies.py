@@ -189,7 +189,7 @@ def noise(first: dict[str, float], second: dict[str, float]) -> str:
 def main() -> None:
     """Train what is asked for, and report."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("table", choices=list(CANDIDATES))
+    parser.add_argument("table", nargs="?", default="resnet", choices=list(CANDIDATES))
     parser.add_argument("--train", action="append", default=[], help="a name, or all candidates")
     parser.add_argument("--functions", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=1)
