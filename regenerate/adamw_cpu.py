@@ -1,4 +1,4 @@
-"""One step of AdamW on the CPU in one loop: every number is read and written once.
+"""One step of AdamW on the CPU: one loop over moments and weights, and one that rounds.
 
 As operations of torch a step is a dozen passes over vectors that no cache holds.
 """

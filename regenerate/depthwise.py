@@ -49,11 +49,14 @@ class DepthwiseConv2d(nn.Conv2d):
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(n, channels, height / stride, width / stride)``, rounded up."""
         short = features.dtype == self.weight.dtype == torch.bfloat16
-        if short and features.device.type == "cpu":
-            way = _Strided if self.stride == (2, 2) else _Small
-            if way is _Strided or features[0, 0].numel() <= SMALL:
-                result: Tensor = way.apply(features, self.weight)  # type: ignore[no-untyped-call]
-                return result
+        if not short or features.device.type != "cpu":
+            return super().forward(features)
+        if self.stride == (2, 2):
+            strided: Tensor = _Strided.apply(features, self.weight)  # type: ignore[no-untyped-call]
+            return strided
+        if features.shape[2] * features.shape[3] <= SMALL:
+            small: Tensor = _Small.apply(features, self.weight)  # type: ignore[no-untyped-call]
+            return small
         return super().forward(features)
 
 

@@ -11,8 +11,7 @@ class PointwiseConv2d(nn.Conv2d):
     """A 1x1 convolution.
 
     For bfloat16 on the CPU it is a product of the pixels' numbers and the weights: the arithmetic
-    is the same, but for small maps the call of a convolution and of its gradient takes a fifth to a
-    quarter longer.
+    is the same, but for small maps the call of a convolution and of its gradient takes longer.
 
     Parameters
     ----------
