@@ -184,10 +184,11 @@ def backward(
     pending = next(gradients, None)
     while pending is not None:
         following = next(gradients, None)
+        # The gradient of this number is the one at the scores, exactly; given to ``grad`` as
+        # such, torch would first import its symbolic shapes, most of a second.
         yield torch.autograd.grad(
-            scores,
+            (scores * pending).sum(),
             outputs,
-            pending,
             retain_graph=following is not None,
             materialize_grads=True,
         )

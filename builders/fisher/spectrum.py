@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ DTYPES: Final = {"float64": torch.float64, "float32": torch.float32}
 SMALL: Final = 100_000
 """Networks of fewer weights are computed with one thread: waiting for a second costs more."""
 LogEigenvalues: TypeAlias = NDArray[np.float64]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,12 @@ def gradient_factors(
     at_scores = score_gradients(scores, convention.labels, true=labels, draws=draws)
     factors: list[Factor] = []
     for gradients in backward(scores, passes, at_scores):
-        found = []
-        for each, gradient in zip(passes, gradients, strict=True):
-            with _located(f"gradients of layer {each.name}"):
-                found.append(gradient_factor(each.layer, gradient))
+
+        def factor(index: int, gradients: tuple[Tensor, ...] = gradients) -> Factor:
+            with _located(f"gradients of layer {passes[index].name}"):
+                return gradient_factor(passes[index].layer, gradients[index])
+
+        found = list(_each_on_a_thread(factor, range(len(passes)), scores.device))
         factors = [a + b for a, b in zip(factors, found, strict=True)] if factors else found
     return factors
 
@@ -202,8 +205,8 @@ def _located(where: str) -> Iterator[None]:
 
 
 def _each_on_a_thread(
-    work: Callable[[int], LayerSpectrum], items: Sequence[int], device: torch.device
-) -> Iterator[LayerSpectrum]:
+    work: Callable[[int], Result], items: Sequence[int], device: torch.device
+) -> Iterator[Result]:
     """Yield the work's results in order, on a CPU several at a time with one thread each.
 
     A symmetric eigenvalue solve gains little from a second thread, and two of them at once all.
