@@ -174,8 +174,9 @@ def _name(axes: Axes, places: dict[str, tuple[float, float]]) -> None:
     names = sorted(places, key=lambda text: places[text][1])
     if not names:
         return
-    left = float(np.median([x for x, _ in places.values()])) > 0.5
-    column = 0.62 if left else 0.38
+    across = [x for x, _ in places.values()]
+    left = float(np.median(across)) > 0.5
+    column = 0.62 if left else max(across) + 0.08
     level = float(np.mean([y for _, y in places.values()])) - height * (len(names) - 1) / 2
     level = min(max(level, height), 1.0 - height * len(names))
     for number, text in enumerate(names):
