@@ -121,7 +121,7 @@ HEAD = """\
 # Results
 
 Made by `python benchmarks/results.py`, which keeps what it has run: simulated searches of
-{evaluations} evaluations by each optimiser on each table that this version embeds. Regret is in
+{evaluations} evaluations by each optimiser on each table below. Regret is in
 validation accuracy; *top* is the best hundredth of the entries ([search.md](search.md)). Optimisers
 with a setting after a colon are the same search with that setting: `aquasurf:features=umap-outputs`
 uses Fisher spectra as a filter only. Intervals are 95 % bootstrap intervals; differences are called
