@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from act_bench import space
 from act_bench.benchmark_data import BenchmarkData, Outcome
@@ -15,6 +16,10 @@ from act_bench.learning_curves import LearningCurves
 
 # Test files are imported by path, so what they share must be put on the path.
 sys.path.insert(0, str(Path(__file__).parent))
+
+# A busy machine is no failure: how long a test takes is not asserted anywhere.
+settings.register_profile("act-bench", deadline=None)
+settings.load_profile("act-bench")
 
 MakeData = Callable[..., BenchmarkData]
 
