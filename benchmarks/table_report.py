@@ -30,6 +30,12 @@ from builders.tables import read_runs
 
 TOP = 10
 
+BEST = 100
+"""How many of the best of one table are looked for in another."""
+
+ALL_ROUND = 5
+"""How many of the functions that do well in every table are printed."""
+
 OWN_ERROR = 5
 """With so many finite runs an entry's standard error is from its own runs, else from entries like
 it: two or three numbers say little about a standard deviation."""
@@ -295,7 +301,7 @@ def other_tables(report: Report) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def print_other_tables(report: Report) -> None:
-    """Print the rank correlation with the other embedded tables."""
+    """Print the rank correlation with the other embedded tables, and where they disagree."""
     others = list(other_tables(report))
     if not others:
         return
@@ -304,15 +310,40 @@ def print_other_tables(report: Report) -> None:
         end="",
     )
     print("| of entries |\n|---|---|---|---|---|")
+    theirs: dict[str, Scores] = {}
     for name, entries in others:
-        chance = TABLES[name.partition("-")[0]].chance
-        theirs = entries["validation_accuracy"].fill_null(-1.0).to_numpy()
+        score = entries["validation_accuracy"].fill_null(-1.0).to_numpy()
         both = report.present & (entries["outcome"] != "missing").to_numpy()
-        trains = theirs > chance + TRAINED_MARGIN
+        trains = score > TABLES[name.partition("-")[0]].chance + TRAINED_MARGIN
         same = (trains == report.trained)[both].mean()
         shared = both & trains & report.trained
-        found = spearman(report.median[shared], theirs[shared])
+        found = spearman(report.median[shared], score[shared])
         print(f"| `{name}` | {both.sum():,} | {same:.1%} | {found:.3f} | {shared.sum():,} |")
+        theirs[name] = np.where(both, score, -2.0)
+    print_specialists(report, theirs)
+
+
+def print_specialists(report: Report, theirs: dict[str, Scores]) -> None:
+    """Print how the best and the failures of each table do in the other."""
+    ours = np.nan_to_num(report.median, nan=-2.0)
+    stuck = report.present & (ours >= 0) & ~report.trained
+    print(f"\n| table | of its best {BEST}: in the best {BEST} here | fail here ", end="")
+    print(f"| of the {stuck.sum():,} at chance here: train there | their median there |")
+    print("|---|---|---|---|---|")
+    best_here = np.argsort(-ours, kind="stable")[:BEST]
+    for name, score in theirs.items():
+        best_there = np.argsort(-score, kind="stable")[:BEST]
+        trains = stuck & (score > TABLES[name.partition("-")[0]].chance + TRAINED_MARGIN)
+        median = f"{np.median(score[trains]):.3f}" if trains.any() else ""
+        print(
+            f"| `{name}` | {len(np.intersect1d(best_here, best_there))} "
+            f"| {(~report.trained[best_there]).sum()} | {trains.sum():,} | {median} |"
+        )
+    ranks = np.max([rankdata(-score, method="min") for score in (ours, *theirs.values())], axis=0)
+    space = load_space()
+    print(f"\n| highest in all {len(theirs) + 1} tables | worst rank |\n|---|---|")
+    for entry in np.argsort(ranks, kind="stable")[:ALL_ROUND].tolist():
+        print(f"| `{space.representatives[entry]}` | {ranks[entry]:.0f} |")
 
 
 def print_report(table: str, fidelity: str, source: Path | None) -> None:

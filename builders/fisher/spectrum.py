@@ -31,6 +31,7 @@ DTYPES: Final = {"float64": torch.float64, "float32": torch.float32}
 SMALL: Final = 100_000
 """Networks of fewer weights are computed with one thread: waiting for a second costs more."""
 LogEigenvalues: TypeAlias = NDArray[np.float64]
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -161,14 +162,16 @@ def gradient_factors(
     at_scores = score_gradients(scores, convention.labels, true=labels, draws=draws)
     factors: list[Factor] = []
     for gradients in backward(scores, passes, at_scores):
-
-        def factor(index: int, gradients: tuple[Tensor, ...] = gradients) -> Factor:
-            with _located(f"gradients of layer {passes[index].name}"):
-                return gradient_factor(passes[index].layer, gradients[index])
-
-        found = list(_each_on_a_thread(factor, range(len(passes)), scores.device))
+        layers = list(zip(passes, gradients, strict=True))
+        found = list(_each_on_a_thread(_gradient_factor, layers, scores.device))
         factors = [a + b for a, b in zip(factors, found, strict=True)] if factors else found
     return factors
+
+
+def _gradient_factor(layer: tuple[LayerPass, Tensor]) -> Factor:
+    each, gradient = layer
+    with _located(f"gradients of layer {each.name}"):
+        return gradient_factor(each.layer, gradient)
 
 
 def pairwise_sums(a: LogEigenvalues, g: LogEigenvalues, floor: float) -> NDArray[np.float32]:
@@ -205,11 +208,12 @@ def _located(where: str) -> Iterator[None]:
 
 
 def _each_on_a_thread(
-    work: Callable[[int], Result], items: Sequence[int], device: torch.device
+    work: Callable[[Item], Result], items: Sequence[Item], device: torch.device
 ) -> Iterator[Result]:
     """Yield the work's results in order, on a CPU several at a time with one thread each.
 
-    A symmetric eigenvalue solve gains little from a second thread, and two of them at once all.
+    A symmetric eigenvalue solve or a product of patches gains little from a second thread, and two
+    of them at once all.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:

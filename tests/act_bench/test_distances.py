@@ -47,7 +47,7 @@ def test_w1_from_quantiles_is_within_one_percent() -> None:
     assert worst < 0.01
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(hnp.arrays(np.float64, st.integers(1, 300), elements=st.floats(-100, 100)))
 def test_quantile_function_is_ascending_and_keeps_the_mean(values: NDArray[np.float64]) -> None:
     values = np.sort(values)
@@ -63,7 +63,7 @@ def test_quantile_function_of_as_many_values_is_the_values() -> None:
     np.testing.assert_allclose(quantile_function(values), values, rtol=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10_000))
 def test_quantiles_never_say_more_than_w1(seed: int) -> None:
     """Averages over cells can lose where the quantile functions cross, and never gain."""

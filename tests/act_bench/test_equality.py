@@ -28,7 +28,7 @@ WHOLE = space_values(X)
 points = st.floats(-4.5, 4.5).filter(lambda x: abs(x) > 1e-3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(BINARY), st.sampled_from(SPACE_UNARY), st.sampled_from(SPACE_UNARY), points)
 def test_the_bound_holds_against_120_digits(operator, left, right, x):
     found = evaluate(parse(f"{operator}({left}(x),{right}(x))"), np.array([x]))

@@ -134,7 +134,7 @@ WRAPPERS = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(in_space, st.lists(st.sampled_from(WRAPPERS), min_size=1, max_size=4))
 def test_disguises_are_seen_through_and_give_the_lowest_entry_of_the_class(name, wrappers):
     disguised = parse(name)

@@ -115,6 +115,7 @@ def test_the_whole_report_of_a_sweep_under_way(made_up, tmp_path, capsys, monkey
         "| validation and test, that train | ", "| best 10 by median | ", "| `swish(x)` | 0.",
         "on average in the other seeds", "| poster, Figure 5: CIFAR-10 | validation |",
         "| ELU(x) | 0.89 | 0.", "| `mlp-full` | ",
+        "| table | of its best 100: in the best 100 here | fail here | of the ", "| worst rank |",
     ):  # fmt: skip
         assert words in printed, words
     assert "nan" not in printed

@@ -35,7 +35,7 @@ def patches_of(maps: Tensor, geometry: Geometry) -> Tensor:
     return unfolded.transpose(1, 2).flatten(0, 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIDES, PAIRS, PAIRS, PADDINGS, st.integers(1, 3), st.sampled_from([None, 1.0, 0.25]))
 def test_moment_is_that_of_the_patches(
     sides: tuple[int, int],
@@ -54,7 +54,7 @@ def test_moment_is_that_of_the_patches(
     torch.testing.assert_close(found, patches.T @ patches, rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIDES, PAIRS, PADDINGS, st.integers(1, 3))
 def test_lags_give_the_moment_of_the_patches(
     sides: tuple[int, int], kernel: tuple[int, int], padding: tuple[int, int], channels: int
@@ -81,7 +81,7 @@ def test_the_way_with_fewer_products_for_the_layers_of_all_cnn_c(
     assert (lags < patches) == by_lags
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SIDES, PAIRS, PAIRS, PADDINGS, st.sampled_from([None, 1.0]))
 def test_depthwise_moments_are_the_diagonal_blocks(
     sides: tuple[int, int],

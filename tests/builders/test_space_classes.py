@@ -178,7 +178,7 @@ def test_a_disagreement_without_a_reason_is_refused():
         reason("add(zero(x),tanh(x))", "max(erf(x),arctan(x))")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(range(60)))
 def test_the_order_of_functions_does_not_matter(order):
     value, scale = space_values(SPACE.grid[::20])

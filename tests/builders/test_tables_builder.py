@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from act_bench import manifest
@@ -90,7 +90,6 @@ _LOSS = st.floats(0, 1e6)
 _METRICS = st.none() | st.tuples(*[_FRACTION] * 3, *[_LOSS] * 3)
 
 
-@settings(deadline=None)  # the first call imports
 @given(st.lists(st.lists(_METRICS, max_size=7), min_size=3, max_size=3), st.randoms())
 def test_aggregate_agrees_with_brute_force(drawn, shuffle):
     by_entry = [

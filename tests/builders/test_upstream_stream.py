@@ -45,7 +45,7 @@ def as_read(path):
     return {entry.expression: entry for entry in read_entries(path)}
 
 
-@settings(max_examples=40, deadline=None)  # a busy machine is no failure
+@settings(max_examples=40)
 @given(document=documents, indent=st.sampled_from([None, 0, 2]), ascii_only=st.booleans())
 def test_any_file_of_the_shape_is_read_as_json_reads_it(
     tmp_path_factory, document, indent, ascii_only
@@ -93,7 +93,6 @@ def test_offsets_are_where_the_keys_begin(file):
         assert content[entry.end - 1 : entry.end] == b"}"
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,-+ eENnaIify\n\t", max_size=40) | st.text(max_size=20))
 def test_fast_numbers_are_never_other_numbers(text):
     """Whatever the fast parser accepts is what ``float`` makes of the pieces between commas."""

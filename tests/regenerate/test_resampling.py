@@ -26,7 +26,7 @@ def by_hand(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return result
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(0, 99)
 )
