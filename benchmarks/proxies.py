@@ -24,6 +24,7 @@ from act_bench.expression import parse
 from regenerate.executor import LocalExecutor
 from regenerate.recipes import Recipe
 from regenerate.recipes.resnet import PROXY as RESNET
+from regenerate.recipes.vit import PROXY as VIT
 from regenerate.recipes.vit import SHORT
 from regenerate.training import train
 
@@ -57,6 +58,13 @@ CANDIDATES: dict[str, dict[str, Recipe]] = {
     "vit": {
         "64 px, half width, 9,469 x 2": dataclasses.replace(SHORT, width=0.5),
         "48 px, 7,000 x 2": dataclasses.replace(SHORT, image_size=48, train_images=7000),
+        "48 px, 7,000 x 2, rate 0.004": VIT,
+        "48 px, 7,000 x 2, batch 32": dataclasses.replace(
+            SHORT, image_size=48, train_images=7000, batch_size=32
+        ),
+        "48 px, 9,469 x 1, batch 32": dataclasses.replace(
+            SHORT, image_size=48, epochs=1, warmup_epochs=0.1, batch_size=32
+        ),
         "48 px, half width, 9,469 x 2": dataclasses.replace(SHORT, image_size=48, width=0.5),
         "48 px, half width, 9,469 x 3": dataclasses.replace(
             SHORT, image_size=48, width=0.5, epochs=3, warmup_epochs=0.3

@@ -69,4 +69,7 @@ SHORT = dataclasses.replace(
 )
 """What the candidates for ``proxy`` vary (``benchmarks/proxies.py``)."""
 
-RECIPES = (REDUCED, FULL)
+PROXY = dataclasses.replace(SHORT, image_size=48, train_images=7000, learning_rate=4e-3)
+"""The whole network and the original's learning rate on fewer and smaller images; docs/vit.md."""
+
+RECIPES = (PROXY, REDUCED, FULL)
