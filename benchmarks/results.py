@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from map_draws import all_draws
 from results_claims import (
@@ -32,6 +33,7 @@ from results_kept import (
 )
 from results_ranking import budgets, differences, ranking
 
+from act_bench import load_table
 from act_bench.atomic import replacing
 from act_bench.benchmark_data import BenchmarkData, load_data
 from act_bench.figures import Request, draw
@@ -121,8 +123,9 @@ HEAD = """\
 # Results
 
 Made by `python benchmarks/results.py`, which keeps what it has run: simulated searches of
-{evaluations} evaluations by each optimiser on each table below. Regret is in
-validation accuracy; *top* is the best hundredth of the entries ([search.md](search.md)). Optimisers
+{evaluations} evaluations by each optimiser on each table below. Regret is in validation accuracy,
+the median over an entry's runs: the fewer runs, the more of being the best is luck, which regret
+takes for merit. *Top* is the best hundredth of the entries ([search.md](search.md)). Optimisers
 with a setting after a colon are the same search with that setting: `aquasurf:features=umap-outputs`
 uses Fisher spectra as a filter only. Intervals are 95 % bootstrap intervals; differences are called
 significant after Holm's correction over all pairs (Mann-Whitney test of the regret at the end).
@@ -160,10 +163,12 @@ def section(
         docs / "images" / f"results-{data.table}-surrogates.png",
     )
     image = f"images/results-{data.table}"
+    runs = load_table(data.table, fidelity=data.fidelity, columns=["runs"])["runs"].to_numpy()
+    each = " to ".join(map(str, np.unique([runs.min(), runs.max()]).tolist()))
     about = (
-        f"{len(data.covered):,} entries; the best has {law.scores[-1]:.4f}, the top begins at "
-        f"{top:.4f} and has {entries} entries. Random search needs {goals[0].random} evaluations "
-        "for the top in the median, exactly.\n"
+        f"{len(data.covered):,} entries, runs of each: {each}; the best has "
+        f"{law.scores[-1]:.4f}, the top begins at {top:.4f} and has {entries} entries. "
+        f"Random search needs {goals[0].random} evaluations for the top in the median, exactly.\n"
     )
     lines = [
         f"\n## {info.title}, fidelity {data.fidelity}\n",
