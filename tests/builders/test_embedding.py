@@ -103,6 +103,9 @@ def test_a_map_that_is_made_again_is_compared_number_by_number(
     monkeypatch.setattr(embedding, "embed_spectra", again)
     done = CliRunner().invoke(embedding.main, ["--check", "--table", "mlp"])
     assert (done.exit_code, "the same numbers" in done.output) == (0, True)
+    moved = np.float32(1e-5)
+    done = CliRunner().invoke(embedding.main, ["--check", "--table", "mlp"])
+    assert (done.exit_code, "the same within 1e-05" in done.output) == (0, True)
     moved = np.float32(1e-3)
     done = CliRunner().invoke(embedding.main, ["--check", "--table", "mlp"])
     assert done.exit_code == 1
