@@ -118,5 +118,5 @@ def test_training_images_are_normalised(folder: Path) -> None:
 def test_recipes_are_of_the_table() -> None:
     shas = {RECIPES["vit", fidelity].sha for fidelity in ("proxy", "reduced", "full")}
     assert len(shas | {SHORT.sha}) == 4
-    assert find("vit", "proxy").sha == "8c01ff123b25"  # of the embedded runs
+    assert find("vit", "proxy").sha == "8c01ff123b25"  # what the sweep's runs carry
     assert find("cnn", "proxy").sha == "cd51d8b4e4f4"  # new fields rename no recipe
