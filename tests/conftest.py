@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
-from act_bench import space
+from act_bench import maps, space, spectra
 from act_bench.benchmark_data import BenchmarkData, Outcome
 from act_bench.learning_curves import LearningCurves
+from act_bench.manifest import read_manifest
 
 # Test files are imported by path, so what they share must be put on the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -75,3 +76,18 @@ def make_data() -> MakeData:
         )
 
     return make
+
+
+@pytest.fixture
+def bare_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the name of a table whose spectra and maps are hidden for the test."""
+    hidden = {spectra.fisher_name("vit"), maps.map_name("vit")}
+    shown = {name: record for name, record in read_manifest().items() if name not in hidden}
+    for module in (spectra, maps):
+        monkeypatch.setattr(module, "read_manifest", lambda: shown)
+    kept = (spectra.load_spectra, maps.load_map)
+    for each in kept:
+        each.cache_clear()
+    yield "vit"
+    for each in kept:
+        each.cache_clear()

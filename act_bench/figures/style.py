@@ -31,6 +31,16 @@ def panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure
     return figure, [list(row) for row in figure.subplots(rows, columns, squeeze=False)]
 
 
+def wrapped(count: int, most: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many panels, at most ``most`` beside each other."""
+    columns = min(count, most)
+    figure, rows = panels(-(-count // columns), columns, width, height)
+    every = [axes for row in rows for axes in row]
+    for axes in every[count:]:
+        axes.remove()
+    return figure, every[:count]
+
+
 def bare(axes: Axes) -> None:
     """Take away the frame at the top and at the right."""
     axes.spines[["top", "right"]].set_visible(False)

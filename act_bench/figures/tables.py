@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
-from act_bench.figures.style import GREY, GRID, OKABE_ITO, PALE, bare, panels
+from act_bench.figures.style import GREY, GRID, OKABE_ITO, PALE, bare, wrapped
 from act_bench.manifest import DataError, entries_file, read_manifest
 from act_bench.operators import BASELINES
 from act_bench.schema import TABLES, TRAINED_MARGIN, UnknownNameError, choose_fidelity, table_info
@@ -96,8 +96,8 @@ def accuracies(request: Request) -> Figure:
     one are told apart: these a search can leave out before it trains anything.
     """
     tables = tables_with_data(request)
-    figure, rows = panels(1, len(tables), width=5.2, height=3.4)
-    for axes, table in zip(rows[0], tables, strict=True):
+    figure, every = wrapped(len(tables), 2 if len(tables) == 4 else 3, width=5.2, height=3.4)
+    for axes, table in zip(every, tables, strict=True):
         found, invalid = read_accuracies(table, request), invalid_spectra(table)
         filtered = np.zeros(len(found.score), bool) if invalid is None else invalid
         shown = np.isfinite(found.score)
@@ -146,8 +146,8 @@ def scatter(request: Request) -> Figure:
     known = {table: read_accuracies(table, request) for table in tables}
     baselines = {text: load_space().resolve(text).entry for text in BASELINES}
     pairs = list(combinations(tables, 2))
-    figure, rows = panels(1, len(pairs), width=4.4, height=4.2)
-    for axes, (first, second) in zip(rows[0], pairs, strict=True):
+    figure, every = wrapped(len(pairs), 3, width=4.4, height=4.2)
+    for axes, (first, second) in zip(every, pairs, strict=True):
         a, b = known[first], known[second]
         both = np.isfinite(a.score) & np.isfinite(b.score)
         trained = both & a.trained & b.trained

@@ -63,6 +63,16 @@ def test_two_tables_are_set_against_each_other(monkeypatch: pytest.MonkeyPatch) 
     assert {"relu", "elu", "tanh"} <= _texts(axes)
 
 
+def test_panels_of_four_tables_stand_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read_accuracies("mlp", Request())
+    monkeypatch.setattr(tables, "read_accuracies", lambda table, request: first)
+    four = Request(("mlp", "cnn", "resnet", "vit"))
+    for figure, columns, count in (("accuracies", 2, 4), ("scatter", 3, 6)):
+        places = [axes.get_subplotspec() for axes in draw(figure, four).axes]
+        assert len(places) == count
+        assert all(place is not None and place.get_gridspec().ncols == columns for place in places)
+
+
 def test_one_table_alone_cannot_be_set_against_another() -> None:
     with pytest.raises(FigureError, match=r"two or more, got mlp.*import-upstream"):
         draw("scatter", Request(("mlp",)))
@@ -229,7 +239,7 @@ def test_plot_lists_and_draws(tmp_path: Path) -> None:
         (["scatter", "--table", "mlp"], 2, "expected two or more"),
         (["regret"], 2, "no folder was given"),
         (["regret", "--results", "."], 2, "has no steps.parquet"),
-        (["accuracies", "--table", "vit"], 3, "no data of it"),
+        (["accuracies", "--table", "cnn", "--fidelity", "full"], 3, "no data of it"),
         (["accuracies", "--output", "a.gif"], 2, "expected the suffix"),
         (["pie"], 2, "pie"),
     ],
@@ -264,7 +274,7 @@ def test_evaluate_surrogates_writes_and_answers(tmp_path: Path) -> None:
         (["mlp", "--features", "magic"], 2, "got magic"),
         (["mlp", "--regressors", "knn,magic"], 2, "got magic"),
         (["mlp", "--sizes", "10,few"], 2, "whole numbers"),
-        (["vit"], 3, "no data of it"),
+        (["cnn", "--fidelity", "full"], 3, "no data of it"),
     ],
 )
 def test_evaluate_surrogates_exit_codes(arguments: list[str], code: int, says: str) -> None:

@@ -29,9 +29,9 @@ def test_the_map_by_outputs_is_the_same_for_all_tables() -> None:
     )
 
 
-def test_a_table_without_spectra_and_unknown_names_are_refused() -> None:
+def test_a_table_without_spectra_and_unknown_names_are_refused(bare_table: str) -> None:
     with pytest.raises(DataError, match=r"table vit; it has those of .*mlp.* makes one"):
-        load_map("vit", "union")
+        load_map(bare_table, "union")
     with pytest.raises(UnknownNameError, match="'both'; choose from outputs, fim, union"):
         load_map("mlp", "both")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="mpl"):

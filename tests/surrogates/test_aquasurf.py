@@ -128,8 +128,8 @@ def test_with_workers_the_spectra_are_computed_by_all_of_them(
     assert steps[-1].clock_s == pytest.approx(spent + sum(data.cost_s[s.entry] for s in steps))
 
 
-def test_a_table_without_spectra_says_what_there_is(make_data: MakeData) -> None:
-    space = SearchSpace.of(make_data(table="vit"))
+def test_a_table_without_spectra_says_what_there_is(make_data: MakeData, bare_table: str) -> None:
+    space = SearchSpace.of(make_data(table=bare_table))
     for name in ("aquasurf", "fisher-filter", "knn:features=fim"):
         with pytest.raises(DataError, match="no Fisher spectra of the table vit"):
             find_optimizer(name)(space, 0)

@@ -152,8 +152,8 @@ def test_models_that_learn_who_fails_are_told(data: BenchmarkData) -> None:
     assert (rows["spearman"] > 0.2).all()
 
 
-def test_a_table_without_spectra_is_judged_by_outputs(make_data: MakeData) -> None:
-    bare = make_data(table="vit")
+def test_a_table_without_spectra_is_judged_by_outputs(make_data: MakeData, bare_table: str) -> None:
+    bare = make_data(table=bare_table)
     assert available_features(bare) == ("outputs", "umap-outputs")
     rows = evaluate(bare, regressors={"knn": REGRESSORS["knn"]}, sizes=[10], splits=2)
     assert set(rows["features"]) == {"outputs", "umap-outputs"}
