@@ -24,5 +24,5 @@ def keep_freed_memory() -> None:
     # Parameters of <malloc.h>. One arena: those of other threads cannot hold large blocks.
     trim_threshold, mmap_threshold, arena_max = -1, -3, -8
     mallopt(mmap_threshold, 1 << 30)
-    mallopt(trim_threshold, (1 << 31) - 1)
+    mallopt(trim_threshold, -1)  # never; a number could be at most 2 GiB
     mallopt(arena_max, 1)
