@@ -11,7 +11,12 @@ import numpy as np
 from regenerate.bfloat16_cpu import bits_at, rounded, singles_at
 
 
-@numba.njit("void(intp[::1], intp, intp, float32[::1])", nogil=True, cache=True)
+@numba.njit(
+    "void(intp[::1], intp, intp, float32[::1])",
+    nogil=True,
+    cache=True,
+    error_model="numpy",  # a test for zero divisors would keep the loop from vectors too
+)
 def step(addresses, start, stop, how):  # type: ignore[no-untyped-def]
     """Update moments and weights in place, and round the weights to bfloat16.
 
@@ -27,16 +32,21 @@ def step(addresses, start, stop, how):  # type: ignore[no-untyped-def]
         and in the second; the factor that corrects the second; the floor under its root; the rate;
         the decay.
     """
-    gradient, decayed = singles_at(addresses[0], stop), singles_at(addresses[1], stop)
-    first, second = singles_at(addresses[2], stop), singles_at(addresses[3], stop)
-    master, compute = singles_at(addresses[4], stop), bits_at(addresses[5], stop)
+    # Arrays of the part alone: of indices that could be negative no vectors are made.
+    size, singles = stop - start, 4 * start
+    gradient = singles_at(addresses[0] + singles, size)
+    decayed = singles_at(addresses[1] + singles, size)
+    first = singles_at(addresses[2] + singles, size)
+    second = singles_at(addresses[3] + singles, size)
+    master = singles_at(addresses[4] + singles, size)
+    compute = bits_at(addresses[5] + 2 * start, size)
     scale, old, new, old_square, new_square, correction, floor, rate, decay = how
-    for i in range(start, stop):
+    for i in range(size):
         slope = gradient[i] * scale
         mean = old * first[i] + new * slope
         square = old_square * second[i] + new_square * slope * slope
         first[i], second[i] = mean, square
         weight = master[i] - decay * decayed[i] * master[i]
         master[i] = weight - rate * mean / (np.sqrt(square * correction) + floor)
-    for i in range(start, stop):
+    for i in range(size):
         compute[i] = rounded(master[i])
