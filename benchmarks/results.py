@@ -22,7 +22,7 @@ from results_claims import (
     claim_tens,
     claim_union,
 )
-from results_goals import exact, goals_of
+from results_goals import exact
 from results_kept import (
     EVALUATIONS,
     Searches,
@@ -31,11 +31,12 @@ from results_kept import (
     spectra_of,
     surrogate_rows,
 )
+from results_overview import TableResults, overview
 from results_ranking import budgets, differences, ranking
 
 from act_bench import load_table
 from act_bench.atomic import replacing
-from act_bench.benchmark_data import BenchmarkData, load_data
+from act_bench.benchmark_data import load_data
 from act_bench.figures import Request, draw
 from act_bench.figures.searches import (
     finals_figure,
@@ -48,7 +49,6 @@ from act_bench.figures.tables import tables_with_data
 from act_bench.schema import TABLES
 from surrogates import evaluation
 from surrogates.optimizers import plain_name
-from surrogates.significance import pairwise
 
 # From quick to slow; those after a colon are the same search with another setting.
 OPTIMISERS = (
@@ -91,7 +91,8 @@ def main() -> None:
 
     tables = chosen.table or tables_with_data(Request())
     (chosen.docs / "images").mkdir(parents=True, exist_ok=True)
-    parts = [HEAD.format(evaluations=EVALUATIONS)]
+    sections: list[str] = []
+    everything: list[TableResults] = []
     for table in tables:
         data = load_data(table)
         kept = chosen.kept / table
@@ -106,11 +107,13 @@ def main() -> None:
         rows = surrogate_rows(data, chosen.splits, kept / "surrogates")
         failures = failure_rows(data, chosen.splits, kept / "failures")
         if chosen.only is None:
-            parts.append(section(data, made, rows, failures, chosen.docs, kept, chosen.maps))
+            everything.append(TableResults(data, made, rows))
+            sections.append(section(everything[-1], failures, chosen.docs, kept, chosen.maps))
     if chosen.only is not None:
         return
+    head = HEAD.format(evaluations=EVALUATIONS)
     with replacing(chosen.docs / "results.md") as draft:
-        draft.write_text("\n".join(parts), encoding="utf-8")
+        draft.write_text("\n".join([head, overview(everything), *sections]), encoding="utf-8")
     print(chosen.docs / "results.md")
 
 
@@ -132,27 +135,18 @@ significant after Holm's correction over all pairs (Mann-Whitney test of the reg
 """
 
 
-def section(
-    data: BenchmarkData,
-    made: dict[str, Searches],
-    rows: pl.DataFrame,
-    failures: pl.DataFrame,
-    docs: Path,
-    kept: Path,
-    maps: int,
-) -> str:
+def section(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, maps: int) -> str:
     """Return the part of the page on one table, and draw its figures."""
+    data, made, rows = found.data, found.made, found.rows
     info = TABLES[data.table]
     law, top, entries = exact(data)
-    goals = goals_of(data)
-    finals = {name: found.regret[:, -1] for name, found in made.items()}
-    pairs = pairwise(finals)
-    steps = pl.concat([found.steps for name, found in made.items() if name in MAIN])
+    goals, finals, pairs = found.goals, found.finals, found.pairs
+    steps = pl.concat([each.steps for name, each in made.items() if name in MAIN])
     title = f"{data.table}, fidelity {data.fidelity}: simulated searches"
     figures = {
         "regret": regret_figure(steps, law.expected_regret, title),
         "regret-time": regret_time_figure(steps, title),
-        "finals": finals_figure(pl.concat([found.steps for found in made.values()]), title),
+        "finals": finals_figure(pl.concat([each.steps for each in made.values()]), title),
         "significance": significance_figure(pairs, title),
     }
     for name, figure in figures.items():

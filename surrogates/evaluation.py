@@ -334,6 +334,21 @@ def union_gains(rows: pl.DataFrame, metric: str = "spearman", seed: int = 0) -> 
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
+def wins(gains: pl.DataFrame) -> tuple[int, int, int]:
+    """Return in how many comparisons the union is ahead of both, behind one; and of how many.
+
+    Parameters
+    ----------
+    gains : polars.DataFrame
+        As from :func:`union_gains`, of one table and view. A comparison is one regressor at one
+        size: ahead when both intervals lie above 0, behind when an interval lies below.
+    """
+    each = gains.group_by("regressor", "size", maintain_order=True).agg(
+        ahead=(pl.col("low") > 0).all(), behind=(pl.col("high") < 0).any()
+    )
+    return int(each["ahead"].sum()), int(each["behind"].sum()), each.height
+
+
 def verdict(gains: pl.DataFrame) -> list[str]:
     """Say plainly, for each table and view, whether the union beats either feature.
 
@@ -345,27 +360,22 @@ def verdict(gains: pl.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        One sentence for each table and view. In a comparison, of one regressor at one size, the
-        union is ahead of both features when both intervals lie above 0, and behind one when an
-        interval lies below.
+        One sentence for each table and view, by :func:`wins`.
     """
     said = []
     for (table, view), group in gains.group_by("table", "view", maintain_order=True):
-        each = group.group_by("regressor", "size", maintain_order=True).agg(
-            ahead=(pl.col("low") > 0).all(), behind=(pl.col("high") < 0).any()
-        )
-        ahead, behind = int(each["ahead"].sum()), int(each["behind"].sum())
+        ahead, behind, comparisons = wins(group)
         lost = group.filter(pl.col("high") < 0)["against"].value_counts(sort=True)
         to = " and ".join(f"{row[0]} {row[1]} times" for row in lost.iter_rows())
         answer = (
             "better than either"
-            if ahead > each.height / 2
+            if ahead > comparisons / 2
             else "not better than either"
-            if behind > each.height / 2
+            if behind > comparisons / 2
             else "sometimes better than either"
         )
         said.append(
-            f"{table}, {view}: the union is {answer}: ahead of both in {ahead} of {each.height} "
+            f"{table}, {view}: the union is {answer}: ahead of both in {ahead} of {comparisons} "
             f"comparisons, behind one in {behind}" + (f" ({to})" if to else "")
         )
     return said

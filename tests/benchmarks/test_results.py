@@ -14,6 +14,7 @@ import results
 import results_claims
 import results_goals
 import results_kept
+import results_overview
 import results_ranking
 from results_kept import Searches
 
@@ -107,6 +108,43 @@ def test_goals_are_counted_from_the_table() -> None:
     assert (scores >= top.score).sum() >= len(scores) // 100
     assert beyond.score == scores[scores > elu][-1]  # the best baseline of this table
     assert beyond.random > top.random
+
+
+def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
+    make_data: MakeData,
+) -> None:
+    data = load_data("mlp")
+    beyond = results_goals.goals_of(data)[1].score
+    good, bad = _searches([[0.1, beyond]] * 20), _searches([[0.1, 0.2]] * 20)
+    made = {"random": bad, "aquasurf": good, "aquasurf:features=umap-outputs": bad}
+    made["aquasurf:features=umap-fim"] = good
+    ranks = {"outputs": 0.1, "fim": 0.7, "union": 0.5}
+    rows = pl.DataFrame(
+        [
+            ("mlp", f"umap-{name}", "knn", 10, split, value + split / 1000)
+            for name, value in ranks.items()
+            for split in range(5)
+        ],
+        schema=["table", "features", "regressor", "size", "split", "spearman"],
+        orient="row",
+    )
+    first = results_overview.TableResults(data, made, rows)
+    assert results_overview.overview([first]) == ""
+    second = results_overview.TableResults(
+        make_data(), {"random": bad, "aquasurf": good}, pl.DataFrame()
+    )
+    said = results_overview.overview([first, second]).splitlines()
+    ranked = [line for line in said if line.startswith(("| `aquasurf", "| `random`"))]
+    assert [line.split("|")[1].strip() for line in ranked] == ["`aquasurf`", "`random`"]
+    assert ranked[0].startswith("| `aquasurf` | 0.")
+    assert " | 2 | " in ranked[0]
+    assert ranked[1].endswith("| never | never |")
+    assert next(line for line in said if line.startswith("| `mlp`")).startswith(
+        "| `mlp` | 0, 1 of 1 | 1.00 * | 0.50 | 2 [2, 2] |"
+    )
+    assert next(line for line in said if line.startswith("| `made-up`")).startswith(
+        "| `made-up` | no spectra |"
+    )
 
 
 def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
