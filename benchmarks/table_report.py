@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
 from act_bench import load_runs, load_table
+from act_bench.expression import parse
 from act_bench.literature import load_literature
 from act_bench.manifest import embedded_fidelities
 from act_bench.operators import BASELINES
@@ -35,6 +36,9 @@ BEST = 100
 
 ALL_ROUND = 5
 """How many of the functions that do well in every table are printed."""
+
+OFFSET = 0.3
+"""Magnitude at 0 above which a function counts as having an offset."""
 
 OWN_ERROR = 5
 """With so many finite runs an entry's standard error is from its own runs, else from entries like
@@ -267,6 +271,21 @@ def print_best(report: Report) -> None:
         )
 
 
+def print_offsets(report: Report, best: int = 30) -> None:
+    """Print how many of the best functions are not about 0 at 0, against the others that train."""
+    entries = np.flatnonzero(report.trained)
+    if len(entries) <= best:
+        return
+    space = load_space()
+    order = entries[np.argsort(-report.median[entries], kind="stable")]
+    at_zero = [parse(space.representatives[entry]).to_numpy()([0.0])[0] for entry in order]
+    offset = ~(np.abs(at_zero) <= OFFSET)  # infinite or NaN counts as one
+    print(
+        f"\nOf the best {best} {offset[:best].mean():.0%} have an offset, |f(0)| > {OFFSET}; "
+        f"of the other {len(order) - best:,} that train {offset[best:].mean():.0%}."
+    )
+
+
 def print_published(report: Report) -> None:
     """Print what the poster reports for this network against what is here."""
     network = TABLES[report.table].network
@@ -359,6 +378,7 @@ def print_report(table: str, fidelity: str, source: Path | None) -> None:
     print_outcomes(report)
     print_agreement(report)
     print_best(report)
+    print_offsets(report)
     print_published(report)
     print_other_tables(report)
 
