@@ -112,7 +112,8 @@ def test_the_whole_report_of_a_sweep_under_way(made_up, tmp_path, capsys, monkey
     for words in (
         f"{missing} with 0, ", "408 with 3", "| missing | ", "| diverged | ", "| at chance | ",
         "| seed and seed, all | 408 | ", "| seed and seed, drawn at random | ",
-        "| validation and test, that train | ", "| best 10 by median | ", "Of the best 30 ", "| `swish(x)` | 0.",
+        "| validation and test, that train | ", "| best 10 by median | ", "Of the best 30 ",
+        "| `swish(x)` | 0.",
         "on average in the other seeds", "| poster, Figure 5: CIFAR-10 | validation |",
         "| ELU(x) | 0.89 | 0.", "| `mlp-full` | ",
         "| table | of its best 100: in the best 100 here | fail here | of the ", "| worst rank |",
