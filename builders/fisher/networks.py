@@ -288,5 +288,6 @@ FINGERPRINTS: Final = {
     "mlp": "27bb1ad61edc72f7",
     "cnn": "a9fef76d67c262a6",
     "resnet": "a9fef76d67c262a6",  # the images of cnn
+    "vit": "d0bde22ae58fabc9",
 }
 """Table -> :func:`builders.fisher.batches.fingerprint` of the batch of the embedded spectra."""
