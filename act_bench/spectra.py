@@ -150,7 +150,7 @@ def read_spectra(path: Path) -> Spectra:
     column = table["fim_quantiles"].combine_chunks()
     quantiles = np.full((table.num_rows, len(layers), QUANTILES), np.nan, np.float32)
     # flatten() leaves out the values of null rows.
-    quantiles[valid] = column.flatten().to_numpy().reshape(-1, len(layers), QUANTILES)
+    quantiles[valid] = column.flatten().to_numpy().reshape(valid.sum(), len(layers), QUANTILES)
     for array in (valid, quantiles):
         array.setflags(write=False)
     reason = tuple(reason or "" for reason in table["fim_reason"].to_pylist())

@@ -1,84 +1,177 @@
-"""``act-bench features``: outputs and Fisher spectrum of any expression."""
+"""``act-bench features``: outputs and Fisher spectrum of any expressions."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from act_bench.cli.lookup import json_option, table_type
-from act_bench.cli.training import explained_errors, training_options
+from act_bench.cli.training import DataFailure, explained_errors, training_options
+
+if TYPE_CHECKING:
+    from act_bench.expression import Expression
+    from builders.fisher.features import FisherFeature
+    from builders.fisher.networks import Setting
 
 
 @click.command()
-@click.argument("expression")
+@click.argument("expressions", metavar="[EXPRESSION]...", nargs=-1)
 @click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option(
+    "--expressions",
+    "expressions_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Also the functions in this file, one a line; # begins a comment.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this Parquet file; one that is there is gone on with.",
+)
 @training_options
 @json_option
 def command(
-    expression: str, table: str, device: str, data_dir: Path | None, *, as_json: bool
+    expressions: tuple[str, ...],
+    table: str,
+    expressions_file: Path | None,
+    out: Path | None,
+    device: str,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
-    r"""Compute the features of EXPRESSION: its outputs and its Fisher spectrum.
+    r"""Compute the features of each EXPRESSION: its outputs and its Fisher spectrum.
 
     \b
       act-bench features "max(relu(x),elu(x))"
       act-bench features "mul(x,sigmoid(x))" --table cnn --data-dir cifar10
       act-bench features "tanh(x)" --json | jq .fim_quantiles
+      act-bench features --expressions mine.txt --table cnn --out mine.parquet
 
     Any expression will do, in the space or not. Outputs are at the 80 points of the space. The
     spectrum is that of the table's network before training: for each layer the quantile function of
-    the log eigenvalues of its block of the Fisher information, 128 values.
+    the log eigenvalues of its block of the Fisher information, 128 values. A file for many
+    functions is written as they are done; run the same command again to go on after a stop.
     """
+    if not expressions and expressions_file is None:
+        raise click.UsageError("expected an EXPRESSION or --expressions FILE, got neither")
+    if out is not None and not out.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
     with explained_errors():
+        from act_bench.cli.expression_file import read_expressions
         from act_bench.expression import parse
-        from act_bench.space import load_space
-        from builders.fisher.features import fisher_feature
         from builders.fisher.networks import setting
         from regenerate.training import choose_device
 
-        function = parse(expression)
+        # All are parsed before anything is computed.
+        functions = [parse(text) for text in expressions]
+        if expressions_file is not None:
+            functions += read_expressions(expressions_file)
         found = setting(table, device=choose_device(table, device), data_dir=data_dir)
+        if out is None:
+            _print(functions, found, as_json=as_json)
+        else:
+            _save(functions, found, out, as_json=as_json)
+
+
+def _save(functions: Iterable[Expression], found: Setting, out: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from act_bench.spectra import read_spectra
+    from builders.fisher.feature_file import extend
+
+    distinct = {str(function): function for function in functions}
+    started = time.perf_counter()
+    computing = extend(out, list(distinct.values()), found)
+    held = next(computing)
+    left = len(distinct) - held
+    try:
+        for _ in track(computing, "functions", left, console=Console(stderr=True)):
+            pass
+    except OSError as error:
+        raise DataFailure(f"{out} cannot be written: {error}") from error
+    document = {
+        "file": str(out),
+        "functions": len(distinct),
+        "computed": left,
+        "rows": len(read_spectra(out).valid),
+        "seconds": time.perf_counter() - started,
+    }
+    if as_json:
+        click.echo(json.dumps(document))
+    else:
+        click.echo(
+            "{file}: {rows} functions, {computed} of them now; {seconds:.2f} s.".format_map(
+                document
+            )
+        )
+
+
+def _print(functions: Iterable[Expression], found: Setting, *, as_json: bool) -> None:
+    from act_bench.space import load_space
+    from builders.fisher.features import fisher_feature
+
+    for function in functions:
         started = time.perf_counter()
-        outputs = function.to_numpy()(load_space().points)
+        outputs = function.to_numpy()(load_space().points).tolist()
         feature = fisher_feature(function, found)
         seconds = time.perf_counter() - started
-    if as_json:
-        document = {
-            "expression": str(function),
-            "table": table,
-            "convention": json.loads(found.convention.canonical_json()),
-            "convention_sha": found.convention.sha,
-            # JSON has no infinities and no NaN: these are null.
-            "outputs": [value if abs(value) < float("inf") else None for value in outputs.tolist()],
-            "fim_valid": feature.valid,
-            "fim_reason": feature.reason or None,
-            "layers": [layer._asdict() for layer in feature.layers],
-            "fim_quantiles": None if feature.quantiles is None else feature.quantiles.tolist(),
-            "seconds": seconds,
-        }
-        click.echo(json.dumps(document, allow_nan=False))
-        return
+        if as_json:
+            click.echo(_document(function, found, outputs, feature, seconds))
+            continue
+        _show(function, found, feature)
+        click.echo(f"Convention {found.convention.sha}; {seconds:.2f} s.")
+
+
+def _document(
+    function: Expression,
+    found: Setting,
+    outputs: list[float],
+    feature: FisherFeature,
+    seconds: float,
+) -> str:
+    document = {
+        "expression": str(function),
+        "table": found.convention.table,
+        "convention": json.loads(found.convention.canonical_json()),
+        "convention_sha": found.convention.sha,
+        # JSON has no infinities and no NaN: these are null.
+        "outputs": [value if abs(value) < float("inf") else None for value in outputs],
+        "fim_valid": feature.valid,
+        "fim_reason": feature.reason or None,
+        "layers": [layer._asdict() for layer in feature.layers],
+        "fim_quantiles": None if feature.quantiles is None else feature.quantiles.tolist(),
+        "seconds": seconds,
+    }
+    return json.dumps(document, allow_nan=False)
+
+
+def _show(function: Expression, found: Setting, feature: FisherFeature) -> None:
+    table = found.convention.table
     if feature.quantiles is None:
         click.echo(f"{function}: no valid Fisher spectrum in {table}: {feature.reason}")
-    else:
-        from rich.console import Console
-        from rich.table import Table
+        return
+    from rich.console import Console
+    from rich.table import Table
 
-        shown = Table(title=f"Log eigenvalues of {function} in {table}, before training")
-        shown.add_column("layer")
-        for heading in ("weights", "at the floor", "lowest", "median", "highest"):
-            shown.add_column(heading, justify="right")
-        floor = found.convention.floor
-        for layer, quantiles in zip(feature.layers, feature.quantiles, strict=True):
-            shown.add_row(
-                layer.name,
-                f"{layer.weights:,}",
-                f"{(quantiles <= floor).mean():.1%}",
-                f"{quantiles[0]:.2f}",
-                f"{quantiles[len(quantiles) // 2]:.2f}",
-                f"{quantiles[-1]:.2f}",
-            )
-        Console().print(shown)
-    click.echo(f"Convention {found.convention.sha}; {seconds:.2f} s.")
+    shown = Table(title=f"Log eigenvalues of {function} in {table}, before training")
+    shown.add_column("layer")
+    for heading in ("weights", "at the floor", "lowest", "median", "highest"):
+        shown.add_column(heading, justify="right")
+    floor = found.convention.floor
+    for layer, quantiles in zip(feature.layers, feature.quantiles, strict=True):
+        shown.add_row(
+            layer.name,
+            f"{layer.weights:,}",
+            f"{(quantiles <= floor).mean():.1%}",
+            f"{quantiles[0]:.2f}",
+            f"{quantiles[len(quantiles) // 2]:.2f}",
+            f"{quantiles[-1]:.2f}",
+        )
+    Console().print(shown)

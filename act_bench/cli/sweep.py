@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--expressions",
     "expressions_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Only the functions in this file, one a line.",
+    help="Only the functions in this file, one a line; # begins a comment.",
 )
 @click.option(
     "--select",
@@ -104,7 +104,7 @@ def command(
     except UnknownNameError as error:
         raise click.BadParameter(str(error), param_hint="--fidelity") from error
     with explained_errors():
-        from act_bench.expression import parse
+        from act_bench.cli.expression_file import read_expressions
         from act_bench.space import load_space
         from regenerate import parts
         from regenerate.recipes import find
@@ -124,8 +124,7 @@ def command(
         space = load_space()
         entry_of = {text: entry for entry, text in enumerate(space.representatives)}
         if expressions_file is not None:
-            lines = [line.strip() for line in expressions_file.read_text().splitlines()]
-            entries = {space.resolve(parse(line)).entry for line in lines if line}
+            entries = {space.resolve(each).entry for each in read_expressions(expressions_file)}
             entry_of = {text: entry for text, entry in entry_of.items() if entry in entries}
         if selection is not None:
             entry_of = selection.choose(space, folder)

@@ -59,7 +59,7 @@ class Setting:
     labels: Tensor
 
 
-class BatchMismatchError(ValueError):
+class BatchMismatchError(data.DataMismatchError):
     """Images that are not those that the convention names."""
 
 

@@ -1,0 +1,29 @@
+"""Files with one expression a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from act_bench.cli.training import ExpressionFailure
+from act_bench.expression import Expression, ParseError, parse
+
+
+def read_expressions(path: Path) -> list[Expression]:
+    """Read the expressions of a file, one a line; ``#`` begins a comment, empty lines are skipped.
+
+    Raises
+    ------
+    ExpressionFailure
+        If a line is no expression; the message names it.
+    """
+    found = []
+    # A byte that is no UTF-8 becomes a character that no expression has, and is named as such.
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        try:
+            found.append(parse(text))
+        except ParseError as error:
+            raise ExpressionFailure(f"{path}, line {number}: {error}") from error
+    return found
