@@ -5,6 +5,8 @@ without a name those of every table that has both. Prints Markdown, as it stands
 
 * how well ``fim_valid`` alone tells the entries that fail from those that train (precision is the
   share of failures among invalid spectra, recall the share of invalid spectra among failures);
+* how far the spectra of f and -f are apart (poster, Figure 5), over all pairs of entries whose
+  outputs are each other's negatives, and how far their accuracies, against pairs at random;
 * Spearman's correlation of the distance of two functions, by spectra with each weighting of layers
   and by outputs, with the difference of their accuracies. 95 % intervals are from 200 bootstrap
   samples of the functions, not of the pairs, which are not independent of one another.
@@ -51,6 +53,41 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         print(
             f"| {name} | {failure.sum()} | {both / max(1, found.sum()):.3f} "
             f"| {both / max(1, failure.sum()):.3f} |"
+        )
+
+
+def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
+    """Print how far f and -f are apart, in spectra and in accuracy."""
+    outputs = load_space().outputs
+    known: dict[bytes, int] = {}
+    negatives = []
+    for entry in np.flatnonzero(np.isfinite(outputs).all(1)):
+        # Adding 0 makes the zeros of both signs one.
+        other = known.get((-outputs[entry] + 0).tobytes())
+        known[(outputs[entry] + 0).tobytes()] = entry
+        if other is not None:
+            negatives.append((other, entry))
+    pairs = np.array(negatives)
+    both, one = spectra.valid[pairs].all(1), spectra.valid[pairs].any(1)
+    functions = np.flatnonzero(spectra.valid)
+    drawn = functions[np.random.default_rng(0).integers(len(functions), size=(5000, 2))]
+    drawn = drawn[drawn[:, 0] != drawn[:, 1]]
+    accuracy = entries["validation_accuracy"].fill_null(0.0).to_numpy()
+    trained = accuracy > chance + TRAINED_MARGIN
+    print(
+        f"\nf and -f: {len(pairs)} pairs of entries; both valid {both.sum()}, one only "
+        f"{(one & ~both).sum()}; both train {trained[pairs].all(1).sum()}, one only "
+        f"{(trained[pairs].any(1) & ~trained[pairs].all(1)).sum()}\n\n"
+        "| pairs | W1 a layer, median (90th percentile) | difference of accuracy, median |\n"
+        "|---|---|---|"
+    )
+    for name, chosen in {"f and -f": pairs[both], "at random": drawn}.items():
+        gap = spectra.quantiles[chosen[:, 0]] - spectra.quantiles[chosen[:, 1]]
+        apart = np.abs(gap).mean((1, 2), dtype=np.float64)
+        train = chosen[trained[chosen].all(1)]
+        print(
+            f"| {name} | {np.median(apart):.3f} ({np.quantile(apart, 0.9):.3f}) "
+            f"| {np.median(np.abs(accuracy[train[:, 0]] - accuracy[train[:, 1]])):.3f} |"
         )
 
 
@@ -125,6 +162,7 @@ def main() -> None:
         print(f"\n## {name}\n")
         chance, spectra = TABLES[name].chance, load_spectra(name)
         validity(entries, spectra, chance)
+        signs(entries, spectra, chance)
         distances(entries, spectra, chance)
 
 
