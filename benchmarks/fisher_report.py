@@ -64,7 +64,7 @@ def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
     for entry in np.flatnonzero(np.isfinite(outputs).all(1)):
         # Adding 0 makes the zeros of both signs one.
         other = known.get((-outputs[entry] + 0).tobytes())
-        known[(outputs[entry] + 0).tobytes()] = entry
+        known[(outputs[entry] + 0).tobytes()] = int(entry)
         if other is not None:
             negatives.append((other, entry))
     pairs = np.array(negatives)

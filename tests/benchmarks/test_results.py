@@ -17,6 +17,7 @@ import results_kept
 import results_overview
 import results_ranking
 from results_kept import Searches
+from scipy.stats import hypergeom
 
 from act_bench.benchmark_data import BenchmarkData, load_data
 from surrogates import evaluation
@@ -40,7 +41,7 @@ def _searches(best: list[list[float]]) -> Searches:
 
 def test_the_first_evaluation_in_the_top_may_never_come() -> None:
     found = _searches([[0.1, 0.9, 0.9], [0.9, 0.9, 0.9], [0.1, 0.2, 0.3]])
-    goal = results_goals.Goal("good", 0.8, random=5)
+    goal = results_goals.Goal("good", 0.8, random=5, entries=1, within=0.9)
     assert goal.first(found.best).tolist() == [2, 1, np.inf]
     assert found.regret[0].tolist() == pytest.approx([0.9, 0.1, 0.1])
 
@@ -93,7 +94,7 @@ def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.Monkey
     ]
     on_scores = [each for each in draws if each.number == 1]
     assert max(each.regret.max() for each in on_scores) == 0
-    best = results_goals.Goal("the best", float(scores.max()), random=1000)
+    best = results_goals.Goal("the best", float(scores.max()), 1000, entries=1, within=0.1)
     assert best.first(on_scores[0].best).max() < best.first(draws[0].best).max()
     said = results_claims.claim_draws(draws, (best, best))
     assert "| method | map 0 | map 1 |" in said
@@ -108,6 +109,25 @@ def test_goals_are_counted_from_the_table() -> None:
     assert (scores >= top.score).sum() >= len(scores) // 100
     assert beyond.score == scores[scores > elu][-1]  # the best baseline of this table
     assert beyond.random > top.random
+    assert beyond.entries == (scores > elu).sum()
+    missed = hypergeom(len(scores), beyond.entries, results_goals.EVALUATIONS).pmf(0)
+    assert beyond.within == pytest.approx(1 - missed)
+
+
+def test_the_claim_of_tens_is_judged_by_what_searches_of_this_length_can_tell() -> None:
+    never, soon = _searches([[0.1] * 3] * 20), _searches([[0.1, 0.9, 0.9]] * 20)
+    finals = {name: np.zeros(20) for name in ("random", "aquasurf")}
+    near = results_goals.Goal("good", 0.8, random=60, entries=40, within=0.7)
+    far = near._replace(random=854, entries=2, within=0.07)
+
+    def said(aquasurf: Searches, goal: results_goals.Goal) -> str:
+        made = {"random": never, "aquasurf": aquasurf}
+        return results_claims.claim_tens(made, finals, (goal, goal))
+
+    assert "**Confirmed on the stored map**" in said(soon, far)
+    assert "within 100, 100% of its searches are and 7% of random ones" in said(soon, far)
+    assert "**Refuted**" in said(never, near)
+    assert "**Not shown for the reference search**" in said(never, far)
 
 
 def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
@@ -140,7 +160,7 @@ def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
     assert " | 2 | " in ranked[0]
     assert ranked[1].endswith("| never | never |")
     assert next(line for line in said if line.startswith("| `mlp`")).startswith(
-        "| `mlp` | 0, 1 of 1 | 1.00 * | 0.50 | 2 [2, 2] |"
+        "| `mlp` | 0, 1 of 1 | 1.00 * | 0.50 | 127 | 2 [2, 2]; 100% | 16; 99% |"
     )
     assert next(line for line in said if line.startswith("| `made-up`")).startswith(
         "| `made-up` | no spectra |"
