@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,8 @@ def command(
         functions = [parse(text) for text in expressions]
         if expressions_file is not None:
             functions += read_expressions(expressions_file)
+        if not functions:
+            raise click.UsageError(f"expected an expression in {expressions_file}, got none")
         found = setting(table, device=choose_device(table, device), data_dir=data_dir)
         if out is None:
             _print(functions, found, as_json=as_json)
@@ -79,18 +81,17 @@ def command(
             _save(functions, found, out, as_json=as_json)
 
 
-def _save(functions: Iterable[Expression], found: Setting, out: Path, *, as_json: bool) -> None:
+def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json: bool) -> None:
+    import pyarrow.parquet as pq
     from rich.console import Console
     from rich.progress import track
 
-    from act_bench.spectra import read_spectra
     from builders.fisher.feature_file import extend
 
-    distinct = {str(function): function for function in functions}
+    distinct = len({str(function) for function in functions})
     started = time.perf_counter()
-    computing = extend(out, list(distinct.values()), found)
-    held = next(computing)
-    left = len(distinct) - held
+    computing = extend(out, functions, found)
+    left = distinct - next(computing)
     try:
         for _ in track(computing, "functions", left, console=Console(stderr=True)):
             pass
@@ -98,9 +99,9 @@ def _save(functions: Iterable[Expression], found: Setting, out: Path, *, as_json
         raise DataFailure(f"{out} cannot be written: {error}") from error
     document = {
         "file": str(out),
-        "functions": len(distinct),
+        "functions": distinct,
         "computed": left,
-        "rows": len(read_spectra(out).valid),
+        "rows": pq.read_metadata(out).num_rows,
         "seconds": time.perf_counter() - started,
     }
     if as_json:

@@ -117,6 +117,11 @@ def test_bad_files_cost_nothing_and_are_named(tmp_path: Path) -> None:
     assert "mine.txt, line 2" in err
     assert not out.exists()
     assert run()[0] == 2
+    functions.write_text("# nothing\n")
+    code, _, err = run("--expressions", str(functions), "--out", str(out))
+    assert code == 2
+    assert "got none" in err
+    assert not out.exists()
     code, _, err = run("elu(x)", "--out", str(tmp_path / "none" / "mine.parquet"))
     assert code == 2
     assert "there is no folder" in err
