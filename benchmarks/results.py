@@ -2,9 +2,11 @@
 
     python benchmarks/results.py [--table mlp] [--trials 100] [--splits 20] [--docs docs]
 
+Each table has a page of its own, ``docs/results/TABLE.md``; what the first page says of all tables
+is kept beside them (`results_overview`), so that a new version of one table needs only ``--table``.
 Each optimiser's searches, and the evaluation of surrogates, are kept under ``output/results`` with
-the hash of the data, so that a run that was stopped goes on and a new table adds only itself.
-Seconds of computing are those of the processor, one thread.
+the hash of the data, so that a run that was stopped goes on. Seconds of computing are those of the
+processor, one thread.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ from results_kept import (
     Searches,
     failure_rows,
     searches,
+    sha256,
     spectra_of,
     surrogate_rows,
 )
-from results_overview import TableResults, overview
+from results_overview import CLAIMS_COLUMNS, CLAIMS_FILE, TableResults, keep, overview
 from results_ranking import budgets, differences, ranking
 
 from act_bench import load_table
@@ -91,8 +94,8 @@ def main() -> None:
 
     tables = chosen.table or tables_with_data(Request())
     (chosen.docs / "images").mkdir(parents=True, exist_ok=True)
-    sections: list[str] = []
-    everything: list[TableResults] = []
+    pages = chosen.docs / "results"
+    pages.mkdir(exist_ok=True)
     for table in tables:
         data = load_data(table)
         kept = chosen.kept / table
@@ -107,14 +110,25 @@ def main() -> None:
         rows = surrogate_rows(data, chosen.splits, kept / "surrogates")
         failures = failure_rows(data, chosen.splits, kept / "failures")
         if chosen.only is None:
-            everything.append(TableResults(data, made, rows))
-            sections.append(section(everything[-1], failures, chosen.docs, kept, chosen.maps))
+            found = TableResults(data, made, rows)
+            text = page(found, failures, chosen.docs, kept, chosen.maps)
+            with replacing(pages / f"{table}.md") as draft:
+                draft.write_text(text, encoding="utf-8")
+            keep(found, pages)
+            print(pages / f"{table}.md")
     if chosen.only is not None:
         return
     head = HEAD.format(evaluations=EVALUATIONS)
     with replacing(chosen.docs / "results.md") as draft:
-        draft.write_text("\n".join([head, overview(everything), *sections]), encoding="utf-8")
+        draft.write_text("\n".join([head, overview(pages, stale(pages))]), encoding="utf-8")
     print(chosen.docs / "results.md")
+
+
+def stale(pages: Path) -> list[str]:
+    """Return the tables whose figures are of an earlier version of them."""
+    known = pl.read_csv(pages / CLAIMS_FILE, schema=CLAIMS_COLUMNS)
+    digests = dict(known.select("table", "sha256").iter_rows())
+    return [table for table, digest in digests.items() if sha256(load_data(table)) != digest]
 
 
 def needs_spectra(name: str) -> bool:
@@ -126,7 +140,7 @@ HEAD = """\
 # Results
 
 Made by `python benchmarks/results.py`, which keeps what it has run: simulated searches of
-{evaluations} evaluations by each optimiser on each table below. Regret is in validation accuracy,
+{evaluations} evaluations by each optimiser on each table. Regret is in validation accuracy,
 the median over an entry's runs: the fewer runs, the more of being the best is luck, which regret
 takes for merit. *Top* is the best hundredth of the entries ([search.md](search.md)). Optimisers
 with a setting after a colon are the same search with that setting: `aquasurf:features=umap-outputs`
@@ -135,8 +149,16 @@ significant after Holm's correction over all pairs (Mann-Whitney test of the reg
 """
 
 
-def section(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, maps: int) -> str:
-    """Return the part of the page on one table, and draw its figures."""
+PAGE = """\
+# Results on {title}, fidelity {fidelity}
+
+Made by `python benchmarks/results.py --table {table}`; the page of [all tables](../results.md) says
+what the words mean.
+"""
+
+
+def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, maps: int) -> str:
+    """Return the page on one table, and draw its figures."""
     data, made, rows = found.data, found.made, found.rows
     info = TABLES[data.table]
     law, top, entries = exact(data)
@@ -156,7 +178,7 @@ def section(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path,
         draw("surrogates", Request(results=kept / "surrogates")),
         docs / "images" / f"results-{data.table}-surrogates.png",
     )
-    image = f"images/results-{data.table}"
+    image = f"../images/results-{data.table}"
     runs = load_table(data.table, fidelity=data.fidelity, columns=["runs"])["runs"].to_numpy()
     each = " to ".join(map(str, np.unique([runs.min(), runs.max()]).tolist()))
     about = (
@@ -165,7 +187,7 @@ def section(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path,
         f"Random search needs {goals[0].random} evaluations for the top in the median, exactly.\n"
     )
     lines = [
-        f"\n## {info.title}, fidelity {data.fidelity}\n",
+        PAGE.format(title=info.title, fidelity=data.fidelity, table=data.table),
         about,
         ranking(made, finals, goals[0]),
         f"\n{differences(pairs, finals)}\n",
@@ -173,9 +195,9 @@ def section(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path,
         f"![regret against simulated time]({image}-regret-time.png)\n",
         f"![regret at the end]({image}-finals.png)\n",
         f"![which differ]({image}-significance.png)\n",
-        "### Computing time\n",
+        "## Computing time\n",
         budgets(made),
-        "\n### The paper's claims\n",
+        "\n## The paper's claims\n",
     ]
     if spectra_of(data):
         save(

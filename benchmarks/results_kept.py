@@ -19,6 +19,7 @@ from act_bench.figures.tables import invalid_spectra
 from act_bench.manifest import EMBEDDING_FILE, read_manifest
 from act_bench.maps import map_name
 from act_bench.spectra import fisher_name
+from regenerate.environment import processor
 from surrogates import evaluation
 from surrogates.optimizers import find_optimizer
 from surrogates.simulation import simulate
@@ -44,6 +45,7 @@ class Searches(NamedTuple):
     steps: pl.DataFrame
     finals: pl.DataFrame
     each_s: float
+    processor: str
 
     @property
     def regret(self) -> NDArray[np.float64]:
@@ -75,7 +77,7 @@ def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searc
         known = json.loads(about.read_text(encoding="utf-8"))
         if {key: known.get(key) for key in asked} == asked:
             finals = pl.read_parquet(path.with_suffix(".finals.parquet"))
-            return Searches(pl.read_parquet(path), finals, known["each_s"])
+            return Searches(pl.read_parquet(path), finals, known["each_s"], known["processor"])
     chosen = {name: find_optimizer(name)}
     simulate(data, chosen, trials=1, evaluations=EVALUATIONS, seed=SEED)  # what is done once
     # As many as the budget is for, where these are more; the first ones are kept.
@@ -86,9 +88,10 @@ def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searc
     steps, finals = (rows.filter(pl.col("trial") < trials) for rows in (found.steps, found.finals))
     steps.write_parquet(path)
     finals.write_parquet(path.with_suffix(".finals.parquet"))
-    about.write_text(json.dumps(asked | {"each_s": each_s}), encoding="utf-8")
+    made = {"each_s": each_s, "processor": processor()}
+    about.write_text(json.dumps(asked | made), encoding="utf-8")
     print(f"{data.table}, {name}: {1e3 * each_s:.1f} ms of processor time each", flush=True)
-    return Searches(steps, finals, each_s)
+    return Searches(steps, finals, each_s, made["processor"])
 
 
 def surrogate_rows(data: BenchmarkData, splits: int, folder: Path) -> pl.DataFrame:

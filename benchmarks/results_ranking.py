@@ -85,8 +85,9 @@ def budgets(made: dict[str, Searches]) -> str:
             share = count * found.each_s / seconds
             said = f"{seconds:g} s for {count:,} searches: {share:.2f} of it used"
         lines.append(f"| `{name}` | {1e3 * found.each_s:.1f} | {said} |")
+    processors = ", ".join(sorted({found.processor for found in made.values()}))
     lines.append(
-        "\nProcessor time of one thread of an AMD Zen 5, while other work ran beside it; "
+        f"\nProcessor time of one thread ({processors}), while other work ran beside it; "
         "`python benchmarks/simulation.py` measures wall time and ratios on a quiet machine."
     )
     return "\n".join(lines)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 
-def _processor() -> str:
-    """Return the CPU's model name as the system gives it."""
+def processor() -> str:
+    """Return the CPU's model name as the system gives it; ``unknown`` where it gives none."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():
@@ -52,7 +52,7 @@ def environment(data: str, device: str = "cpu") -> str:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "platform": f"{platform.system()}-{platform.machine()}",
-        "processor": _processor(),
+        "processor": processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "device": device,

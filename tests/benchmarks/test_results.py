@@ -36,7 +36,7 @@ def _searches(best: list[list[float]]) -> Searches:
             "regret": 1 - np.ravel(best),
         }
     )
-    return Searches(steps, pl.DataFrame(), 0.01)
+    return Searches(steps, pl.DataFrame(), 0.01, "a processor")
 
 
 def test_the_first_evaluation_in_the_top_may_never_come() -> None:
@@ -131,7 +131,7 @@ def test_the_claim_of_tens_is_judged_by_what_searches_of_this_length_can_tell() 
 
 
 def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
-    make_data: MakeData,
+    make_data: MakeData, tmp_path: Path
 ) -> None:
     data = load_data("mlp")
     beyond = results_goals.goals_of(data)[1].score
@@ -148,12 +148,19 @@ def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
         schema=["table", "features", "regressor", "size", "split", "spearman"],
         orient="row",
     )
-    first = results_overview.TableResults(data, made, rows)
-    assert results_overview.overview([first]) == ""
-    second = results_overview.TableResults(
-        make_data(), {"random": bad, "aquasurf": good}, pl.DataFrame()
+    pages = tmp_path / "results"
+    pages.mkdir()
+    without = {"random": bad, "aquasurf": good}
+    results_overview.keep(
+        results_overview.TableResults(make_data(), without, pl.DataFrame()), pages
     )
-    said = results_overview.overview([first, second]).splitlines()
+    results_overview.keep(results_overview.TableResults(data, made, rows), pages)
+    files = (results_overview.OPTIMISERS_FILE, results_overview.CLAIMS_FILE)
+    before = [(pages / name).read_text() for name in files]
+    results_overview.keep(results_overview.TableResults(data, made, rows), pages)
+    assert [(pages / name).read_text() for name in files] == before  # rows are replaced
+    said = results_overview.overview(pages).splitlines()
+    assert "In full: [mlp](results/mlp.md), [made-up](results/made-up.md)." in said
     ranked = [line for line in said if line.startswith(("| `aquasurf", "| `random`"))]
     assert [line.split("|")[1].strip() for line in ranked] == ["`aquasurf`", "`random`"]
     assert ranked[0].startswith("| `aquasurf` | 0.")
@@ -165,6 +172,23 @@ def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
     assert next(line for line in said if line.startswith("| `made-up`")).startswith(
         "| `made-up` | no spectra |"
     )
+
+
+def test_the_overview_says_what_is_of_an_earlier_version(
+    make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = make_data(), make_data(seed=1)
+    bad = _searches([[0.1, 0.2]] * 20)
+    results_overview.keep(
+        results_overview.TableResults(older, {"random": bad}, pl.DataFrame()), tmp_path
+    )
+    monkeypatch.setattr(results, "load_data", lambda table: older)
+    assert results.stale(tmp_path) == []
+    assert "earlier version" not in results_overview.overview(tmp_path)
+    monkeypatch.setattr(results, "load_data", lambda table: newer)
+    assert results.stale(tmp_path) == ["made-up"]
+    said = results_overview.overview(tmp_path, results.stale(tmp_path))
+    assert "earlier version of the table, to be run again: `made-up`" in said
 
 
 def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
@@ -210,10 +234,11 @@ def test_a_small_page_goes_on_from_what_is_kept(
     monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen])
     results.main()
     assert len(calls) == 2 * (1 + len(names))  # one trial beforehand
-    page = (tmp_path / "docs" / "results.md").read_text()
+    assert "| `aquasurf` |" in (tmp_path / "docs" / "results.md").read_text()
+    page = (tmp_path / "docs" / "results" / "mlp.md").read_text()
     for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "| knn | union | 100 |"):
         assert number in page
-    for image in {part.split(")")[0] for part in page.split("](images/")[1:]}:
+    for image in {part.split(")")[0] for part in page.split("](../images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page
     assert " of 1 maps." in page
