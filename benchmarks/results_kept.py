@@ -88,10 +88,11 @@ def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searc
     steps, finals = (rows.filter(pl.col("trial") < trials) for rows in (found.steps, found.finals))
     steps.write_parquet(path)
     finals.write_parquet(path.with_suffix(".finals.parquet"))
-    made = {"each_s": each_s, "processor": processor()}
-    about.write_text(json.dumps(asked | made), encoding="utf-8")
+    about.write_text(
+        json.dumps(asked | {"each_s": each_s, "processor": processor()}), encoding="utf-8"
+    )
     print(f"{data.table}, {name}: {1e3 * each_s:.1f} ms of processor time each", flush=True)
-    return Searches(steps, finals, each_s, made["processor"])
+    return Searches(steps, finals, each_s, processor())
 
 
 def surrogate_rows(data: BenchmarkData, splits: int, folder: Path) -> pl.DataFrame:
