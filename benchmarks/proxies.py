@@ -5,7 +5,8 @@
 (``all``: of every one; a name of `LONG`: of a reference), one process a core. It may be stopped at
 any moment: records are a CSV, one row a run, and whatever is in it is not trained again. Functions
 are the eight baselines and then entries drawn with a fixed seed, those of ``benchmarks/
-calibration.py``, which does the same for the tables ``mlp`` and ``cnn``.
+calibration.py``, which does the same for the tables ``mlp`` and ``cnn``. Once there is a table,
+``--best 10 --deciles 1`` takes its ten best instead, and one of each decile of those that train.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import numpy as np
 import polars as pl
 from calibration import TRAINED, correlation, sample
 
+from act_bench import load_table
 from act_bench.atomic import replacing
 from act_bench.expression import parse
+from act_bench.operators import BASELINES
+from act_bench.space import load_space
 from regenerate.executor import LocalExecutor
 from regenerate.recipes import Recipe
 from regenerate.recipes.resnet import PROXY as RESNET
@@ -29,6 +33,8 @@ from regenerate.recipes.vit import SHORT
 from regenerate.training import train
 
 RECORDS = Path(__file__).parent.parent / "docs" / "calibration"
+BEST = 20
+"""How many of the table's best are set against the baselines, by the references."""
 COLUMNS = {
     "training": pl.String,
     "recipe_sha": pl.String,
@@ -85,6 +91,27 @@ LONG: dict[str, dict[str, Recipe]] = {
     "vit": {"long": dataclasses.replace(SHIFTED, fidelity="long", epochs=8, warmup_epochs=0.5)},
 }
 """Table -> references: several times the images, or all pixels; each some minutes."""
+
+
+def from_table(table: str, best: int, each: int) -> list[str]:
+    """Return the best entries of the embedded ``proxy``, and so many of each decile that trains.
+
+    Within a decile they stand at equal distances, one of them in the middle. A baseline goes by its
+    own name, by which the records know it.
+    """
+    space, found = load_space(), table_scores(table)
+    named = {space.representatives[space.resolve(name).entry]: name for name in BASELINES}
+    order = sorted((text for text in found if found[text] > TRAINED), key=lambda t: -found[t])
+    places = np.floor((np.arange(10 * each) + 0.5) / (10 * each) * len(order)).astype(int)
+    chosen = dict.fromkeys([*order[:best], *(order[place] for place in places)])
+    return [named.get(text, text) for text in chosen]
+
+
+def table_scores(table: str) -> dict[str, float]:
+    """Return the validation accuracy of every entry of the embedded ``proxy``; -1 diverged."""
+    entries = load_table(table, fidelity="proxy", columns=["validation_accuracy"])
+    values = entries["validation_accuracy"].fill_null(-1.0)
+    return dict(zip(load_space().representatives, values, strict=True))
 
 
 def read(path: Path) -> pl.DataFrame:
@@ -177,6 +204,28 @@ def report(records: pl.DataFrame, candidates: dict[str, Recipe], long: dict[str,
         print(f"| `{text}` | " + " | ".join(cells) + " |")
 
 
+def report_table(table: str, records: pl.DataFrame, long: dict[str, Recipe]) -> None:
+    """Print how the embedded table, with all its seeds, agrees with each reference."""
+    space, found = load_space(), table_scores(table)
+    for name, recipe in long.items():
+        reference = scores(records, recipe, 0)
+        here = {text: found[space.representatives[space.resolve(text).entry]] for text in reference}
+        if not (agreed := agreement(reference, here)):
+            continue
+        print(f"\nThe table with {name}: {agreed}.")
+        stuck = [text for text in reference if here[text] <= TRAINED < reference[text]]
+        lost = [text for text in reference if reference[text] <= TRAINED < here[text]]
+        print(f"Train by {name} alone: {len(stuck)}; in the table alone: {len(lost)}.")
+        known = [reference[text] for text in BASELINES if text in reference]
+        best = [reference[text] for text in from_table(table, BEST, 0) if text in reference]
+        if known and best:
+            print(
+                f"By {name}, {len(best)} of the best {BEST} of the table reach "
+                f"{np.mean(best):.3f} in the mean, {min(best):.3f} to {max(best):.3f}; "
+                f"the best of {len(known)} baselines {max(known):.3f}."
+            )
+
+
 def agreement(reference: dict[str, float], other: dict[str, float]) -> str:
     """Return Spearman's correlation over the functions that train by the reference."""
     common = [text for text, value in reference.items() if value > TRAINED and text in other]
@@ -199,7 +248,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("table", nargs="?", default="resnet", choices=list(CANDIDATES))
     parser.add_argument("--train", action="append", default=[], help="a name, or all candidates")
-    parser.add_argument("--functions", type=int, default=20)
+    parser.add_argument("--functions", type=int, help="baselines and drawn ones; 20 if not given")
+    parser.add_argument("--best", type=int, default=0, help="of the embedded table, in their place")
+    parser.add_argument("--deciles", type=int, default=0, help="entries of each of its deciles")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--data-dir", type=Path, help="folder of the images")
@@ -213,15 +264,18 @@ def main() -> None:
     if options.train:
         chosen = dict(candidates) if "all" in options.train else {}
         chosen |= {name: known[name] for name in options.train if name != "all"}
+        functions = from_table(options.table, options.best, options.deciles)
+        count = options.functions if options.functions is not None else 0 if functions else 20
         train_missing(
             chosen,
-            sample(options.functions),
+            [*sample(count), *functions],
             options.seeds,
             path,
             jobs=options.jobs,
             data_dir=options.data_dir,
         )
     report(read(path), candidates, long)
+    report_table(options.table, read(path), long)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import proxies
 import pytest
 
+from act_bench.space import load_space
 from regenerate.recipes import find
 
 
@@ -39,3 +42,36 @@ def test_what_is_recorded_is_not_trained_again(
     capsys.readouterr()
     proxies.report(records, {"some": recipe}, {})
     assert "| `exp(exp(x))` | diverged |" in capsys.readouterr().out
+
+
+def test_the_best_and_the_deciles_are_those_of_the_table() -> None:
+    found = proxies.table_scores("cnn")
+    space = load_space()
+    trained = np.sort([value for value in found.values() if value > proxies.TRAINED])[::-1]
+
+    def reached(best: int, each: int) -> list[float]:
+        chosen = proxies.from_table("cnn", best, each)
+        return [found[space.representatives[space.resolve(text).entry]] for text in chosen]
+
+    assert reached(3, 0) == trained[:3].tolist()
+    middles = [len(trained) * (2 * k + 1) // 20 for k in range(10)]
+    assert reached(0, 1) == trained[middles].tolist()
+    assert "elu(x)" in proxies.from_table("cnn", 100, 0)  # not the spelling that came first
+
+
+def test_the_table_is_set_against_a_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    long = proxies.LONG["resnet"]["long"]
+    found = proxies.table_scores("resnet")
+    best = proxies.from_table("resnet", 5, 0)
+    space = load_space()
+    score = {text: found[space.representatives[space.resolve(text).entry]] for text in best}
+    rows = [("long", long.sha, text, 0, "ok", value + 0.3, 1, 1.0) for text, value in score.items()]
+    rows += [("long", long.sha, "sigmoid(x)", 0, "ok", 0.3, 1, 1.0)]
+    records = pl.DataFrame(rows, schema=proxies.COLUMNS, orient="row")
+    proxies.report_table("resnet", records, {"long": long})
+    said = capsys.readouterr().out
+    assert "The table with long: 1.000" in said
+    assert "n=6." in said
+    assert "Train by long alone: 1; in the table alone: 0." in said
+    assert "5 of the best 20 of the table reach" in said
+    assert "the best of 1 baselines 0.300" in said
