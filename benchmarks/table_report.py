@@ -212,8 +212,13 @@ def print_agreement(report: Report, splits: int = 20) -> None:
         diverged = score[complete] < 0
         mixed = int((diverged.any(axis=1) & ~diverged.all(axis=1)).sum())
         print(f"\nSome but not all seeds diverge: {mixed} of {len(diverged):,} entries.")
-        noise = np.median(score[_finite(report)].std(axis=1, ddof=1))
-        print(f"Standard deviation between seeds, median over entries that train: {noise:.4f}.")
+        known = score[_finite(report)]
+        noise, level = known.std(axis=1, ddof=1), np.median(known, axis=1)
+        middle = np.median(noise)
+        print(f"Standard deviation between seeds, median over entries that train: {middle:.4f}.")
+        quarters = np.array_split(noise[np.argsort(level)], 4)
+        pooled = ", ".join(f"{np.sqrt(np.mean(each**2)):.4f}" for each in quarters if len(each))
+        print(f"Pooled, by quarters of these from the worst to the best: {pooled}.")
 
 
 def _print_correlations(name: str, entries: int, found: list[float]) -> None:
