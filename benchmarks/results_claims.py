@@ -202,7 +202,7 @@ def claim_filter(data: BenchmarkData, pairs: pl.DataFrame) -> str:
         f"{invalid.sum():,} diverge, and it removes {recalls[0]:.0%} of what diverges. Random "
         f"search with the filter ends better than without with probability {share:.2f}, "
         f"{'significantly' if sure else 'which may be chance'}. Spectra of all functions cost "
-        f"{seconds:.0f} s, as much as {seconds / mean_s:.0f} trainings of this table."
+        f"{seconds:.0f} s, as much as {seconds / mean_s:.0f} evaluations of this table."
     )
     return "\n".join(lines)
 
