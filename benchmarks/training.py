@@ -4,10 +4,12 @@ The peak is a large bfloat16 matrix product, measured in the same run, in turns 
 step is the trainer's own: forward, backward, optimiser, with a tabulated activation. Floating-point
 operations are those of the convolutions: two a multiply-add, three passes (one less for the input
 gradient of the first layer). For a network with batch normalisation the step is also taken with
-torch's own, as it was before normalisation, addition and activation were one loop.
+torch's own, as it was before normalisation, addition and activation were one loop. ``--compiled``
+measures, too, what `torch.compile` makes of the whole network, whose graph is the same for every
+function: with the tables as gathers, which it may fuse with what stands beside them, and with ReLU.
 
     python benchmarks/training.py [--network resnet56] [--width 0.5] [--image-size 16]
-        [--batch-size 64] [--threads 1] [--device cpu]
+        [--batch-size 64] [--threads 1] [--device cpu] [--compiled]
 """
 
 from __future__ import annotations
@@ -17,13 +19,16 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from torch import nn
 
 from act_bench.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
+from regenerate.activations.tabulation import Tables
 from regenerate.allocator import keep_freed_memory
 from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.networks import IMAGE_NETWORKS, build, normalized
@@ -69,7 +74,52 @@ def unfused() -> Iterator[None]:
         yield
 
 
-def step_of(options: argparse.Namespace, module: nn.Module) -> Callable[[], None]:
+class GatheredTables(nn.Module):
+    """A tabulated activation in torch's own operations, which a compiler can see through.
+
+    Examples
+    --------
+    >>> square = GatheredTables(tabulate(parse("square(x)")))
+    >>> x = torch.tensor([3.0, -2.0], dtype=torch.bfloat16, requires_grad=True)
+    >>> square(x).sum().backward()
+    >>> square(x).tolist(), x.grad.tolist()
+    ([9.0, 4.0], [6.0, -4.0])
+    """
+
+    value: torch.Tensor
+    slope: torch.Tensor
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__()
+        for name, bits in (("value", tables.value), ("slope", tables.slope)):
+            numbers = torch.from_numpy(bits.view(np.int16).copy()).view(torch.bfloat16)
+            self.register_buffer(name, numbers, persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return f(x)."""
+        result: torch.Tensor = _Gathered.apply(x, self.value, self.slope)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _Gathered(torch.autograd.Function):
+    """f with f' as its derivative."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, value: torch.Tensor, slope: torch.Tensor
+    ) -> torch.Tensor:
+        index = x.view(torch.int16).int() & 0xFFFF
+        ctx.save_for_backward(slope[index])
+        return value[index]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        return gradient * ctx.saved_tensors[0], None, None
+
+
+def step_of(
+    options: argparse.Namespace, module: nn.Module, compiled: bool = False
+) -> Callable[[], None]:
     """Return a training step on random images."""
     recipe = Recipe(
         table="cnn",
@@ -88,6 +138,8 @@ def step_of(options: argparse.Namespace, module: nn.Module) -> Callable[[], None
     device = options.device
     network = build(options.network, lambda: module, width=options.width).to(device)
     weights = FlatWeights(network)
+    if compiled:
+        network.compile(dynamic=False)
     optimizer = make_optimizer(recipe, weights)
     pool = torch.randn(2048, options.image_size, options.image_size, 3).to(device, torch.bfloat16)
     labels = torch.randint(0, 10, (2048,), device=device)
@@ -143,23 +195,35 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--expression", default="mul(erf(x),softplus(x))")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--compiled", action="store_true", help="torch.compile too: minutes")
     options = parser.parse_args()
     device = options.device
     if options.threads:
         torch.set_num_threads(options.threads)
     if device == "cpu":
         keep_freed_memory()
-    table = TabulatedActivation(tabulate(parse(options.expression))).to(device)
-    step, relu = step_of(options, table), step_of(options, nn.ReLU())
+    tables = tabulate(parse(options.expression))
+    step = step_of(options, TabulatedActivation(tables))
+    jobs = {"step": step, "relu": step_of(options, nn.ReLU())}
+    others = {"unfused": step}  # with torch's batch normalisation
+    prepared_s: dict[str, float] = {}
+    if options.compiled:
+        for name, module in (("compiled", GatheredTables(tables)), ("compiled relu", nn.ReLU())):
+            others[name] = step_of(options, module, compiled=True)
+            with unfused():
+                start = time.perf_counter()
+                others[name]()
+                prepared_s[name] = time.perf_counter() - start
     side = options.matrix
     a, b = (torch.randn(side, side, device=device).to(torch.bfloat16) for _ in "ab")
-    taken: dict[str, list[float]] = {"product": [], "step": [], "relu": [], "unfused": []}
+    taken: dict[str, list[float]] = {name: [] for name in ("product", *jobs, *others)}
     for _ in range(options.turns):
         taken["product"].append(seconds(lambda: a @ b, device, 3))
-        taken["step"].append(seconds(step, device, 5))
-        taken["relu"].append(seconds(relu, device, 5))
+        for name, job in jobs.items():
+            taken[name].append(seconds(job, device, 5))
         with unfused():
-            taken["unfused"].append(seconds(step, device, 5))
+            for name, job in others.items():
+                taken[name].append(seconds(job, device, 5))
     median = {name: statistics.median(each) for name, each in taken.items()}
     peak = 2 * side**3 / median["product"]
     reached = flops(options) / median["step"]
@@ -176,6 +240,11 @@ def main() -> None:
         print(
             f"with torch's batch norm: {options.batch_size / median['unfused']:.0f} images/s, "
             f"{median['unfused'] / median['step']:.2f} times as long"
+        )
+    for name, preparing in prepared_s.items():
+        print(
+            f"{name}, torch's batch norm: {options.batch_size / median[name]:.0f} images/s, "
+            f"{median[name] / median['step']:.2f} times as long; compiled in {preparing:.0f} s"
         )
     print(f"{options.expression} against ReLU: {median['step'] / median['relu']:.2f} x")
     for part, share in profile(step, device).items():
