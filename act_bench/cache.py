@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 DECODED = ("cifar10-*", "imagenette-*")
 """The folders with decoded images; nothing else is ever cleared away."""
+
+DRAFTS = ".decoded-"
+"""How folders begin that are being written."""
+
+DRAFT_S = 3600.0
+"""A draft that nothing was written to for so long was left by a process that was killed."""
 
 DEFAULT_LIMIT_GB = 4.0
 
@@ -100,6 +108,44 @@ def _found() -> Iterator[Kept]:
             continue
 
 
+def keep(folder: Path, size: int, write: Callable[[Path], None]) -> None:
+    """Keep decoded images within the limit, in place of what the folder held; or do without.
+
+    A full or read-only disk, or another process that was faster, costs time at the next load only.
+
+    Parameters
+    ----------
+    folder
+        Where they are to lie; its name must fit one of ``DECODED``.
+    size
+        In bytes.
+    write
+        Writes them into the empty folder that it is given, which is then moved to its place.
+    """
+    if not make_room(size):
+        return
+    draft = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=DRAFTS, dir=folder.parent))
+        write(draft)
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.replace(folder)
+    except OSError:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _clear_drafts() -> None:
+    for draft in cache_folder().glob(f"{DRAFTS}*"):
+        try:
+            times = [entry.stat().st_mtime for entry in (draft, *draft.iterdir())]
+        except OSError:  # another process has just moved it
+            continue
+        if max(times) < time.time() - DRAFT_S:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
 def make_room(size: int) -> bool:
     """Clear away the least recently used images until ``size`` more bytes are within the limit.
 
@@ -108,6 +154,7 @@ def make_room(size: int) -> bool:
     Whether they fit now; if ``size`` alone is over the limit, nothing is cleared away.
     """
     allowed = limit()
+    _clear_drafts()
     if size > allowed:
         return False
     there = decoded()
@@ -125,6 +172,7 @@ def clear(which: list[Kept] | None = None) -> int:
 
     They are made again, from the files that they came from, when they are needed.
     """
+    _clear_drafts()
     freed = 0
     for kept in decoded() if which is None else which:
         shutil.rmtree(kept.folder, ignore_errors=True)

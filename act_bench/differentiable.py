@@ -83,16 +83,22 @@ class ActivationModule(torch.nn.Module):
         return with_beta
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the function to each element of ``x``: any shape, any floating dtype."""
+        """Apply the function to each element of ``x``: any shape, any floating dtype.
+
+        Half precision is rounded after each operator; once, at the end, if the function learns, as
+        with the tables of functions that do not.
+        """
+        half = x.dtype in (torch.bfloat16, torch.float16)
+        wide = x.float() if half and self.parameter is not None else x
         results: list[Tensor] = []
         for function, arity, inputs in self._program:
             if arity == 0:
-                results.append(function(x))
+                results.append(function(wide))
             elif arity == 1:
                 results.append(function(results[inputs[0]]))
             else:
                 results.append(reduce(function, [results[i] for i in inputs]))
-        return results[-1]
+        return results[-1].to(x.dtype)
 
     def extra_repr(self) -> str:
         """Show the expression in the printed network."""

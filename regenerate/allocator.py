@@ -23,6 +23,9 @@ def keep_freed_memory() -> None:
         return
     # Parameters of <malloc.h>. One arena: those of other threads cannot hold large blocks.
     trim_threshold, mmap_threshold, arena_max = -1, -3, -8
-    mallopt(mmap_threshold, 1 << 30)
+    # Older versions of glibc refuse more than 32 MiB. Where both are refused nothing may be set:
+    # any setting ends the threshold's own growth, and every feature map would be mapped anew.
+    if not any(mallopt(mmap_threshold, size) for size in (1 << 30, 1 << 25)):
+        return
     mallopt(trim_threshold, -1)  # never; a number could be at most 2 GiB
     mallopt(arena_max, 1)

@@ -1,4 +1,8 @@
-"""Where a run was made: all that can change its last bits but the recipe and the seed."""
+"""Where a run was made: what can change its last bits, beside the recipe and the seed.
+
+Not recorded are the compilers of our own loops, numba and Triton, of which another version may
+round another way.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ def processor() -> str:
 
 
 def environment(data: str, device: str = "cpu") -> str:
-    """Return JSON of all that can change the last bits of a run on this machine.
+    """Return JSON of what can change the last bits of a run on this machine.
 
     Its keys are ``act_bench``, ``python``, ``torch`` and ``numpy`` (versions),
     ``platform`` (system and architecture), ``processor`` (model), ``instructions`` (the vector
@@ -62,7 +66,7 @@ def environment(data: str, device: str = "cpu") -> str:
 
 
 def same_platform(versions: Iterable[str]) -> bool:
-    """Return whether environments agree in all that can change the last bits of a result.
+    """Return whether environments agree in all that they record.
 
     Runs of one recipe and seed on the CPU of one platform are expected to agree exactly. The
     versions of Python and of this package do not count.

@@ -20,6 +20,8 @@ from typing import Protocol, TypeVar
 
 import torch
 
+from regenerate.training import choose_device
+
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
@@ -30,6 +32,9 @@ class WorkerDiedError(RuntimeError):
 
 class Executor(Protocol):
     """Applies a picklable function to chunks of work."""
+
+    def choose_device(self, network: str, device: str) -> str:
+        """Return the device for the workers, see `regenerate.training.choose_device`."""
 
     def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
         """Yield the result of each chunk as it comes, in any order."""
@@ -43,6 +48,10 @@ class SerialExecutor:
     >>> list(SerialExecutor().run(abs, [-1, 2]))
     [1, 2]
     """
+
+    def choose_device(self, network: str, device: str) -> str:
+        """Return the device as this process finds it."""
+        return choose_device(network, device)
 
     def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
         """Yield the results in order."""
@@ -70,6 +79,10 @@ class LocalExecutor:
             raise ValueError(f"jobs must be at least 1, got {jobs}")
         self.jobs = jobs
         self.threads = max(1, (cores or available_cores()) // jobs)
+
+    def choose_device(self, network: str, device: str) -> str:
+        """Return the device as this process finds it; all workers train on the same."""
+        return choose_device(network, device)
 
     def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
         """Yield the results as they come; on an error, chunks that have not begun are dropped.

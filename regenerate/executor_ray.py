@@ -95,12 +95,14 @@ class RayExecutor:
             device = "cuda" if found >= self.gpus and network not in CPU_ONLY else "cpu"
         if device != "cpu" and network in CPU_ONLY:
             raise DeviceError(f"the {network} trains on the cpu only, got device {device!r}")
-        if device.startswith("cuda") and found < self.gpus:
+        if device not in ("cpu", "cuda"):  # which of a machine's GPUs, Ray says
+            raise DeviceError(f"expected a device auto, cpu or cuda, got {device!r}")
+        if device == "cuda" and found < self.gpus:
             raise DeviceError(
                 f"device {device!r}: expected a machine with {self.gpus:g} GPUs in the Ray "
                 f"cluster, the most that one has are {found:g}; use --device cpu"
             )
-        self._on_gpu = device.startswith("cuda")
+        self._on_gpu = device == "cuda"
         return device
 
     def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:

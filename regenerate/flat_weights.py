@@ -194,7 +194,6 @@ class AdamW:
     def _step_in_a_loop(
         self, gradient: Tensor, correction: float, rate: float, decay: float
     ) -> None:
-        # A CPU's loops need numba, which a GPU's trainer does without.
         from regenerate import adamw_cpu
         from regenerate.activations.cpu import in_threads
 

@@ -203,15 +203,22 @@ def sweep(
 
     Raises
     ------
+    DeviceError
+        If the device is not there or of no use to the network.
     SweepError
         If the folder belongs to another sweep, cannot be written to, or the disk is full. Parts
         that are finished are safe, and calling again goes on from there.
     """
-    images = data.load(recipe.dataset, data_dir, image_size=recipe.image_size)
-    claim(folder, recipe, images.fingerprint)
+    device = executor.choose_device(recipe.network, device)
+    # The images themselves are not kept: it is the workers that need them.
+    claim(
+        folder,
+        recipe,
+        data.load(recipe.dataset, data_dir, image_size=recipe.image_size).fingerprint,
+    )
     left = pending(tasks, folder)
-    size = FUNCTIONS_PER_PART.get(recipe.table, 1)
-    chunks = [left[start : start + size] for start in range(0, len(left), size)]
+    functions = FUNCTIONS_PER_PART.get(recipe.table, 1)
+    chunks = [left[start : start + functions] for start in range(0, len(left), functions)]
     work = partial(_train_chunk, recipe, device, data_dir)
     remaining = len(left)
     outcomes: Counter[str] = Counter()

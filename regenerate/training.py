@@ -49,8 +49,16 @@ def choose_device(network: str, device: str) -> str:
         return "cpu"
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    if device == "cpu":
+        return device
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or (device != kind and not index.isdecimal()):
+        raise DeviceError(f"expected a device auto, cpu, cuda or cuda:N, got {device!r}")
+    found = torch.cuda.device_count()
+    if not found:
         raise DeviceError(f"device {device!r}: torch finds no CUDA GPU here; use --device cpu")
+    if int(index or 0) >= found:
+        raise DeviceError(f"device {device!r}: torch finds GPUs cuda:0 to cuda:{found - 1}")
     return device
 
 

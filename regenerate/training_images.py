@@ -3,7 +3,8 @@
 What keeps a step short: images are on the device, normalised, once; batches are ``channels_last``;
 an activation and its slope are one look-up; the optimiser is a handful of operations on one vector
 (`regenerate.flat_weights`); and on a GPU nothing waits for the device but a look at the losses
-every `CHECK_EVERY` steps. On CPUs one process a core, each with one thread, trains most runs.
+every `CHECK_EVERY` steps, and crops, whose places are drawn on the CPU. On CPUs one process a core,
+each with one thread, trains most runs.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from regenerate.initialization import initialize
 from regenerate.learnable import Activation, learns
 from regenerate.losses import evaluation_loss
 from regenerate.networks import IMAGE_NETWORKS, build, build_learning
+from regenerate.recipes.limits import check, check_batch
 from regenerate.recipes.recipe import Recipe
 from regenerate.run import Run
 from regenerate.schedule import learning_rate
@@ -38,6 +40,14 @@ INITIALIZATION_IMAGES = 256
 TRAIN_METRIC_IMAGES = 2000
 """The training metrics after the last epoch are of the first so many training images."""
 CHECK_EVERY = 50
+
+FIXED = {
+    "network": tuple(IMAGE_NETWORKS),
+    "dtype": ("bfloat16",),
+    "activation": ("tabulated",),
+    "widths": ((),),
+}
+"""Field of a recipe -> what this trainer does."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ def train(
     ValueError
         If the recipe asks for what this trainer does not do.
     """
-    _check(recipe)
+    check(recipe, FIXED)
     if device == "cpu":
         keep_freed_memory()
     splits = load_splits(
@@ -79,6 +89,7 @@ def train(
         data_dir=data_dir,
         evaluation_crop=recipe.evaluation_crop,
     )
+    check_batch(recipe, len(splits.train))
     start = clock.seconds(device)
     # A corrected function always learns; the first test is for its type.
     if isinstance(expression, Corrected) or learns(expression):
@@ -231,20 +242,3 @@ def evaluate(recipe: Recipe, network: nn.Module, pixels: Pixels) -> Metrics:
     count = len(pixels)
     loss = torch.stack(losses).double().sum()
     return Metrics(float(loss) / count, int(torch.stack(correct).sum()) / count)
-
-
-def _check(recipe: Recipe) -> None:
-    """Refuse a recipe that this trainer would not follow to the letter."""
-    if recipe.network not in IMAGE_NETWORKS:
-        known = ", ".join(IMAGE_NETWORKS)
-        raise ValueError(
-            f"the trainer of image networks needs a recipe with network one of {known}; "
-            f"{recipe.table}-{recipe.fidelity} has {recipe.network!r}"
-        )
-    required = {"dtype": "bfloat16", "activation": "tabulated"}
-    for field, value in required.items():
-        if (got := getattr(recipe, field)) != value:
-            raise ValueError(
-                f"the trainer of image networks needs a recipe with {field} {value!r}; "
-                f"{recipe.table}-{recipe.fidelity} has {got!r}"
-            )

@@ -16,12 +16,26 @@ from regenerate.environment import environment
 from regenerate.learnable import Activation, layer_module, parameter_groups
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
+from regenerate.recipes.limits import check, check_batch
 from regenerate.run import Run
 from regenerate.schedule import learning_rate
 from regenerate.threads import torch_threads
 
 Progress = Callable[[float], None]
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+FIXED = {
+    "network": ("mlp",),
+    "dtype": tuple(DTYPES),
+    "activation": ("composed",),
+    "augmentation": ("none",),
+    "loss": ("cross_entropy",),
+    "width": (1.0,),
+    "image_size": (None,),
+    "target_threshold": (None,),
+    "evaluation_crop": (1.0,),
+}
+"""Field of a recipe -> what this trainer does."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,8 @@ def _optimizer(recipe: Recipe, network: StackedMLP) -> torch.optim.Optimizer:
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
         )
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    decays = (recipe.momentum, recipe.second_moment_decay)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=decays)
 
 
 def train(
@@ -116,8 +131,14 @@ def train(
     ends. ``runtime_s`` is the processor time of the stack divided by the number of seeds.
 
     Every device is taken for the CPU: ``regenerate.training`` lets no other come here.
+
+    Raises
+    ------
+    ValueError
+        If the recipe asks for what this trainer does not do.
     """
     del device
+    check(recipe, FIXED)
     with torch_threads(1):
         return _Stack(recipe, expression, seeds, data_dir).train(progress)
 
@@ -130,6 +151,7 @@ class _Stack:
     ) -> None:
         self.recipe, self.expression, self.seeds = recipe, expression, seeds
         self.images = load_images(recipe, data_dir)
+        check_batch(recipe, len(self.images.train.labels))
         self.start = clock.seconds("cpu")
         pixels = self.images.train.images.shape[1]
         one = (len(seeds), 1, 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import torch
@@ -35,7 +36,7 @@ def make_step(recipe: Recipe, network: nn.Module, weights: FlatWeights) -> Step:
     """Return the step for the device of the weights."""
     step = EagerStep(recipe, network, weights)
     if weights.master.is_cuda and os.environ.get(GRAPHS_VARIABLE) == "1":
-        return ReplayedStep(step, network, record_on_gpu)
+        return ReplayedStep(step, network, partial(record_on_gpu, weights.master.device))
     return step
 
 
@@ -66,7 +67,7 @@ class ReplayedStep:
     network
         Its buffers (running statistics) are put back after the recording, which may run the step.
     record
-        `record_on_gpu`, or a stand-in.
+        `record_on_gpu` of a device, or a stand-in.
     """
 
     def __init__(self, step: Step, network: nn.Module, record: Recorder) -> None:
@@ -101,19 +102,28 @@ class ReplayedStep:
         return loss.clone(), gradient
 
 
-def record_on_gpu(job: Callable[[], Outcome]) -> tuple[Callable[[], object], Outcome]:
-    """Record a job as a CUDA graph.
+def record_on_gpu(
+    device: torch.device, job: Callable[[], Outcome]
+) -> tuple[Callable[[], object], Outcome]:
+    """Record a job as a CUDA graph of a device.
 
     Before a recording every kernel must have run once, on a stream of its own (torch's notes on
-    CUDA graphs).
+    CUDA graphs). Streams belong to the current device, which need not be that of the job: without
+    the guard a job on another GPU would run beside the recording, which would stay empty.
     """
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_UP_STEPS):
-            job()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        outcome = job()
-    return graph.replay, outcome
+    with torch.cuda.device(device):
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP_STEPS):
+                job()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            outcome = job()
+
+    def replay() -> None:
+        with torch.cuda.device(device):
+            graph.replay()
+
+    return replay, outcome

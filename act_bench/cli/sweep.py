@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY]",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core]")
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core; one on a GPU]"
+)
 @click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
@@ -134,7 +136,7 @@ def command(
             limit=limit,
             shard=shard,
         )
-        workers, device = _workers(executor, recipe, device, jobs, ray_address, gpus_per_worker)
+        workers = _workers(executor, recipe, device, jobs, ray_address, gpus_per_worker)
         started = time.perf_counter()
         with Meter(len(tasks)) as meter:
             sweep(
@@ -179,12 +181,15 @@ def _workers(
     jobs: int | None,
     ray_address: str | None,
     gpus_per_worker: float,
-) -> tuple[Executor, str]:
-    """Return the executor of that name and the device that its workers train on."""
+) -> Executor:
+    """Return the executor of that name."""
     if executor == "local":
         from regenerate.executor import LocalExecutor, available_cores
+        from regenerate.training import choose_device
 
-        return LocalExecutor(jobs or available_cores()), device
+        # All local workers train on the same GPU, where more than one would be in the others' way.
+        on_cpu = choose_device(recipe.network, device) == "cpu"
+        return LocalExecutor(jobs or (available_cores() if on_cpu else 1))
     try:
         from regenerate.executor_ray import RayExecutor
     except ModuleNotFoundError as error:
@@ -192,8 +197,7 @@ def _workers(
             f"--executor ray needs {error.name}, which is not installed; "
             "mend: pip install 'act-bench[ray]'"
         ) from error
-    workers = RayExecutor(jobs, address=ray_address, gpus=gpus_per_worker)
-    return workers, workers.choose_device(recipe.network, device)
+    return RayExecutor(jobs, address=ray_address, gpus=gpus_per_worker)
 
 
 class Meter:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -86,6 +88,8 @@ class _LookUp(torch.autograd.Function):
 
 
 def _value(x: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    if gathers(x):
+        return _gathered(x, table)
     value = torch.empty_like(x)
     if x.is_cuda:
         from regenerate.activations import triton_kernels as kernels
@@ -99,6 +103,10 @@ def _value(x: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 
 
 def _value_and_slope(x: torch.Tensor, packed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    if gathers(x):
+        # The value is the lower half of each pair, which all GPUs and their hosts store first.
+        value, slope = packed.view(torch.int16).view(-1, 2).unbind(1)
+        return _gathered(x, value), _gathered(x, slope)
     value, slope = torch.empty_like(x), torch.empty_like(x)
     if x.is_cuda:
         from regenerate.activations import triton_kernels as kernels
@@ -109,3 +117,17 @@ def _value_and_slope(x: torch.Tensor, packed: torch.Tensor) -> tuple[torch.Tenso
 
         cpu.value_and_slope(x, packed, value, slope)
     return value, slope
+
+
+def gathers(x: torch.Tensor) -> bool:
+    """Return whether torch's own gather must do: on GPUs without Triton, as on Windows."""
+    return x.is_cuda and not _has_triton()
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
+
+
+def _gathered(x: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    return table[x.view(torch.int16).long() & 0xFFFF].view(torch.bfloat16)

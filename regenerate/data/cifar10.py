@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from act_bench.cache import cache_folder
+from act_bench import cache
 from regenerate.data import DataMismatchError, DataNotFoundError, ImageData, Split
 from regenerate.data.ordering import stratified_order
 
@@ -30,6 +29,7 @@ HUB_DATASET = "uoft-cs/cifar10"
 CLASSES = 10
 FINGERPRINT = "4527a1f28b55f800"
 
+_SPLITS = ("train", "validation", "test")
 _PATTERNS = {"train": "train-*.parquet", "test": "test-*.parquet"}
 _WAYS = (
     "There are three ways to provide it: (1) --data-dir FOLDER, (2) the environment variable "
@@ -46,7 +46,7 @@ def load(
 
     The first load decodes the compressed images and keeps them as ``.npy`` files in the folder
     ``cifar10-*`` of `act_bench.cache.cache_folder`, ``~/.cache/act-bench`` if nothing else is said;
-    later loads take a fraction of a second. Deleting that folder is safe.
+    later loads take a fraction of a second. `act_bench.cache` limits and clears what is kept.
 
     Parameters
     ----------
@@ -161,45 +161,36 @@ def _split(train: Split, test: Split) -> ImageData:
     )
 
 
-def _cache_path(fingerprint: str, part: str, kind: str) -> Path:
-    return cache_folder() / f"cifar10-{fingerprint}" / f"{part}-{kind}.npy"
+def _cache_path(fingerprint: str) -> Path:
+    return cache.cache_folder() / f"cifar10-{fingerprint}"
 
 
 def _read_cache(fingerprint: str) -> ImageData | None:
     """Return the cached data if they are all there and hash to ``fingerprint``."""
+    folder = _cache_path(fingerprint)
 
     def part(name: str) -> Split:
         images, labels = (
-            np.load(_cache_path(fingerprint, name, kind), allow_pickle=False)
+            np.load(folder / f"{name}-{kind}.npy", allow_pickle=False)
             for kind in ("images", "labels")
         )
         return Split(images, labels)
 
     try:
-        data = ImageData(
-            name="cifar10",
-            classes=CLASSES,
-            largest_pixel=255,
-            train=part("train"),
-            validation=part("validation"),
-            test=part("test"),
-        )
+        splits = {name: part(name) for name in _SPLITS}
+        os.utime(folder)  # the last that the limit of the cache clears away
     except (OSError, ValueError, EOFError):
         return None
+    data = ImageData(name="cifar10", classes=CLASSES, largest_pixel=255, **splits)
     return data if data.fingerprint == fingerprint else None  # damaged: decode again
 
 
 def _write_cache(data: ImageData, fingerprint: str) -> None:
-    """Write each array to a temporary file beside its place, then move it there."""
-    for name in ("train", "validation", "test"):
-        split: Split = getattr(data, name)
-        for kind, array in (("images", split.images), ("labels", split.labels)):
-            path = _cache_path(fingerprint, name, kind)
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-                with os.fdopen(handle, "wb") as stream:
-                    np.save(stream, array, allow_pickle=False)
-                Path(temporary).replace(path)
-            except OSError:
-                return  # a full or read-only disk costs time at the next load, not the run
+    splits: dict[str, Split] = {name: getattr(data, name) for name in _SPLITS}
+
+    def write(draft: Path) -> None:
+        for name, split in splits.items():
+            np.save(draft / f"{name}-images.npy", split.images, allow_pickle=False)
+            np.save(draft / f"{name}-labels.npy", split.labels, allow_pickle=False)
+
+    cache.keep(_cache_path(fingerprint), sum(each.images.nbytes for each in splits.values()), write)

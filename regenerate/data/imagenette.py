@@ -22,8 +22,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -298,20 +296,11 @@ def _sha256(parts: Mapping[str, _Part]) -> str:
 
 
 def _keep(folder: Path, parts: Mapping[str, _Part]) -> None:
-    """Write a folder beside its place, then move it there; do without if that cannot be."""
-    if not cache.make_room(sum(part.images.nbytes for part in parts.values())):
-        return
-    draft = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".imagenette-", dir=folder.parent))
+    def write(draft: Path) -> None:
         for name, part in parts.items():
             np.save(draft / f"{name}-images.npy", part.images, allow_pickle=False)
             np.save(draft / f"{name}-labels.npy", part.labels, allow_pickle=False)
             (draft / f"{name}-names.txt").write_text("\n".join(part.names))
         (draft / "sha256.txt").write_text(_sha256(parts))
-        shutil.rmtree(folder, ignore_errors=True)  # damaged, if it is there at all
-        draft.replace(folder)
-    except OSError:  # a full or read-only disk, or another process was faster: costs time only
-        if draft is not None:
-            shutil.rmtree(draft, ignore_errors=True)
+
+    cache.keep(folder, sum(part.images.nbytes for part in parts.values()), write)

@@ -51,7 +51,8 @@ class Recipe:
     clip_norm
         Largest Euclidean norm of a run's gradient; None does not clip.
     initialization
-        Distribution of the initial weights, biases being 0: ``he`` has variance 2 / fan-in,
+        Distribution of the initial weights, biases being 0: ``he`` has variance 2 / fan-in
+        (image networks give the first layer 1 / fan-in, its inputs being no activations),
         ``lecun`` 1 / fan-in, ``variance_preserving`` 1 / (fan-in E[f(z)^2]) for standard normal z.
         ``data_dependent`` sets weights and biases so that, over one batch, every channel has mean
         0 and variance 1 before the activation function (``regenerate.initialization``).
@@ -83,6 +84,11 @@ class Recipe:
     >>> import dataclasses
     >>> recipe.sha == dataclasses.replace(recipe, learning_rate=0.2).sha
     False
+
+    Raises
+    ------
+    ValueError
+        If warm-up and cooldown leave the learning rate no time to fall.
     """
 
     table: str
@@ -115,6 +121,16 @@ class Recipe:
     cooldown_epochs: float = 0.0
     target_threshold: float | None = None
     evaluation_crop: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a learning rate that would have no time to fall."""
+        falling = self.epochs - self.warmup_epochs - self.cooldown_epochs
+        if falling <= 0 and self.warmup_epochs < self.epochs:
+            raise ValueError(
+                f"expected warmup_epochs and cooldown_epochs to leave some of {self.epochs} epochs "
+                f"for the learning rate to fall; got {self.warmup_epochs:g} and "
+                f"{self.cooldown_epochs:g}"
+            )
 
     def canonical_json(self) -> str:
         """Return the recipe as JSON with sorted keys, without optional fields at their default."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -49,6 +50,31 @@ def test_clearing_leaves_imported_tables(folder: Path) -> None:
     assert cache.clear() == 400
     assert cache.decoded() == []
     assert upstream.exists()
+
+
+def test_what_cannot_be_written_leaves_nothing(folder: Path) -> None:
+    old = keep(folder, "imagenette-b-64", 400, used=10)
+
+    def fails(draft: Path) -> None:
+        (draft / "images.npy").write_bytes(bytes(10))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    cache.keep(folder / "cifar10-a", 100, fails)
+    cache.keep(folder / "cifar10-b", 1001, fails)  # over the limit: not even begun
+    assert list(folder.iterdir()) == [old]
+    cache.keep(folder / "cifar10-a", 700, lambda draft: None)  # in the place of the old
+    assert list(folder.iterdir()) == [folder / "cifar10-a"]
+
+
+def test_drafts_of_killed_processes_go_and_those_in_use_stay(folder: Path) -> None:
+    left, used = folder / ".decoded-left", folder / ".decoded-used"
+    for draft in (left, used):
+        draft.mkdir()
+        (draft / "images.npy").write_bytes(bytes(400))
+        os.utime(draft, (10, 10))
+    os.utime(left / "images.npy", (10, 10))
+    cache.clear()
+    assert list(folder.iterdir()) == [used]
 
 
 @pytest.mark.parametrize("text", ["-1", "much", "nan", "inf"])

@@ -127,7 +127,16 @@ def test_cache_serves_and_heals(folder: Path, without_data: Path) -> None:
     write(folder.parent / "again", miniature())
     healed = cifar10.load(folder.parent / "again", fingerprint=expected.fingerprint)
     assert healed.fingerprint == expected.fingerprint
-    assert not list((without_data / "cache").rglob("*.tmp"))
+    assert [path.name for path in (without_data / "cache").iterdir()] == [stored.parent.name]
+
+
+def test_a_cache_of_no_size_keeps_nothing(
+    folder: Path, without_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = cifar10.load(folder, fingerprint=None).fingerprint
+    monkeypatch.setenv("ACT_BENCH_CACHE_GB", "0")
+    cifar10.load(folder, fingerprint=expected)
+    assert not (without_data / "cache").exists()
 
 
 def test_missing_data_names_the_three_ways(tmp_path: Path) -> None:

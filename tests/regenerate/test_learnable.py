@@ -13,6 +13,7 @@ import torch
 from act_bench.catalogue import CATALOGUE, find
 from act_bench.expression import parse
 from act_bench.named_numeric import value_function
+from act_bench.operators import SWISH_OPERATORS
 from regenerate import data
 from regenerate.flat_weights import FlatWeights, Sgd
 from regenerate.learnable import layer_module, learned_parameters, parameter_groups
@@ -131,6 +132,13 @@ def test_half_precision_is_rounded_once(name: str) -> None:
     truth = torch.from_numpy(function.to_numpy()(x.double().numpy()))
     unit = torch.finfo(torch.bfloat16).eps
     assert ((y.double() - truth).abs() <= 0.502 * unit * truth.abs().clamp(min=1e-3)).all()
+
+
+@pytest.mark.parametrize("text", ["gate(scale(x),identity(x))", "mix(tanh(x),cos(x))"])
+def test_an_expression_that_learns_is_rounded_once_too(text: str) -> None:
+    module = parse(text, SWISH_OPERATORS).to_torch()
+    x = torch.linspace(-4, 4, 333, dtype=torch.bfloat16)
+    torch.testing.assert_close(module(x), module(x.float()).to(x.dtype), rtol=0, atol=0)
 
 
 def small_recipe(**changes: Any) -> Recipe:

@@ -3,10 +3,13 @@
 import dataclasses
 import hashlib
 import json
+import re
 
 import pytest
 
+from act_bench.expression import parse
 from regenerate.recipes import RECIPES, Recipe, UnknownRecipeError, find
+from regenerate.training import DeviceError, choose_device, train
 
 PLAIN = Recipe(
     table="mlp",
@@ -56,6 +59,37 @@ def test_recipes_are_found_by_their_own_table_and_fidelity():
 def test_an_unknown_recipe_names_those_that_there_are():
     with pytest.raises(UnknownRecipeError, match=r"mlp-half.*mlp-full"):
         find("mlp", "half")
+
+
+def test_the_learning_rate_must_have_time_to_fall():
+    full = find("vit", "full")  # 5 epochs of warm-up, 5 at the end
+    with pytest.raises(ValueError, match=r"some of 10 epochs .* got 5 and 5"):
+        dataclasses.replace(full, epochs=10)
+    assert dataclasses.replace(full, epochs=3).epochs == 3  # ends in its warm-up
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "words"),
+    [
+        ("mlp", {"augmentation": "crop"}, "needs a recipe with augmentation 'none'; mlp-full"),
+        ("mlp", {"loss": "binary_cross_entropy"}, "loss 'cross_entropy'"),
+        ("mlp", {"batch_size": 600}, "batch_size from 1 to the 599 training images"),
+        ("cnn", {"dtype": "float32"}, "dtype 'bfloat16'; cnn-full has 'float32'"),
+        ("cnn", {"widths": (8,)}, "widths ()"),
+    ],
+)
+def test_trainers_refuse_what_they_would_not_follow(table, changes, words):
+    recipe = dataclasses.replace(find(table, "full"), **changes)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        train(recipe, parse("relu(x)"), [0])
+
+
+@pytest.mark.parametrize("device", ["gpu", "mps", "cpu:0", "cuda:x", "cuda:", "cuda:2"])
+def test_devices_that_are_none_are_named(monkeypatch, device):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(DeviceError, match=repr(device)):
+        choose_device("all_cnn_c", device)
+    assert choose_device("all_cnn_c", "cuda:1") == "cuda:1"
 
 
 def test_recipes_are_frozen():

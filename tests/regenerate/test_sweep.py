@@ -20,6 +20,7 @@ from regenerate.executor import LocalExecutor, SerialExecutor, WorkerDiedError
 from regenerate.recipes import Recipe
 from regenerate.run import Run
 from regenerate.sweep import Shard, SweepError, Task, plan
+from regenerate.training import DeviceError
 
 TINY = Recipe(
     table="mlp",
@@ -75,6 +76,16 @@ def test_shards_are_a_partition(count, limit):
 def test_a_shard_that_is_none_is_refused(text):
     with pytest.raises(SweepError, match="such as 3/16"):
         Shard.parse(text)
+
+
+def test_the_executor_says_which_device_its_workers_have(tmp_path):
+    class Elsewhere(SerialExecutor):
+        def choose_device(self, network, device):
+            assert (network, device) == ("mlp", "auto")
+            return "cuda"
+
+    with pytest.raises(DeviceError, match=r"mlp trains on the cpu only, got device 'cuda'"):
+        run_sweep(tmp_path / "sweep", plan(FUNCTIONS, [0], limit=1), Elsewhere())
 
 
 def test_a_sweep_trains_everything_once_and_knows_it(tmp_path):

@@ -15,7 +15,7 @@ from mpmath_operators import exact, mp
 
 from act_bench.expression import parse
 from act_bench.operators import BINARY, NARY, UNARY
-from regenerate.activations import TabulatedActivation, tabulate
+from regenerate.activations import TabulatedActivation, module, tabulate
 from regenerate.activations.tabulation import CODES, from_float64, to_float64
 
 ALL = np.arange(CODES, dtype=np.uint16)
@@ -160,6 +160,18 @@ def test_module_gives_the_tables_for_all_inputs(text: str) -> None:
     (gradient,) = torch.autograd.grad(y, x, torch.ones_like(y))
     got, expected = to_float64(codes_of(gradient)), to_float64(tables.slope)
     np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("text", ["tanh(x)", "div(exp(x),x)"])
+def test_a_gpu_without_triton_gathers_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = tabulate(parse(text))
+    packed = torch.from_numpy(tables.packed.view(np.int32).copy())
+    value = torch.from_numpy(tables.value.view(np.int16).copy())
+    monkeypatch.setattr("regenerate.activations.module.gathers", lambda _: True)
+    both = module._value_and_slope(all_inputs(), packed)
+    for found, expected in zip(both, (tables.value, tables.slope), strict=True):
+        np.testing.assert_array_equal(codes_of(found), expected)
+    np.testing.assert_array_equal(codes_of(module._value(all_inputs(), value)), tables.value)
 
 
 def test_shapes_formats_and_threads() -> None:

@@ -1,0 +1,54 @@
+"""What a trainer does not do: a recipe that it could not follow to the letter is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from regenerate.recipes.recipe import Recipe
+
+
+def check(recipe: Recipe, fixed: Mapping[str, tuple[object, ...]]) -> None:
+    """Refuse a recipe with a field that the trainer would not follow.
+
+    Parameters
+    ----------
+    recipe
+        By which to train.
+    fixed
+        Field of a recipe to the values of it that the trainer knows; it follows all others.
+
+    Raises
+    ------
+    ValueError
+        If a field has another value.
+
+    Examples
+    --------
+    >>> from regenerate.recipes import find
+    >>> check(find("mlp", "full"), {"network": ("mlp",)})
+    >>> check(find("mlp", "full"), {"dtype": ("bfloat16",)})
+    Traceback (most recent call last):
+    ValueError: the trainer of mlp needs a recipe with dtype 'bfloat16'; mlp-full has 'float64'
+    """
+    for field, known in fixed.items():
+        if (got := getattr(recipe, field)) not in known:
+            choice = " or ".join(repr(value) for value in known)
+            raise ValueError(
+                f"the trainer of {recipe.network} needs a recipe with {field} {choice}; "
+                f"{recipe.table}-{recipe.fidelity} has {got!r}"
+            )
+
+
+def check_batch(recipe: Recipe, images: int) -> None:
+    """Refuse a batch larger than the training images: an epoch would have no step.
+
+    Examples
+    --------
+    >>> from regenerate.recipes import find
+    >>> check_batch(find("mlp", "full"), 599)
+    """
+    if not 1 <= recipe.batch_size <= images:
+        raise ValueError(
+            f"expected a batch_size from 1 to the {images:,} training images; "
+            f"{recipe.table}-{recipe.fidelity} has {recipe.batch_size:,}"
+        )
