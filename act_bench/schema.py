@@ -168,7 +168,12 @@ RUN_COLUMNS: Final = (
         "fraction",
         "Accuracy on the validation images after each epoch.",
     ),
-    Column("runtime_s", "float64", "seconds", "Time of training and evaluation."),
+    Column(
+        "runtime_s",
+        "float64",
+        "seconds",
+        "Training and evaluation: processor time on one CPU thread, else wall time.",
+    ),
     Column("images_seen", "int64", "images", "Training images seen, repeats counted again."),
     Column("device", "string", "", "Where it ran: cpu, or the name of the GPU."),
     Column("recipe_sha", "string", "", "First 12 hex digits of the SHA-256 of the recipe's JSON."),

@@ -14,6 +14,7 @@ from results_ranking import against
 
 from act_bench.benchmark_data import BenchmarkData
 from act_bench.figures.tables import invalid_spectra
+from act_bench.operators import BASELINES
 from act_bench.schema import TRAINED_MARGIN
 from surrogates import evaluation
 from surrogates.features import SPECTRUM_S
@@ -153,12 +154,18 @@ def claim_draws(draws: list[Draw], goals: tuple[Goal, Goal]) -> str:
         middles = [middle for middle, _, _ in ends]
         surely = sum(high < goal.random for _, _, high in ends)
         table = report(draws, partial(first_interval, goal))
+        at_once = " A baseline is among these entries." * (max(middles) <= len(BASELINES))
         parts.append(
             f"Evaluations until {goal.about}, and the mean regret at the end:\n\n{table}\n\n"
-            f"`aquasurf` needs {count(min(middles))} to {count(max(middles))}, and surely fewer "
-            f"than random search on {surely} of {len(ends)} maps.\n"
+            f"`aquasurf` needs {_range(middles)}, and surely fewer than random search on {surely} "
+            f"of {len(ends)} maps.{at_once}\n"
         )
     return "\n".join(parts)
+
+
+def _range(counts: list[float]) -> str:
+    ends = dict.fromkeys([count(min(counts)), count(max(counts))])
+    return " to ".join(ends)
 
 
 def first_interval(goal: Goal, best: NDArray[np.float64]) -> str:

@@ -152,7 +152,7 @@ def _optimisers(found: TableResults) -> list[dict[str, object]]:
     return [
         {
             "optimiser": name,
-            "mean_rank": round(rank, 4),
+            "mean_rank": round(rank, 6),
             "evaluations": median_with_interval(found.goals[1].first(found.made[name].best))[0],
         }
         for name, rank in mean_ranks(found.finals).items()
@@ -164,7 +164,7 @@ def _claims(found: TableResults) -> dict[str, object]:
     cells: dict[str, object] = {
         "entries": goal.entries,
         "random": goal.random,
-        "random_within": round(goal.within, 4),
+        "random_within": round(goal.within, 6),
     }
     if not spectra_of(found.data) or "aquasurf" not in found.made:
         return cells
@@ -172,7 +172,7 @@ def _claims(found: TableResults) -> dict[str, object]:
     cells["union_ahead"], cells["union_behind"], cells["union_of"] = evaluation.wins(gains)
     for name, other in (("than_outputs", "umap-outputs"), ("than_spectra", "umap-fim")):
         share, sure = against(found.pairs, "aquasurf", f"aquasurf:features={other}")
-        cells |= {name: round(share, 4), f"{name}_sure": sure}
+        cells |= {name: round(share, 6), f"{name}_sure": sure}
     reached = goal.first(found.made["aquasurf"].best)
     middle, low, high = median_with_interval(reached)
     cells |= {"aquasurf": middle, "aquasurf_low": low, "aquasurf_high": high}
@@ -182,8 +182,8 @@ def _claims(found: TableResults) -> dict[str, object]:
     invalid = invalid[np.array(found.data.covered)]
     diverged = np.array([found.data.outcome[entry] == "diverged" for entry in found.data.covered])
     removed = float((diverged & invalid).sum())
-    cells["found_of_diverged"] = round(removed / diverged.sum(), 4)
-    cells["diverged_of_found"] = round(removed / max(1, invalid.sum()), 4)
+    cells["found_of_diverged"] = round(removed / diverged.sum(), 6)
+    cells["diverged_of_found"] = round(removed / max(1, invalid.sum()), 6)
     return cells
 
 

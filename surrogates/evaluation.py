@@ -372,6 +372,8 @@ def verdict(gains: pl.DataFrame) -> list[str]:
             if ahead > comparisons / 2
             else "not better than either"
             if behind > comparisons / 2
+            else "seldom better than either"
+            if behind > ahead
             else "sometimes better than either"
         )
         said.append(
