@@ -401,7 +401,7 @@ class Benchmark:
         if not self._seen:
             raise ValueError("nothing was trained to the end yet: there is no best entry to reveal")
         # max keeps the first of equals, and a dict keeps the order of the queries.
-        best = max(self._seen.values(), key=lambda result: result.score or 0.0)
+        best = max(self._seen.values(), key=lambda r: (r.outcome == "ok", r.score or 0.0))
         data = self._data
         revealed = Revealed(
             best.entry,

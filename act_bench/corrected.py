@@ -129,6 +129,8 @@ def correct(
     """
     if isinstance(function, NamedFunction) and function.parameter is not None:
         raise ValueError(f"{function} learns {function.parameter.symbol}: correct a fixed function")
+    if isinstance(function, Expression) and function.learns:
+        raise ValueError(f"{function} learns its beta: correct a fixed function")
     density = density or Gaussian()
     low, high = density.quantile(np.array([1e-9, 1 - 1e-9]))
     reach = max(REACH, -float(low), float(high))

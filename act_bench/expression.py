@@ -466,6 +466,7 @@ def _misuse(name: str, count: int) -> str | None:
 
 
 def _spelled(value: float) -> str:
+    value = float(value)  # NumPy's floats have another repr
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError(f"a constant must be finite, got {value}")
     # Whole numbers without ".0", and one zero.

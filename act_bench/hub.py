@@ -131,9 +131,9 @@ def push(
         what is on the Hub as it was; after it, the tag is missing: run the same again.
     """
     files = uploads(folder)
+    api = api or hub_api()  # says how to get the client where it is not installed
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    api = api or hub_api()
     with explained(repo_id):
         api.create_repo(repo_id, repo_type=KIND, private=private, exist_ok=True)
         refs = api.list_repo_refs(repo_id, repo_type=KIND)
@@ -235,6 +235,8 @@ def explained(repo_id: str) -> Iterator[None]:
     except HfHubHTTPError as error:
         raise HubError(f"the Hub refuses {repo_id}: {error}") from error
     except unreachable as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # a file here, not the network
         raise HubError(f"the Hub cannot be reached: {error}") from error
 
 

@@ -185,7 +185,8 @@ class Space:
         Raises
         ------
         NotInSpaceError
-            No entry is this function; the error offers the nearest.
+            No entry is this function, or it learns a parameter, or float64 cannot tell which entry
+            it is; the error offers the nearest.
         ParseError
             The text is no expression.
 
@@ -219,6 +220,8 @@ class Space:
 
     def _match(self, expression: Expression) -> Resolution:
         """Resolve an expression that is spelled as none of the space, or raise NotInSpaceError."""
+        if expression.learns:  # equal to an entry at its initial beta only
+            raise NotInSpaceError(str(expression), self._nearest(expression))
         import numpy as np
 
         from act_bench.equality import TOLERANCE, Scaled, evaluate, separation
@@ -230,8 +233,10 @@ class Space:
             there = Scaled(known.value[equal, points], known.scale[equal, points])
             wanted = Scaled(asked.value[None, points], asked.scale[None, points])
             equal = equal[separation(there, wanted) < TOLERANCE]
-        if len(equal):
-            return Resolution(self.entry_of[self.expressions[equal[0]]], "numerical")
+        entries = [self.entry_of[self.expressions[row]] for row in equal]
+        # Of several classes if so much of it cancels that float64 cannot tell which it is.
+        if len({self.canonical_class[entry] for entry in entries}) == 1:
+            return Resolution(entries[0], "numerical")
         raise NotInSpaceError(str(expression), self._nearest(expression))
 
     def _nearest(self, expression: Expression) -> tuple[tuple[str, float], ...]:

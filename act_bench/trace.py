@@ -254,7 +254,7 @@ def _check_rerun(trace: Trace, data: BenchmarkData, rerun: Rerun) -> Check:
         return Check("rerun", passed=None, detail="the trace names no optimiser")
     try:
         again = rerun(trace, data)
-    except (TypeError, ValueError, LookupError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
         detail = f"{optimizer.name} cannot be run again with the settings of the header: {error}"
         return Check("rerun", passed=False, detail=detail, line=1)
     except ImportError as error:  # an extra that is not installed

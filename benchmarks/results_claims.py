@@ -56,7 +56,8 @@ def claim_union(
             f"- As a search, `aquasurf` on the union ends better than on `{other}` with "
             f"probability {share:.2f}, {'significantly' if sure else 'which may be chance'}."
         )
-    better_map = " better than either" in said[-1] and "not better" not in said[-1]
+    ahead, _, comparisons = evaluation.wins(gains.filter(pl.col("view") == "umap"))
+    better_map = ahead > comparisons / 2
     worse_search = any(
         share < 0.5 and sure
         for share, sure in (

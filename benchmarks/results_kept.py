@@ -86,11 +86,12 @@ def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searc
     found = simulate(data, chosen, trials=count, evaluations=EVALUATIONS, seed=SEED)
     each_s = (time.process_time() - start) / count
     steps, finals = (rows.filter(pl.col("trial") < trials) for rows in (found.steps, found.finals))
-    steps.write_parquet(path)
-    finals.write_parquet(path.with_suffix(".finals.parquet"))
-    about.write_text(
-        json.dumps(asked | {"each_s": each_s, "processor": processor()}), encoding="utf-8"
-    )
+    about.unlink(missing_ok=True)  # it vouches for the others, so it goes first and comes last
+    for frame, target in ((steps, path), (finals, path.with_suffix(".finals.parquet"))):
+        with replacing(target) as draft:
+            frame.write_parquet(draft)
+    with replacing(about) as draft:
+        draft.write_text(json.dumps(asked | {"each_s": each_s, "processor": processor()}))
     print(f"{data.table}, {name}: {1e3 * each_s:.1f} ms of processor time each", flush=True)
     return Searches(steps, finals, each_s, processor())
 

@@ -235,8 +235,9 @@ def row_of(report: Report, entry: int) -> str:
     """Return mean, standard error, median and rank of an entry as cells of a row."""
     score = report.score[entry][~np.isnan(report.score[entry])]
     finite = score[score >= 0]
-    if not len(finite):
-        return "diverged | | |" if len(score) else "missing | | |"
+    # As in the tables, half of the runs are enough.
+    if not len(score) or 2 * len(finite) <= len(score):
+        return f"diverged | {len(score)} | | |" if len(score) else "missing | | | |"
     error = float("nan")
     if len(finite) >= OWN_ERROR:
         error = finite.std(ddof=1) / np.sqrt(len(finite))

@@ -38,7 +38,7 @@ from act_bench.schema import (
 )
 from act_bench.space import load_space
 from builders.embedded import BuildError, read_about, write_manifest, write_table
-from regenerate.data import ImageData, load
+from regenerate.data import DataNotFoundError, ImageData, load
 from regenerate.recipes import Recipe, find
 
 
@@ -309,7 +309,7 @@ def main(
             recipe = find(table, fidelity)
             data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
             records = build(source, recipe, data, load_space(), folder)
-        except ValueError as error:
+        except (ValueError, DataNotFoundError) as error:
             raise click.ClickException(str(error)) from error
     for record in records.values():
         click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")

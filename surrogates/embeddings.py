@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Final
 
 import numpy as np
@@ -125,13 +126,9 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     ImportError
         umap-learn is not installed.
     """
-    try:
-        import umap
-    except ImportError as error:
-        raise ImportError(
-            "a map of these functions is not stored, and to make one needs umap-learn: "
-            "pip install 'act-bench[surrogates]'"
-        ) from error
+    _need_umap()
+    import umap
+
     with warnings.catch_warnings():
         # Said of graphs in several pieces, which spectra with three neighbours make.
         warnings.filterwarnings("ignore", message=".*(not connected|not fully connected)")
@@ -152,6 +149,14 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     return centred
 
 
+def _need_umap() -> None:
+    if find_spec("umap") is None:
+        raise ImportError(
+            "a map of these functions is not stored, and to make one needs umap-learn: "
+            "pip install 'act-bench[surrogates]'"
+        )
+
+
 def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     """Return :func:`umap_places`, from the user's cache where it was computed before.
 
@@ -170,6 +175,7 @@ def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float
 
 
 def _key(parts: Sequence[Part], settings: UmapSettings) -> str:
+    _need_umap()  # or the versions of what is not installed would be asked for
     versions = {name: version(name) for name in LIBRARIES}
     about = {"settings": asdict(settings), "versions": versions}
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())

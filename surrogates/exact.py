@@ -159,4 +159,5 @@ def evaluations_to_hit(entries: int, targets: int, probability: float = 0.5) -> 
     # After N - K + 1 draws the last factor is 0: a hit is certain.
     missed = np.cumprod((entries - targets - drawn) / (entries - drawn))
     # Not 1 - missed >= p: that rounds to 1, and so "certain", long before it is.
-    return int(np.argmax(missed <= 1 - probability)) + 1
+    # Where p is met exactly, 1 - p may have been rounded below what is missed.
+    return int(np.argmax(missed <= (1 - probability) * (1 + 1e-12))) + 1

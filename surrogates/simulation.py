@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
@@ -409,8 +410,12 @@ def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
         for event in queries:
             recorded.query(event.expression, event.result.epochs)
         evaluations = ceil(recorded.trainings)
-    for _ in islice(_finished(bench, optimizer, evaluations, searcher.workers), len(queries)):
-        pass
+    if searcher.workers < 1:
+        raise ValueError(f"expected at least one worker, got {searcher.workers}")
+    steps = _finished(bench, optimizer, evaluations, searcher.workers)
+    with suppress(SpaceExhaustedError):  # before the trace ends, which no honest one can
+        for _ in islice(steps, len(queries)):
+            pass
     if trace.events and isinstance(trace.events[-1], Revealed):
         bench.reveal()
     return bench.trace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 
 import click
@@ -51,12 +52,23 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; an interrupt ends it with exit code 130, as shells expect."""
+        """Run the command.
+
+        An interrupt ends it with exit code 130, as shells expect; a file that cannot be written, or
+        a full disk, with 3 and a sentence.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
+        except OSError as error:
+            if error.filename is None and error.errno != errno.ENOSPC:
+                raise  # of the network, or of our own, which says enough
+            from act_bench.cli.training import DataFailure
+
+            what = f"cannot read or write {error.filename}" if error.filename else "cannot write"
+            raise DataFailure(f"{what}: {error.strerror}") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the command list without importing any command."""

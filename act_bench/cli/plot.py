@@ -74,6 +74,7 @@ def command(
     from act_bench.cli.training import DataFailure
     from act_bench.figures import FigureError, Request, draw
     from act_bench.figures.style import FORMATS, save
+    from act_bench.large_space import NotBuiltError
 
     output = output or Path("output") / f"{figure}.png"
     if output.suffix.removeprefix(".") not in FORMATS:
@@ -86,9 +87,11 @@ def command(
             drawn = draw(figure, request)
     except FigureError as error:
         raise click.UsageError(str(error)) from error
-    except ModuleNotFoundError as error:
+    except NotBuiltError as error:
+        raise DataFailure(str(error)) from error
+    except ImportError as error:
         raise DataFailure(
-            f"the figure {figure} needs {error.name}, which is not installed: "
+            f"the figure {figure} needs {error.name or error}, which is not installed: "
             "pip install 'act-bench[plots]', and [regenerate] for spectra"
         ) from error
     output.parent.mkdir(parents=True, exist_ok=True)

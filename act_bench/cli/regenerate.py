@@ -72,6 +72,10 @@ def command(
     console = Console(stderr=as_json)
     with explained_errors():
         made, note = _retrain(expression, table, fidelity, seeds, as_written, device, data_dir)
+    if as_json:
+        click.echo(json.dumps(made.to_dict()))
+    else:
+        _show(console, made, note)
     if certificate_file is not None:
         try:
             made.write(certificate_file)
@@ -79,10 +83,6 @@ def command(
             raise click.BadParameter(
                 f"cannot write {certificate_file}: {error.strerror}", param_hint="--certificate"
             ) from error
-    if as_json:
-        click.echo(json.dumps(made.to_dict()))
-    else:
-        _show(console, made, note)
     if made.comparison.verdict == "differs":
         sys.exit(1)
 

@@ -132,14 +132,14 @@ def _formulas(function: Expression | NamedFunction) -> dict[str, str]:
 
 def _operators(tree: Expression) -> dict[str, str]:
     """Return the formulas of the operators of a tree, outermost first."""
-    from act_bench.operators import OPERATORS
+    from act_bench.operators import ALL_OPERATORS
 
     formulas: dict[str, str] = {}
     level = [tree]
     while level:
         for part in level:
             if part.arguments:
-                formulas.setdefault(part.operator, OPERATORS[part.operator].formula)
+                formulas.setdefault(part.operator, ALL_OPERATORS[part.operator].formula)
         level = [argument for part in level for argument in part.arguments]
     return formulas
 

@@ -95,6 +95,12 @@ def command(
     from surrogates.simulation import simulate
 
     chosen, drawn = _factories(names), _figures(figures)
+    if len(chosen) < 2 and "significance" in drawn:
+        if figures != "all":
+            raise click.BadParameter(
+                "significance needs two optimisers or more", param_hint="--figures"
+            )
+        drawn = tuple(name for name in drawn if name != "significance")
     with explained_errors():
         data = load_data(table, fidelity, edition, run_seed)
     if evaluations > len(data.covered):
@@ -102,6 +108,7 @@ def command(
             f"{table} covers {len(data.covered)} entries, got {evaluations}",
             param_hint="--evaluations",
         )
+    _check_settings(chosen, data)
     output = output or Path("output") / f"simulate-{data.name}"
     for folder in filter(None, (output, traces)):
         try:
@@ -150,6 +157,19 @@ def _factories(names: str | None) -> dict[str, Factory]:
         raise click.UsageError(str(error)) from error
     except (LookupError, ValueError) as error:
         raise click.BadParameter(str(error.args[0]), param_hint="--optimisers") from error
+
+
+def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
+    """Make each optimiser once: what its settings or the table do not allow, it says then."""
+    from surrogates.protocol import SearchSpace
+
+    space = SearchSpace.of(data)
+    for name, factory in chosen.items():
+        try:
+            with explained_errors():
+                factory(space, 0)
+        except (ImportError, LookupError, ValueError) as error:
+            raise click.BadParameter(f"{name}: {error}", param_hint="--optimisers") from error
 
 
 def _figures(names: str) -> tuple[str, ...]:

@@ -214,6 +214,8 @@ def significance_figure(pairs: pl.DataFrame, title: str) -> Figure:
     after Holm's correction.
     """
     names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
+    if not names:
+        raise FigureError("which differ: expected searches by two optimisers or more, found one")
     wins: dict[tuple[str, str], float] = {(name, name): 0.5 for name in names}
     sure = set()
     for row in pairs.iter_rows(named=True):

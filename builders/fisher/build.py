@@ -51,10 +51,12 @@ def build_parts(
     Raises
     ------
     BuildError
-        If the folder's parts were made by another convention.
+        If the folder's parts were made by another convention, or there is no such shard.
     """
-    claim(folder, setting.convention)
     index, count = shard
+    if not 1 <= index <= count:
+        raise BuildError(f"expected a shard I N with 1 <= I <= N, got {index} {count}")
+    claim(folder, setting.convention)
     starts = range(0, len(expressions), PART)[index - 1 :: count]
     pending = [start for start in starts if not part_path(folder, start).exists()]
     done = sum(min(PART, len(expressions) - start) for start in set(starts) - set(pending))

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean, median
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -84,6 +85,17 @@ def test_a_diverged_entry_scores_at_chance_and_never_wins(data: BenchmarkData) -
     better = next(e for e, v in enumerate(data.validation_accuracy) if v is not None and v > 0.1)
     bench.query(data.space.representatives[better])
     assert bench.reveal().entry == better
+
+
+def test_what_trained_wins_over_what_diverged_even_below_chance(data: BenchmarkData) -> None:
+    bench = Benchmark(data)
+    known = [v if v is not None and v <= data.chance else -1.0 for v in data.validation_accuracy]
+    low = int(np.argmax(known))
+    assert known[low] >= 0
+    for entry in (data.outcome.index("diverged"), low):
+        bench.query(data.space.representatives[entry])
+    revealed = bench.reveal()
+    assert (revealed.entry, revealed.test_accuracy) == (low, data.test_accuracy[low])
 
 
 def test_a_result_cannot_be_changed(data: BenchmarkData) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -40,6 +41,14 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     result = CliRunner().invoke(main, ["simulat"])
     assert result.exit_code == 2
     assert "simulat" in result.output
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    result = CliRunner().invoke(main, ["eafo", "relu(x)", "--out", str(blocked / "x.csv")])
+    assert result.exit_code == 3
+    assert "cannot read or write" in result.output
 
 
 def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,6 +180,21 @@ def test_simulate_shows_chosen_optimisers(data: BenchmarkData, tmp_path: Path) -
         assert "exact random" in done.output
 
 
+def test_one_optimiser_has_no_figure_of_differences(data: BenchmarkData, tmp_path: Path) -> None:
+    done = run(
+        simulate.command, "mlp", "--trials", "2", "--evaluations", "5", "--optimisers", "random",
+        "--figures", "all", "--output", str(tmp_path),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"regret", "regret-time", "finals"}
+
+
+def test_show_knows_operators_of_the_swish_space() -> None:
+    done = run(show.command, "sin(x)")
+    assert done.exit_code == 4
+    assert "none of the 2,913 functions" in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -187,6 +202,9 @@ def test_simulate_shows_chosen_optimisers(data: BenchmarkData, tmp_path: Path) -
         (["mlp", "--optimisers", ","], "choose from random, local, knn, evolution"),
         (["mlp", "--optimisers", "knn:k=5"], "settings of knn, neighbours, features, got 'k=5'"),
         (["mlp", "--optimisers", "knn:neighbours=few"], "expected a whole number, got 'few'"),
+        (["mlp", "--optimisers", "knn:neighbours=0"], "knn:neighbours=0: "),
+        (["mlp", "--optimisers", "gp-ei:features=foo"], "gp-ei:features=foo: "),
+        (["mlp", "--optimisers", "knn", "--figures", "significance"], "two optimisers or more"),
         (["mlp", "--figures", "regret,pie"], "no figure pie"),
         (["mlp", "--evaluations", "2913"], "covers 2912"),
         (["mlp", "--trials", "0"], "--trials"),

@@ -14,6 +14,7 @@ from act_bench.catalogue import find
 from act_bench.cli.eafo import command
 from act_bench.corrected import correct
 from act_bench.entropy import Measured
+from act_bench.operators import SWISH_OPERATORS
 
 torch = pytest.importorskip("torch")
 X = np.linspace(-4, 4, 161)
@@ -52,6 +53,8 @@ def test_module_has_the_values_of_numpy_in_any_dtype_and_beyond_the_table() -> N
 def test_a_function_that_learns_is_refused() -> None:
     with pytest.raises(ValueError, match="prelu learns a: correct a fixed function"):
         correct(find("prelu"))
+    with pytest.raises(ValueError, match="learns its beta: correct a fixed function"):
+        correct(parse("gate(scale(x),identity(x))", SWISH_OPERATORS))
 
 
 def test_command_trains_both_and_writes_the_table(tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ def test_numbers_have_one_spelling_and_take_no_arguments() -> None:
         Expression("2.50")
     with pytest.raises(ValueError, match="must be finite"):
         number(float("inf"))
+    assert number(np.float64(0.25)) == number(0.25)
 
 
 def test_constants_in_a_module_keep_a_path_to_the_input() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from act_bench.expression import Expression, ParseError, parse
-from act_bench.operators import BINARY, COMMUTATIVE, SPACE_UNARY
+from act_bench.operators import BINARY, COMMUTATIVE, SPACE_UNARY, SWISH_OPERATORS
 from act_bench.space import NotInSpaceError, enumerate_space, finite_outputs, load_space
 
 SPACE = load_space()
@@ -142,6 +142,24 @@ def test_disguises_are_seen_through_and_give_the_lowest_entry_of_the_class(name,
         disguised = wrap(disguised)
     found = SPACE.resolve(disguised)
     assert found == (SPACE.canonical_class.index(class_of(name)), "numerical")
+
+
+@pytest.mark.parametrize("text", ["gate(scale(x),identity(x))", "scale(x)", "mix(relu(x),tanh(x))"])
+def test_what_learns_is_no_entry(text):
+    with pytest.raises(NotInSpaceError):  # though at its initial beta it equals one
+        SPACE.resolve(parse(text, SWISH_OPERATORS))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sub(add(tanh(x),1e10),1e10)",
+        "mul(sub(exp(add(x,25)),exp(add(x,25.00000001))),1e-3)",
+    ],
+)
+def test_what_cancels_beyond_float64_is_not_taken_for_the_first_entry(text):
+    with pytest.raises(NotInSpaceError):
+        SPACE.resolve(text)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,15 @@ def test_standard_errors_of_few_seeds_come_from_entries_alike(report):
     assert float(cells[0].split(" ± ")[1]) == pytest.approx(0.01, rel=0.2)
 
 
+def test_half_of_the_runs_are_enough_to_diverge(report):
+    for scores_of_runs, cells in (([-1, 0.5], "diverged | 2"), ([-1, -1, 0.5], "diverged | 3")):
+        report.score[5] = [
+            *scores_of_runs,
+            *[np.nan] * (report.score.shape[1] - len(scores_of_runs)),
+        ]
+        assert table_report.row_of(report, 5).startswith(cells)
+
+
 def test_the_whole_report_of_a_sweep_under_way(made_up, tmp_path, capsys, monkeypatch):
     path = tmp_path / "runs.parquet"
     made_up[0].write_parquet(path)

@@ -74,6 +74,11 @@ def test_a_certain_hit_needs_all_that_are_no_target() -> None:
     assert evaluations_to_hit(100, 3, probability=1.0) == 98
 
 
+def test_a_probability_that_is_met_exactly_is_met() -> None:
+    assert evaluations_to_hit(10, 9, probability=0.9) == 1
+    assert evaluations_to_hit(10, 9, probability=0.901) == 2
+
+
 @pytest.mark.parametrize("scores", [[], [0.1, np.nan], [0.2, np.inf], [[0.1]]])
 def test_scores_that_are_no_scores_are_refused(scores: list[float]) -> None:
     with pytest.raises(ValueError, match="finite scores"):
