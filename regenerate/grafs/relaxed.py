@@ -107,7 +107,6 @@ class _Search:
         data_dir: Path | None,
     ) -> None:
         self.device = device
-        self.started = clock.seconds(device)
         self.recipe, self.settings, self.seed = recipe, settings, seed
         self.checkpoint = checkpoint
         self.architecture = Architecture(seed)
@@ -115,6 +114,7 @@ class _Search:
         self.problem: Problem = make_problem(
             recipe, self.mixture, seed, device=device, data_dir=data_dir
         )
+        self.started = clock.seconds(device)  # now that the images are there
         self.drops = drop_stages(settings.stages, settings.first_drop, self.architecture.left() - 6)
         self.weights = list(self.problem.network.parameters())
         self.weight_optimizer = _weight_optimizer(recipe, self.problem.network)

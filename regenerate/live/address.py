@@ -42,7 +42,14 @@ def load_function(address: str) -> Callable[..., Any]:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
-        found = getattr(importlib.import_module(module), name)
+        imported = importlib.import_module(module)
+        source = getattr(imported, "__file__", None)
+        if path.suffix == ".py" and (source is None or not path.samefile(source)):
+            raise AddressError(
+                f"{address}: another module has the name {module} already, "
+                f"{source or 'built in'}; rename the file"
+            )
+        found = getattr(imported, name)
     except ModuleNotFoundError as error:
         raise AddressError(f"{address}: no module {error.name}") from error
     except AttributeError as error:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regenerate.draws import permutation
+from regenerate.learnable import parameter_groups
 from regenerate.live.trainers import Progress
 from regenerate.recipes import Recipe
 from regenerate.schedule import learning_rate
@@ -159,14 +160,10 @@ def evaluate(network: nn.Module, split: Examples) -> Metrics:
 
 
 def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    groups = parameter_groups(network, recipe.weight_decay)
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
-            network.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=recipe.weight_decay,
+            groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov
         )
-    return torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
+    # With torch's own decay of the moments, 0.9 and 0.999, whatever the recipe says.
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)

@@ -226,9 +226,18 @@ def network_problem(
     >>> problem.chance, problem.reference.role
     (0.5, 'ReLU')
     """
+    if "<lambda>" in name_of(make_model):
+        raise NetworkError(
+            "expected a make_model with a name of its own, by which its runs are stored; got a "
+            "lambda, all of which bear one name"
+        )
     name = name or name_of(make_model)
     if name in TABLES:
         raise NetworkError(f"{name} is the name of a table: give your network another name")
+    if fisher and space != "paper":
+        raise NetworkError(
+            f"Fisher spectra are of the space paper, got the space {space!r}: leave fisher out"
+        )
     splits = _splits(load_data, "cpu")
     trainer = NetworkTrainer(make_model, load_data, recipe, train_model, device)
     return Problem(
@@ -244,13 +253,17 @@ def network_problem(
 
 
 def name_of(function: Callable[..., object]) -> str:
-    """Return ``module:name`` of a function.
+    """Return ``module:name`` of a function; of a partial one with its arguments.
 
     Examples
     --------
-    >>> name_of(json.dumps)
-    'json:dumps'
+    >>> name_of(json.dumps), name_of(partial(json.dumps, indent=1))
+    ('json:dumps', 'json:dumps(indent=1)')
     """
+    if isinstance(function, partial):
+        named = (f"{name}={value!r}" for name, value in sorted(function.keywords.items()))
+        given = ", ".join([*map(repr, function.args), *named])
+        return f"{name_of(function.func)}({given})"
     owner = function if hasattr(function, "__qualname__") else type(function)
     return f"{owner.__module__}:{owner.__qualname__}"
 
@@ -266,7 +279,9 @@ def fingerprint(splits: Splits) -> str:
     digest = hashlib.sha256()
     for tensor in (part for split in splits for part in split):
         digest.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        # As bytes: NumPy has no bfloat16.
+        flat = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+        digest.update(flat.numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -346,6 +361,9 @@ def _device(device: str) -> str:
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Seed torch's generators for a block, and put them back after it."""
-    with torch.random.fork_rng():
+    # Asked for GPUs that are not in use, fork_rng would start each of them in every worker.
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = [torch.cuda.current_device()] if in_use else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

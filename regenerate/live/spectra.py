@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -66,8 +67,10 @@ def compute_spectra(
     if target.exists():
         return
     parts.mkdir(exist_ok=True)
+    finished = []  # by name: a killed process may have left a draft beside them
     for start in range(0, len(expressions), _CHUNK):
         part = parts / f"{start:06d}.parquet"
+        finished.append(part)
         if not part.exists():
             rows = []
             for text in expressions[start : start + _CHUNK]:
@@ -85,12 +88,10 @@ def compute_spectra(
                 pl.DataFrame(rows, schema=_SCHEMA).write_parquet(draft)
         if progress is not None:
             progress(min(start + _CHUNK, len(expressions)), len(expressions))
-    whole = pl.concat([pl.read_parquet(part) for part in sorted(parts.glob("*.parquet"))])
+    whole = pl.concat([pl.read_parquet(part) for part in finished])
     with replacing(target) as draft:
         whole.write_parquet(draft)
-    for part in parts.glob("*.parquet"):
-        part.unlink()
-    parts.rmdir()
+    shutil.rmtree(parts)
 
 
 _SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {

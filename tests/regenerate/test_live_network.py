@@ -2,15 +2,17 @@
 
 import dataclasses
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from regenerate.live import Budget, Confirmation, search
+from act_bench.catalogue import find
+from regenerate.live import Budget, Confirmation, fit, search
 from regenerate.live.address import AddressError, load_function
 from regenerate.live.methods import MethodError
-from regenerate.live.network import OWN, NetworkError, NetworkTrainer, network_problem
+from regenerate.live.network import OWN, NetworkError, NetworkTrainer, fingerprint, network_problem
 from regenerate.live.replay import verify_search
 from regenerate.live.spectra import compute_spectra, read_spectra
 
@@ -95,6 +97,7 @@ def test_spectra_of_ones_own_network_are_computed_once_and_searched_with(tmp_pat
     def spectrum(expression):
         calls.append(str(expression))
         if len(calls) == 3:
+            (tmp_path / "spectra" / ".000002-4711.parquet").write_bytes(b"torn by kill -9")
             raise KeyboardInterrupt
         inputs, labels = load_data()[0]
         network = trainer.network(str(expression), 0)
@@ -141,17 +144,45 @@ def test_data_that_are_not_as_described_are_refused(load, words):
 def test_a_network_has_a_name_of_its_own():
     with pytest.raises(NetworkError, match="another name"):
         network_problem(make_model, load_data, name="mlp")
+    with pytest.raises(NetworkError, match="got a lambda"):
+        network_problem(lambda activation: make_model(activation), load_data, name="own")
+    narrow, wide = (network_problem(partial(make_model, seed=n), load_data) for n in (4, 400))
+    assert narrow.table != wide.table
+
+
+def test_spectra_are_of_the_space_of_the_paper():
+    with pytest.raises(NetworkError, match="space paper, got the space 'swish'"):
+        network_problem(make_model, load_data, space="swish", fisher=True)
+
+
+def test_what_a_function_learns_does_not_decay():
+    class Own(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = torch.nn.Linear(2, 2)
+            self.activation = find("prelu").to_torch()
+
+    decays = [group["weight_decay"] for group in fit._optimizer(OWN, Own()).param_groups]
+    assert decays == [OWN.weight_decay, 0.0]
+
+
+def test_numbers_that_numpy_does_not_have_have_a_fingerprint():
+    halves = [(torch.zeros(2, 3, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.int64))]
+    others = [(torch.ones(2, 3, dtype=torch.bfloat16), torch.zeros(2, dtype=torch.int64))]
+    assert fingerprint(halves) != fingerprint(others)
 
 
 def test_functions_are_found_by_address(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", [*__import__("sys").path])
     (tmp_path / "own_net_file.py").write_text("def make(): return 3\nnumber = 4\n")
+    (tmp_path / "json.py").write_text("def make(): return 5\n")
     assert load_function(f"{tmp_path}/own_net_file.py:make")() == 3
     for address, words in [
         (f"{tmp_path}/own_net_file.py:absent", "has no absent"),
         (f"{tmp_path}/own_net_file.py:number", "expected a function"),
         (f"{tmp_path}/absent.py:make", "no file"),
         ("no_such_module:make", "no module no_such_module"),
+        (f"{tmp_path}/json.py:make", "another module has the name json already.*rename the file"),
         ("make", "expected my_module:function"),
     ]:
         with pytest.raises(AddressError, match=words):

@@ -19,6 +19,7 @@ from scipy import stats
 
 from act_bench.benchmark import Benchmark, SearchOverError
 from act_bench.space import load_space
+from regenerate.grafs import SearchFailedError
 from regenerate.live import Budget, Confirmation, search, table_problem
 from regenerate.live.benchmark import LiveBenchmark
 from regenerate.live.confirm import Candidate, Estimate, confirm
@@ -305,6 +306,23 @@ def test_the_swish_space_is_searched_by_its_controller(tmp_path):
     known = set(enumerate_swish())
     assert all(each.expression in known for each in found.evaluated)
     assert [check.passed for check in verify_search(tmp_path / "trace.jsonl")] == [True] * 4
+
+
+def test_a_grafs_search_that_fails_is_followed_by_the_next_seed(tmp_path, monkeypatch):
+    def fails(*seeds):
+        def one(table, fidelity, *, seed, **_):
+            if seed in seeds:
+                raise SearchFailedError("its losses are not finite")
+            return SimpleNamespace(expression=f"add({seed},tanh(x))", search_s=1.0)
+
+        return one
+
+    monkeypatch.setattr("regenerate.grafs.search", fails(1, 2, 4))
+    found = search(tiny(), tmp_path / "a", method="grafs", budget=Budget(3), seed=0)
+    assert [each.expression for each in found.evaluated] == [f"add({s},tanh(x))" for s in (0, 3, 5)]
+    monkeypatch.setattr("regenerate.grafs.search", fails(0, 1, 2))
+    with pytest.raises(SearchFailedError):
+        search(tiny(), tmp_path / "b", method="grafs", budget=Budget(1), seed=0)
 
 
 def test_grafs_begins_again_while_seconds_are_left(tmp_path, monkeypatch):
