@@ -116,7 +116,6 @@ def _apply_dual(operator: str, arguments: Sequence[Dual]) -> Dual:
 # --------------------------------------------------------------------------------------------------
 
 _TWO_OVER_ROOT_PI: Final = 2 / math.sqrt(math.pi)
-_ROOT_HALF: Final = math.sqrt(0.5)
 _ROOT_TWO_PI: Final = math.sqrt(2 * math.pi)
 
 

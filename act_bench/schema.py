@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Edition = Literal["regenerated", "upstream"]
-
 EDITIONS: Final = ("regenerated", "upstream")
 UPSTREAM_FIDELITY: Final = "full"
 """The only fidelity of the edition ``upstream``: the authors trained at their full budget."""

@@ -68,7 +68,8 @@ def load_table(
         Names of the columns to read; None reads all of the table's own, the vector ones included.
         Columns that are the same at every fidelity are joined when they are asked for: those of the
         table's Fisher spectra (``fim_quantiles``, ``fim_valid``, ``fim_reason``), and the entropy
-        of what the function passes on (``entropy_nats``, ``flat``).
+        of what the function passes on (``entropy_nats``, ``flat``). Both are this package's own in
+        either edition; the authors' spectra come from ``act_bench.upstream.load_cdfs``.
 
     Returns
     -------

@@ -21,7 +21,6 @@ from act_bench.explore import collect, render
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "act_bench"))
 from headless_browser import MISSING, headless
 
-READY = "return document.documentElement.dataset.ready"
 HOVER = """
 const map = echarts.getInstanceByDom(document.getElementById("map"));
 const times = [];

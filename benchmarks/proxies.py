@@ -268,7 +268,7 @@ def main() -> None:
         count = options.functions if options.functions is not None else 0 if functions else 20
         train_missing(
             chosen,
-            [*sample(count), *functions],
+            list(dict.fromkeys([*sample(count), *functions])),
             options.seeds,
             path,
             jobs=options.jobs,

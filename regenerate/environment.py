@@ -26,6 +26,23 @@ def processor() -> str:
     return platform.processor() or "unknown"
 
 
+def device_name(device: str) -> str:
+    """Return what a record calls a device: ``"cpu"``, or the name of the GPU.
+
+    Parameters
+    ----------
+    device
+        As torch takes it: ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+
+    Examples
+    --------
+    >>> device_name("cpu")
+    'cpu'
+    """
+    kind = torch.device(device).type
+    return torch.cuda.get_device_name(device) if kind == "cuda" else kind
+
+
 def environment(data: str, device: str = "cpu") -> str:
     """Return JSON of what can change the last bits of a run on this machine.
 

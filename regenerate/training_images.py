@@ -21,7 +21,7 @@ from act_bench.corrected import Corrected
 from regenerate import clock
 from regenerate.activations import Tables, TabulatedActivation, tabulate
 from regenerate.allocator import keep_freed_memory
-from regenerate.environment import environment
+from regenerate.environment import device_name, environment
 from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.image_batches import Pixels, Splits, batches, load_splits, to_network
 from regenerate.initialization import initialize
@@ -139,7 +139,7 @@ class _Training:
         initialize(self.network, self.weights, self.expression, self.seed, kind, first)
         final = self._train(report)
         names = ("train", "validation", "test")
-        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+        name = device_name(str(self.device))
         runtime_s = clock.seconds(self.device.type) - self.start + shared_s
         scores = {
             f"{split}_{metric}": getattr(final[split], metric) if final else None

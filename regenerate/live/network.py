@@ -38,7 +38,7 @@ from act_bench.expression import Expression
 from act_bench.schema import TABLES
 from act_bench.space import load_space
 from regenerate import clock
-from regenerate.environment import environment
+from regenerate.environment import device_name, environment
 from regenerate.live.fit import Examples, Fit, fit
 from regenerate.live.problem import Problem, relu
 from regenerate.live.spectra import compute_spectra, network_spectrum
@@ -159,9 +159,9 @@ class NetworkTrainer:
             validation_accuracy_curve=tuple(each.accuracy for each in record.validations),
             runtime_s=runtime_s,
             images_seen=record.images_seen,
-            device=device,
+            device=device_name(device),
             recipe_sha=self.recipe.sha if self.train_model is None else "own",
-            versions=environment(_fingerprint(self.load_data), device),
+            versions=environment(_fingerprint(self.load_data), device_name(device)),
         )
 
 
