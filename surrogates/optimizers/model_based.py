@@ -20,7 +20,8 @@ class ModelBased(ABC):
     What diverged has the chance level as its score, for the model as for everybody. With the
     features ``fim`` or ``union``, functions without a valid Fisher spectrum are asked for last, in
     random order: no network with finite curvature at its start comes with them. What was asked for
-    and not told yet is no candidate; the model knows nothing else of it.
+    and not told yet is no candidate; the model knows nothing else of it. The random starts go on
+    until two scores differ.
 
     A subclass says in :meth:`_acquisition` what it thinks, given ``_positions`` and ``_scores``.
     """
@@ -43,7 +44,9 @@ class ModelBased(ABC):
         if self._starts:
             return self._take(self._starts.pop())
         candidates = np.flatnonzero(self._open & self._features.known)
-        if candidates.size and self._scores:
+        # Equal scores, as where all starts diverged, teach a model nothing, and by the deviation
+        # alone it would ask for one far corner of the space after the other.
+        if candidates.size and len(set(self._scores)) > 1:
             acquisition = self._acquisition(candidates)
             candidates = candidates[acquisition == acquisition.max()]
         elif not candidates.size:
@@ -63,7 +66,7 @@ class ModelBased(ABC):
 
     @abstractmethod
     def _acquisition(self, candidates: Positions) -> Float:
-        """Return what each candidate is worth asking for; at least one score is known."""
+        """Return what each candidate is worth asking for; at least two scores differ."""
 
     def _take(self, position: int) -> str:
         self._open[position] = False
