@@ -385,7 +385,8 @@ class _Parser:
                 self.fail("the variable x takes no arguments")
             return Expression(VARIABLE)
         if name not in self.operators:
-            hint = _suggestion(name, self.operators)
+            letter = len(name) == 1 and not called
+            hint = ": the variable is x" if letter else _suggestion(name, self.operators)
             raise ParseError(f"unknown operator {name!r}{hint}", self.text, start)
         if not called:
             self.fail(f"expected '(' after {name}{self.found()}: write {name}(x)")

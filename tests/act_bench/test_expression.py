@@ -83,6 +83,7 @@ def test_a_damaged_spelling_is_refused_at_a_place_inside_it(
     ("text", "character", "message"),
     [
         ("relux(x)", 1, "unknown operator 'relux': did you mean 'relu'?"),
+        ("add(x,t)", 7, "unknown operator 't': the variable is x"),
         ("add(relu(x),tahn(x))", 13, "did you mean 'tanh'?"),
         ("silu(x)", 1, "did you mean 'swish'?"),
         ("ReLU(x)", 1, "names are in lower case, write 'relu'"),
