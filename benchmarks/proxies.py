@@ -57,6 +57,7 @@ CANDIDATES: dict[str, dict[str, Recipe]] = {
         "whole, 15,000 x 1": WHOLE,
         "whole, 15,000 x 1, no clip": dataclasses.replace(WHOLE, clip_norm=None),
         "whole, 15,000 x 1, batch 128": dataclasses.replace(WHOLE, batch_size=128),
+        "whole, 20,000 x 1": dataclasses.replace(WHOLE, train_images=20000),
         "whole, 7,500 x 2": dataclasses.replace(WHOLE, train_images=7500, epochs=2),
         "whole, 10,000 x 1": RESNET,
         "whole, 10,000 x 1, batch 32": dataclasses.replace(RESNET, batch_size=32),
