@@ -44,7 +44,7 @@ def load_function(address: str) -> Callable[..., Any]:
     try:
         imported = importlib.import_module(module)
         source = getattr(imported, "__file__", None)
-        if path.suffix == ".py" and (source is None or not path.samefile(source)):
+        if path.suffix == ".py" and (source is None or Path(source).resolve() != path.resolve()):
             raise AddressError(
                 f"{address}: another module has the name {module} already, "
                 f"{source or 'built in'}; rename the file"

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -33,7 +34,9 @@ def _tiny(tmp_path, monkeypatch):
     """The recipe of mlp, made tiny; and a file with a network."""
     tiny = dataclasses.replace(recipes.find("mlp", "full"), epochs=2, widths=(8,), train_images=100)
     monkeypatch.setitem(recipes.RECIPES, ("mlp", "full"), tiny)
-    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    # Each test's file is another one of the same name.
+    monkeypatch.delitem(sys.modules, "live_cli_network", raising=False)
     (tmp_path / "live_cli_network.py").write_text(NETWORK)
 
 
