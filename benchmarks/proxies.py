@@ -205,7 +205,9 @@ def report(records: pl.DataFrame, candidates: dict[str, Recipe], long: dict[str,
         print(f"| `{text}` | " + " | ".join(cells) + " |")
 
 
-def report_table(table: str, records: pl.DataFrame, long: dict[str, Recipe]) -> None:
+def report_table(
+    table: str, records: pl.DataFrame, candidates: dict[str, Recipe], long: dict[str, Recipe]
+) -> None:
     """Print how the embedded table, with all its seeds, agrees with each reference."""
     space, found = load_space(), table_scores(table)
     for name, recipe in long.items():
@@ -213,7 +215,8 @@ def report_table(table: str, records: pl.DataFrame, long: dict[str, Recipe]) -> 
         here = {text: found[space.representatives[space.resolve(text).entry]] for text in reference}
         if not (agreed := agreement(reference, here)):
             continue
-        print(f"\nThe table with {name}: {agreed}.")
+        print(f"\nThe table with {name}: {agreed}.\n")
+        report_groups(table, records, candidates, reference, here)
         stuck = [text for text in reference if here[text] <= TRAINED < reference[text]]
         lost = [text for text in reference if reference[text] <= TRAINED < here[text]]
         print(f"Train by {name} alone: {len(stuck)}; in the table alone: {len(lost)}.")
@@ -225,6 +228,35 @@ def report_table(table: str, records: pl.DataFrame, long: dict[str, Recipe]) -> 
                 f"{np.mean(best):.3f} in the mean, {min(best):.3f} to {max(best):.3f}; "
                 f"the best of {len(known)} baselines {max(known):.3f}."
             )
+
+
+def report_groups(
+    table: str,
+    records: pl.DataFrame,
+    candidates: dict[str, Recipe],
+    reference: dict[str, float],
+    here: dict[str, float],
+) -> None:
+    """Print how the table, and candidates with all these functions, agree by groups of them."""
+    trained = [text for text, value in reference.items() if value > TRAINED]
+    found = {name: scores(records, recipe, 0) for name, recipe in candidates.items()}
+    columns = {"the table": here} | {
+        name: values for name, values in found.items() if values.keys() >= set(trained)
+    }
+    best, deciles = from_table(table, 10, 0), from_table(table, 0, 1)
+    middle = np.median([value for value in table_scores(table).values() if value > TRAINED])
+    groups = {
+        "all": trained,
+        "all but the ten best of the table": [text for text in trained if text not in best],
+        "one of each decile of the table": [text for text in trained if text in deciles],
+        "the better half of the table": [text for text in trained if here[text] > middle],
+    }
+    print("| functions | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
+    for group, texts in groups.items():
+        some = {text: reference[text] for text in texts}
+        cells = [agreement(some, values) for values in columns.values()]
+        print(f"| {group} | " + " | ".join(cells) + " |")
+    print()
 
 
 def agreement(reference: dict[str, float], other: dict[str, float]) -> str:
@@ -276,7 +308,7 @@ def main() -> None:
             data_dir=options.data_dir,
         )
     report(read(path), candidates, long)
-    report_table(options.table, read(path), long)
+    report_table(options.table, read(path), candidates, long)
 
 
 if __name__ == "__main__":
