@@ -65,13 +65,19 @@ def test_the_table_is_set_against_a_reference(capsys: pytest.CaptureFixture[str]
     best = proxies.from_table("resnet", 5, 0)
     space = load_space()
     score = {text: found[space.representatives[space.resolve(text).entry]] for text in best}
-    rows = [("long", long.sha, text, 0, "ok", value + 0.3, 1, 1.0) for text, value in score.items()]
-    rows += [("long", long.sha, "sigmoid(x)", 0, "ok", 0.3, 1, 1.0)]
+    reference = {text: value + 0.3 for text, value in score.items()} | {"sigmoid(x)": 0.3}
+    rows = [
+        (name, recipe.sha, text, 0, "ok", value, 1, 1.0)
+        for name, recipe in (("long", long), ("half", proxies.HALF))
+        for text, value in reference.items()
+    ]
     records = pl.DataFrame(rows, schema=proxies.COLUMNS, orient="row")
-    proxies.report_table("resnet", records, {"long": long})
+    candidates = {"half": proxies.HALF, "not run": proxies.WHOLE}
+    proxies.report_table("resnet", records, candidates, {"long": long})
     said = capsys.readouterr().out
     assert "The table with long: 1.000" in said
     assert "n=6." in said
+    assert "| functions | the table | half |" in said
     assert "Train by long alone: 1; in the table alone: 0." in said
     assert "5 of the best 20 of the table reach" in said
     assert "the best of 1 baselines 0.300" in said
