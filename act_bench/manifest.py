@@ -21,6 +21,8 @@ LITERATURE_FILE: Final = "literature.parquet"
 EMBEDDING_FILE: Final = "embedding.parquet"
 ENTROPY_FILE: Final = "entropy.parquet"
 LICENCE: Final = "CC-BY-4.0"
+ABOUT: Final = b"act_bench"
+"""Key of the Parquet metadata under which a file says, as JSON, what it is and how it is made."""
 MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
 
 

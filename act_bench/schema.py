@@ -126,6 +126,12 @@ RUN_COLUMNS: Final = (
     Column("expression", "string", "", "The function, spelled as its entry is."),
     Column("entry", "int32", "", "Number of the function, 0 to 2912."),
     Column("fidelity", "string", "", "Name of the recipe of this table: proxy, reduced or full."),
+    Column(
+        "learning_rate",
+        "float64",
+        "",
+        "Peak of the learning rate: the recipe's own or another; null where it is not known.",
+    ),
     Column("seed", "int64", "", "Seed of the initial weights and of the order of the images."),
     Column(
         "outcome",

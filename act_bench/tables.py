@@ -6,11 +6,13 @@ its own library only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from act_bench.manifest import (
+    ABOUT,
     EMBEDDING_FILE,
     ENTROPY_FILE,
     LICENCE,
@@ -146,13 +148,39 @@ def load_runs(
     ['expression', 'seed', 'outcome']
     """
     _check_columns(columns, RUN_COLUMNS)
-    if fidelity is None:
-        return _read(runs_file(name), columns)
-    choose_fidelity(name, fidelity)
+    if fidelity is not None:
+        choose_fidelity(name, fidelity)
     import polars as pl
 
-    runs = pl.scan_parquet(runs_file(name)).filter(pl.col("fidelity") == fidelity)
-    return (runs if columns is None else runs.select(columns)).collect()
+    path = runs_file(name)
+    runs = pl.scan_parquet(path)
+    if fidelity is not None:
+        runs = runs.filter(pl.col("fidelity") == fidelity)
+    # The file has the runs at the rates of the recipes, and says in its metadata which these are.
+    rate = pl.col("fidelity").replace_strict(recipe_rates(path), return_dtype=pl.Float64)
+    return (
+        runs.with_columns(rate.alias("learning_rate"))
+        .select(names(RUN_COLUMNS) if columns is None else list(columns))
+        .collect()
+    )
+
+
+def recipe_rates(path: Path) -> dict[str, float]:
+    """Return the learning rate of each fidelity's recipe, from what a file of runs says of itself.
+
+    Examples
+    --------
+    >>> from act_bench.manifest import runs_file
+    >>> recipe_rates(runs_file("cnn"))
+    {'proxy': 0.05}
+    """
+    import pyarrow.parquet as pq
+
+    about = json.loads(pq.read_schema(path).metadata[ABOUT])
+    return {
+        fidelity: float(settings["recipe"]["learning_rate"])
+        for fidelity, settings in about["fidelities"].items()
+    }
 
 
 def _check_columns(columns: Sequence[str] | None, known: Sequence[Column]) -> None:

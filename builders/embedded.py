@@ -16,12 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from act_bench.atomic import replacing
-from act_bench.manifest import LICENCE, MANIFEST, FileRecord, sha256
+from act_bench.manifest import ABOUT, LICENCE, MANIFEST, FileRecord, sha256
 from act_bench.schema import Column, arrow_schema, names, split_dtype
 
 COMPRESSION_LEVEL: Final = 9
-ABOUT: Final = b"act_bench"
-"""Key of the Parquet metadata under which a file says, as JSON, what it is and how it is made."""
 
 
 class BuildError(ValueError):

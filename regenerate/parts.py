@@ -1,20 +1,25 @@
-"""Runs in Parquet: the parts that a sweep writes, and their merging into one table."""
+"""Runs in Parquet: the parts that a sweep writes, and their merging into one table.
+
+A part carries its own SHA-256 (`act_bench.sealed`), which is checked whenever it is read. Parts of
+older versions have none: they are read too, as *unverified* (`Part.sealed`).
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from act_bench import sealed
 from act_bench.schema import RUN_COLUMNS, arrow_schema
+from regenerate.recipes import RECIPES, Recipe
 from regenerate.run import Run
 
-KEY = ("expression", "fidelity", "seed")
+KEY = ("expression", "fidelity", "learning_rate", "seed")
 """What a run is known by; there is one of each in a table."""
 
 RESULTS = (
@@ -23,9 +28,29 @@ RESULTS = (
 )  # fmt: skip
 """What two records of the same run must agree on; time and place may differ."""
 
+RATE = "learning_rate"
+
 
 class PartError(RuntimeError):
-    """A part that cannot be read, or parts that contradict each other."""
+    """A part that cannot be read or is another sweep's, or parts that contradict each other."""
+
+
+class Part(NamedTuple):
+    """A part as it was read.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    table
+        Its runs, with the run columns of ``act_bench.schema``.
+    sealed
+        Whether a checksum vouches for it; older versions wrote none.
+    """
+
+    path: Path
+    table: pa.Table
+    sealed: bool
 
 
 def to_table(runs: Iterable[Run]) -> pa.Table:
@@ -41,57 +66,112 @@ def to_table(runs: Iterable[Run]) -> pa.Table:
 
 
 def write(path: Path, table: pa.Table) -> None:
-    """Write a table as Parquet so that after a kill at any moment it is there whole or not at all.
-
-    The draft has another suffix than ``.parquet``: what a kill leaves behind is no part.
-    """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    try:
-        with draft.open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    """Write a table as a part, whole or not at all, with its checksum."""
+    sealed.write(path, table)
 
 
-def read(folder: Path, columns: Sequence[str] | None = None) -> list[pa.Table]:
-    """Read all parts in a folder.
+def read(folder: Path, recipe: Recipe | None = None) -> list[Part]:
+    """Read all parts in a folder, and check them against their checksums.
+
+    Parameters
+    ----------
+    folder
+        Where the parts lie; other files than ``*.parquet`` are passed over.
+    recipe
+        The recipe that all runs must have; None takes any.
 
     Raises
     ------
     PartError
-        If a part is damaged; the message names it.
+        If a part is damaged, has not the run columns, or has runs of another recipe or fidelity;
+        the message names it.
     """
-    tables = []
-    for path in sorted(folder.glob("*.parquet")):
-        try:
-            tables.append(pq.ParquetFile(path).read(columns=columns))
-        except (pa.ArrowException, OSError) as error:
+    return [_read(path, recipe) for path in sorted(folder.glob("*.parquet"))]
+
+
+def unverified(parts: Iterable[Part]) -> str:
+    """Say which parts no checksum vouches for; an empty string if there are none.
+
+    Examples
+    --------
+    >>> unverified([Part(Path("part-a.parquet"), to_table([]), sealed=False)])
+    '1 part without a checksum was read unverified, the first is part-a.parquet'
+    """
+    paths = [part.path for part in parts if not part.sealed]
+    if not paths:
+        return ""
+    subject = "1 part without a checksum was" if len(paths) == 1 else (
+        f"{len(paths):,} parts without a checksum were"
+    )  # fmt: skip
+    return f"{subject} read unverified, the first is {paths[0]}"
+
+
+def _read(path: Path, recipe: Recipe | None) -> Part:
+    try:
+        table, is_sealed = sealed.read(path)
+    except (sealed.SealError, OSError) as error:
+        raise PartError(
+            f"{path} is damaged ({error}); delete it and run the sweep again: "
+            "it trains what the file held and nothing else"
+        ) from error
+    table = _with_run_columns(path, table)
+    if recipe is not None:
+        _check_recipe(path, table, recipe)
+    return Part(path, table, is_sealed)
+
+
+def _with_run_columns(path: Path, table: pa.Table) -> pa.Table:
+    """Return a table with the run columns; parts of older versions lack the learning rate."""
+    schema = arrow_schema(RUN_COLUMNS)
+    if RATE not in table.column_names and "recipe_sha" in table.column_names:
+        rates = {recipe.sha: recipe.learning_rate for recipe in RECIPES.values()}
+        own = [rates.get(sha) for sha in table.column("recipe_sha").to_pylist()]
+        table = table.append_column(RATE, pa.array(own, pa.float64()))
+    if missing := set(schema.names) - set(table.column_names):
+        raise PartError(
+            f"{path} holds no runs: the columns {', '.join(sorted(missing))} are missing; move it "
+            "out of the folder"
+        )
+    try:
+        return table.select(schema.names).cast(schema)
+    except (pa.ArrowException, ValueError) as error:
+        raise PartError(f"{path} holds no runs: its columns have other types ({error})") from error
+
+
+def _check_recipe(path: Path, table: pa.Table, recipe: Recipe) -> None:
+    """Refuse runs of another recipe or fidelity."""
+    for column, own in (("recipe_sha", recipe.sha), ("fidelity", recipe.fidelity)):
+        others = sorted(set(map(str, table.column(column).to_pylist())) - {own})
+        if others:
             raise PartError(
-                f"{path} is damaged ({error}); delete it and run the sweep again: "
-                "it trains what the file held and nothing else"
-            ) from error
-    return tables
+                f"{path} holds runs with {column} {', '.join(others)}; this sweep has {own}: move "
+                "the part into a folder of its own"
+            )
 
 
-def merge(folders: Iterable[Path]) -> pa.Table:
-    """Return the runs of all parts in some folders as one table, sorted by entry and seed.
+def merge(folders: Iterable[Path], recipe: Recipe | None = None) -> pa.Table:
+    """Return the runs of all parts in some folders as one table, sorted by entry, rate and seed.
 
     A run that is there twice with the same results is kept once.
 
+    Parameters
+    ----------
+    folders
+        Where the parts lie.
+    recipe
+        As for `read`.
+
     Raises
     ------
     PartError
-        If there are no parts, one is damaged, or two records of the same run contradict.
+        If there are no parts, one is damaged or of another recipe, or two records of the same run
+        contradict.
     """
     folders = list(folders)
-    tables = [table for folder in folders for table in read(folder)]
+    tables = [part.table for folder in folders for part in read(folder, recipe)]
     if not tables:
         raise PartError(f"no parts in {', '.join(map(str, folders))}; run the sweep first")
-    order = [("entry", "ascending"), ("expression", "ascending"), ("seed", "ascending")]
+    order = [(name, "ascending") for name in ("entry", "expression", "fidelity", RATE, "seed")]
     merged = pa.concat_tables(tables).sort_by(order)
     distinct = merged.select([*KEY, *RESULTS]).group_by([*KEY, *RESULTS]).aggregate([])
     counts = distinct.group_by(list(KEY)).aggregate([([], "count_all")])
@@ -100,8 +180,8 @@ def merge(folders: Iterable[Path]) -> pa.Table:
         first = contradicting.slice(0, 1).to_pylist()[0]
         raise PartError(
             f"{contradicting.num_rows} runs are recorded twice with different results, the first "
-            f"is {first['expression']} with seed {first['seed']}: were the folders made with "
-            "different versions or machines? Merge them apart"
+            f"is {first['expression']} with learning rate {first[RATE]} and seed {first['seed']}: "
+            "were the folders made with different versions or machines? Merge them apart"
         )
     rows = pa.array(range(merged.num_rows))
     firsts = merged.append_column("row", rows).group_by(list(KEY)).aggregate([("row", "min")])

@@ -47,6 +47,9 @@ class Run:
         JSON of the environment, from ``regenerate.environment.environment``.
     entry
         Number of the function in the space, or None outside it.
+    learning_rate
+        ``Recipe.learning_rate`` of its recipe; None where a network is trained by its owner's own
+        function.
     """
 
     expression: str
@@ -68,6 +71,7 @@ class Run:
     recipe_sha: str
     versions: str
     entry: int | None = None
+    learning_rate: float | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:

@@ -107,8 +107,8 @@ def _first_seed(folder: Path) -> dict[str, float | None]:
     columns = ["expression", "seed", "validation_accuracy"]
     return {
         row["expression"]: row["validation_accuracy"]
-        for table in parts.read(folder, columns=columns)
-        for row in table.to_pylist()
+        for part in parts.read(folder)
+        for row in part.table.select(columns).to_pylist()
         if row["seed"] == FIRST_SEED
     }
 

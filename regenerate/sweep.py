@@ -120,17 +120,17 @@ def plan(
     return [Task(expression, entry_of[expression], tuple(seeds)) for expression in chosen]
 
 
-def pending(tasks: Iterable[Task], folder: Path) -> list[Task]:
+def pending(tasks: Iterable[Task], folder: Path, recipe: Recipe | None = None) -> list[Task]:
     """Return what of the tasks is not in the folder's parts: the missing seeds of each function.
 
     Raises
     ------
     regenerate.parts.PartError
-        If a part is damaged.
+        If a part is damaged, or of another recipe than ``recipe``, where one is given.
     """
     done: defaultdict[str, set[int]] = defaultdict(set)
-    for table in parts.read(folder, columns=["expression", "seed"]):
-        for row in table.to_pylist():
+    for part in parts.read(folder, recipe):
+        for row in part.table.select(["expression", "seed"]).to_pylist():
             done[row["expression"]].add(row["seed"])
     left = [
         task._replace(seeds=tuple(seed for seed in task.seeds if seed not in done[task.expression]))
@@ -208,6 +208,8 @@ def sweep(
     SweepError
         If the folder belongs to another sweep, cannot be written to, or the disk is full. Parts
         that are finished are safe, and calling again goes on from there.
+    regenerate.parts.PartError
+        If a part in the folder is damaged or of another recipe.
     """
     device = executor.choose_device(recipe.network, device)
     # The images themselves are not kept: it is the workers that need them.
@@ -216,7 +218,7 @@ def sweep(
         recipe,
         data.load(recipe.dataset, data_dir, image_size=recipe.image_size).fingerprint,
     )
-    left = pending(tasks, folder)
+    left = pending(tasks, folder, recipe)
     functions = FUNCTIONS_PER_PART.get(recipe.table, 1)
     chunks = [left[start : start + functions] for start in range(0, len(left), functions)]
     work = partial(_train_chunk, recipe, device, data_dir)

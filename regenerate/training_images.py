@@ -149,6 +149,7 @@ class _Training:
         return Run(
             expression=str(self.expression),
             fidelity=self.recipe.fidelity,
+            learning_rate=self.recipe.learning_rate,
             seed=self.seed,
             outcome="ok" if final else "diverged",
             **scores,

@@ -239,6 +239,7 @@ class _Stack:
             return Run(
                 expression=str(self.expression),
                 fidelity=self.recipe.fidelity,
+                learning_rate=self.recipe.learning_rate,
                 seed=self.seeds[replica],
                 outcome="ok" if ok else "diverged",
                 train_accuracy=metric("train", "accuracy"),

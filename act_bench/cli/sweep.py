@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("table", type=click.Choice(list(TABLES)))
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Another peak of the learning rate than the recipe's own.",
+)
 @click.option("--seeds", type=click.IntRange(1), help="Train with seeds 0 to N - 1.")
 @click.option("--shard", "shard_text", help="Only this share of the functions, such as 3/16.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N functions of the order.")
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY]",
+    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, and -RATE where one is given]",
 )
 @click.option(
     "--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core; one on a GPU]"
@@ -69,6 +74,7 @@ if TYPE_CHECKING:
 def command(
     table: str,
     fidelity: str | None,
+    rate: float | None,
     seeds: int | None,
     shard_text: str | None,
     limit: int | None,
@@ -91,6 +97,7 @@ def command(
       act-bench sweep mlp --shard 3/16         one of sixteen machines
       act-bench sweep mlp --seeds 3 --expressions best.txt --out sweeps/best
       act-bench sweep cnn --seeds 3 --select best:300,baselines,random:100
+      act-bench sweep cnn --rate 0.1           at another learning rate
       act-bench sweep cnn --executor ray --ray-address HOST:6379
 
     The order is fixed and shuffled, so any prefix is a fair sample. Finished functions lie in
@@ -98,6 +105,9 @@ def command(
     the folder, OUT.parquet. To join shards, put their parts into one folder and run the sweep.
     --select needs a finished sweep with seed 0 in that folder, and adds seeds to some of it. With
     Ray the parts are written here, whatever the machines; a killed worker costs the part in hand.
+
+    With --rate, entries whose recorded run with seed 0 diverged before the learning rate had any
+    part in it are left out, since they do the same at every rate; unless --expressions names them.
     """
     if select_text and expressions_file:
         raise click.UsageError("expected --select or --expressions, got both")
@@ -109,12 +119,15 @@ def command(
         from act_bench.cli.expression_file import read_expressions
         from act_bench.space import load_space
         from regenerate import parts
+        from regenerate.rates import with_rate
         from regenerate.recipes import find
         from regenerate.selection import Selection
         from regenerate.sweep import SEEDS, Shard, SweepError, plan, sweep
 
-        recipe = find(table, fidelity)
-        folder = out or Path("sweeps") / f"{table}-{fidelity}"
+        own = find(table, fidelity)
+        recipe = with_rate(own, rate)
+        suffix = "" if recipe == own else f"-{recipe.learning_rate:g}"
+        folder = out or Path("sweeps") / f"{table}-{fidelity}{suffix}"
         try:
             shard = Shard.parse(shard_text) if shard_text else None
         except SweepError as error:
@@ -128,6 +141,13 @@ def command(
         if expressions_file is not None:
             entries = {space.resolve(each).entry for each in read_expressions(expressions_file)}
             entry_of = {text: entry for text, entry in entry_of.items() if entry in entries}
+        elif recipe != own:
+            fixed = _fixed_entries(own)
+            entry_of = {text: entry for text, entry in entry_of.items() if entry not in fixed}
+            if fixed:
+                click.echo(
+                    f"{len(fixed):,} entries diverge at once, at any rate: left out", err=True
+                )
         if selection is not None:
             entry_of = selection.choose(space, folder)
         tasks = plan(
@@ -150,13 +170,17 @@ def command(
                 progress=meter.update,
             )
         seconds = time.perf_counter() - started
-        merged = parts.merge([folder])
+        merged = parts.merge([folder], recipe)
+        unverified = parts.unverified(parts.read(folder))
+        if unverified:
+            click.echo(unverified, err=True)
         target = folder.with_name(f"{folder.name}.parquet")
         parts.write(target, merged)
     outcomes = Counter(merged.column("outcome").to_pylist())
     summary = {
         "table": table,
         "fidelity": fidelity,
+        "learning_rate": recipe.learning_rate,
         "executor": executor,
         "functions": len(tasks),
         "trained_now": meter.pending,
@@ -172,6 +196,22 @@ def command(
     counted = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
     click.echo(f"{target}: {merged.num_rows:,} runs ({counted})")
     click.echo(f"{meter.pending:,} functions trained now, in {seconds / 60:.1f} minutes")
+
+
+def _fixed_entries(recipe: Recipe) -> set[int]:
+    """Return the entries whose recorded run would be the same at every learning rate."""
+    from act_bench.manifest import DataError
+    from act_bench.tables import load_runs
+    from regenerate.rates import fixed_entries
+    from regenerate.selection import FIRST_SEED
+
+    columns = ["entry", "seed", "outcome", "images_seen", "recipe_sha"]
+    try:
+        runs = load_runs(recipe.table, recipe.fidelity, columns)
+    except DataError:  # nothing is recorded of this table: train them all
+        return set()
+    rows = (row for row in runs.iter_rows(named=True) if row["recipe_sha"] == recipe.sha)
+    return fixed_entries(recipe, rows, FIRST_SEED)
 
 
 def _workers(

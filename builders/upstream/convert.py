@@ -22,11 +22,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from act_bench.manifest import sha256
+from act_bench.manifest import ABOUT, sha256
 from act_bench.schema import ENTRY_COLUMNS, METRICS, UPSTREAM_FIDELITY, names
 from act_bench.space import Space, load_space
 from act_bench.upstream import UPSTREAM, upstream_folder, upstream_name
-from builders.embedded import ABOUT, write_manifest, write_table
+from builders.embedded import write_manifest, write_table
 from builders.upstream.report import Report, make_report
 from builders.upstream.rows import RECORDED_SCHEMA, Place, Row, judge, judge_lengths
 from builders.upstream.stream import UpstreamFormatError, read_entries

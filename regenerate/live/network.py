@@ -161,6 +161,7 @@ class NetworkTrainer:
             images_seen=record.images_seen,
             device=device_name(device),
             recipe_sha=self.recipe.sha if self.train_model is None else "own",
+            learning_rate=self.recipe.learning_rate if self.train_model is None else None,
             versions=environment(_fingerprint(self.load_data), device_name(device)),
         )
 

@@ -56,8 +56,8 @@ class RunStore:
         self.parts_folder = folder / RUNS
         _claim(folder, identity)
         self._runs: dict[tuple[str, int], Run] = {}
-        for table in parts.read(self.parts_folder):
-            self.note(Run.from_row(row) for row in table.to_pylist())
+        for part in parts.read(self.parts_folder):
+            self.note(Run.from_row(row) for row in part.table.to_pylist())
 
     def note(self, runs: Iterable[Run]) -> None:
         """Remember runs that lie in the folder."""

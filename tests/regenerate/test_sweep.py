@@ -11,13 +11,17 @@ import textwrap
 import time
 from collections import Counter
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from regenerate import parts, sweep
 from regenerate.executor import LocalExecutor, SerialExecutor, WorkerDiedError
-from regenerate.recipes import Recipe
+from regenerate.rates import with_rate
+from regenerate.recipes import Recipe, find
 from regenerate.run import Run
 from regenerate.sweep import Shard, SweepError, Task, plan
 from regenerate.training import DeviceError
@@ -158,7 +162,7 @@ def test_kill_9_in_the_middle_and_resume(tmp_path):
     assert len(left) == len(functions) - survived.num_rows // 4
     run_sweep(folder, tasks, recipe=recipe)
     merged = parts.merge([folder])
-    assert sum(table.num_rows for table in parts.read(folder)) == merged.num_rows  # nothing twice
+    assert sum(part.table.num_rows for part in parts.read(folder)) == merged.num_rows  # not twice
     assert set(map(str, survived.to_pylist())) <= set(map(str, merged.to_pylist()))  # nothing lost
     run_sweep(tmp_path / "whole", tasks, recipe=recipe)
     assert comparable(merged) == comparable(parts.merge([tmp_path / "whole"]))
@@ -184,21 +188,20 @@ def test_local_workers_share_the_cores():
 
 def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path, monkeypatch):
     tasks = plan(FUNCTIONS, [0])
-    write, written = parts.pq.write_table, []
+    sync, written = os.fsync, []
 
-    def until_full(table, file, **options):
+    def until_full(file):
         if len(written) == 2:
-            file.write(b"half a part")
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(table, file, **options)
-        written.append(table)
+        sync(file)
+        written.append(file)
 
-    monkeypatch.setattr(parts.pq, "write_table", until_full)
+    monkeypatch.setattr(os, "fsync", until_full)
     with pytest.raises(SweepError, match=r"No space left.*run the same command again"):
         run_sweep(tmp_path, tasks)
     assert len(sweep.pending(tasks, tmp_path)) == 4
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".parquet"}
-    monkeypatch.setattr(parts.pq, "write_table", write)
+    monkeypatch.setattr(os, "fsync", sync)
     run_sweep(tmp_path, tasks)
     assert parts.merge([tmp_path]).num_rows == 8
 
@@ -247,6 +250,75 @@ def test_merge_of_nothing_and_of_a_damaged_part(tmp_path):
     part.unlink()
     run_sweep(tmp_path, plan(FUNCTIONS, [0]))
     assert parts.merge([tmp_path]).num_rows == 8
+
+
+def test_a_changed_bit_is_never_data(tmp_path):
+    run_sweep(tmp_path, plan(FUNCTIONS, [0], limit=2))
+    (part,) = tmp_path.glob("*.parquet")
+    content = part.read_bytes()
+    assert [each.sealed for each in parts.read(tmp_path)] == [True]
+    rng = np.random.default_rng(4)
+    for _ in range(400):
+        place, bit = int(rng.integers(len(content))), int(rng.integers(8))
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << bit
+        part.write_bytes(flipped)
+        with pytest.raises(parts.PartError, match=rf"{part.name} is damaged.*delete it"):
+            parts.read(tmp_path)
+
+
+def test_parts_of_older_versions_are_read_as_unverified(tmp_path):
+    run_sweep(tmp_path, plan(FUNCTIONS, [0], limit=2))
+    (part,) = parts.read(tmp_path)
+    old = part.table.drop_columns(["learning_rate"])
+    pq.write_table(old, part.path)
+    (again,) = parts.read(tmp_path)
+    assert not again.sealed
+    assert again.table.drop_columns(["learning_rate"]) == old
+    assert again.table["learning_rate"].null_count == old.num_rows  # TINY is no registered recipe
+    assert "1 part without a checksum" in parts.unverified([again])
+    assert part.path.name in parts.unverified([again])
+
+
+def test_old_parts_of_a_registered_recipe_have_its_rate(tmp_path):
+    recipe = find("mlp", "full")
+    run_sweep(tmp_path, plan(FUNCTIONS, [0], limit=1), recipe=recipe)
+    (part,) = parts.read(tmp_path)
+    pq.write_table(part.table.drop_columns(["learning_rate"]), part.path)
+    (again,) = parts.read(tmp_path)
+    assert again.table["learning_rate"].to_pylist() == [recipe.learning_rate]
+
+
+def test_a_foreign_part_is_refused(tmp_path):
+    tasks = plan(FUNCTIONS, [0], limit=2)
+    other = dataclasses.replace(TINY, learning_rate=0.2)
+    run_sweep(tmp_path / "other", tasks, recipe=other)
+    run_sweep(tmp_path / "own", tasks)
+    (foreign,) = (tmp_path / "other").glob("*.parquet")
+    foreign.rename(tmp_path / "own" / "part-foreign.parquet")
+    with pytest.raises(parts.PartError, match=rf"recipe_sha {other.sha}.*has {TINY.sha}"):
+        run_sweep(tmp_path / "own", tasks)
+    (tmp_path / "own" / "part-foreign.parquet").unlink()
+    table = parts.merge([tmp_path / "own"])
+    name = table.schema.get_field_index("fidelity")
+    renamed = table.set_column(name, "fidelity", pa.array(["full"] * table.num_rows))
+    parts.write(tmp_path / "own" / "part-foreign.parquet", renamed)
+    with pytest.raises(parts.PartError, match=r"part-foreign.parquet.*fidelity full.*has tiny"):
+        run_sweep(tmp_path / "own", tasks)
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "own" / "part-foreign.parquet")
+    with pytest.raises(parts.PartError, match=r"holds no runs: the columns .* are missing"):
+        run_sweep(tmp_path / "own", tasks)
+
+
+def test_two_rates_of_one_entry_are_two_runs(tmp_path):
+    tasks = plan(FUNCTIONS, [0, 1])
+    for rate in (0.1, 0.4):
+        run_sweep(tmp_path / str(rate), tasks, recipe=with_rate(TINY, rate))
+    merged = parts.merge([tmp_path / "0.4", tmp_path / "0.1"])
+    keys = [(row["entry"], row["learning_rate"], row["seed"]) for row in merged.to_pylist()]
+    assert keys == [(e, r, s) for e in range(len(FUNCTIONS)) for r in (0.1, 0.4) for s in (0, 1)]
+    alone = [parts.merge([tmp_path / rate]).to_pylist() for rate in ("0.1", "0.4")]
+    assert sorted(map(str, merged.to_pylist())) == sorted(map(str, alone[0] + alone[1]))
 
 
 def test_what_a_kill_leaves_behind_is_no_part(tmp_path):
