@@ -184,6 +184,11 @@ RUN_COLUMNS: Final = (
     Column("versions", "string", "", "JSON of the libraries, processor and threads."),
 )
 
+OWN_RATE_RUN_COLUMNS: Final = tuple(
+    column for column in RUN_COLUMNS if column.name != "learning_rate"
+)
+"""Of ``{table}-runs.parquet``, whose runs are all at the learning rates of their recipes."""
+
 SPACE_COLUMNS: Final = (
     Column("expression", "string", "", "One of the 5,103 spellings, in the order of enumeration."),
     Column("entry", "int32", "", "Number of its entry, 0 to 2912, in order of first appearance."),

@@ -31,6 +31,7 @@ from act_bench.schema import (
     ENTROPY_COLUMNS,
     ENTRY_COLUMNS,
     LITERATURE_COLUMNS,
+    OWN_RATE_RUN_COLUMNS,
     RUN_COLUMNS,
     SPACE_COLUMNS,
     TABLES,
@@ -233,7 +234,9 @@ def known_configurations() -> dict[str, Configuration]:
             file = entries_name(table.name, fidelity)
             found.append(Configuration(name, file, ENTRY_COLUMNS, about))
         about = f"{subject}; one row a training, with curves; all fidelities, edition regenerated."
-        found.append(Configuration(f"{table.name}-runs", runs_name(table.name), RUN_COLUMNS, about))
+        found.append(
+            Configuration(f"{table.name}-runs", runs_name(table.name), OWN_RATE_RUN_COLUMNS, about)
+        )
         if table.name in LAYERS:
             about = f"{subject}; one row an entry: its Fisher spectrum at initialisation."
             columns = fisher_columns(LAYERS[table.name])

@@ -19,7 +19,6 @@ import click
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from act_bench.manifest import (
@@ -32,12 +31,12 @@ from act_bench.manifest import (
 from act_bench.schema import (
     ENTRY_COLUMNS,
     METRICS,
-    RUN_COLUMNS,
-    arrow_schema,
+    OWN_RATE_RUN_COLUMNS,
     names,
 )
 from act_bench.space import load_space
 from builders.embedded import BuildError, read_about, write_manifest, write_table
+from regenerate import parts
 from regenerate.data import DataNotFoundError, ImageData, load
 from regenerate.recipes import Recipe, find
 
@@ -77,23 +76,15 @@ def read_runs(source: Path) -> pl.DataFrame:
     Raises
     ------
     BuildError
-        If there are no parts, or a column is missing or of another type.
+        If there are no parts, one is damaged, or a column is missing or of another type.
     """
-    parts = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
-    if not parts:
+    paths = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    if not paths:
         raise BuildError(f"{source}: expected Parquet parts of a sweep, found none")
-    schema = arrow_schema(RUN_COLUMNS)
-    tables = []
-    for part in parts:
-        # ParquetFile, because a data set would take folder names such as a=1 for columns.
-        with pq.ParquetFile(part) as file:
-            table = file.read()
-        if missing := set(schema.names) - set(table.column_names):
-            raise BuildError(f"{part}: expected the run columns, {sorted(missing)} are missing")
-        try:
-            tables.append(table.select(schema.names).cast(schema))
-        except pa.ArrowException as error:
-            raise BuildError(f"{part}: the run columns have other types ({error})") from error
+    try:
+        tables = [parts.read_part(path).table for path in paths]
+    except parts.PartError as error:
+        raise BuildError(str(error)) from error
     runs = pl.from_arrow(pa.concat_tables(tables))
     assert isinstance(runs, pl.DataFrame)  # noqa: S101  (a table gives a frame, a column a series)
     return runs
@@ -108,9 +99,9 @@ def check_runs(
     ------
     BuildError
         For another fidelity, recipe or fingerprint of the images, an expression that is no entry's
-        first spelling or has another entry number, the same entry and seed twice, an outcome other
-        than ok or diverged, an ok run without finite metrics or with an accuracy outside [0, 1], or
-        a diverged run with metrics.
+        first spelling or has another entry number, the same entry, rate and seed twice, an outcome
+        other than ok or diverged, an ok run without finite metrics or with an accuracy outside
+        [0, 1], or a diverged run with metrics.
     """
     numbers = pl.DataFrame(
         {"expression": list(space.representatives), "number": range(len(space.representatives))},
@@ -127,7 +118,9 @@ def check_runs(
         f"recipe {recipe_sha}": pl.col("recipe_sha") == recipe_sha,
         f"images {fingerprint}": pl.col("versions").str.json_path_match("$.data") == fingerprint,
         "the first spelling of an entry and its number": pl.col("entry") == pl.col("number"),
-        "each entry and seed once": ~pl.struct("entry", "seed").is_duplicated(),
+        "each entry, learning rate and seed once": ~pl.struct(
+            "entry", "learning_rate", "seed"
+        ).is_duplicated(),
         "the outcome ok or diverged": ok | diverged,
         "finite metrics and accuracies in [0, 1] of an ok run": ~ok | (finite & fractions),
         "no metrics of a diverged run": ~diverged
@@ -164,6 +157,11 @@ def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
     """
     diverged = pl.col("outcome") == "diverged"
     worst = {name: float("inf") if name.endswith("loss") else float("-inf") for name in METRICS}
+    rates = runs["learning_rate"].unique()
+    if len(rates) > 1:
+        raise BuildError(
+            f"expected runs of one learning rate, got {sorted(rates)}: aggregate each by itself"
+        )
     medians = runs.group_by("entry").agg(
         *(
             pl.when(diverged).then(pl.lit(worst[name])).otherwise(pl.col(name)).median().alias(name)
@@ -267,7 +265,7 @@ def build(
         fidelities = {name: read_about(file)["fidelities"][name] for name in kept}
     fidelities[recipe.fidelity] = settings
     runs = runs.sort("entry", "fidelity", "seed")
-    write_table(runs.to_arrow(), RUN_COLUMNS, file, about | {"fidelities": fidelities})
+    write_table(runs.to_arrow(), OWN_RATE_RUN_COLUMNS, file, about | {"fidelities": fidelities})
     return write_manifest(folder)
 
 

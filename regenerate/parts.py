@@ -86,7 +86,7 @@ def read(folder: Path, recipe: Recipe | None = None) -> list[Part]:
         If a part is damaged, has not the run columns, or has runs of another recipe or fidelity;
         the message names it.
     """
-    return [_read(path, recipe) for path in sorted(folder.glob("*.parquet"))]
+    return [read_part(path, recipe) for path in sorted(folder.glob("*.parquet"))]
 
 
 def unverified(parts: Iterable[Part]) -> str:
@@ -106,7 +106,8 @@ def unverified(parts: Iterable[Part]) -> str:
     return f"{subject} read unverified, the first is {paths[0]}"
 
 
-def _read(path: Path, recipe: Recipe | None) -> Part:
+def read_part(path: Path, recipe: Recipe | None = None) -> Part:
+    """Read one part; see `read`."""
     try:
         table, is_sealed = sealed.read(path)
     except (sealed.SealError, OSError) as error:

@@ -59,7 +59,8 @@ def _runs() -> pl.DataFrame:
             ok = entry != 3 and seed != 2
             values = rng.random(6).tolist() if ok else [None] * 6
             curve = rng.random(3 if ok else 1).tolist()
-            function = (FIRST[entry], entry, "full", seed, "ok" if ok else "diverged")
+            rate = recipe.learning_rate
+            function = (FIRST[entry], entry, "full", rate, seed, "ok" if ok else "diverged")
             cost = (rng.random(), 300, "cpu", recipe.sha, json.dumps({"data": DATA.fingerprint}))
             rows.append((*function, *values, curve, curve, curve, *cost))
     names = [column.name for column in RUN_COLUMNS]

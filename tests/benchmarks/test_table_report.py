@@ -47,6 +47,7 @@ def made_up_runs():
                     "entry": entry,
                     "fidelity": "proxy",
                     "seed": seed,
+                    "learning_rate": 0.05,
                     "outcome": "diverged" if value is None else "ok",
                     **dict.fromkeys(METRICS, value),
                     "train_loss_curve": [],

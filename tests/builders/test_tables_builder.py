@@ -41,6 +41,7 @@ def _run(entry=0, seed=0, metrics=(0.5,) * 6, **changed):
         "expression": SPACE.representatives[entry],
         "entry": entry,
         "fidelity": "full",
+        "learning_rate": RECIPE.learning_rate,
         "seed": seed,
         "outcome": "diverged" if metrics is None else "ok",
         **dict(zip(METRICS, metrics or (None,) * 6, strict=True)),
@@ -128,7 +129,10 @@ def test_space_columns_of_the_entries():
         ({"expression": "c"}, "expected the first spelling of an entry"),
         ({"entry": 2}, "expected the first spelling of an entry"),
         ({"entry": None}, "expected the first spelling of an entry"),
-        ({"seed": 0, "entry": 0, "expression": "a"}, "expected each entry and seed once: 2 of 2"),
+        (
+            {"seed": 0, "entry": 0, "expression": "a"},
+            "expected each entry, learning rate and seed once",
+        ),
         ({"outcome": "missing"}, "expected the outcome ok or diverged"),
         ({"outcome": None}, "expected the outcome ok or diverged"),
         ({"test_loss": math.nan}, "expected finite metrics"),
@@ -209,14 +213,20 @@ def test_nothing_is_written_when_a_run_is_refused(tmp_path):
     assert not list(data.iterdir())
 
 
+def test_runs_of_two_rates_are_never_taken_for_one_entry():
+    runs = _frame(_run(), _run(learning_rate=2 * RECIPE.learning_rate))
+    with pytest.raises(BuildError, match="expected runs of one learning rate"):
+        aggregate(runs, SPACE)
+
+
 def test_unreadable_sources(tmp_path):
     with pytest.raises(BuildError, match="expected Parquet parts"):
         read_runs(tmp_path)
     pl.DataFrame({"expression": ["a"]}).write_parquet(tmp_path / "part.parquet")
-    with pytest.raises(BuildError, match=r"part\.parquet: expected the run columns, .*'device'"):
+    with pytest.raises(BuildError, match=r"part\.parquet holds no runs: .*device"):
         read_runs(tmp_path)
     _frame(_run()).with_columns(seed=pl.lit("one")).write_parquet(tmp_path / "part.parquet")
-    with pytest.raises(BuildError, match=r"part\.parquet: the run columns have other types"):
+    with pytest.raises(BuildError, match=r"part\.parquet holds no runs: .* other types"):
         read_runs(tmp_path)
 
 

@@ -92,7 +92,8 @@ def test_a_killed_worker_loses_the_chunk_in_hand_and_nothing_else(tmp_path):
     }
     assert len(set(workers[doomed])) == 2  # another worker did it again
     merged = parts.merge([tmp_path / "ray"])
-    assert sum(table.num_rows for table in parts.read(tmp_path / "ray")) == merged.num_rows == 24
+    written = sum(part.table.num_rows for part in parts.read(tmp_path / "ray"))
+    assert written == merged.num_rows == 24
     sweep.sweep(TINY, tasks, tmp_path / "serial", SerialExecutor())
     serial = parts.merge([tmp_path / "serial"])
     clock = ["runtime_s"]
