@@ -15,10 +15,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from act_bench.benchmark import Benchmark
-    from act_bench.distances import distance
-    from act_bench.expression import Expression, parse
-    from act_bench.tables import load_dataset, load_runs, load_table
+    from act_bench.functions.expression import Expression, parse
+    from act_bench.search.benchmark import Benchmark
+    from act_bench.tables.distances import distance
+    from act_bench.tables.loaders import load_dataset, load_runs, load_table
 
     __version__: str
 
@@ -34,13 +34,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Benchmark": "act_bench.benchmark",
-    "Expression": "act_bench.expression",
-    "distance": "act_bench.distances",
-    "load_dataset": "act_bench.tables",
-    "load_runs": "act_bench.tables",
-    "load_table": "act_bench.tables",
-    "parse": "act_bench.expression",
+    "Benchmark": "act_bench.search.benchmark",
+    "Expression": "act_bench.functions.expression",
+    "distance": "act_bench.tables.distances",
+    "load_dataset": "act_bench.tables.loaders",
+    "load_runs": "act_bench.tables.loaders",
+    "load_table": "act_bench.tables.loaders",
+    "parse": "act_bench.functions.expression",
 }
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from act_bench.expression import Expression
-from act_bench.operators import BINARY, NARY, UNARY
+from act_bench.functions.expression import Expression
+from act_bench.functions.operators import BINARY, NARY, UNARY
 
 if TYPE_CHECKING:
     from hypothesis import strategies as st

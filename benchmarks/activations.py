@@ -21,12 +21,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from act_bench.expression import parse
-from act_bench.operators import BINARY, SPACE_UNARY
+from act_bench.functions.expression import parse
+from act_bench.functions.operators import BINARY, SPACE_UNARY
 from regenerate.activations import TabulatedActivation, tabulate
-from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.recipes import Recipe
+from regenerate.training.flat_weights import FlatWeights, make_optimizer
 
 RECIPE = Recipe(
     table="cnn",

@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 
 def cases(table: str) -> list[Case]:
     """Return the cases, references before those that are measured against them."""
-    load = "import act_bench, act_bench.schema as s; act_bench.load_table"
+    load = "import act_bench, act_bench.tables.schema as s; act_bench.load_table"
     scalars = "columns=s.scalar_names(s.ENTRY_COLUMNS)"
     first_query = f"act_bench.Benchmark({table!r}).query('max(relu(x),elu(x))')"
     return [

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from act_bench.distances import fim_distances, output_distances
-from act_bench.manifest import read_manifest
-from act_bench.schema import TABLES
-from act_bench.space import load_space
-from act_bench.spectra import fisher_name, load_spectra
+from act_bench.spaces.paper import load_space
+from act_bench.tables.distances import fim_distances, output_distances
+from act_bench.tables.manifest import read_manifest
+from act_bench.tables.schema import TABLES
+from act_bench.tables.spectra import fisher_name, load_spectra
 
 
 def best_s(work: Callable[[], object]) -> float:

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from act_bench.expression import parse
-from act_bench.space import load_space
-from builders.fisher.features import fisher_feature
-from builders.fisher.networks import setting
+from act_bench.functions.expression import parse
+from act_bench.spaces.paper import load_space
+from regenerate.fisher.features import fisher_feature
+from regenerate.fisher.networks import setting
 from surrogates.features import SPECTRUM_S
 
 

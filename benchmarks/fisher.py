@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
-from act_bench.distances import fim_distances, quantile_function
-from act_bench.expression import parse
-from builders.fisher import Labels, fisher_spectrum
-from builders.fisher.capture import backward, forward, score_gradients
-from builders.fisher.factors import input_factor
-from builders.fisher.networks import Setting, setting
-from builders.fisher.spectrum import LayerSpectrum, gradient_factors, pairwise_sums
+from act_bench.functions.expression import parse
+from act_bench.tables.distances import fim_distances, quantile_function
+from regenerate.fisher import Labels, fisher_spectrum
+from regenerate.fisher.capture import backward, forward, score_gradients
+from regenerate.fisher.factors import input_factor
+from regenerate.fisher.networks import Setting, setting
+from regenerate.fisher.spectrum import LayerSpectrum, gradient_factors, pairwise_sums
 
 FUNCTIONS = ("relu(x)", "elu(x)", "tanh(x)", "mul(erf(x),softplus(x))")
 STUDIED = ("relu(x)", "elu(x)", "tanh(x)", "abs(x)", "sigmoid(x)", "swish(x)", "softplus(x)")

@@ -23,12 +23,12 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from act_bench.equality import TOLERANCE
-from act_bench.expression import Expression, parse
-from act_bench.large_space import VARIANTS, enumerate_large
-from act_bench.operators import BASELINES
-from builders.exact import binary, unary
-from builders.large_space import (
+from act_bench.functions.equality import TOLERANCE
+from act_bench.functions.expression import Expression, parse
+from act_bench.functions.operators import BASELINES
+from act_bench.spaces.large import VARIANTS, enumerate_large
+from builders.space.exact import binary, unary
+from builders.space.large import (
     Reduced,
     decision_points,
     exact_partition,
@@ -46,7 +46,7 @@ TOO_LARGE = 1e6
 
 BUILD = """
 import json, sys
-from builders.large_space import write
+from builders.space.large import write
 print(json.dumps(write(sys.argv[1])))
 """
 

@@ -18,9 +18,9 @@ from typing import TypeVar
 
 import click
 
-from act_bench.benchmark import Result
-from regenerate.live.large import LargeSearchSpace, LargeSpace, open_large_space
-from regenerate.live.transfer import Transfer
+from act_bench.search.benchmark import Result
+from surrogates.live.large import LargeSearchSpace, LargeSpace, open_large_space
+from surrogates.live.transfer import Transfer
 
 Made = TypeVar("Made")
 

@@ -12,11 +12,11 @@ import statistics
 import time
 from collections.abc import Sequence
 
-from act_bench.expression import parse
-from act_bench.space import load_space
+from act_bench.functions.expression import parse
+from act_bench.spaces.paper import load_space
 from regenerate.recipes import Recipe, find
-from regenerate.sweep import shuffled
-from regenerate.training import train
+from regenerate.sweeps.sweep import shuffled
+from regenerate.training.dispatch import train
 
 ROUNDS = 5
 SEEDS = tuple(range(10))

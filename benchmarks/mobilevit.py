@@ -6,8 +6,8 @@ activation. Its variants are measured in turns in one run, in processor time:
 - ``torch``: every operation as torch has it;
 - ``stride 1``: depthwise convolutions of stride 2 as every second pixel of stride 1;
 - ``fused``: that, and batch normalisation and look-up in one (``regenerate.activations``);
-- ``depthwise``: that, but stride 2 in the loops of ``regenerate.depthwise_cpu``;
-- ``attention``: that, and attention in those of ``regenerate.attention_cpu``;
+- ``depthwise``: that, but stride 2 in the loops of ``regenerate.kernels.depthwise_cpu``;
+- ``attention``: that, and attention in those of ``regenerate.kernels.attention_cpu``;
 - ``own``: as the trainer does it: that, 1x1 convolutions of tokens as products, normalisation
   without activation and the optimiser in one loop each, and the small maps' gradient of taps.
 
@@ -27,17 +27,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from act_bench.expression import parse
-from regenerate import depthwise
+from act_bench.functions.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
-from regenerate.allocator import keep_freed_memory
-from regenerate.depthwise import DepthwiseConv2d
-from regenerate.flat_weights import AdamW, FlatWeights, make_optimizer
+from regenerate.kernels import depthwise
+from regenerate.kernels.depthwise import DepthwiseConv2d
 from regenerate.networks import build
 from regenerate.networks.normalized import Normalized
 from regenerate.networks.pointwise import PointwiseConv2d
 from regenerate.recipes.vit import SHORT
-from regenerate.training_step import make_step
+from regenerate.training.allocator import keep_freed_memory
+from regenerate.training.flat_weights import AdamW, FlatWeights, make_optimizer
+from regenerate.training.step import make_step
 
 PARTS = {
     "_StridedBackward": "depthwise of stride 2, backward",
@@ -68,7 +68,7 @@ def every_second_pixel(layer: DepthwiseConv2d, features: Tensor) -> Tensor:
 
 
 def attention_by_torch(projected: Tensor) -> Tensor:
-    """Return what `regenerate.attention.attend` does, in operations of torch."""
+    """Return what `regenerate.kernels.attention.attend` does, in operations of torch."""
     channels = projected.shape[1] // 2
     scores, keys, values = projected.split_with_sizes((1, channels, channels), 1)
     return values.relu() * (keys * scores.softmax(3)).sum(3, keepdim=True)

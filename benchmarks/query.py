@@ -17,9 +17,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 
-from act_bench.benchmark import Benchmark
-from act_bench.benchmark_data import load_data
-from act_bench.space import read_space
+from act_bench.search.benchmark import Benchmark
+from act_bench.search.benchmark_data import load_data
+from act_bench.spaces.paper import read_space
 
 BUDGET_US = 5.0
 

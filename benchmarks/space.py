@@ -19,17 +19,17 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 
-from act_bench.equality import space_values
-from act_bench.expression import parse
-from act_bench.space import Space, load_space, read_space
-from builders.classes import canonical_classes
-from builders.outputs import figure_points, space_outputs
+from act_bench.functions.equality import space_values
+from act_bench.functions.expression import parse
+from act_bench.spaces.paper import Space, load_space, read_space
+from builders.space.classes import canonical_classes
+from builders.space.outputs import figure_points, space_outputs
 
 COLD = {
     "bare Python": "pass",
     "import pyarrow.parquet": "import pyarrow.parquet",
     "load_space and first lookup": (
-        "from act_bench.space import load_space; load_space().resolve('max(relu(x),elu(x))')"
+        "from act_bench.spaces.paper import load_space; load_space().resolve('max(relu(x),elu(x))')"
     ),
 }
 

@@ -26,13 +26,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from act_bench.expression import parse
+from act_bench.functions.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.activations.tabulation import Tables
-from regenerate.allocator import keep_freed_memory
-from regenerate.flat_weights import FlatWeights, make_optimizer
 from regenerate.networks import IMAGE_NETWORKS, build, normalized
 from regenerate.recipes import Recipe
+from regenerate.training.allocator import keep_freed_memory
+from regenerate.training.flat_weights import FlatWeights, make_optimizer
 
 # Names in torch's profile -> what they are, the first match counts.
 PARTS = {

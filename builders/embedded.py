@@ -15,9 +15,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from act_bench.atomic import replacing
-from act_bench.manifest import ABOUT, LICENCE, MANIFEST, FileRecord, sha256
-from act_bench.schema import Column, arrow_schema, names, split_dtype
+from act_bench.files.atomic import replacing
+from act_bench.tables.manifest import ABOUT, LICENCE, MANIFEST, FileRecord, sha256
+from act_bench.tables.schema import Column, arrow_schema, names, split_dtype
 
 COMPRESSION_LEVEL: Final = 9
 

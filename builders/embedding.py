@@ -24,12 +24,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from act_bench.distances import Weighting, layer_weights
-from act_bench.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, read_manifest, verified
-from act_bench.maps import MAP_COLUMNS, map_name, spectra_sha
-from act_bench.schema import EMBEDDING_COLUMNS, TABLES
-from act_bench.space import finite_outputs, load_space
-from act_bench.spectra import Spectra, fisher_name, load_spectra
+from act_bench.spaces.paper import finite_outputs, load_space
+from act_bench.tables.distances import Weighting, layer_weights
+from act_bench.tables.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, read_manifest, verified
+from act_bench.tables.maps import MAP_COLUMNS, map_name, spectra_sha
+from act_bench.tables.schema import EMBEDDING_COLUMNS, TABLES
+from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
 from builders.embedded import write_manifest, write_table
 from surrogates.embeddings import LIBRARIES, UMAP, umap_places
 from surrogates.features import Part, output_part, spectrum_part
@@ -48,7 +48,7 @@ def embed(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     Parameters
     ----------
     outputs : ndarray, shape (functions, points)
-        May hold infinities and NaN; see ``act_bench.space.finite_outputs``.
+        May hold infinities and NaN; see ``act_bench.spaces.paper.finite_outputs``.
 
     Returns
     -------

@@ -7,7 +7,8 @@ printed numbers (facts only: no sentence of a paper is in it), and applies one r
 * every other cell is kept, and flagged where the transcription rests on more than the cell itself
   (``FLAGS``);
 * percentages become fractions;
-* the function is looked up in :mod:`act_bench.catalogue`, which gives its expression and entry.
+* the function is looked up in :mod:`act_bench.functions.catalogue`, which gives its expression and
+entry.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from typing import Final
 import click
 import pyarrow as pa
 
-from act_bench.catalogue import CATALOGUE, SOURCES
-from act_bench.manifest import DATA_FOLDER, LICENCE, LITERATURE_FILE
-from act_bench.schema import LITERATURE_COLUMNS, arrow_schema
+from act_bench.functions.catalogue import CATALOGUE, SOURCES
+from act_bench.tables.manifest import DATA_FOLDER, LICENCE, LITERATURE_FILE
+from act_bench.tables.schema import LITERATURE_COLUMNS, arrow_schema
 from builders.embedded import BuildError, write_manifest, write_table
 
 SOURCE: Final = Path(__file__).parent / "reported_results.csv"
@@ -84,7 +85,7 @@ def clean(rows: list[dict[str, str]]) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        ``act_bench.schema.LITERATURE_COLUMNS``, in the order of the transcription.
+        ``act_bench.tables.schema.LITERATURE_COLUMNS``, in the order of the transcription.
 
     Examples
     --------

@@ -21,28 +21,28 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from act_bench.manifest import (
+from act_bench.spaces.paper import load_space
+from act_bench.tables.manifest import (
     DATA_FOLDER,
     LICENCE,
     FileRecord,
     entries_name,
     runs_name,
 )
-from act_bench.schema import (
+from act_bench.tables.schema import (
     ENTRY_COLUMNS,
     METRICS,
     OWN_RATE_RUN_COLUMNS,
     names,
 )
-from act_bench.space import load_space
 from builders.embedded import BuildError, read_about, write_manifest, write_table
-from regenerate import parts
 from regenerate.data import DataNotFoundError, ImageData, load
 from regenerate.recipes import Recipe, find
+from regenerate.runs import parts
 
 
 class EntrySpace(Protocol):
-    """What is needed of the space; ``act_bench.space.Space`` is one."""
+    """What is needed of the space; ``act_bench.spaces.paper.Space`` is one."""
 
     @property
     def expressions(self) -> Sequence[str]:
@@ -153,7 +153,7 @@ def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``act_bench.schema.ENTRY_COLUMNS``.
+        ``act_bench.tables.schema.ENTRY_COLUMNS``.
     """
     diverged = pl.col("outcome") == "diverged"
     worst = {name: float("inf") if name.endswith("loss") else float("-inf") for name in METRICS}

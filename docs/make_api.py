@@ -26,7 +26,7 @@ def modules(packages: Iterable[str] = PACKAGES) -> list[str]:
 
     Examples
     --------
-    >>> "act_bench.benchmark" in modules(["act_bench"])
+    >>> "act_bench.search.benchmark" in modules(["act_bench"])
     True
     """
     found = []

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 import act_bench
 from regenerate.data import load
-from regenerate.live import Budget, Confirmation, search
-from regenerate.live.network import OWN, network_problem
+from surrogates.live import Budget, Confirmation, search
+from surrogates.live.user_network.network import OWN, network_problem
 
 
 def make_model(activation: Callable[[], nn.Module]) -> nn.Module:

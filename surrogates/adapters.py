@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from act_bench.benchmark import Result
+from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class FromSuggester:
     ...         return "relu(x)"
     ...     def observe(self, expression, score):
     ...         print(expression, round(score, 4))
-    >>> from act_bench.benchmark import Benchmark
-    >>> from act_bench.benchmark_data import load_data
+    >>> from act_bench.search.benchmark import Benchmark
+    >>> from act_bench.search.benchmark_data import load_data
     >>> data = load_data("mlp")
     >>> optimizer = FromSuggester(SearchSpace.of(data), Always())
     >>> optimizer.tell(Benchmark(data).query(optimizer.ask()))

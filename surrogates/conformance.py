@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from act_bench.benchmark import Benchmark, Event, Partial, Query
-from act_bench.benchmark_data import BenchmarkData, Outcome
-from act_bench.learning_curves import LearningCurves
-from act_bench.space import finite_outputs, load_space
+from act_bench.search.benchmark import Benchmark, Event, Partial, Query
+from act_bench.search.benchmark_data import BenchmarkData, Outcome
+from act_bench.spaces.paper import finite_outputs, load_space
+from act_bench.tables.learning_curves import LearningCurves
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
 from surrogates.simulation import StalledSearchError, run_search
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from act_bench.expression import Expression
+from act_bench.functions.expression import Expression
 
 Alphabet = Mapping[int, Sequence[str]]
 """Number of arguments -> names of the operators that may take an operator's place."""
@@ -19,7 +19,7 @@ def alphabet(expressions: Iterable[Expression]) -> dict[int, tuple[str, ...]]:
 
     Examples
     --------
-    >>> from act_bench.expression import parse
+    >>> from act_bench.functions.expression import parse
     >>> alphabet([parse("max(relu(x),elu(x))"), parse("add(tanh(x),relu(x))")])
     {1: ('elu', 'relu', 'tanh'), 2: ('add', 'max')}
     """
@@ -48,7 +48,7 @@ def edits(expression: Expression, operators: Alphabet) -> Iterator[Expression]:
 
     Examples
     --------
-    >>> from act_bench.expression import parse
+    >>> from act_bench.functions.expression import parse
     >>> for edit in edits(parse("sub(relu(x),elu(x))"), {1: ["elu", "relu"], 2: ["add", "sub"]}):
     ...     print(edit)
     add(relu(x),elu(x))

@@ -5,7 +5,7 @@ UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426) is used as the referen
 the Manhattan distance on Fisher spectra, and for the union with umap-learn's ``+``, which joins the
 two fuzzy graphs and lays out the sum. With a fixed seed and one thread it gives the same places
 each time, but not in each version of its libraries; so the maps of the embedded tables are stored
-(:mod:`act_bench.maps`) and others are kept in the user's cache.
+(:mod:`act_bench.tables.maps`) and others are kept in the user's cache.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Final
 
 import numpy as np
 
-from act_bench.atomic import replacing
-from act_bench.cache import cache_folder
+from act_bench.files.atomic import replacing
+from act_bench.files.cache import cache_folder
 from surrogates.features import Features, Float, Metric, Part
 
 COMPONENTS: Final = 10

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import kendalltau, spearmanr
 
-from act_bench.benchmark_data import BenchmarkData
-from act_bench.manifest import DataError
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.tables.manifest import DataError
 from surrogates.features import FEATURES, Features
 from surrogates.protocol import SearchSpace
 from surrogates.significance import bootstrap_interval
@@ -138,7 +138,7 @@ FAILURE_AWARE: Final[dict[str, Maker]] = {
 
 def available_features(data: BenchmarkData, names: Sequence[str] = CHOSEN) -> tuple[str, ...]:
     """Return those of the features that a table has: without Fisher spectra, those by outputs."""
-    from act_bench.spectra import load_spectra
+    from act_bench.tables.spectra import load_spectra
 
     try:
         load_spectra(data.table)
@@ -189,7 +189,7 @@ def evaluate(
     ------
     ValueError
         Unknown features, or no size leaves enough to predict.
-    act_bench.manifest.DataError
+    act_bench.tables.manifest.DataError
         The table has no Fisher spectra, and the features need them.
     """
     names = available_features(data) if features is None else tuple(features)

@@ -139,7 +139,7 @@ def spectrum_part(quantiles: NDArray[np.floating], weights: Float) -> Part:
     quantiles : array of shape (functions, layers, values)
         Of valid spectra.
     weights : array of shape (layers,)
-        As from ``act_bench.distances.layer_weights``.
+        As from ``act_bench.tables.distances.layer_weights``.
     """
     scaled = quantiles * (weights / quantiles.shape[2])[:, None]
     return Part(scaled.reshape(len(quantiles), -1), "manhattan")

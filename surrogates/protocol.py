@@ -1,9 +1,9 @@
 """What an optimiser is, and what it may know.
 
-An optimiser asks for an expression and is told its :class:`~act_bench.benchmark.Result`, again and
-again. It is made from a :class:`SearchSpace` and a seed. A search space holds what is known before
-any training, and an optimiser holds nothing else but what it was told: there is no way from it to
-the values of entries that were not queried, nor to test.
+An optimiser asks for an expression and is told its :class:`~act_bench.search.benchmark.Result`,
+again and again. It is made from a :class:`SearchSpace` and a seed. A search space holds what is
+known before any training, and an optimiser holds nothing else but what it was told: there is no way
+from it to the values of entries that were not queried, nor to test.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.benchmark import Partial, Result, Setting
-from act_bench.benchmark_data import BenchmarkData
-from act_bench.expression import parse
-from act_bench.manifest import read_manifest
-from act_bench.space import NotInSpaceError, finite_outputs
+from act_bench.functions.expression import parse
+from act_bench.search.benchmark import Partial, Result, Setting
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.spaces.paper import NotInSpaceError, finite_outputs
+from act_bench.tables.manifest import read_manifest
 from surrogates import embeddings
 from surrogates.edits import alphabet, edits
 from surrogates.features import (
@@ -33,7 +33,7 @@ from surrogates.features import (
 )
 
 if TYPE_CHECKING:
-    from act_bench.maps import Feature
+    from act_bench.tables.maps import Feature
 
 Float = NDArray[np.float64]
 
@@ -162,7 +162,7 @@ class SearchSpace:
                 f"and outputs of {len(self.outputs)}: expected one of each for every function"
             )
         if not np.isfinite(self.outputs).all():
-            raise ValueError("expected finite outputs: see act_bench.space.finite_outputs")
+            raise ValueError("expected finite outputs: see act_bench.spaces.paper.finite_outputs")
 
     @classmethod
     def of(cls, data: BenchmarkData) -> SearchSpace:
@@ -238,7 +238,7 @@ class SearchSpace:
         ------
         ValueError
             Another name, or this space has no Fisher spectra.
-        act_bench.manifest.DataError
+        act_bench.tables.manifest.DataError
             Those of the table are not embedded in this version.
         """
         if name not in FEATURES:
@@ -322,9 +322,9 @@ class SearchSpace:
 
 def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
     """Return the Fisher spectra of what a table covers; zeros where one is not valid."""
-    from act_bench.distances import layer_weights
-    from act_bench.spectra import load_spectra
-    from act_bench.upstream import cdf_vectors
+    from act_bench.tables.distances import layer_weights
+    from act_bench.tables.spectra import load_spectra
+    from act_bench.tables.upstream import cdf_vectors
 
     if data.edition == "upstream":
         return cdf_vectors(data.table, data.covered)
@@ -338,7 +338,7 @@ def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
 
 def _stored_map(data: BenchmarkData, kind: str) -> Float | None:
     """Return the places of what a table covers on its stored map; None where there is no map."""
-    from act_bench.maps import load_map, map_name
+    from act_bench.tables.maps import load_map, map_name
 
     if kind != "outputs" and (
         data.edition != "regenerated" or map_name(data.table) not in read_manifest()

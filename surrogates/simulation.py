@@ -1,6 +1,6 @@
 """Simulated search: many searches over a table that was trained once.
 
-Every trial is a :class:`~act_bench.benchmark.Benchmark` of its own, queried through
+Every trial is a :class:`~act_bench.search.benchmark.Benchmark` of its own, queried through
 ``Benchmark.query`` like any other search, so that what is simulated is what a user would get.
 
 **Regret** is a difference of validation accuracies: the best of the table less the best so far,
@@ -32,9 +32,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench.benchmark import Benchmark, Partial, Query, Result, Revealed, Searcher, Setting
-from act_bench.benchmark_data import BenchmarkData
-from act_bench.trace import Trace
+from act_bench.search.benchmark import (
+    Benchmark,
+    Partial,
+    Query,
+    Result,
+    Revealed,
+    Searcher,
+    Setting,
+)
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.trace import Trace
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer, plain_name
 from surrogates.protocol import (
@@ -190,7 +198,7 @@ def simulate(
     Parameters
     ----------
     data : BenchmarkData
-        As from ``act_bench.benchmark_data.load_data``.
+        As from ``act_bench.search.benchmark_data.load_data``.
     optimizers : mapping of str to Factory, optional
         Name -> ``factory(space, seed)``. Default: ``OPTIMIZERS``. What follows a colon in a name is
         no part of it in traces, where the settings stand by themselves.
@@ -221,7 +229,7 @@ def simulate(
 
     Examples
     --------
-    >>> from act_bench.benchmark_data import load_data
+    >>> from act_bench.search.benchmark_data import load_data
     >>> simulation = simulate(load_data("mlp"), trials=2, evaluations=3)
     >>> simulation.steps.shape, simulation.finals["optimiser"].unique(maintain_order=True).to_list()
     ((24, 9), ['random', 'local', 'knn', 'evolution'])

@@ -12,9 +12,9 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from act_bench.expression import Expression, parse
-from act_bench.operators import COMMUTATIVE, SWISH_BINARY, SWISH_OPERATORS, SWISH_UNARY
-from act_bench.space import NotInSpaceError, finite_outputs, load_space
+from act_bench.functions.expression import Expression, parse
+from act_bench.functions.operators import COMMUTATIVE, SWISH_BINARY, SWISH_OPERATORS, SWISH_UNARY
+from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
 from surrogates.edits import alphabet
 from surrogates.protocol import SearchSpace
 

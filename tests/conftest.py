@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from act_bench import maps, space, spectra
-from act_bench.benchmark_data import BenchmarkData, Outcome
-from act_bench.learning_curves import LearningCurves
-from act_bench.manifest import read_manifest
+from act_bench.search.benchmark_data import BenchmarkData, Outcome
+from act_bench.spaces import paper as space
+from act_bench.tables import maps, spectra
+from act_bench.tables.learning_curves import LearningCurves
+from act_bench.tables.manifest import read_manifest
 
 # Test files are imported by path, so what they share must be put on the path.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -7,7 +7,7 @@ from typing import Any
 
 import mpmath
 
-from act_bench.expression import Expression
+from act_bench.functions.expression import Expression
 
 mp = mpmath.mp.clone()
 mp.dps = 60

@@ -23,7 +23,7 @@ def command(*, clearing: bool, as_json: bool) -> None:
     costs time only. The environment variable ACT_BENCH_CACHE_GB says how many gigabytes they may
     take (4 if it is not set); the least recently used make room. ACT_BENCH_CACHE is the folder.
     """
-    from act_bench import cache
+    from act_bench.files import cache
 
     try:
         limit = cache.limit()

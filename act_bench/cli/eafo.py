@@ -12,10 +12,10 @@ from act_bench.cli.lookup import json_option, table_type
 from act_bench.cli.training import ExpressionFailure, explained_errors, training_options
 
 if TYPE_CHECKING:
-    from act_bench.catalogue import NamedFunction
-    from act_bench.corrected import Corrected
-    from act_bench.entropy import Density
-    from act_bench.expression import Expression
+    from act_bench.functions.catalogue import NamedFunction
+    from act_bench.functions.corrected import Corrected
+    from act_bench.functions.entropy import Density
+    from act_bench.functions.expression import Expression
 
 _SHOWN = 13
 
@@ -73,9 +73,9 @@ def command(
     negative one lowers it.
     """
     with explained_errors():
-        from act_bench.catalogue import read
-        from act_bench.corrected import correct
-        from act_bench.entropy import entropy
+        from act_bench.functions.catalogue import read
+        from act_bench.functions.corrected import correct
+        from act_bench.functions.entropy import entropy
 
         function = read(expression)
         law = _density(density, table, function)
@@ -103,13 +103,13 @@ def command(
 
 
 def _density(name: str, table: str, function: Expression | NamedFunction) -> Density:
-    from act_bench.entropy import Gaussian, Measured
+    from act_bench.functions.entropy import Gaussian, Measured
 
     if name == "gaussian":
         return Gaussian()
-    from act_bench.schema import TABLES
-    from regenerate.preactivations import measure
+    from act_bench.tables.schema import TABLES
     from regenerate.recipes import find
+    from regenerate.training.preactivations import measure
 
     try:
         return Measured(measure(find(table, TABLES[table].default_fidelity), function))
@@ -120,9 +120,9 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
 def _train_both(
     corrected: Corrected, table: str, seeds: int, device: str, data_dir: Path | None
 ) -> list[Trained]:
-    from act_bench.schema import TABLES
+    from act_bench.tables.schema import TABLES
     from regenerate.recipes import find
-    from regenerate.training import train
+    from regenerate.training.dispatch import train
 
     recipe = find(table, TABLES[table].default_fidelity)
     trained: list[Trained] = []
@@ -142,7 +142,7 @@ def _train_both(
 
 
 def _write(corrected: Corrected, eps: float, path: Path) -> None:
-    from act_bench.atomic import replacing
+    from act_bench.files.atomic import replacing
 
     value = corrected.function.to_numpy()(corrected.x)
     rows = zip(corrected.x, value, corrected.term, value + eps * corrected.term, strict=True)

@@ -72,7 +72,7 @@ def command(
         import_module("surrogates.regressors")  # needs scikit-learn
     except ModuleNotFoundError as error:
         raise DataFailure(f"{error}; mend: pip install 'act-bench[surrogates]'") from error
-    from act_bench.benchmark_data import load_data
+    from act_bench.search.benchmark_data import load_data
     from surrogates import evaluation
 
     with explained_errors():
@@ -134,10 +134,10 @@ def write(
     output: Path, rows: pl.DataFrame, summary: pl.DataFrame, gains: pl.DataFrame
 ) -> list[str]:
     """Write the results to a folder; without matplotlib, all but the figure."""
-    from act_bench.atomic import replacing
     from act_bench.figures import Request, draw
     from act_bench.figures.style import save
     from act_bench.figures.surrogates import SUMMARY_FILE
+    from act_bench.files.atomic import replacing
 
     frames = {"evaluation.parquet": rows, SUMMARY_FILE: summary, "gains.parquet": gains}
     for name, frame in frames.items():

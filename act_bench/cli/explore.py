@@ -27,8 +27,8 @@ def command(file: Path, show: bool, as_json: bool) -> None:
     function's curve and metrics, clicking pins and compares. It shows test metrics too, so a search
     must not look here.
     """
-    from act_bench.atomic import replacing
     from act_bench.explore import collect, render
+    from act_bench.files.atomic import replacing
 
     with explained_errors():
         page = render(collect())

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from act_bench.cli.lookup import explained_errors, json_option
-from act_bench.export import export
+from act_bench.publishing.export import export
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from act_bench.cli.training import ExpressionFailure
-from act_bench.expression import Expression, ParseError, parse
+from act_bench.functions.expression import Expression, ParseError, parse
 
 
 def read_expressions(path: Path) -> list[Expression]:

@@ -14,9 +14,9 @@ from act_bench.cli.lookup import json_option, table_type
 from act_bench.cli.training import DataFailure, explained_errors, training_options
 
 if TYPE_CHECKING:
-    from act_bench.expression import Expression
-    from builders.fisher.features import FisherFeature
-    from builders.fisher.networks import Setting
+    from act_bench.functions.expression import Expression
+    from regenerate.fisher.features import FisherFeature
+    from regenerate.fisher.networks import Setting
 
 
 @click.command()
@@ -64,9 +64,9 @@ def command(
         raise click.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
     with explained_errors():
         from act_bench.cli.expression_file import read_expressions
-        from act_bench.expression import parse
-        from builders.fisher.networks import setting
-        from regenerate.training import choose_device
+        from act_bench.functions.expression import parse
+        from regenerate.fisher.networks import setting
+        from regenerate.training.dispatch import choose_device
 
         # All are parsed before anything is computed.
         functions = [parse(text) for text in expressions]
@@ -86,7 +86,7 @@ def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json
     from rich.console import Console
     from rich.progress import track
 
-    from builders.fisher.feature_file import extend
+    from regenerate.fisher.feature_file import extend
 
     distinct = len({str(function) for function in functions})
     started = time.perf_counter()
@@ -115,8 +115,8 @@ def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json
 
 
 def _print(functions: Iterable[Expression], found: Setting, *, as_json: bool) -> None:
-    from act_bench.space import load_space
-    from builders.fisher.features import fisher_feature
+    from act_bench.spaces.paper import load_space
+    from regenerate.fisher.features import fisher_feature
 
     for function in functions:
         started = time.perf_counter()

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import DataFailure, explained_errors
-from act_bench.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.grafs import GrafsResult
@@ -83,7 +83,7 @@ def search_grafs(
 def _explained() -> Iterator[None]:
     with explained_errors():
         from regenerate.grafs import SearchFailedError
-        from regenerate.live.store import SearchFolderError
+        from regenerate.runs.store import SearchFolderError
 
         try:
             yield

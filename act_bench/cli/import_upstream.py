@@ -10,7 +10,7 @@ import click
 
 from act_bench.cli.lookup import json_option
 from act_bench.cli.training import DataFailure
-from act_bench.upstream import BASE_URL, UPSTREAM, source_name, upstream_folder
+from act_bench.tables.upstream import BASE_URL, UPSTREAM, source_name, upstream_folder
 
 if TYPE_CHECKING:
     from builders.upstream.report import Report

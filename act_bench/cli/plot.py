@@ -9,7 +9,7 @@ import click
 
 from act_bench.cli.lookup import explained_errors, json_option, table_type
 from act_bench.figures import FIGURES
-from act_bench.schema import EDITIONS
+from act_bench.tables.schema import EDITIONS
 
 
 def _listing() -> str:
@@ -74,7 +74,7 @@ def command(
     from act_bench.cli.training import DataFailure
     from act_bench.figures import FigureError, Request, draw
     from act_bench.figures.style import FORMATS, save
-    from act_bench.large_space import NotBuiltError
+    from act_bench.spaces.large import NotBuiltError
 
     output = output or Path("output") / f"{figure}.png"
     if output.suffix.removeprefix(".") not in FORMATS:

@@ -34,7 +34,7 @@ def command(
     twice is charged once. The clock is the training time of the runs behind the answers. Test
     accuracy is sealed in a search; act-bench show prints it.
     """
-    from act_bench.benchmark import Benchmark
+    from act_bench.search.benchmark import Benchmark
 
     with explained_errors():
         bench = Benchmark(table, fidelity, edition, run_seed)

@@ -14,11 +14,11 @@ from rich.table import Table
 
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import explained_errors, training_options
-from act_bench.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
 
 if TYPE_CHECKING:
-    from regenerate.certificate import Certificate
-    from regenerate.run import Run
+    from regenerate.runs.certificate import Certificate
+    from regenerate.runs.run import Run
 
 
 @click.command()
@@ -97,13 +97,13 @@ def _retrain(
     data_dir: Path | None,
 ) -> tuple[Certificate, str]:
     """Train, look up the record and compare; return the certificate and a note on the record."""
-    from act_bench.catalogue import NamedFunction, read
-    from act_bench.expression import parse
-    from act_bench.manifest import DataError
-    from act_bench.space import NotInSpaceError, load_space
-    from regenerate.certificate import Certificate, compare, find_record
+    from act_bench.functions.catalogue import NamedFunction, read
+    from act_bench.functions.expression import parse
+    from act_bench.spaces.paper import NotInSpaceError, load_space
+    from act_bench.tables.manifest import DataError
     from regenerate.recipes import find
-    from regenerate.training import train
+    from regenerate.runs.certificate import Certificate, compare, find_record
+    from regenerate.training.dispatch import train
 
     recipe = find(table, fidelity)
     expression = read(text)

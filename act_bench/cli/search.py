@@ -18,10 +18,10 @@ from rich.table import Table
 from act_bench.cli.grafs import METHOD, search_grafs
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import DataFailure, explained_errors, training_options
-from act_bench.schema import TABLES
+from act_bench.tables.schema import TABLES
 
 if TYPE_CHECKING:
-    from regenerate.live import Confirmation, Evaluated, Found, Problem
+    from surrogates.live import Confirmation, Evaluated, Found, Problem
 
 
 @click.command()
@@ -144,7 +144,7 @@ def command(
     method = method or {"paper": "gp-ei", "large": "transfer", "swish": "controller"}[space]
     console = Console(stderr=True)
     with _explained(), Display(console) as display:
-        from regenerate.live import Budget, search, table_problem
+        from surrogates.live import Budget, search, table_problem
 
         count = range(seeds) if seeds is not None else None
         if table is not None:
@@ -152,8 +152,8 @@ def command(
                 table, fidelity, seeds=count, space=space, device=device, data_dir=data_dir
             )
         else:
-            from regenerate.live.address import load_function
-            from regenerate.live.network import OWN, network_problem
+            from surrogates.live.user_network.address import load_function
+            from surrogates.live.user_network.network import OWN, network_problem
 
             problem = network_problem(
                 load_function(str(model)),
@@ -194,7 +194,7 @@ def command(
 
 def _confirmation(text: str) -> Confirmation:
     with _explained():
-        from regenerate.live import Confirmation
+        from surrogates.live import Confirmation
 
         try:
             return Confirmation.parse(text)
@@ -207,11 +207,11 @@ def _explained() -> Iterator[None]:
     """Turn what can go wrong in a search into a sentence on stderr and an exit code."""
     with explained_errors():
         try:
-            from act_bench.schema import UnknownNameError
-            from regenerate.live.address import AddressError
-            from regenerate.live.methods import MethodError
-            from regenerate.live.network import NetworkError
-            from regenerate.live.store import SearchFolderError
+            from act_bench.tables.schema import UnknownNameError
+            from regenerate.runs.store import SearchFolderError
+            from surrogates.live.methods import MethodError
+            from surrogates.live.user_network.address import AddressError
+            from surrogates.live.user_network.network import NetworkError
             from surrogates.optimizers import MissingExtraError
             from surrogates.simulation import StalledSearchError
         except ModuleNotFoundError as error:

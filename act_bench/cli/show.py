@@ -14,8 +14,8 @@ from act_bench.cli.sparkline import sparkline
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from act_bench.catalogue import NamedFunction
-    from act_bench.expression import Expression
+    from act_bench.functions.catalogue import NamedFunction
+    from act_bench.functions.expression import Expression
 
 _SHAPE_POINTS = 41
 _SPELLINGS_SHOWN = 8
@@ -75,9 +75,9 @@ def command(expression: str, as_json: bool) -> None:
 
 
 def _known(text: str) -> Known:
-    from act_bench.catalogue import NamedFunction, read
-    from act_bench.literature import reported
-    from act_bench.space import NotInSpaceError, finite_outputs, load_space
+    from act_bench.functions.catalogue import NamedFunction, read
+    from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
+    from act_bench.tables.literature import reported
 
     function = read(text)
     grid = [10 * i / (_SHAPE_POINTS - 1) - 5 for i in range(_SHAPE_POINTS)]
@@ -123,7 +123,7 @@ def _known(text: str) -> Known:
 
 def _formulas(function: Expression | NamedFunction) -> dict[str, str]:
     """Return the formulas of the operators of an expression, or that of a named function."""
-    from act_bench.catalogue import NamedFunction
+    from act_bench.functions.catalogue import NamedFunction
 
     if isinstance(function, NamedFunction):
         return {function.name: function.formula}
@@ -132,7 +132,7 @@ def _formulas(function: Expression | NamedFunction) -> dict[str, str]:
 
 def _operators(tree: Expression) -> dict[str, str]:
     """Return the formulas of the operators of a tree, outermost first."""
-    from act_bench.operators import ALL_OPERATORS
+    from act_bench.functions.operators import ALL_OPERATORS
 
     formulas: dict[str, str] = {}
     level = [tree]
@@ -145,21 +145,21 @@ def _operators(tree: Expression) -> dict[str, str]:
 
 
 def _records(entry: int) -> list[Record]:
-    from act_bench.manifest import (
+    from act_bench.tables.loaders import load_table
+    from act_bench.tables.manifest import (
         DataError,
         embedded_fidelities,
         read_manifest,
         runs_file,
         runs_name,
     )
-    from act_bench.schema import (
+    from act_bench.tables.schema import (
         ENTRY_COLUMNS,
         TABLES,
         UPSTREAM_FIDELITY,
         UnknownNameError,
         scalar_names,
     )
-    from act_bench.tables import load_table
 
     metrics = [name for name in scalar_names(ENTRY_COLUMNS) if name not in _KEYS]
     with_runs = read_manifest().keys()
@@ -220,7 +220,7 @@ def _show(known: Known) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from act_bench.schema import TABLES
+    from act_bench.tables.schema import TABLES
 
     spellings = known["equivalent_expressions"]
     listed = ", ".join(spellings[:_SPELLINGS_SHOWN])

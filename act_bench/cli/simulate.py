@@ -11,7 +11,7 @@ import click
 from act_bench.cli.lookup import data_options, explained_errors, json_option, table_type
 
 if TYPE_CHECKING:
-    from act_bench.benchmark_data import BenchmarkData
+    from act_bench.search.benchmark_data import BenchmarkData
     from surrogates.protocol import Factory
     from surrogates.simulation import Simulation
 
@@ -91,7 +91,7 @@ def command(
     evaluation), finals.parquet (one row a trial, with its revealed test accuracy),
     significance.parquet (one row a pair of optimisers), simulation.json and the figures.
     """
-    from act_bench.benchmark_data import load_data
+    from act_bench.search.benchmark_data import load_data
     from surrogates.simulation import simulate
 
     chosen, drawn = _factories(names), _figures(figures)
@@ -190,10 +190,10 @@ def _write(
     simulation: Simulation, document: dict[str, object], output: Path, drawn: tuple[str, ...]
 ) -> list[str]:
     """Write the results; without matplotlib, all but the figures."""
-    from act_bench.atomic import replacing
     from act_bench.figures import Request, draw
     from act_bench.figures.searches import SEARCH_FILE, SIGNIFICANCE_FILE, STEPS_FILE
     from act_bench.figures.style import save
+    from act_bench.files.atomic import replacing
 
     files = []
     frames = {

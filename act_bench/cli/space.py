@@ -12,7 +12,7 @@ from act_bench.cli.lookup import explained_errors, json_option
 from act_bench.cli.training import DataFailure
 
 if TYPE_CHECKING:
-    from act_bench.large_space import Variant
+    from act_bench.spaces.large import Variant
 
 PAPER_UNIQUE = 425_896
 """Unique functions that the paper reports."""
@@ -43,7 +43,7 @@ def command() -> None:
 @json_option
 def build(variant: Variant, *, again: bool, as_json: bool) -> None:
     """Enumerate, evaluate and reduce the space, and keep it in your cache."""
-    from act_bench import large_space
+    from act_bench.spaces import large as large_space
 
     started = time.perf_counter()
     folder = large_space.build(variant, again=again)
@@ -75,7 +75,7 @@ def show(variant: Variant, *, as_json: bool) -> None:
 @json_option
 def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) -> None:
     """Show the functions of the space nearest to EXPRESSION by their outputs (Eq. 3)."""
-    from act_bench import large_space
+    from act_bench.spaces import large as large_space
 
     with explained_errors():
         try:
@@ -105,7 +105,7 @@ def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) 
 def _counts(variant: Variant) -> dict[str, object]:
     import polars as pl
 
-    from act_bench import large_space
+    from act_bench.spaces import large as large_space
 
     try:
         counts = (

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from act_bench.cli.training import DataFailure, explained_errors, training_options
-from act_bench.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
 
 if TYPE_CHECKING:
-    from regenerate.executor import Executor
     from regenerate.recipes import Recipe
+    from regenerate.sweeps.executor import Executor
 
 
 @click.command()
@@ -117,12 +117,12 @@ def command(
         raise click.BadParameter(str(error), param_hint="--fidelity") from error
     with explained_errors():
         from act_bench.cli.expression_file import read_expressions
-        from act_bench.space import load_space
-        from regenerate import parts
-        from regenerate.rates import with_rate
+        from act_bench.spaces.paper import load_space
         from regenerate.recipes import find
-        from regenerate.selection import Selection
-        from regenerate.sweep import SEEDS, Shard, SweepError, plan, sweep
+        from regenerate.recipes.rates import with_rate
+        from regenerate.runs import parts
+        from regenerate.sweeps.selection import Selection
+        from regenerate.sweeps.sweep import SEEDS, Shard, SweepError, plan, sweep
 
         own = find(table, fidelity)
         recipe = with_rate(own, rate)
@@ -200,10 +200,10 @@ def command(
 
 def _fixed_entries(recipe: Recipe) -> set[int]:
     """Return the entries whose recorded run would be the same at every learning rate."""
-    from act_bench.manifest import DataError
-    from act_bench.tables import load_runs
-    from regenerate.rates import fixed_entries
-    from regenerate.selection import FIRST_SEED
+    from act_bench.tables.loaders import load_runs
+    from act_bench.tables.manifest import DataError
+    from regenerate.recipes.rates import fixed_entries
+    from regenerate.sweeps.selection import FIRST_SEED
 
     columns = ["entry", "seed", "outcome", "images_seen", "recipe_sha"]
     try:
@@ -224,14 +224,14 @@ def _workers(
 ) -> Executor:
     """Return the executor of that name."""
     if executor == "local":
-        from regenerate.executor import LocalExecutor, available_cores
-        from regenerate.training import choose_device
+        from regenerate.sweeps.executor import LocalExecutor, available_cores
+        from regenerate.training.dispatch import choose_device
 
         # All local workers train on the same GPU, where more than one would be in the others' way.
         on_cpu = choose_device(recipe.network, device) == "cpu"
         return LocalExecutor(jobs or (available_cores() if on_cpu else 1))
     try:
-        from regenerate.executor_ray import RayExecutor
+        from regenerate.sweeps.executor_ray import RayExecutor
     except ModuleNotFoundError as error:
         raise DataFailure(
             f"--executor ray needs {error.name}, which is not installed; "

@@ -8,8 +8,8 @@ from typing import TypedDict
 import click
 
 from act_bench.cli.lookup import explained_errors, json_option
-from act_bench.manifest import entries_name, read_manifest, runs_name
-from act_bench.schema import TABLES
+from act_bench.tables.manifest import entries_name, read_manifest, runs_name
+from act_bench.tables.schema import TABLES
 
 
 class Coverage(TypedDict):

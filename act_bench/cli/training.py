@@ -40,18 +40,18 @@ def training_options(function: Function) -> Function:
 @contextmanager
 def explained_errors() -> Iterator[None]:
     """Turn what can go wrong in training into a sentence on stderr and an exit code."""
-    from act_bench.cache import CacheLimitError
-    from act_bench.expression import ParseError
-    from act_bench.manifest import DataError
-    from act_bench.space import NotInSpaceError
+    from act_bench.files.cache import CacheLimitError
+    from act_bench.functions.expression import ParseError
+    from act_bench.spaces.paper import NotInSpaceError
+    from act_bench.tables.manifest import DataError
 
     try:
         from regenerate.data import DataMismatchError, DataNotFoundError
-        from regenerate.executor import WorkerDiedError
-        from regenerate.parts import PartError
         from regenerate.recipes import UnknownRecipeError
-        from regenerate.sweep import SweepError
-        from regenerate.training import DeviceError
+        from regenerate.runs.parts import PartError
+        from regenerate.sweeps.executor import WorkerDiedError
+        from regenerate.sweeps.sweep import SweepError
+        from regenerate.training.dispatch import DeviceError
     except ModuleNotFoundError as error:
         raise DataFailure(
             f"training needs {error.name}, which is not installed; "

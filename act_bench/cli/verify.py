@@ -60,7 +60,7 @@ def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
 
 
 def _embedded() -> list[Verdict]:
-    from act_bench.manifest import DataError, read_manifest, verified
+    from act_bench.tables.manifest import DataError, read_manifest, verified
 
     verdicts: list[Verdict] = []
     for name, record in read_manifest().items():
@@ -74,11 +74,11 @@ def _embedded() -> list[Verdict]:
 
 
 def _replayed(path: Path, with_rerun: bool) -> list[Verdict]:
-    from act_bench.trace import Rerun, verify
+    from act_bench.search.trace import Rerun, verify
 
     if (path.parent / "search.json").exists():  # the folder of `act-bench search`
         with training_errors():
-            from regenerate.live.replay import verify_search
+            from surrogates.live.replay import verify_search
 
             checks = verify_search(path, again=with_rerun)
     else:

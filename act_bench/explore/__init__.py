@@ -1,9 +1,9 @@
 """``act-bench explore``: the map of a table as one HTML page that needs nothing else.
 
-The page holds the embedded tables, the stored maps (:mod:`act_bench.maps`), the curve of every
-entry, the Fisher spectra of the tables that have them, and the drawing library (Apache ECharts
-6.1.0, the build ``common``, Apache-2.0; its licence lies beside this file). It opens from disk and
-forbids itself, by its content security policy, to fetch anything.
+The page holds the embedded tables, the stored maps (:mod:`act_bench.tables.maps`), the curve of
+every entry, the Fisher spectra of the tables that have them, and the drawing library (Apache
+ECharts 6.1.0, the build ``common``, Apache-2.0; its licence lies beside this file). It opens from
+disk and forbids itself, by its content security policy, to fetch anything.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from act_bench.manifest import (
+from act_bench.tables.manifest import (
     EMBEDDING_FILE,
     DataError,
     embedded_fidelities,
     read_manifest,
     verified,
 )
-from act_bench.schema import METRICS, TABLES
+from act_bench.tables.schema import METRICS, TABLES
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from act_bench.maps import Feature
-    from act_bench.spectra import Spectra
+    from act_bench.tables.maps import Feature
+    from act_bench.tables.spectra import Spectra
 
 CURVE_POINTS: Final = 65
 CURVE_LIMIT: Final = 5.0
@@ -107,9 +107,9 @@ def collect() -> Payload:
     DataError
         No table is embedded, or a file is missing or damaged.
     """
-    from act_bench.maps import map_name
-    from act_bench.spectra import fisher_name, load_spectra
-    from act_bench.tables import load_table
+    from act_bench.tables.loaders import load_table
+    from act_bench.tables.maps import map_name
+    from act_bench.tables.spectra import fisher_name, load_spectra
 
     with_spectra = {name for name in TABLES if fisher_name(name) in read_manifest()}
     tables: dict[str, TableData] = {}
@@ -136,7 +136,7 @@ def payload(tables: Mapping[str, TableData]) -> Payload:
     """Return the data of a page that shows ``tables`` on the map by outputs, without spectra."""
     import pyarrow.parquet as pq
 
-    from act_bench.space import load_space
+    from act_bench.spaces.paper import load_space
 
     space = load_space()
     places = pq.read_table(verified(EMBEDDING_FILE))
@@ -161,14 +161,14 @@ def pack_spectra(spectra: Spectra) -> SpectraData:
 
     Examples
     --------
-    >>> from act_bench.spectra import load_spectra
+    >>> from act_bench.tables.spectra import load_spectra
     >>> packed = pack_spectra(load_spectra("mlp"))
     >>> packed["layers"], len(packed["shares"])
     (['0', '2', '4'], 33)
     """
     import numpy as np
 
-    from act_bench.spectra import FLOOR
+    from act_bench.tables.spectra import FLOOR
 
     def spread(count: int, most: int) -> NDArray[np.intp]:
         return np.linspace(0, count - 1, min(count, most)).round().astype(np.intp)
@@ -224,7 +224,7 @@ def _read(name: str) -> str:
 
 def _maps(table: str) -> dict[str, Places]:
     """Return the maps by a table's Fisher spectra and by both."""
-    from act_bench.maps import load_map
+    from act_bench.tables.maps import load_map
 
     features: tuple[Feature, ...] = ("fim", "union")
     found: dict[str, Places] = {}
@@ -255,8 +255,8 @@ def _curves(expressions: tuple[str, ...]) -> NDArray[np.int16]:
     """
     import numpy as np
 
-    from act_bench.equality import space_values
-    from act_bench.space import enumerate_space
+    from act_bench.functions.equality import space_values
+    from act_bench.spaces.paper import enumerate_space
 
     grid = np.linspace(-CURVE_LIMIT, CURVE_LIMIT, CURVE_POINTS)
     rows = {expression: row for row, expression in enumerate(enumerate_space())}

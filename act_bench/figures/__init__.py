@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from act_bench.schema import one_of
+from act_bench.tables.schema import one_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from act_bench.figures import FigureError, Request
 from act_bench.figures.style import GREY, OKABE_ITO, PALE, panels
 from act_bench.figures.tables import read_accuracies, tables_with_data
-from act_bench.maps import FEATURES, Feature, load_map
-from act_bench.operators import BASELINES
+from act_bench.functions.operators import BASELINES
+from act_bench.tables.maps import FEATURES, Feature, load_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,8 +40,8 @@ def functions(request: Request) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    from act_bench.expression import parse
-    from act_bench.space import load_space
+    from act_bench.functions.expression import parse
+    from act_bench.spaces.paper import load_space
 
     del request  # the map by outputs is the same for all tables
     space = load_space()
@@ -157,8 +157,8 @@ def continuity(places: Floats, score: Floats) -> float:
 
 
 def _has_map(table: str) -> bool:
-    from act_bench.manifest import read_manifest
-    from act_bench.maps import map_name
+    from act_bench.tables.manifest import read_manifest
+    from act_bench.tables.maps import map_name
 
     return map_name(table) in read_manifest()
 
@@ -171,7 +171,7 @@ def _label(axes: Axes, places: Floats, names: tuple[str, ...]) -> None:
     """Mark functions by triangles with their names."""
     from matplotlib.patheffects import withStroke
 
-    from act_bench.space import load_space
+    from act_bench.spaces.paper import load_space
 
     for text in names:
         place = places[load_space().resolve(text).entry]

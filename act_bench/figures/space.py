@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from act_bench.large_space import scan_outputs
-from act_bench.schema import TABLES
-from act_bench.space import finite_outputs
-from act_bench.tables import load_table
+from act_bench.spaces.large import scan_outputs
+from act_bench.spaces.paper import finite_outputs
+from act_bench.tables.loaders import load_table
+from act_bench.tables.schema import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def large_space(request: Request) -> Figure:
 
     Raises
     ------
-    act_bench.large_space.NotBuiltError
+    act_bench.spaces.large.NotBuiltError
         The space was not made on this machine: ``act-bench space build``.
     """
     table = request.tables[0] if request.tables else "mlp"

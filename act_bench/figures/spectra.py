@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 def spectra(request: Request) -> Figure:
     """Draw the spectra of functions and their negatives, after Figure 5 of the poster."""
-    from builders.fisher.figure import spectra_figure
+    from regenerate.fisher.figure import spectra_figure
 
     return spectra_figure(request.tables or ("mlp",), request.data_dir)

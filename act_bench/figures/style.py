@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from act_bench.atomic import replacing
+from act_bench.files.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
 from act_bench.figures.style import GREY, GRID, OKABE_ITO, PALE, bare, wrapped
-from act_bench.manifest import DataError, entries_file, read_manifest
-from act_bench.operators import BASELINES
-from act_bench.schema import TABLES, TRAINED_MARGIN, UnknownNameError, choose_fidelity, table_info
+from act_bench.functions.operators import BASELINES
+from act_bench.tables.manifest import DataError, entries_file, read_manifest
+from act_bench.tables.schema import (
+    TABLES,
+    TRAINED_MARGIN,
+    UnknownNameError,
+    choose_fidelity,
+    table_info,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +55,7 @@ class Accuracies(NamedTuple):
 
 def read_accuracies(table: str, request: Request) -> Accuracies:
     """Return the validation accuracies of a table in the edition and fidelity of a request."""
-    from act_bench.tables import load_table
+    from act_bench.tables.loaders import load_table
 
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
     columns = ["outcome", "validation_accuracy"]
@@ -82,7 +88,7 @@ def tables_with_data(request: Request) -> tuple[str, ...]:
 
 def invalid_spectra(table: str) -> NDArray[np.bool_] | None:
     """Return which functions have no valid Fisher spectrum; None where there are no spectra."""
-    from act_bench.spectra import fisher_name, load_spectra
+    from act_bench.tables.spectra import fisher_name, load_spectra
 
     if fisher_name(table) not in read_manifest():
         return None
@@ -141,7 +147,7 @@ def scatter(request: Request) -> Figure:
         )
     from scipy.stats import spearmanr
 
-    from act_bench.space import load_space
+    from act_bench.spaces.paper import load_space
 
     known = {table: read_accuracies(table, request) for table in tables}
     baselines = {text: load_space().resolve(text).entry for text in BASELINES}

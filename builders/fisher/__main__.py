@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from act_bench.manifest import DATA_FOLDER
-from act_bench.space import load_space
+from act_bench.spaces.paper import load_space
+from act_bench.tables.manifest import DATA_FOLDER
 from builders.fisher.build import build_parts, embed
-from builders.fisher.networks import SETTINGS, setting
+from regenerate.fisher.networks import SETTINGS, setting
 
 
 @click.command()

@@ -16,15 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from act_bench.atomic import replacing
-from act_bench.expression import parse
-from act_bench.manifest import LICENCE, FileRecord
-from act_bench.schema import arrow_schema
-from act_bench.spectra import QUANTILES, RESOLUTION, LayerSize, fisher_columns, fisher_name
+from act_bench.files.atomic import replacing
+from act_bench.functions.expression import parse
+from act_bench.tables.manifest import LICENCE, FileRecord
+from act_bench.tables.schema import arrow_schema
+from act_bench.tables.spectra import QUANTILES, RESOLUTION, LayerSize, fisher_columns, fisher_name
 from builders.embedded import BuildError, write_manifest, write_table
-from builders.fisher.convention import FisherConvention
-from builders.fisher.features import FisherFeature, fisher_feature
-from builders.fisher.networks import Setting
+from regenerate.fisher.convention import FisherConvention
+from regenerate.fisher.features import FisherFeature, fisher_feature
+from regenerate.fisher.networks import Setting
 
 PART: Final = 64
 """Entries a part."""

@@ -1,8 +1,9 @@
 """Convert one of the authors' JSON files to the edition ``upstream``, with a report.
 
-Three Parquet files come out, in ``ACT_BENCH_CACHE/upstream/TABLE`` (see :mod:`act_bench.upstream`):
-the entries in the columns of every table; what the file says, key by key, with nothing dropped but
-the CDF vectors; and these vectors. A report (JSON and Markdown) says what matched and what did not.
+Three Parquet files come out, in ``ACT_BENCH_CACHE/upstream/TABLE`` (see
+:mod:`act_bench.tables.upstream`): the entries in the columns of every table; what the file says,
+key by key, with nothing dropped but the CDF vectors; and these vectors. A report (JSON and
+Markdown) says what matched and what did not.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from act_bench.manifest import ABOUT, sha256
-from act_bench.schema import ENTRY_COLUMNS, METRICS, UPSTREAM_FIDELITY, names
-from act_bench.space import Space, load_space
-from act_bench.upstream import UPSTREAM, upstream_folder, upstream_name
+from act_bench.spaces.paper import Space, load_space
+from act_bench.tables.manifest import ABOUT, sha256
+from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, UPSTREAM_FIDELITY, names
+from act_bench.tables.upstream import UPSTREAM, upstream_folder, upstream_name
 from builders.embedded import write_manifest, write_table
 from builders.upstream.report import Report, make_report
 from builders.upstream.rows import RECORDED_SCHEMA, Place, Row, judge, judge_lengths

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, NamedTuple
 
-from act_bench.expression import ParseError, parse
-from act_bench.schema import TABLES
-from act_bench.space import Space
-from act_bench.upstream import UPSTREAM
+from act_bench.functions.expression import ParseError, parse
+from act_bench.spaces.paper import Space
+from act_bench.tables.schema import TABLES
+from act_bench.tables.upstream import UPSTREAM
 from builders.upstream.rows import Place, Row
 
 _SHOWN: Final = 20  # of a list, in the Markdown; the JSON has all

@@ -23,9 +23,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from act_bench.expression import ParseError
-from act_bench.schema import METRICS
-from act_bench.space import NotInSpaceError, Resolution, Space
+from act_bench.functions.expression import ParseError
+from act_bench.spaces.paper import NotInSpaceError, Resolution, Space
+from act_bench.tables.schema import METRICS
 from builders.upstream.stream import UpstreamEntry
 
 KEYS: Final = {name: name.replace("_", " ").title() for name in METRICS}

@@ -29,7 +29,7 @@ class TabulatedActivation(nn.Module):
 
     Examples
     --------
-    >>> from act_bench.expression import parse
+    >>> from act_bench.functions.expression import parse
     >>> from regenerate.activations import tabulate
     >>> cube = TabulatedActivation(tabulate(parse("mul(x,square(x))")))
     >>> x = torch.tensor([2.0, -1.0], dtype=torch.bfloat16, requires_grad=True)

@@ -50,7 +50,7 @@ def normalized_look_up(
 
     Examples
     --------
-    >>> from act_bench.expression import parse
+    >>> from act_bench.functions.expression import parse
     >>> from regenerate.activations import tabulate
     >>> relu = TabulatedActivation(tabulate(parse("relu(x)")))
     >>> x = torch.tensor([1.0, 3.0], dtype=torch.bfloat16).view(2, 1, 1, 1)

@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from regenerate.activations.cpu import in_threads
-from regenerate.bfloat16_cpu import bits_at, pointer, rounded, singles_at, widened
+from regenerate.kernels.bfloat16_cpu import bits_at, pointer, rounded, singles_at, widened
 
 LANES = 512
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.catalogue import NamedFunction
-from act_bench.expression import Expression
+from act_bench.functions.catalogue import NamedFunction
+from act_bench.functions.expression import Expression
 
 CODES = 1 << 16
 _QUIET_NAN = np.uint16(0x7FC0)
@@ -46,7 +46,7 @@ def tabulate(expression: Expression | NamedFunction) -> Tables:
 
     Examples
     --------
-    >>> from act_bench.expression import parse
+    >>> from act_bench.functions.expression import parse
     >>> tables = tabulate(parse("square(x)"))
     >>> three = from_float64(np.array([3.0]))
     >>> to_float64(tables.value[three]), to_float64(tables.slope[three])

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from act_bench import cache
+from act_bench.files import cache
 from regenerate.data import DataMismatchError, DataNotFoundError, ImageData, Split
 from regenerate.data.ordering import stratified_order
 
@@ -45,8 +45,9 @@ def load(
     """Load CIFAR-10 from a folder of Parquet files, or from the Hugging Face Hub.
 
     The first load decodes the compressed images and keeps them as ``.npy`` files in the folder
-    ``cifar10-*`` of `act_bench.cache.cache_folder`, ``~/.cache/act-bench`` if nothing else is said;
-    later loads take a fraction of a second. `act_bench.cache` limits and clears what is kept.
+    ``cifar10-*`` of `act_bench.files.cache.cache_folder`, ``~/.cache/act-bench`` if nothing else is
+    said; later loads take a fraction of a second. `act_bench.files.cache` limits and clears what is
+    kept.
 
     Parameters
     ----------

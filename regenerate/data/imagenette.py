@@ -32,10 +32,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench import cache
+from act_bench.files import cache
 from regenerate.data import DataMismatchError, DataNotFoundError, ImageData, Split
 from regenerate.data.ordering import stratified_order
-from regenerate.resampling import shrink
+from regenerate.images.resampling import shrink
 
 HUB_DATASET: Final = "frgfm/imagenette"
 HUB_REVISION: Final = "refs/convert/parquet"
@@ -77,9 +77,10 @@ def load(
 ) -> ImageData:
     """Load Imagenette from a folder of Parquet files, or from the Hugging Face Hub.
 
-    The first load at a size decodes the images, averages them down (`regenerate.resampling`) and
-    keeps the arrays in the folder ``imagenette-*`` of `act_bench.cache.cache_folder`; its name has
-    the hash of the files, the decoders and the size. `act_bench.cache` says how much may be kept.
+    The first load at a size decodes the images, averages them down (`regenerate.images.resampling`)
+    and keeps the arrays in the folder ``imagenette-*`` of `act_bench.files.cache.cache_folder`; its
+    name has the hash of the files, the decoders and the size. `act_bench.files.cache` says how much
+    may be kept.
 
     Parameters
     ----------

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Dirichlet
 
-from act_bench.expression import Expression, number
-from act_bench.operators import BOUND
-from regenerate import draws
+from act_bench.functions.expression import Expression, number
+from act_bench.functions.operators import BOUND
 from regenerate.grafs.operators import BINARY, UNARY, CellOperator
+from regenerate.training import draws
 
 SLOTS: Final[dict[str, tuple[CellOperator, ...]]] = {
     "u0": UNARY,

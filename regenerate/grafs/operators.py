@@ -20,8 +20,8 @@ from typing import Final, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from act_bench.differentiable import OPERATORS
-from act_bench.expression import Expression, number
+from act_bench.functions.differentiable import OPERATORS
+from act_bench.functions.expression import Expression, number
 
 Spell: TypeAlias = Callable[[tuple[Expression, ...], float], Expression]
 Compute: TypeAlias = Callable[[tuple[Tensor, ...], Tensor], Tensor]

@@ -16,19 +16,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from act_bench.expression import parse
-from regenerate import draws
+from act_bench.functions.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
-from regenerate.flat_weights import FlatWeights
 from regenerate.grafs.cell import Mixture
-from regenerate.image_batches import load_splits, to_network
-from regenerate.initialization import initialize
+from regenerate.images.batches import load_splits, to_network
 from regenerate.networks import IMAGE_NETWORKS, build
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
-from regenerate.training_images import INITIALIZATION_IMAGES
-from regenerate.training_stacked import load_images
+from regenerate.training import draws
+from regenerate.training.flat_weights import FlatWeights
+from regenerate.training.image_trainer import INITIALIZATION_IMAGES
+from regenerate.training.initialization import initialize
+from regenerate.training.stacked_trainer import load_images
 
 HELD_OUT: Final = 0.25
 """Share of the training images on which the architecture is judged."""

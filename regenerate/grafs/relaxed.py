@@ -12,17 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from act_bench.atomic import replacing
-from act_bench.expression import Expression, parse
-from regenerate import clock
+from act_bench.files.atomic import replacing
+from act_bench.functions.expression import Expression, parse
 from regenerate.grafs.cell import Architecture, Mixture
 from regenerate.grafs.problem import Problem, make_problem
 from regenerate.grafs.settings import Settings
 from regenerate.grafs.shrinking import drop_stages
-from regenerate.learnable import parameter_groups
 from regenerate.recipes import Recipe
-from regenerate.schedule import learning_rate
-from regenerate.threads import torch_threads
+from regenerate.runs import clock
+from regenerate.training.learnable import parameter_groups
+from regenerate.training.schedule import learning_rate
+from regenerate.training.threads import torch_threads
 
 CHECKPOINT_EVERY_S = 2.0
 _ONE_THREAD: Final = frozenset({"mlp"})

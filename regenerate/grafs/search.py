@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from act_bench.atomic import replacing
-from act_bench.expression import Expression
-from act_bench.space import NotInSpaceError, load_space
+from act_bench.files.atomic import replacing
+from act_bench.functions.expression import Expression
+from act_bench.spaces.paper import NotInSpaceError, load_space
 from regenerate.grafs.relaxed import Stage, search_relaxed
 from regenerate.grafs.settings import DEFAULT, SETTINGS, Settings
-from regenerate.live.store import RunStore
-from regenerate.live.trainers import RecipeTrainer, Summary, summarise, train_into
 from regenerate.recipes import Recipe, find
-from regenerate.run import Run
-from regenerate.sweep import SEEDS
-from regenerate.training import choose_device
+from regenerate.runs.run import Run
+from regenerate.runs.store import RunStore
+from regenerate.runs.trainers import RecipeTrainer, Summary, summarise, train_into
+from regenerate.sweeps.sweep import SEEDS
+from regenerate.training.dispatch import choose_device
 
 CHECKPOINT: Final = "grafs.pt"
 RESULT: Final = "result.json"
@@ -47,7 +47,7 @@ class GrafsResult:
         them.
     search_s, retraining_s
         Seconds of the search and of all trainings of the function, on the clock of
-        ``regenerate.clock``.
+        ``regenerate.runs.clock``.
     history
         The stages of the search.
 
@@ -133,7 +133,7 @@ def search(
     progress
         Called often, with ``"search"`` or ``"retrain"`` and the share done of it.
     device
-        As for ``regenerate.training.train``.
+        As for ``regenerate.training.dispatch.train``.
     retrainings
         With how many seeds, from 0, the function is trained. None: as many as the table's record
         has, or 3.
@@ -146,7 +146,7 @@ def search(
     ------
     regenerate.recipes.UnknownRecipeError
         If there is no such recipe.
-    regenerate.live.store.SearchFolderError
+    regenerate.runs.store.SearchFolderError
         If the folder holds another search, or cannot be written to.
     regenerate.grafs.relaxed.SearchFailedError
         If the losses of the search were not finite.
@@ -209,7 +209,7 @@ def resolved(expression: Expression) -> tuple[str, int | None]:
 
     Examples
     --------
-    >>> from act_bench.expression import parse
+    >>> from act_bench.functions.expression import parse
     >>> resolved(parse("add(tanh(x),0)"))
     ('add(zero(x),tanh(x))', 12)
     >>> resolved(parse("add(tanh(x),0.5)"))

@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from regenerate.learnable import Activation, layer_module
+from regenerate.training.learnable import Activation, layer_module
 
 IMAGE_NETWORKS: Final = {
     "all_cnn_c": "regenerate.networks.all_cnn_c:AllCNNC",
@@ -70,7 +70,7 @@ def build_learning(
 
     Examples
     --------
-    >>> from act_bench.catalogue import find
+    >>> from act_bench.functions.catalogue import find
     >>> network = build_learning("all_cnn_c", find("swish_beta"), width=1 / 12)
     >>> network.activations[3].parameter.shape
     torch.Size([16, 1, 1])

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regenerate.attention import attend
-from regenerate.depthwise import DepthwiseConv2d
+from regenerate.kernels.attention import attend
+from regenerate.kernels.depthwise import DepthwiseConv2d
 from regenerate.networks.normalized import Normalized, NormalizedActivation
 from regenerate.networks.pointwise import PointwiseConv2d
 

@@ -23,7 +23,7 @@ class Recipe:
         The table and the fidelity that the recipe fills, for instance ``"mlp"`` and ``"full"``.
     network
         The network to build and the trainer to run it with; a key of
-        ``regenerate.training.TRAINERS``.
+        ``regenerate.training.dispatch.TRAINERS``.
     dataset
         A key of ``regenerate.data.DATA_SETS``.
     epochs
@@ -55,9 +55,9 @@ class Recipe:
         (image networks give the first layer 1 / fan-in, its inputs being no activations),
         ``lecun`` 1 / fan-in, ``variance_preserving`` 1 / (fan-in E[f(z)^2]) for standard normal z.
         ``data_dependent`` sets weights and biases so that, over one batch, every channel has mean
-        0 and variance 1 before the activation function (``regenerate.initialization``).
+        0 and variance 1 before the activation function (``regenerate.training.initialization``).
     augmentation
-        What is done to training images; a key of ``regenerate.image_batches.AUGMENTATIONS``.
+        What is done to training images; a key of ``regenerate.images.batches.AUGMENTATIONS``.
     dtype
         Floating-point format of training.
     activation

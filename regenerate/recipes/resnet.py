@@ -4,7 +4,7 @@
 images, which on 45,000 training images are 182 epochs, a learning rate of 0.1 that falls to a tenth
 after a half and again after three quarters, momentum 0.9, weight decay 0.0001, images mirrored and
 shifted by up to 4 pixels. The paper decays all weights; here those of batch normalisation are left
-out. ``proxy`` is one of the candidates of ``benchmarks/proxies.py``.
+out. ``proxy`` is one of the candidates of ``builders/reports/proxies.py``.
 """
 
 from __future__ import annotations

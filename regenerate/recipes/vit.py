@@ -67,7 +67,7 @@ SHORT = dataclasses.replace(
     evaluation_crop=1.0,
     target_threshold=None,
 )
-"""What the candidates for ``proxy`` vary (``benchmarks/proxies.py``)."""
+"""What the candidates for ``proxy`` vary (``builders/reports/proxies.py``)."""
 
 PROXY = dataclasses.replace(SHORT, image_size=48, train_images=7000, learning_rate=4e-3)
 """The whole network and the original's learning rate on fewer and smaller images; docs/vit.md."""

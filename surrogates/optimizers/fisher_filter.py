@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from act_bench.benchmark import Result
-from act_bench.operators import BASELINES
+from act_bench.functions.operators import BASELINES
+from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 
@@ -28,7 +28,7 @@ class FisherFilter:
 
     Examples
     --------
-    >>> from act_bench.benchmark_data import load_data
+    >>> from act_bench.search.benchmark_data import load_data
     >>> optimizer = FisherFilter(SearchSpace.of(load_data("mlp")), seed=0)
     >>> optimizer.ask(), optimizer.ask()
     ('add(zero(x),elu(x))', 'add(zero(x),relu(x))')

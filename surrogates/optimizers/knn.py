@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.benchmark import Result
-from act_bench.operators import BASELINES
+from act_bench.functions.operators import BASELINES
+from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 _DIGITS: Final = 12

@@ -6,7 +6,7 @@ import pytest
 import torch
 from training import GatheredTables
 
-from act_bench.expression import parse
+from act_bench.functions.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
 
 

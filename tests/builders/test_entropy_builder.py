@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from act_bench import parse
-from act_bench.entropy import entropy, load_entropies
-from act_bench.space import load_space
+from act_bench.functions.entropy import entropy, load_entropies
+from act_bench.spaces.paper import load_space
 from builders.entropy import _predict
 
 

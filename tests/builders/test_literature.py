@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from act_bench.catalogue import CATALOGUE, SOURCES
-from act_bench.expression import parse
-from act_bench.literature import load_literature, reported
-from act_bench.space import load_space
+from act_bench.functions.catalogue import CATALOGUE, SOURCES
+from act_bench.functions.expression import parse
+from act_bench.spaces.paper import load_space
+from act_bench.tables.literature import load_literature, reported
 from builders.embedded import BuildError, read_about
 from builders.literature import FLAGS, SOURCE, build, clean, read_transcription
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from act_bench.space import load_space
+from act_bench.spaces.paper import load_space
 
 FIRST_KEY = "min(square(x),selu(x))"
 # Weights and biases of the layers of All-CNN-C.

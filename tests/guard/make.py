@@ -16,17 +16,17 @@ from pathlib import Path
 import click
 import torch
 
-from act_bench.benchmark_data import load_data
-from act_bench.expression import parse
-from act_bench.schema import TABLES
-from act_bench.space import load_space
+from act_bench.functions.expression import parse
+from act_bench.search.benchmark_data import load_data
+from act_bench.spaces.paper import load_space
+from act_bench.tables.schema import TABLES
 from regenerate.activations import tabulate
-from regenerate.certificate import results
-from regenerate.environment import same_platform
 from regenerate.recipes import find
-from regenerate.run import Run
-from regenerate.sweep import shuffled
-from regenerate.training import train
+from regenerate.runs.certificate import results
+from regenerate.runs.environment import same_platform
+from regenerate.runs.run import Run
+from regenerate.sweeps.sweep import shuffled
+from regenerate.training.dispatch import train
 from surrogates.optimizers import NAMES, find_optimizer
 from surrogates.simulation import simulate
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from act_bench.space import load_space
-from act_bench.trace import verify
+from act_bench.search.trace import verify
+from act_bench.spaces.paper import load_space
 from surrogates.simulation import rerun
 
 FOLDER = Path(__file__).parent

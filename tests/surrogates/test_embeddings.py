@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from act_bench.benchmark_data import BenchmarkData
-from act_bench.manifest import read_manifest
-from act_bench.maps import load_map
-from act_bench.spectra import LAYERS, fisher_name, load_spectra
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.tables.manifest import read_manifest
+from act_bench.tables.maps import load_map
+from act_bench.tables.spectra import LAYERS, fisher_name, load_spectra
 from surrogates import embeddings
 from surrogates.embeddings import UmapSettings, cached_places
 from surrogates.features import FEATURES, SPECTRUM_S, Features, Part, output_part

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, norm, spearmanr
 
-from act_bench.benchmark_data import BenchmarkData
-from act_bench.spectra import load_spectra
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.tables.spectra import load_spectra
 from surrogates.evaluation import (
     FAILURE_AWARE,
     METRICS,

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from act_bench.benchmark_data import BenchmarkData
-from act_bench.expression import Expression, parse
-from act_bench.operators import BINARY, SPACE_UNARY, UNARY
+from act_bench.functions.expression import Expression, parse
+from act_bench.functions.operators import BINARY, SPACE_UNARY, UNARY
+from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.testing import expressions
 from surrogates.edits import alphabet, edits
 from surrogates.protocol import SearchSpace

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from act_bench.benchmark import Benchmark, Result
-from act_bench.benchmark_data import BenchmarkData
-from act_bench.trace import read_trace, verify
+from act_bench.search.benchmark import Benchmark, Result
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.trace import read_trace, verify
 from surrogates.optimizers import OPTIMIZERS
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 from surrogates.simulation import (

@@ -1,0 +1,63 @@
+"""Corrected functions (`act_bench.functions.corrected`) as PyTorch modules that learn eps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from act_bench.functions.named_modules import LearningActivation
+
+if TYPE_CHECKING:
+    from act_bench.functions.corrected import Corrected
+
+
+class CorrectedActivation(LearningActivation):
+    """f + eps c for one layer, c linear between the points of its table.
+
+    Parameters
+    ----------
+    corrected : Corrected
+    shape : tuple of int
+        Shape of eps; must broadcast against the layer's output.
+
+    Examples
+    --------
+    >>> from act_bench import parse
+    >>> from act_bench.functions.corrected import correct
+    >>> module = correct(parse("relu(x)")).to_torch()
+    >>> x = torch.tensor([1.0], requires_grad=True)
+    >>> module(x).item(), module.parameter.item()  # doctest: +ELLIPSIS
+    (1.0060..., 0.009999999...)
+    """
+
+    parameter: torch.nn.Parameter
+    table: Tensor
+
+    def __init__(self, corrected: Corrected, shape: tuple[int, ...] = ()) -> None:
+        super().__init__(corrected.parameter, shape)
+        self.name = str(corrected)
+        self.function = corrected.function.to_torch()
+        self.low, self.step = float(corrected.x[0]), float(corrected.x[1] - corrected.x[0])
+        self.register_buffer("table", torch.from_numpy(corrected.term).float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the function to each element of ``x``: any floating dtype, which the result has."""
+        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        place = (wide - self.low) / self.step
+        last = len(self.table) - 1
+        inside = (place >= 0) & (place <= last)
+        place = torch.where(inside, place, 0.0)
+        left = place.detach().floor().clamp(max=last - 1)
+        at = left.long()
+        table = self.table.to(wide.dtype)
+        start = table[at]
+        term = start + (place - left) * (table[at + 1] - start)
+        added = self.parameter.to(wide.dtype) * torch.where(inside, term, 0.0)
+        total: Tensor = self.function(wide) + added
+        return total.to(x.dtype)
+
+    def extra_repr(self) -> str:
+        """Show the name in the printed network."""
+        return self.name

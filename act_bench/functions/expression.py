@@ -1,0 +1,501 @@
+"""Activation functions as expressions: a frozen tree, its parser and its spelling.
+
+The notation is that of Bingham and Miikkulainen (NeurIPS 2023): ``max(relu(x),elu(x))``. The
+grammar, in which spaces are allowed between tokens and nothing else is:
+
+.. code-block:: text
+
+    expression := "x" | number | operator "(" expression ("," expression)* ")"
+    number     := a decimal number, such as 0.25, -3 or 1e-05
+    operator   := one of act_bench.functions.operators.OPERATORS, with the number of arguments it
+    takes
+
+Numbers and the clamped operators extend the paper's notation: functions with fitted constants, such
+as those that the GRAFS search finds, are written with them. No space of the papers has them.
+
+This module imports the standard library only. The parser evaluates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from act_bench.functions.operators import ALL_OPERATORS, LEARNED, OPERATORS, SYNONYMS, Operator
+
+if TYPE_CHECKING:
+    from act_bench.functions.differentiable import ActivationModule
+    from act_bench.functions.numeric import ArrayFunction
+
+MAX_DEPTH: Final = 64
+"""Deepest nesting that an expression may have; the variable has depth 0."""
+
+MAX_SIZE: Final = 5_000
+"""Most nodes that an expression may have, the variables counted."""
+
+MAX_LENGTH: Final = 50_000
+"""Longest text, in characters, that :func:`parse` reads."""
+
+VARIABLE: Final = "x"
+
+_NAME_CHARACTERS: Final = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+)
+_DIGITS: Final = frozenset("0123456789")
+_NUMBER_CHARACTERS: Final = _DIGITS | frozenset(".eE+-")
+_EXCERPT: Final = 60
+
+
+class ParseError(ValueError):
+    """A text that is no expression.
+
+    Attributes
+    ----------
+    text : str
+        What was to be parsed.
+    position : int
+        Index in ``text`` of the character at fault; ``len(text)`` where the text ended too early.
+    reason : str
+        What was expected, what came, and how to mend it.
+
+    Examples
+    --------
+    >>> parse("add(relux(x),tanh(x))")
+    Traceback (most recent call last):
+    ...
+    act_bench.functions.expression.ParseError: unknown operator 'relux': did you mean 'relu'?
+      add(relux(x),tanh(x))
+          ^ character 5
+    """
+
+    def __init__(self, reason: str, text: str, position: int) -> None:
+        self.text = text
+        self.position = position
+        self.reason = reason
+        start = max(0, min(position - _EXCERPT // 2, len(text) - _EXCERPT))
+        excerpt = text[start : start + _EXCERPT]
+        # A caret under a line break or a tab would point at nothing.
+        shown = "".join(c if c.isprintable() else " " for c in excerpt)
+        caret = " " * (position - start) + f"^ character {position + 1}"
+        super().__init__(f"{reason}\n  {shown}\n  {caret}")
+
+    def __reduce__(self) -> tuple[type[ParseError], tuple[str, str, int]]:
+        return ParseError, (self.reason, self.text, self.position)
+
+
+class Expression:
+    """An activation function of one variable, as an immutable tree.
+
+    Build one with :func:`parse` or from parts. Two expressions are equal when they have the same
+    structure; whether they are the same *function* is a question for :mod:`act_bench.spaces.paper`.
+
+    Parameters
+    ----------
+    operator : str
+        A name of :data:`act_bench.functions.operators.ALL_OPERATORS`, ``"x"`` for the variable, or
+        a number in the spelling of :func:`number`.
+    *arguments : Expression
+        As many as the operator takes; none for the variable and for a number.
+
+    Raises
+    ------
+    ValueError
+        The operator is unknown, takes another number of arguments, or the tree is deeper than
+        :data:`MAX_DEPTH` or larger than :data:`MAX_SIZE`.
+    TypeError
+        An argument is not an expression.
+
+    Examples
+    --------
+    >>> x = Expression("x")
+    >>> f = Expression("mul", x, Expression("sigmoid", x))
+    >>> str(f)
+    'mul(x,sigmoid(x))'
+    >>> f == parse("mul(x, sigmoid(x))"), f.depth, f.size
+    (True, 2, 4)
+    """
+
+    __slots__ = ("_hash", "arguments", "depth", "operator", "size")
+
+    operator: str
+    arguments: tuple[Expression, ...]
+    depth: int
+    size: int
+    _hash: int
+
+    def __init__(self, operator: str, *arguments: Expression) -> None:
+        for argument in arguments:
+            if not isinstance(argument, Expression):
+                raise TypeError(
+                    f"the arguments of {operator} must be expressions, got "
+                    f"{type(argument).__name__}: use act_bench.parse for text"
+                )
+        problem = _misuse(operator, len(arguments))
+        if problem:
+            raise ValueError(problem)
+        depth = 1 + max((argument.depth for argument in arguments), default=-1)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"the expression is nested {depth} deep, the limit is {MAX_DEPTH}")
+        size = 1 + sum(argument.size for argument in arguments)
+        if size > MAX_SIZE:
+            raise ValueError(f"the expression has {size:,} nodes, the limit is {MAX_SIZE:,}")
+        # object.__setattr__: the tree is immutable after this, so that its hash may be kept.
+        set_once = object.__setattr__
+        set_once(self, "operator", operator)
+        set_once(self, "arguments", arguments)
+        set_once(self, "depth", depth)
+        set_once(self, "size", size)
+        set_once(self, "_hash", hash((operator, arguments)))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"an expression is immutable, {name} cannot be set: build a new one")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"an expression is immutable, {name} cannot be deleted")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Expression):
+            return NotImplemented
+        return self is other or (
+            self._hash == other._hash
+            and self.operator == other.operator
+            and self.arguments == other.arguments
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        if not self.arguments:
+            return self.operator
+        return f"{self.operator}({','.join(map(str, self.arguments))})"
+
+    def __repr__(self) -> str:
+        return f"parse({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Rebuilt by the constructor: hashes of strings differ between processes.
+        return Expression, (self.operator, *self.arguments)
+
+    def walk(self) -> Iterator[Expression]:
+        """Yield this expression and every subexpression, parents first, left to right.
+
+        Examples
+        --------
+        >>> [str(e) for e in parse("add(relu(x),tanh(x))").walk()]
+        ['add(relu(x),tanh(x))', 'relu(x)', 'x', 'tanh(x)', 'x']
+        """
+        yield self
+        for argument in self.arguments:
+            yield from argument.walk()
+
+    def steps(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Return the expression as a straight-line program.
+
+        Returns
+        -------
+        tuple of (str, tuple of int)
+            One step a distinct subexpression: its operator and the indices of the earlier steps
+            that are its arguments. The last step is the value of the expression.
+
+        Examples
+        --------
+        >>> parse("mul(relu(x),relu(x))").steps()
+        (('x', ()), ('relu', (0,)), ('mul', (1, 1)))
+        """
+        index: dict[Expression, int] = {}
+        program: list[tuple[str, tuple[int, ...]]] = []
+
+        def place(node: Expression) -> int:
+            if node not in index:
+                inputs = tuple(place(argument) for argument in node.arguments)
+                index[node] = len(program)
+                program.append((node.operator, inputs))
+            return index[node]
+
+        place(self)
+        return tuple(program)
+
+    def to_numpy(self) -> ArrayFunction:
+        """Return the function in float64: the truth of this package.
+
+        Returns
+        -------
+        callable
+            Takes an array of any shape, returns a float64 array of that shape. Where a function
+            has a finite value, or a limit at infinity, it returns it without overflow on the way;
+            where it has none (``reciprocal`` at 0, ``pow`` of a negative base), IEEE 754 decides:
+            infinity or NaN, without a warning.
+
+        Examples
+        --------
+        >>> f = parse("swish(x)").to_numpy()
+        >>> f([-1000.0, 0.0, 2.0]).round(6).tolist()
+        [-0.0, 0.0, 1.761594]
+        """
+        from act_bench.functions.numeric import value_function
+
+        return value_function(self)
+
+    def derivative(self) -> ArrayFunction:
+        """Return the first derivative in float64.
+
+        Returns
+        -------
+        callable
+            Takes an array of any shape, returns a float64 array of that shape. At a kink: 0 for
+            ``abs`` and ``relu``, the left derivative for ``elu``, ``selu`` and ``leakyrelu``, the
+            mean of both sides where the arguments of ``max`` or ``min`` are equal, and 0.2 at the
+            two ends of ``hard_sigmoid``. These are the values that automatic differentiation of
+            :meth:`to_torch` gives.
+
+        Examples
+        --------
+        >>> parse("square(x)").derivative()([1.0, 3.0]).tolist()
+        [2.0, 6.0]
+        """
+        from act_bench.functions.numeric import derivative_function
+
+        return derivative_function(self)
+
+    @property
+    def learns(self) -> bool:
+        """Whether the expression has a beta that is learned (the Swish space)."""
+        return any(operator in LEARNED for operator, _ in self.steps())
+
+    def to_torch(self, shape: tuple[int, ...] = ()) -> ActivationModule:
+        """Return the function as a PyTorch module.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of beta, where the expression learns one; must broadcast against the layer's output.
+
+        Returns
+        -------
+        act_bench.functions.differentiable.ActivationModule
+            A ``torch.nn.Module``, without parameters unless the expression learns its beta. Its
+            input may have any shape and any floating dtype; its output has the same. It
+            differentiates, twice as well.
+
+        Raises
+        ------
+        ImportError
+            PyTorch is not installed.
+
+        Examples
+        --------
+        >>> import torch
+        >>> parse("max(relu(x),tanh(x))").to_torch()(torch.tensor([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+        """
+        try:
+            from act_bench.functions.differentiable import ActivationModule
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise ImportError(
+                "to_torch needs PyTorch, which is not installed: "
+                "pip install 'act-bench[regenerate]', or use to_numpy"
+            ) from error
+        return ActivationModule(self, shape)
+
+
+def number(value: float) -> Expression:
+    """Return a constant, spelled with the fewest digits that give it back.
+
+    Raises
+    ------
+    ValueError
+        The value is not finite.
+
+    Examples
+    --------
+    >>> str(Expression("add", Expression("x"), number(-0.5))), str(number(2.0))
+    ('add(x,-0.5)', '2')
+    """
+    return Expression(_spelled(value))
+
+
+def parse(text: str, operators: Mapping[str, Operator] = OPERATORS) -> Expression:
+    """Read an expression in the paper's notation.
+
+    Parameters
+    ----------
+    text : str
+        At most :data:`MAX_LENGTH` characters, nested at most :data:`MAX_DEPTH` deep.
+    operators : mapping of str to Operator
+        The operators of the grammar: those of the tables' spaces, or
+        :data:`act_bench.functions.operators.SWISH_OPERATORS`.
+
+    Returns
+    -------
+    Expression
+        ``str`` of it is the text without spaces.
+
+    Raises
+    ------
+    ParseError
+        The text is no expression; the message points at the character.
+    TypeError
+        ``text`` is not a string.
+
+    Examples
+    --------
+    >>> parse("sum_n(abs(x), swish(x), sigmoid(x))").operator
+    'sum_n'
+    >>> from act_bench.functions.operators import SWISH_OPERATORS
+    >>> parse("gate(scale(x),identity(x))", SWISH_OPERATORS).learns  # x sigmoid(beta x)
+    True
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"expected the text of an expression, got {type(text).__name__}")
+    if len(text) > MAX_LENGTH:
+        raise ParseError(
+            f"the text has {len(text):,} characters, the limit is {MAX_LENGTH:,}", text, MAX_LENGTH
+        )
+    return _Parser(text, operators).parse()
+
+
+class _Parser:
+    """A recursive-descent parser with one character of look-ahead."""
+
+    def __init__(self, text: str, operators: Mapping[str, Operator]) -> None:
+        self.text = text
+        self.operators = operators
+        self.position = 0
+
+    def parse(self) -> Expression:
+        expression = self.read_expression(depth=0)
+        self.skip_spaces()
+        if self.position < len(self.text):
+            found = self.text[self.position]
+            hint = ": a closing parenthesis too many" if found == ")" else ""
+            self.fail(f"expected the end of the expression, found {found!r}{hint}")
+        return expression
+
+    def read_expression(self, depth: int) -> Expression:
+        self.skip_spaces()
+        if self.peek() in _DIGITS or self.peek() in ("-", "."):
+            return self.read_number()
+        name, start = self.read_name()
+        self.skip_spaces()
+        called = self.peek() == "("
+        if name == VARIABLE:
+            if called:
+                self.fail("the variable x takes no arguments")
+            return Expression(VARIABLE)
+        if name not in self.operators:
+            letter = len(name) == 1 and not called
+            hint = ": the variable is x" if letter else _suggestion(name, self.operators)
+            raise ParseError(f"unknown operator {name!r}{hint}", self.text, start)
+        if not called:
+            self.fail(f"expected '(' after {name}{self.found()}: write {name}(x)")
+        if depth >= MAX_DEPTH:
+            raise ParseError(
+                f"the expression is nested deeper than the limit of {MAX_DEPTH}", self.text, start
+            )
+        opened = self.position
+        arguments = self.read_arguments(opened, depth)
+        try:
+            return Expression(name, *arguments)
+        except ValueError as error:
+            raise ParseError(str(error), self.text, start) from None
+
+    def read_arguments(self, opened: int, depth: int) -> list[Expression]:
+        arguments = []
+        while True:
+            self.position += 1  # past "(" or ","
+            arguments.append(self.read_expression(depth + 1))
+            self.skip_spaces()
+            separator = self.peek()
+            if separator == ")":
+                self.position += 1
+                return arguments
+            if separator != ",":
+                self.fail(
+                    f"expected ',' or ')' to go on with the '(' at character {opened + 1}"
+                    f"{self.found()}"
+                )
+
+    def read_number(self) -> Expression:
+        start = self.position
+        while self.peek() in _NUMBER_CHARACTERS:
+            self.position += 1
+        spelling = self.text[start : self.position]
+        try:
+            return number(float(spelling))
+        except ValueError:
+            reason = f"expected a finite number, found {spelling!r}"
+            raise ParseError(reason, self.text, start) from None
+
+    def read_name(self) -> tuple[str, int]:
+        self.skip_spaces()
+        start = self.position
+        while self.peek() in _NAME_CHARACTERS:
+            self.position += 1
+        if start == self.position:
+            self.fail(f"expected x or an operator{self.found()}")
+        return self.text[start : self.position], start
+
+    def skip_spaces(self) -> None:
+        while self.peek().isspace():
+            self.position += 1
+
+    def peek(self) -> str:
+        """Return the next character, or the empty string at the end."""
+        return self.text[self.position : self.position + 1]
+
+    def found(self) -> str:
+        return f", found {self.peek()!r}" if self.peek() else ", but the text ends here"
+
+    def fail(self, reason: str) -> NoReturn:
+        raise ParseError(reason, self.text, self.position)
+
+
+def _misuse(name: str, count: int) -> str | None:
+    """Say what is wrong with ``name`` of ``count`` arguments, or None where nothing is."""
+    if name == VARIABLE:
+        return f"the variable x takes no arguments, got {count}" if count else None
+    operator = ALL_OPERATORS.get(name)
+    if operator is None and _is_number(name):
+        return f"the number {name} takes no arguments, got {count}" if count else None
+    if operator is None:
+        return f"unknown operator {name!r}{_suggestion(name, OPERATORS)}"
+    if not operator.accepts(count):
+        return f"{name} takes {operator.expected}, got {count}"
+    return None
+
+
+def _spelled(value: float) -> str:
+    value = float(value)  # NumPy's floats have another repr
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError(f"a constant must be finite, got {value}")
+    # Whole numbers without ".0", and one zero.
+    return str(int(value)) if value == int(value) and abs(value) < _WHOLE else repr(value)
+
+
+_WHOLE: Final = 1e16
+
+
+def _is_number(name: str) -> bool:
+    """Whether a name is a number in its own spelling: each constant has one."""
+    try:
+        return name == _spelled(float(name))
+    except ValueError:
+        return False
+
+
+def _suggestion(name: str, operators: Mapping[str, Operator]) -> str:
+    """Return ``": did you mean ...?"``, or the ways to find out where nothing comes near."""
+    import difflib  # only on the way to an error: it costs more than the rest of this module
+
+    lowered = name.lower()
+    if lowered in operators:
+        return f": names are in lower case, write {lowered!r}"
+    synonym = SYNONYMS.get(lowered)
+    if synonym not in operators:
+        synonym = next(iter(difflib.get_close_matches(lowered, operators, n=1, cutoff=0.6)), None)
+    if synonym is not None:
+        return f": did you mean {synonym!r}?"
+    return ": the operators are listed in act_bench.functions.operators.OPERATORS"

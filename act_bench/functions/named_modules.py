@@ -1,0 +1,121 @@
+"""The named functions that are no expressions, as PyTorch modules; three learn a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import torch
+from torch import Tensor
+
+from act_bench.functions.differentiable import sinc
+
+if TYPE_CHECKING:
+    from act_bench.functions.catalogue import NamedFunction, Parameter
+
+Fixed: TypeAlias = Callable[[Tensor], Tensor]
+Learned: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+class LearningActivation(torch.nn.Module):
+    """An activation function for one layer, with what it learns.
+
+    Parameters
+    ----------
+    learned : Parameter or None
+        What is learned, if anything.
+    shape : tuple of int
+        Shape of the parameter; must broadcast against the layer's output.
+
+    Attributes
+    ----------
+    parameter : torch.nn.Parameter or None
+        Starts at the function's initial value. It trains with the weights, but weight decay would
+        pull it to 0, which is another function: keep it out of that.
+    """
+
+    parameter: torch.nn.Parameter | None
+
+    def __init__(self, learned: Parameter | None, shape: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        if learned is None:
+            self.register_parameter("parameter", None)
+        else:
+            self.parameter = torch.nn.Parameter(torch.full(shape, learned.initial))
+
+
+class NamedActivation(LearningActivation):
+    """A named function for one layer, with its learned parameter if it has one.
+
+    Parameters
+    ----------
+    function : NamedFunction
+        One of :data:`act_bench.functions.catalogue.CATALOGUE` without an expression.
+    shape : tuple of int
+        Shape of the parameter; must broadcast against the layer's output.
+
+    Examples
+    --------
+    >>> from act_bench.functions.catalogue import find
+    >>> crrelu = NamedActivation(find("crrelu"), shape=(3, 1, 1))
+    >>> crrelu(torch.ones(2, 3, 4, 4)).sum().backward()
+    >>> crrelu.parameter.grad.shape
+    torch.Size([3, 1, 1])
+    """
+
+    def __init__(self, function: NamedFunction, shape: tuple[int, ...] = ()) -> None:
+        super().__init__(function.parameter, shape)
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the function to each element of ``x``: any floating dtype, which the result has."""
+        # Half precision is rounded once, at the end.
+        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        if self.parameter is None:
+            y = FIXED[self.function.name](wide)
+        else:
+            y = LEARNED[self.function.name](wide, self.parameter.to(wide.dtype))
+        return y.to(x.dtype)
+
+    def extra_repr(self) -> str:
+        """Show the name in the printed network."""
+        return self.function.name
+
+
+def _bounded(x: Tensor) -> Tensor:
+    """Replace infinities by the largest finite numbers, where the formula would be inf * 0."""
+    limits = torch.finfo(x.dtype)
+    return x.clamp(limits.min, limits.max)
+
+
+def _sinc_plus_x(x: Tensor) -> Tensor:
+    return sinc(x) + x
+
+
+def _crrelu(x: Tensor, eps: Tensor) -> Tensor:
+    finite = _bounded(x)
+    return torch.relu(x) + eps * (finite * torch.exp(-torch.square(finite) / 2))
+
+
+def _prelu(x: Tensor, a: Tensor) -> Tensor:
+    return torch.where(x > 0, x, a * x)
+
+
+def _swish_beta(x: Tensor, beta: Tensor) -> Tensor:
+    finite = _bounded(x)
+    return finite * torch.sigmoid(beta * finite)
+
+
+FIXED: Final[dict[str, Fixed]] = {
+    "cos_minus_x": lambda x: torch.cos(x) - x,
+    "min_x_sin": lambda x: torch.minimum(x, torch.sin(x)),
+    "sinc_plus_x": _sinc_plus_x,
+}
+"""The functions without a parameter, by name."""
+
+LEARNED: Final[dict[str, Learned]] = {
+    "crrelu": _crrelu,
+    "prelu": _prelu,
+    "swish_beta": _swish_beta,
+}
+"""The functions of x and a parameter, by name."""

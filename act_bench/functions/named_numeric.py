@@ -1,0 +1,138 @@
+"""The named functions that are no expressions, in float64: values and derivatives with NumPy.
+
+The counterpart of :mod:`act_bench.functions.numeric` for the six functions of
+:mod:`act_bench.functions.catalogue` that the notation has no words for: three learn a parameter,
+three use a sine or a cosine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+if TYPE_CHECKING:
+    from act_bench.functions.catalogue import NamedFunction
+    from act_bench.functions.numeric import ArrayFunction
+
+Array: TypeAlias = NDArray[np.float64]
+Formula: TypeAlias = Callable[[Array, float], Array]
+"""A function of x and of its parameter, which those without one ignore."""
+
+
+def value_function(function: NamedFunction, parameter: float | None = None) -> ArrayFunction:
+    """Return the vectorised float64 value of a function that is no expression.
+
+    Parameters
+    ----------
+    function : NamedFunction
+        One without an expression.
+    parameter : float, optional
+        Value of its learned parameter; its initial value if not given.
+
+    Examples
+    --------
+    >>> from act_bench.functions.catalogue import find
+    >>> value_function(find("prelu"), parameter=0.5)([-2.0, 2.0]).tolist()
+    [-1.0, 2.0]
+    """
+    return _vectorised(VALUES[function.name], function, parameter)
+
+
+def derivative_function(function: NamedFunction, parameter: float | None = None) -> ArrayFunction:
+    """Return the vectorised float64 derivative by x; at the kinks of ReLU and PReLU the left one.
+
+    Examples
+    --------
+    >>> from act_bench.functions.catalogue import find
+    >>> derivative_function(find("crrelu"))([0.0, 1.0]).tolist()
+    [0.01, 1.0]
+    """
+    return _vectorised(DERIVATIVES[function.name], function, parameter)
+
+
+def _vectorised(
+    formula: Formula, function: NamedFunction, parameter: float | None
+) -> ArrayFunction:
+    if parameter is None:
+        parameter = function.parameter.initial if function.parameter else 0.0
+    fixed = parameter
+
+    def evaluate(x: ArrayLike) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(formula(np.asarray(x, dtype=np.float64), fixed))
+
+    return evaluate
+
+
+def _vanishing(factor: Array, weight: Array) -> Array:
+    """Return factor * weight where the weight has decayed to 0 faster than the factor grows."""
+    return np.where(weight == 0, 0.0, factor * weight)
+
+
+def _crrelu(x: Array, eps: float) -> Array:
+    return np.maximum(x, 0) + eps * _vanishing(x, np.exp(-np.square(x) / 2))
+
+
+def _crrelu_slope(x: Array, eps: float) -> Array:
+    squared = np.square(x)
+    return np.where(x > 0, 1.0, 0.0) + eps * _vanishing(1 - squared, np.exp(-squared / 2))
+
+
+def _prelu(x: Array, a: float) -> Array:
+    return np.where(x > 0, x, a * x)
+
+
+def _prelu_slope(x: Array, a: float) -> Array:
+    return np.where(x > 0, 1.0, np.where(np.isnan(x), np.nan, a))
+
+
+def _swish_beta(x: Array, beta: float) -> Array:
+    return _vanishing(x, special.expit(beta * x))
+
+
+def _swish_beta_slope(x: Array, beta: float) -> Array:
+    gate = special.expit(beta * x)
+    return gate + _vanishing(beta * x, gate * special.expit(-beta * x))
+
+
+_SERIES_BELOW: Final = 1e-2
+
+
+def _sinc(x: Array) -> Array:
+    # NumPy's sinc is the normalised one, sin(pi x) / (pi x).
+    return np.where(np.isinf(x), 0.0, np.sinc(x / np.pi))
+
+
+def _sinc_slope(x: Array) -> Array:
+    # cos(x)/x - sin(x)/x^2 cancels near 0; there its Taylor series -x/3 + x^3/30 - x^5/840 is used.
+    small = np.abs(x) < _SERIES_BELOW
+    squared = np.square(np.where(small, x, 0.0))
+    series = x * (-1 / 3 + squared * (1 / 30 - squared / 840))
+    away = np.where(small, 1.0, x)
+    direct = np.where(np.isinf(x), 0.0, (np.cos(away) - np.sin(away) / away) / away)
+    return np.where(small, series, direct)
+
+
+VALUES: Final[dict[str, Formula]] = {
+    "cos_minus_x": lambda x, _: np.cos(x) - x,
+    "min_x_sin": lambda x, _: np.minimum(x, np.sin(x)),
+    "sinc_plus_x": lambda x, _: _sinc(x) + x,
+    "crrelu": _crrelu,
+    "prelu": _prelu,
+    "swish_beta": _swish_beta,
+}
+"""Each function by its name in the catalogue."""
+
+DERIVATIVES: Final[dict[str, Formula]] = {
+    "cos_minus_x": lambda x, _: -np.sin(x) - 1,
+    "min_x_sin": lambda x, _: np.where(x <= np.sin(x), 1.0, np.cos(x)),
+    "sinc_plus_x": lambda x, _: _sinc_slope(x) + 1,
+    "crrelu": _crrelu_slope,
+    "prelu": _prelu_slope,
+    "swish_beta": _swish_beta_slope,
+}
+"""Their derivatives by x."""

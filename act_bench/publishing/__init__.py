@@ -1,0 +1,1 @@
+"""Leaving the repository: export, Croissant metadata, the Hub."""

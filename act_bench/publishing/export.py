@@ -1,0 +1,197 @@
+"""Write the embedded data as a Hugging Face dataset repository.
+
+The folder has a README.md (the dataset card under a YAML head with the configurations and their
+features), the Parquet files under ``data/``, the manifest with their SHA-256, and Croissant
+metadata. Plain ``datasets.load_dataset`` reads it, on the Hub or from disk, with nothing of this
+package installed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from act_bench.publishing.croissant import NAME as CROISSANT
+from act_bench.publishing.croissant import croissant
+from act_bench.tables.loaders import configurations
+from act_bench.tables.manifest import MANIFEST, MEND, DataError, read_manifest, verified
+from act_bench.tables.schema import Column, split_dtype
+
+CARD: Final = "DATASET_CARD.md"
+# In a wheel the card lies in the package, in a source tree above it.
+_PACKAGE = Path(__file__).parent.parent
+_CARD_FOLDERS = (_PACKAGE, _PACKAGE.parent)
+
+_HEAD: Final = """\
+license: cc-by-4.0
+pretty_name: Act-Bench
+task_categories:
+- tabular-regression
+tags:
+- activation-functions
+- automl
+- benchmark
+- learning-curves
+- neural-architecture-search
+- tabular-benchmark
+"""
+
+
+def export(folder: Path, *, force: bool = False, url: str | None = None) -> list[Path]:
+    """Write the dataset repository to ``folder``.
+
+    All files are written beside it first and moved into place when they are complete.
+
+    Parameters
+    ----------
+    folder
+        Where to; made if it does not exist. Called ``act-bench``, it is what
+        ``datasets.load_dataset("act-bench", "mlp")`` finds from the folder above it.
+    force
+        Write into a folder that is not empty: files of the same names are replaced, all others
+        are left alone.
+    url
+        Where the dataset will be, for its Croissant metadata.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder is not empty and ``force`` is not set, or is a file.
+    DataError
+        If an embedded file is missing or damaged.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     files = export(pathlib.Path(parent) / "act-bench")
+    >>> files[-1].name
+    'README.md'
+    """
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
+        raise FileExistsError(
+            f"{folder} is not an empty folder; choose another, or --force to replace the files of "
+            "an earlier export in it"
+        )
+    sources = [verified(name) for name in sorted(used_files())]
+    readme = f"---\n{front_matter()}---\n\n{card()}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+        draft = Path(beside) / "draft"
+        (draft / "data").mkdir(parents=True)
+        for source in sources:
+            shutil.copyfile(source, draft / "data" / source.name)
+        shutil.copyfile(sources[0].parent / MANIFEST, draft / "data" / MANIFEST)
+        metadata = json.dumps(croissant(datetime.now(UTC).date(), url), indent=2)
+        (draft / CROISSANT).write_text(metadata + "\n", encoding="utf-8")
+        # The README names the other files, so it is moved last.
+        (draft / "README.md").write_text(readme, encoding="utf-8")
+        files = [*sorted((draft / "data").iterdir()), draft / CROISSANT, draft / "README.md"]
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        return [file.replace(folder / file.relative_to(draft)) for file in files]
+
+
+def used_files() -> set[str]:
+    """Return the names of the embedded files that a configuration needs."""
+    return {configuration.file for configuration in configurations().values()}
+
+
+def card() -> str:
+    """Return the text of the dataset card, Markdown without a head.
+
+    Raises
+    ------
+    DataError
+        If its file is missing.
+    """
+    for folder in _CARD_FOLDERS:
+        if (folder / CARD).exists():
+            return (folder / CARD).read_text(encoding="utf-8")
+    raise DataError(f"{_CARD_FOLDERS[0] / CARD} is missing; {MEND}")
+
+
+def front_matter() -> str:
+    """Return the YAML head of the card: licence, tags, configurations, features, sizes.
+
+    The first configuration is the default one, as in ``act_bench.load_dataset``.
+    """
+    records = read_manifest()
+    chosen = list(configurations().values())
+    if not chosen:
+        raise DataError(f"there is no data to export; {MEND}")
+    rows = sum(records[name].rows for name in used_files())
+    lines = [_HEAD.rstrip(), "size_categories:", f"- {size_category(rows)}", "configs:"]
+    for configuration in chosen:
+        lines += [f"- config_name: {configuration.name}"]
+        lines += ["  default: true"] if configuration is chosen[0] else []
+        lines += ["  data_files:", "  - split: train", f"    path: data/{configuration.file}"]
+    lines += ["dataset_info:"]
+    for configuration in chosen:
+        record = records[configuration.file]
+        size = _size_in_memory(configuration.file)
+        lines += [f"- config_name: {configuration.name}", "  features:"]
+        lines += _features(configuration.columns)
+        # datasets compares the rows that it reads with these, so a short file is noticed there too.
+        lines += ["  splits:", "  - name: train"]
+        lines += [f"    num_bytes: {size}", f"    num_examples: {record.rows}"]
+        lines += [f"  download_size: {record.bytes}", f"  dataset_size: {size}"]
+    return "\n".join(lines) + "\n"
+
+
+def _size_in_memory(name: str) -> int:
+    """Return the bytes of an embedded file as an Arrow table."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_table(verified(name)).nbytes)
+
+
+def _features(columns: Iterable[Column]) -> list[str]:
+    """Return YAML lines of the features; lists as ``sequence``, which old datasets read too."""
+    lines = []
+    for column in columns:
+        item, kind, length = split_dtype(column.dtype)
+        item = {"bool_": "bool"}.get(item, item)  # pyarrow's name for it, and that of datasets
+        lines += [f"  - name: {column.name}"]
+        lines += [f"    {'sequence' if kind == 'list' else 'dtype'}: {item}"]
+        lines += [f"    length: {length}"] if length is not None else []
+    return lines
+
+
+def size_category(rows: int) -> str:
+    """Return the Hub's size category of a dataset.
+
+    Examples
+    --------
+    >>> size_category(500), size_category(37146), size_category(10**6)
+    ('n<1K', '10K<n<100K', '1M<n<10M')
+    """
+    bounds = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M"}
+    return next((word for bound, word in bounds.items() if rows < bound), "1M<n<10M")
+
+
+def markdown_columns(columns: Iterable[Column]) -> str:
+    """Return a Markdown table of columns: name, type, unit, meaning.
+
+    Examples
+    --------
+    >>> print(markdown_columns([Column("runs", "int32", "runs", "Number of runs.")]))
+    | column | type | unit | meaning |
+    |---|---|---|---|
+    | `runs` | `int32` | runs | Number of runs. |
+    """
+    lines = ["| column | type | unit | meaning |", "|---|---|---|---|"]
+    lines += [
+        f"| `{column.name}` | `{column.dtype}` | {column.unit} | {column.meaning} |"
+        for column in columns
+    ]
+    return "\n".join(lines)

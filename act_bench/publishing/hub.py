@@ -1,0 +1,246 @@
+"""Publish an exported dataset on the Hugging Face Hub, and fetch a pinned version back.
+
+Needs the extra ``hub``. A publication is one commit with everything, then a tag with the version of
+the data; a version that is there is never changed. Fetching wants the hash of a commit, because
+branches and tags can be moved, and checks every file against the manifest in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from act_bench.tables.manifest import MANIFEST, DataError, read_manifest, sha256, verified
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+KIND: Final = "dataset"
+_HASH: Final = re.compile(r"[0-9a-f]{40}")
+
+
+class HubError(RuntimeError):
+    """The Hub cannot be reached, refuses, or has what must not be changed; says what to do."""
+
+
+class Upload(NamedTuple):
+    """A file to send.
+
+    Attributes
+    ----------
+    path
+        Its path in the repository.
+    bytes
+        Its size.
+    sha256
+        Hex digits of the SHA-256 of its bytes.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Pushed(NamedTuple):
+    """A publication.
+
+    Attributes
+    ----------
+    url
+        The page of the dataset.
+    commit
+        Hash of the commit: what ``pull`` wants.
+    tag
+        The tag that names it.
+    """
+
+    url: str
+    commit: str
+    tag: str
+
+
+def uploads(folder: Path) -> list[Upload]:
+    """Return the files of an exported folder, sorted by path, after checking them.
+
+    Raises
+    ------
+    DataError
+        If the folder is no export, or a file in it is missing or damaged.
+    """
+    check(folder)
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    # What is hidden is no part of the dataset: the client keeps its own notes in .cache.
+    paths = sorted(path for path in found if not any(part[0] == "." for part in path.parts))
+    return [
+        Upload(path.as_posix(), (folder / path).stat().st_size, sha256(folder / path))
+        for path in paths
+    ]
+
+
+def check(folder: Path) -> list[str]:
+    """Check an exported or fetched folder against its manifest; return what was checked.
+
+    Raises
+    ------
+    DataError
+        If the manifest or a file that it names is missing or damaged, or there is a Parquet file
+        that it does not name.
+    """
+    data = folder / "data"
+    mend = "export or download it again"
+    records = read_manifest(data, mend)
+    stray = {path.name for path in data.glob("*.parquet")} - records.keys()
+    if stray:
+        raise DataError(f"{data}: {', '.join(sorted(stray))} not in {MANIFEST}; {mend}")
+    return [verified(name, data, mend).name for name in sorted(records)]
+
+
+def push(
+    folder: Path, repo_id: str, tag: str, *, private: bool = True, api: HfApi | None = None
+) -> Pushed:
+    """Publish an exported folder: one commit with all files, then a tag.
+
+    Parquet files of an earlier version that this one does not have are removed by the same commit.
+
+    Parameters
+    ----------
+    folder
+        What ``act_bench.publishing.export.export`` wrote.
+    repo_id
+        ``user/name``; made if it does not exist.
+    tag
+        Names the version; must not exist.
+    private
+        Whether a repository that is made is private. One that exists stays as it is.
+    api
+        Default: the Hub, with the token of ``hf auth login``.
+
+    Returns
+    -------
+    Pushed
+
+    Raises
+    ------
+    DataError
+        If the folder is no export, or is damaged.
+    HubError
+        If the tag exists, or the Hub refuses or cannot be reached. Before the commit, that leaves
+        what is on the Hub as it was; after it, the tag is missing: run the same again.
+    """
+    files = uploads(folder)
+    api = api or hub_api()  # says how to get the client where it is not installed
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    with explained(repo_id):
+        api.create_repo(repo_id, repo_type=KIND, private=private, exist_ok=True)
+        refs = api.list_repo_refs(repo_id, repo_type=KIND)
+        tags = {ref.name: ref.target_commit for ref in refs.tags}
+        if tag in tags:
+            raise HubError(
+                f"{repo_id} has the tag {tag} already, at commit {tags[tag]}: a version that was "
+                "published does not change. Raise the version, or give another --tag"
+            )
+        head = api.dataset_info(repo_id)
+        there = {sibling.rfilename for sibling in head.siblings or ()}
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationAdd(file.path, folder / file.path) for file in files
+        ]
+        operations += [
+            CommitOperationDelete(path) for path in _stale(there, {file.path for file in files})
+        ]
+        commit = api.create_commit(
+            repo_id,
+            operations,
+            commit_message=f"Act-Bench {tag}",
+            repo_type=KIND,
+            parent_commit=head.sha,  # refused if somebody else committed meanwhile
+        )
+        api.create_tag(repo_id, tag=tag, revision=commit.oid, repo_type=KIND)
+    return Pushed(f"{api.endpoint}/datasets/{repo_id}", commit.oid, tag)
+
+
+def pull(repo_id: str, revision: str, folder: Path, *, api: HfApi | None = None) -> list[str]:
+    """Fetch a pinned version into a folder, and check every file.
+
+    Parameters
+    ----------
+    repo_id
+        ``user/name``.
+    revision
+        The whole hash of a commit.
+    folder
+        Where to; files that are there and right are not fetched again.
+    api
+        Default: the Hub.
+
+    Returns
+    -------
+    list of str
+        The data files that were checked.
+
+    Raises
+    ------
+    ValueError
+        If the revision is no whole hash.
+    DataError
+        If what came is no Act-Bench dataset, or a file is damaged.
+    HubError
+        If the Hub refuses or cannot be reached.
+    """
+    if not _HASH.fullmatch(revision):
+        raise ValueError(
+            f"expected the whole hash of a commit, 40 hex digits, got {revision!r}: branches and "
+            "tags can move. `act-bench push` prints the hash; on the Hub it is under History"
+        )
+    api = api or hub_api()
+    with explained(repo_id):
+        api.snapshot_download(repo_id, repo_type=KIND, revision=revision, local_dir=folder)
+    return check(folder)
+
+
+def hub_api() -> HfApi:
+    """Return the Hub's own client.
+
+    Raises
+    ------
+    HubError
+        If it is not installed.
+    """
+    try:
+        from huggingface_hub import HfApi
+    except ImportError as error:
+        raise HubError("this needs huggingface_hub: pip install 'act-bench[hub]'") from error
+    return HfApi(library_name="act-bench")
+
+
+@contextmanager
+def explained(repo_id: str) -> Iterator[None]:
+    """Turn the failures of the Hub's client into a ``HubError`` that says what to do."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+
+    # The base classes of its error are OSError and that of the HTTP library of its version.
+    unreachable = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
+    try:
+        yield
+    except HFValidationError as error:
+        raise HubError(f"{repo_id!r} is no name of a repository: {error}") from error
+    except RepositoryNotFoundError as error:
+        raise HubError(
+            f"{repo_id} is not there, or is private and not yours: check the name, and `hf auth "
+            f"login` ({error})"
+        ) from error
+    except HfHubHTTPError as error:
+        raise HubError(f"the Hub refuses {repo_id}: {error}") from error
+    except unreachable as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # a file here, not the network
+        raise HubError(f"the Hub cannot be reached: {error}") from error
+
+
+def _stale(there: Iterable[str], sent: set[str]) -> list[str]:
+    """Return the Parquet files of an earlier version, which this one does not have."""
+    paths = sorted(set(there) - sent)
+    return [path for path in paths if PurePosixPath(path).match("data/*.parquet")]

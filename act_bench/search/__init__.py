@@ -1,0 +1,1 @@
+"""Asking a table on a clock, and the record of that."""

@@ -1,0 +1,436 @@
+"""The benchmark: look up what a training would give, on a clock, with the test split sealed.
+
+A :class:`Benchmark` is *one search* over one table. What the rules are:
+
+- **Validation only.** A query shows validation accuracy. Test is sealed until
+  :meth:`Benchmark.reveal`, which ends the search: it can be called once, and no query comes after.
+- **Any spelling.** An expression resolves to its entry, and the result says how.
+- **A repeat is charged once.** Asking for an entry again, in whatever spelling, costs nothing and
+  is no new evaluation.
+- **The clock is training time.** ``clock_s`` is the sum of ``runtime_s`` over the runs that stand
+  behind the queried entries: with ``seed=None`` an entry's value is the median over its runs, so
+  all of them are charged; with ``seed=3`` one run is. Seconds are those of the machine that made
+  the table. Work that a search does besides, such as features, is added with
+  :meth:`Benchmark.charge`; the search's own computing is not on the clock.
+- **A training can be stopped and taken up again.** ``query(expression, epochs=3)`` shows the
+  validation accuracy after three epochs and charges their share of the training; asking later for
+  more epochs, or for all, charges the difference. Only what was trained to the end is an
+  evaluation and can be revealed.
+- **Outcomes are typed.** ``ok``, ``diverged`` or ``missing``; never a sentinel number.
+
+Reading needs pyarrow, not polars, so that a cold start stays short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from act_bench.search.benchmark_data import BenchmarkData, Outcome, load_data
+
+if TYPE_CHECKING:
+    from act_bench.functions.expression import Expression
+    from act_bench.search.trace import Trace
+    from act_bench.spaces.paper import How
+
+Setting = bool | int | float | str | None
+
+
+class MissingRunError(LookupError):
+    """The entry has runs, but none with the seed of this benchmark."""
+
+
+class SearchOverError(RuntimeError):
+    """The test split was revealed, which ends a search."""
+
+
+class Result(NamedTuple):
+    """The answer to one query. Immutable.
+
+    Attributes
+    ----------
+    outcome : {"ok", "diverged", "missing"}
+        ``diverged``: a loss was not finite. ``missing``: the table has no run of this entry.
+    validation_accuracy : float or None
+        Fraction in [0, 1]; None unless ``ok``.
+    cost_s : float
+        What this query added to the clock, in seconds of training; 0 for a repeat.
+    entry : int
+        Number of the function in the space.
+    how_resolved : {"exact", "commuted", "numerical"}
+        How the spelling that was asked for relates to the first spelling of its entry: it is that
+        one, or that one with arguments swapped, or another formula with the same values.
+    score : float or None
+        What a maximiser may use: the validation accuracy; the chance level of the table when
+        ``diverged``, because that is what such a network is worth; None when ``missing``.
+    repeated : bool
+        Whether this search had asked for the entry before, for as many epochs or more.
+    epochs : int or None
+        After how many epochs this is; None after the whole training.
+    """
+
+    outcome: Outcome
+    validation_accuracy: float | None
+    cost_s: float
+    entry: int
+    how_resolved: How
+    score: float | None
+    repeated: bool
+    epochs: int | None = None
+
+
+class Partial(NamedTuple):
+    """A question for a part of a training: an expression, and after how many epochs."""
+
+    expression: str
+    epochs: int
+
+
+class Query(NamedTuple):
+    """One query of a search: what was asked, the answer, and the clock after it in seconds."""
+
+    expression: str
+    result: Result
+    clock_s: float
+
+
+class Charge(NamedTuple):
+    """Seconds that a search was charged besides training, for what, and the clock after it."""
+
+    reason: str
+    cost_s: float
+    clock_s: float
+
+
+class Revealed(NamedTuple):
+    """The end of a search: the best entry by validation and its sealed test metrics.
+
+    Attributes
+    ----------
+    entry : int
+        Of the highest score; of equals, the one that was queried first.
+    expression : str
+        Its first spelling in the space.
+    validation_accuracy, test_accuracy : float or None
+        Fractions in [0, 1]; None when everything that was queried diverged.
+    test_loss : float or None
+        In nats.
+    evaluations : int
+        Number of different entries that were queried.
+    clock_s : float
+        The clock at the end, in seconds.
+    """
+
+    entry: int
+    expression: str
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    test_loss: float | None
+    evaluations: int
+    clock_s: float
+
+
+Event = Query | Charge | Revealed
+
+
+class Searcher(NamedTuple):
+    """Who searches: what a trace needs to run the search again.
+
+    Attributes
+    ----------
+    name : str
+        Of the optimiser.
+    settings : mapping of str to bool, int, float, str or None
+    seed : int
+    workers : int
+        How many trainings ran at a time.
+    """
+
+    name: str
+    settings: Mapping[str, Setting]
+    seed: int
+    workers: int = 1
+
+
+class Benchmark:
+    """One search over one table: its own clock, its own trace and its own seal.
+
+    Parameters
+    ----------
+    table : str or BenchmarkData
+        ``"mlp"``, ``"cnn"``, ``"resnet"`` or ``"vit"``; or data that are already in memory.
+    fidelity : str, optional
+        A named recipe of the table. Default: the highest that covers every entry; it is shown.
+    edition : {"regenerated", "upstream"}
+        Whose measurements.
+    seed : int, optional
+        Answer from the single run with this seed. Default: the medians over all runs.
+    searcher : Searcher, optional
+        Who searches, for the trace.
+
+    Raises
+    ------
+    ValueError
+        Unknown table, fidelity or edition, or no run has the seed; the message lists what there is.
+    act_bench.tables.manifest.DataError
+        The file is absent or damaged.
+
+    Examples
+    --------
+    >>> bench = Benchmark("mlp")
+    >>> result = bench.query("add(tanh(x),elu(x))")
+    >>> result.outcome, result.how_resolved, result.repeated
+    ('ok', 'exact', False)
+    >>> bench.query("add(elu(x), tanh(x))").cost_s  # the same function: charged once
+    0.0
+    >>> bench.evaluations, bench.clock_s == result.cost_s
+    (1, True)
+    """
+
+    def __init__(
+        self,
+        table: str | BenchmarkData,
+        fidelity: str | None = None,
+        edition: str = "regenerated",
+        seed: int | None = None,
+        *,
+        searcher: Searcher | None = None,
+    ) -> None:
+        if isinstance(table, BenchmarkData):
+            self._data = table
+        else:
+            self._data = load_data(table, fidelity, edition, seed)
+        self.searcher = searcher
+        self._clock_s = 0.0
+        self._seen: dict[int, Result] = {}
+        self._begun: dict[int, int] = {}  # entry -> epochs, of trainings that were not finished
+        self._events: list[Event] = []
+        self._revealed = False
+
+    @property
+    def clock_s(self) -> float:
+        """Seconds of training charged so far, and whatever was charged besides."""
+        return self._clock_s
+
+    @property
+    def evaluations(self) -> int:
+        """Number of different entries trained to the end so far, ``missing`` ones excepted."""
+        return len(self._seen)
+
+    @property
+    def trainings(self) -> float:
+        """Whole trainings that the epochs so far amount to: evaluations, and parts of others."""
+        if not self._begun:
+            return len(self._seen)
+        return len(self._seen) + sum(self._begun.values()) / self._data.curves.epochs
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """Everything that happened in this search, in order."""
+        return tuple(self._events)
+
+    @property
+    def covered(self) -> tuple[int, ...]:
+        """The entries that the table can answer for, ascending."""
+        return self._data.covered
+
+    @property
+    def trace(self) -> Trace:
+        """The search so far, ready to be saved and replayed."""
+        from act_bench.search.trace import Header, Trace
+
+        return Trace(Header.of(self._data, self.searcher), self.events)
+
+    def query(self, expression: str | Expression | Partial, epochs: int | None = None) -> Result:
+        """Look up what the training with an expression gives in validation.
+
+        Parameters
+        ----------
+        expression : str or Expression or Partial
+            Any spelling of a function of the space; with :class:`Partial`, the epochs too.
+        epochs : int, optional
+            Stop after so many epochs of the training. Default: train to the end.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        act_bench.functions.expression.ParseError
+            The text is no expression.
+        act_bench.spaces.paper.NotInSpaceError
+            The function is not in the space; the message offers the nearest entries.
+        MissingRunError
+            The benchmark was opened with a seed, and this entry has no run with it.
+        SearchOverError
+            The test split was revealed.
+        ValueError
+            The training has not so many epochs, or this edition has no learning curves.
+
+        Examples
+        --------
+        >>> bench = Benchmark("mlp")
+        >>> begun, ended = bench.query("elu(x)", epochs=2), bench.query("elu(x)")
+        >>> begun.epochs, round(begun.cost_s / bench.clock_s, 4), bench.evaluations
+        (2, 0.25, 1)
+        """
+        if self._revealed:
+            raise SearchOverError(
+                "this search ended with reveal(): no query may follow the test metrics. "
+                "bench.restart() begins a fresh search over the same data"
+            )
+        data = self._data
+        if isinstance(expression, str):
+            text = expression
+        elif isinstance(expression, Partial):
+            text, epochs = expression
+        else:
+            text = str(expression)
+        entry, how = data.space.resolve(text)
+        before = self._seen.get(entry)
+        if epochs is not None and not self._is_whole(epochs):
+            result = self._part(entry, how, epochs)
+        elif before is not None:
+            result = Result(
+                before.outcome,
+                before.validation_accuracy,
+                0.0,
+                entry,
+                how,
+                before.score,
+                True,
+            )
+        else:
+            result = self._first(entry, how)
+        self._clock_s += result.cost_s
+        self._events.append(Query(text, result, self._clock_s))
+        return result
+
+    def _first(self, entry: int, how: How) -> Result:
+        data = self._data
+        outcome = self._outcome(entry)
+        if outcome == "missing":
+            return Result(outcome, None, 0.0, entry, how, None, False)
+        cost_s = data.cost_s[entry]
+        begun = self._begun.pop(entry, None)
+        if begun is not None:
+            cost_s = max(0.0, cost_s - data.curves.cost_s[entry][begun - 1])
+        result = Result(
+            outcome,
+            data.validation_accuracy[entry],
+            cost_s,
+            entry,
+            how,
+            data.score(entry),
+            False,
+        )
+        self._seen[entry] = result
+        return result
+
+    def _part(self, entry: int, how: How, epochs: int) -> Result:
+        curves = self._data.curves
+        if self._outcome(entry) == "missing":
+            return Result("missing", None, 0.0, entry, how, None, False, epochs)
+        accuracy = curves.validation_accuracy[entry][epochs - 1]
+        score = self._data.chance if accuracy is None else accuracy
+        outcome: Outcome = "diverged" if accuracy is None else "ok"
+        begun = self._begun.get(entry, 0)
+        if entry in self._seen or epochs <= begun:
+            return Result(outcome, accuracy, 0.0, entry, how, score, True, epochs)
+        before = curves.cost_s[entry][begun - 1] if begun else 0.0
+        cost_s = curves.cost_s[entry][epochs - 1] - before
+        self._begun[entry] = epochs
+        return Result(outcome, accuracy, cost_s, entry, how, score, False, epochs)
+
+    def _outcome(self, entry: int) -> Outcome:
+        data = self._data
+        if entry in data.without_run:
+            raise MissingRunError(
+                f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
+                f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
+                "taken for it. Use seed=None for the medians over the runs that there are"
+            )
+        return data.outcome[entry]
+
+    def _is_whole(self, epochs: int) -> bool:
+        whole = self._data.curves.epochs
+        if not 1 <= epochs <= whole:
+            raise ValueError(
+                f"a training of {self._data.table} at fidelity {self._data.fidelity} has {whole} "
+                f"epochs: expected 1 to {whole}, got {epochs}"
+            )
+        return epochs == whole
+
+    def charge(self, seconds: float, reason: str) -> None:
+        """Add to the clock what a search spent besides training, such as computing features.
+
+        Parameters
+        ----------
+        seconds : float
+            Not negative.
+        reason : str
+            Kept in the trace.
+        """
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"a charge is a finite number of seconds, 0 or more, got {seconds}")
+        if self._revealed:
+            raise SearchOverError("this search ended with reveal(): the clock has stopped")
+        self._clock_s += seconds
+        self._events.append(Charge(reason, float(seconds), self._clock_s))
+
+    def reveal(self) -> Revealed:
+        """End the search and return the test metrics of its best entry by validation; once.
+
+        Returns
+        -------
+        Revealed
+
+        Raises
+        ------
+        SearchOverError
+            It was revealed before.
+        ValueError
+            Nothing was trained to the end yet.
+        """
+        if self._revealed:
+            raise SearchOverError(
+                "the test split was revealed already, once a search: the answer is the last line "
+                "of bench.trace. bench.restart() begins a fresh search over the same data"
+            )
+        if not self._seen:
+            raise ValueError("nothing was trained to the end yet: there is no best entry to reveal")
+        # max keeps the first of equals, and a dict keeps the order of the queries.
+        best = max(self._seen.values(), key=lambda r: (r.outcome == "ok", r.score or 0.0))
+        data = self._data
+        revealed = Revealed(
+            best.entry,
+            data.space.representatives[best.entry],
+            best.validation_accuracy,
+            data.test_accuracy[best.entry],
+            data.test_loss[best.entry],
+            self.evaluations,
+            self._clock_s,
+        )
+        self._revealed = True
+        self._events.append(revealed)
+        return revealed
+
+    def restart(self, searcher: Searcher | None = None) -> Benchmark:
+        """Return a fresh search over the same data: clock at 0, sealed. Cheap.
+
+        Parameters
+        ----------
+        searcher : Searcher, optional
+            Who searches; default: as before.
+        """
+        return Benchmark(self._data, searcher=searcher or self.searcher)
+
+    def __repr__(self) -> str:
+        data = self._data
+        return (
+            f"<Benchmark {data.table}: edition {data.edition}, fidelity {data.fidelity}, "
+            f"values {data.values}; {len(data.covered):,} of {len(data.outcome):,} entries; "
+            f"{self.evaluations} evaluations, clock {self.clock_s:.1f} s of training"
+            f"{', revealed' if self._revealed else ''}>"
+        )

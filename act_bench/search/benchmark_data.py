@@ -1,0 +1,226 @@
+"""What a benchmark answers from: the columns of one table that queries need, and no more.
+
+Read with pyarrow alone, so that a cold start stays short: polars is not needed for a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from act_bench.tables.manifest import entries_file, read_manifest, runs_file
+from act_bench.tables.schema import UnknownNameError, choose_fidelity, table_info
+
+if TYPE_CHECKING:
+    from act_bench.spaces.paper import Space
+    from act_bench.tables.learning_curves import LearningCurves
+
+Outcome = Literal["ok", "diverged", "missing"]
+
+_COLUMNS = ["outcome", "validation_accuracy", "test_accuracy", "test_loss", "runtime_s"]
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkData:
+    """What the queries of one table, fidelity and seed are answered from.
+
+    It holds the sealed test metrics too: it is for the harness, never for an optimiser. All
+    sequences have one item an entry, in the order of the entries.
+
+    Parameters
+    ----------
+    table, edition, fidelity : str
+        Where the values come from.
+    seed : int or None
+        The seed of the runs, or None for the medians over all runs of an entry.
+    chance : float
+        Accuracy of guessing: the score of a diverged entry.
+    sha256 : str
+        Of the file the values were read from.
+    space : Space
+        Resolves spellings to entries.
+    outcome : sequence of Outcome
+    validation_accuracy, test_accuracy, test_loss : sequence of float or None
+        Fractions in [0, 1], and nats; None unless ``ok``.
+    cost_s : sequence of float
+        Seconds of training that a first query is charged.
+    without_run : frozenset of int
+        Entries that have runs, but none with this seed: asking for one is an error.
+    read_curves : callable, optional
+        Reads the learning curves when they are first needed. Default: there are none.
+    """
+
+    table: str
+    edition: str
+    fidelity: str
+    seed: int | None
+    chance: float
+    sha256: str
+    space: Space
+    outcome: Sequence[Outcome]
+    validation_accuracy: Sequence[float | None]
+    test_accuracy: Sequence[float | None]
+    test_loss: Sequence[float | None]
+    cost_s: Sequence[float]
+    without_run: frozenset[int] = frozenset()
+    read_curves: Callable[[], LearningCurves] | None = None
+
+    @property
+    def name(self) -> str:
+        """For files: ``cnn-proxy``, or ``cnn-full-upstream``."""
+        suffix = "" if self.edition == "regenerated" else f"-{self.edition}"
+        return f"{self.table}-{self.fidelity}{suffix}"
+
+    @property
+    def title(self) -> str:
+        """For headings: table, fidelity, and the edition if it is not ours."""
+        suffix = "" if self.edition == "regenerated" else f", edition {self.edition}"
+        return f"{self.table}, fidelity {self.fidelity}{suffix}"
+
+    def __post_init__(self) -> None:
+        entries = len(self.space.representatives)
+        for name in ("outcome", "validation_accuracy", "test_accuracy", "test_loss", "cost_s"):
+            rows = len(getattr(self, name))
+            if rows != entries:
+                raise ValueError(
+                    f"{self.table}-{self.fidelity}: {name} has {rows} rows, but the space has "
+                    f"{entries} entries: the file and the space must be of one version"
+                )
+
+    def score(self, entry: int) -> float | None:
+        """Return validation accuracy, chance level when diverged, or None when missing."""
+        return self.chance if self.outcome[entry] == "diverged" else self.validation_accuracy[entry]
+
+    @cached_property
+    def covered(self) -> tuple[int, ...]:
+        """The entries that can be evaluated, ascending."""
+        return tuple(
+            entry
+            for entry, outcome in enumerate(self.outcome)
+            if outcome != "missing" and entry not in self.without_run
+        )
+
+    @cached_property
+    def curves(self) -> LearningCurves:
+        """The learning curves, read when they are first needed.
+
+        Raises
+        ------
+        UnknownNameError
+            This edition has none.
+        """
+        if self.read_curves is None:
+            raise UnknownNameError(
+                f"{self.table} of the edition {self.edition} has no learning curves: query it "
+                "without epochs"
+            )
+        return self.read_curves()
+
+    @property
+    def values(self) -> str:
+        """What a value is, in words."""
+        return "median over the runs" if self.seed is None else f"the run with seed {self.seed}"
+
+
+def load_data(
+    table: str, fidelity: str | None = None, edition: str = "regenerated", seed: int | None = None
+) -> BenchmarkData:
+    """Read what a benchmark answers from; the parameters are those of ``Benchmark``.
+
+    Raises
+    ------
+    act_bench.tables.schema.UnknownNameError
+        Unknown table, fidelity or edition, or no run has the seed; a ValueError.
+    act_bench.tables.manifest.DataError
+        The file is absent or damaged.
+
+    Examples
+    --------
+    >>> data = load_data("mlp")
+    >>> data.fidelity, len(data.covered)
+    ('full', 2913)
+    """
+    from act_bench.spaces.paper import load_space
+
+    fidelity = choose_fidelity(table, fidelity, edition)
+    path = entries_file(table, fidelity, edition)
+    rows = _columns(path, [*_COLUMNS, "runs"])
+    runs = rows.pop("runs")
+    without_run: frozenset[int] = frozenset()
+    if seed is None:
+        # The seconds are a mean over the runs of an entry: this is what all of them took.
+        cost = [(mean or 0.0) * count for mean, count in zip(rows["runtime_s"], runs, strict=True)]
+    elif edition == "upstream":
+        raise UnknownNameError(
+            f"the upstream edition of {table} has no single runs, so none with seed {seed}; "
+            "seed=None answers with what the authors published, medians"
+        )
+    else:
+        path = runs_file(table)
+        rows = _single_runs(path, table, fidelity, seed, entries=len(runs))
+        cost = [seconds or 0.0 for seconds in rows["runtime_s"]]
+        without_run = frozenset(
+            entry
+            for entry, (count, outcome) in enumerate(zip(runs, rows["outcome"], strict=True))
+            if count and outcome == "missing"
+        )
+
+    def read_curves() -> LearningCurves:
+        from act_bench.tables.learning_curves import read_curves
+
+        return read_curves(runs_file(table), fidelity, seed, entries=len(runs))
+
+    return BenchmarkData(
+        table=table,
+        edition=edition,
+        fidelity=fidelity,
+        seed=seed,
+        chance=table_info(table).chance,
+        sha256=read_manifest(path.parent)[path.name].sha256,
+        space=load_space(),
+        outcome=rows["outcome"],
+        validation_accuracy=rows["validation_accuracy"],
+        test_accuracy=rows["test_accuracy"],
+        test_loss=rows["test_loss"],
+        cost_s=cost,
+        without_run=without_run,
+        read_curves=None if edition == "upstream" else read_curves,
+    )
+
+
+def _columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
+    """Read columns of an entry file as lists of Python values."""
+    # Not pyarrow.parquet.read_table, which imports pyarrow.dataset: a third of a cold start.
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        table = file.read(names)
+    return {name: table.column(name).to_pylist() for name in names}
+
+
+def _single_runs(
+    path: Path, table: str, fidelity: str, seed: int, entries: int
+) -> dict[str, list[Any]]:
+    """Read the runs with one seed as columns over all entries; ``missing`` where there is none."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(
+        path, columns=["entry", "seed", *_COLUMNS], filters=[("fidelity", "==", fidelity)]
+    )
+    seeds = rows.column("seed").to_pylist()
+    if seed not in seeds:
+        known = ", ".join(map(str, sorted(set(seeds)))) or "none at all"
+        raise UnknownNameError(
+            f"{table} at fidelity {fidelity} has no run with seed {seed}; its seeds: {known}. "
+            "seed=None answers with the medians over the runs"
+        )
+    columns: dict[str, list[Any]] = {name: [None] * entries for name in _COLUMNS}
+    columns["outcome"] = ["missing"] * entries
+    for row in rows.filter(pc.field("seed") == seed).to_pylist():
+        for name in _COLUMNS:
+            columns[name][row["entry"]] = row[name]
+    return columns

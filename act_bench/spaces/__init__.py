@@ -1,0 +1,1 @@
+"""Finite sets of functions, and which spelling is which function."""

@@ -1,0 +1,343 @@
+"""The space of the paper: 5,103 expressions, 2,913 entries, and the entry of any expression.
+
+The space is ``binary(unary(x),unary(x))`` over the 27 unary and 7 binary operators of Bingham and
+Miikkulainen (NeurIPS 2023, arXiv 2301.05785). It has two partitions. An **entry** is one of the
+paper's 2,913 functions: expressions whose float32 outputs are the same, bit by bit. A **canonical
+class** is a function: expressions that are equal in exact arithmetic. Every entry lies within one
+class, and some classes hold several entries, told apart by float32 rounding. How both were
+established, and the count of classes, stands in ``docs/space.md``.
+
+Loading the space and looking up one of its expressions needs pyarrow alone; NumPy and SciPy are
+imported for outputs and for expressions that are not spelled as in the space.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from act_bench.functions.expression import Expression, parse
+from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
+from act_bench.tables.manifest import SPACE_FILE, verified
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from act_bench.functions.equality import Scaled
+
+How = Literal["exact", "commuted", "numerical"]
+
+ABOUT_KEY: Final = b"act_bench"
+"""Key of the file's metadata: JSON with ``points`` (of the outputs) and ``grid``."""
+
+OUTPUT_BOUND: Final = 10.0
+_NEAREST: Final = 3
+_SAMPLED: Final = 40
+
+
+class Resolution(NamedTuple):
+    """The entry of an expression.
+
+    Attributes
+    ----------
+    entry : int
+        0 to 2,912.
+    how : {"exact", "commuted", "numerical"}
+        How the expression relates to the entry's own spelling (its ``representative``): it is that
+        spelling; it is that spelling with the arguments of ``add``, ``mul``, ``max`` or ``min``
+        swapped; or it is another formula with the same values.
+    """
+
+    entry: int
+    how: How
+
+
+class NotInSpaceError(KeyError):
+    """An expression that is none of the functions of the space.
+
+    Attributes
+    ----------
+    expression : str
+        What was asked for.
+    nearest : tuple of (str, float)
+        The nearest entries' spellings and their distances (Eq. 3 of the poster: Euclidean over the
+        outputs, divided by the root of their number; outputs as in :func:`finite_outputs`).
+    """
+
+    def __init__(self, expression: str, nearest: tuple[tuple[str, float], ...]) -> None:
+        super().__init__(expression, nearest)
+        self.expression = expression
+        self.nearest = nearest
+
+    def __str__(self) -> str:
+        offered = ", ".join(f"{name} (distance {distance:.2g})" for name, distance in self.nearest)
+        return (
+            f"{self.expression} is none of the 2,913 functions of the space: its values differ "
+            f"from each of theirs. Nearest by outputs: {offered}. Query one of these, or train it: "
+            f"act-bench regenerate '{self.expression}'"
+        )
+
+
+def enumerate_space() -> tuple[str, ...]:
+    """Return the 5,103 expressions in the order that numbers the entries.
+
+    The binary operator changes slowest, the second unary operator fastest.
+
+    Examples
+    --------
+    >>> len(enumerate_space()), enumerate_space()[:2], enumerate_space()[-1]
+    (5103, ('add(zero(x),zero(x))', 'add(zero(x),one(x))'), 'min(hard_sigmoid(x),hard_sigmoid(x))')
+    """
+    pairs = product(BINARY, SPACE_UNARY, SPACE_UNARY)
+    return tuple(f"{binary}({left}(x),{right}(x))" for binary, left, right in pairs)
+
+
+def finite_outputs(
+    outputs: NDArray[np.floating], bound: float = OUTPUT_BOUND
+) -> NDArray[np.float32]:
+    """Return outputs that a distance or a surrogate can use: clipped to ±bound, NaN as 0.
+
+    The stored outputs keep infinities and NaN. This is the one convention by which features
+    replace them: an infinity, like anything beyond, is the bound with its sign, and a value that
+    does not exist is 0, so that two functions are no further apart for being undefined.
+
+    Parameters
+    ----------
+    outputs : ndarray, any shape
+        Outputs of functions.
+    bound : float
+        Largest magnitude kept. Default 10: beyond it a function has exploded, and by how much
+        would drown all else in a Euclidean distance.
+
+    Returns
+    -------
+    ndarray
+        float32, the same shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> finite_outputs(np.array([1.5, np.inf, -1e9, np.nan])).tolist()
+    [1.5, 10.0, -10.0, 0.0]
+    """
+    import numpy as np
+
+    clipped = np.clip(outputs, -bound, bound)
+    return np.where(np.isnan(clipped), 0, clipped).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """The space with its two partitions; :func:`load_space` gives the one that is embedded.
+
+    Attributes
+    ----------
+    expressions : tuple of str
+        The 5,103 expressions in the order of enumeration.
+    entry_of : dict of str to int
+        The entry of each expression, 0 to 2,912 in order of first appearance.
+    representatives : tuple of str
+        The first spelling of each of the 2,913 entries.
+    canonical_class : tuple of int
+        The canonical class of each entry, in order of first appearance.
+    path : Path
+        The file that holds the outputs and the points.
+
+    Examples
+    --------
+    >>> space = load_space()
+    >>> len(space.expressions), len(space.representatives), len(set(space.canonical_class))
+    (5103, 2913, 2791)
+    >>> space.resolve("add(relu(x), tanh(x))")
+    Resolution(entry=265, how='commuted')
+    """
+
+    expressions: tuple[str, ...]
+    entry_of: dict[str, int]
+    representatives: tuple[str, ...]
+    canonical_class: tuple[int, ...]
+    path: Path
+    _resolved: dict[str, Resolution] = field(default_factory=dict, repr=False)
+
+    def resolve(self, expression: str | Expression) -> Resolution:
+        """Return the entry that an expression is, and how it was found.
+
+        An expression of the space is looked up, in well under a microsecond. Any other is
+        evaluated on :attr:`grid` and is the entry whose class it equals within rounding (see
+        :mod:`act_bench.functions.equality`); that takes milliseconds, the first time tens of them.
+        Where float32 rounding split a class into several entries, it is the lowest: the entry of
+        the first expression in the enumeration that is this function.
+
+        Parameters
+        ----------
+        expression : str or Expression
+            Any spelling, spaces allowed.
+
+        Returns
+        -------
+        Resolution
+
+        Raises
+        ------
+        NotInSpaceError
+            No entry is this function, or it learns a parameter, or float64 cannot tell which entry
+            it is; the error offers the nearest.
+        ParseError
+            The text is no expression.
+
+        Examples
+        --------
+        >>> space = load_space()
+        >>> space.resolve("relu(x)")
+        Resolution(entry=20, how='numerical')
+        >>> space.representatives[20]
+        'add(zero(x),relu(x))'
+        """
+        text = expression if isinstance(expression, str) else str(expression)
+        known = self._resolved.get(text)
+        if known is not None:
+            return known
+        found = self._look_up(text)
+        if found is None:
+            tree = parse(text) if isinstance(expression, str) else expression
+            found = self._look_up(str(tree)) or self._match(tree)
+        self._resolved[text] = found
+        return found
+
+    def _look_up(self, text: str) -> Resolution | None:
+        entry = self.entry_of.get(text)
+        if entry is None:
+            return None
+        representative = self.representatives[entry]
+        if text == representative:
+            return Resolution(entry, "exact")
+        return Resolution(entry, "commuted" if _swapped(text) == representative else "numerical")
+
+    def _match(self, expression: Expression) -> Resolution:
+        """Resolve an expression that is spelled as none of the space, or raise NotInSpaceError."""
+        if expression.learns:  # equal to an entry at its initial beta only
+            raise NotInSpaceError(str(expression), self._nearest(expression))
+        import numpy as np
+
+        from act_bench.functions.equality import TOLERANCE, Scaled, evaluate, separation
+
+        asked, known = evaluate(expression, self.grid), self._known_values
+        equal = np.arange(len(self.expressions))
+        # A few points first: they leave few expressions for all points.
+        for points in (slice(None, None, _SAMPLED), slice(None)):
+            there = Scaled(known.value[equal, points], known.scale[equal, points])
+            wanted = Scaled(asked.value[None, points], asked.scale[None, points])
+            equal = equal[separation(there, wanted) < TOLERANCE]
+        entries = [self.entry_of[self.expressions[row]] for row in equal]
+        # Of several classes if so much of it cancels that float64 cannot tell which it is.
+        if len({self.canonical_class[entry] for entry in entries}) == 1:
+            return Resolution(entries[0], "numerical")
+        raise NotInSpaceError(str(expression), self._nearest(expression))
+
+    def _nearest(self, expression: Expression) -> tuple[tuple[str, float], ...]:
+        import numpy as np
+
+        asked = finite_outputs(expression.to_numpy()(self.points))
+        offsets = (finite_outputs(self.outputs) - asked).astype(np.float64)
+        distances = np.sqrt(np.mean(np.square(offsets), axis=1))
+        order = np.argsort(distances, kind="stable")[:_NEAREST]
+        return tuple((self.representatives[i], float(distances[i])) for i in order)
+
+    @cached_property
+    def outputs(self) -> NDArray[np.float32]:
+        """Values of each entry at :attr:`points`, shape (2913, 80), infinities and NaN kept.
+
+        They are float64 values rounded once, so they are more accurate than float32 kernels.
+        """
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self.path) as file:
+            column = file.read(columns=["outputs"], use_threads=False)["outputs"]
+        values: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy()
+        row_of = {name: row for row, name in enumerate(self.expressions)}
+        rows = [row_of[name] for name in self.representatives]
+        outputs = values.reshape(len(self.expressions), -1)[rows]
+        outputs.setflags(write=False)
+        return outputs
+
+    @cached_property
+    def points(self) -> NDArray[np.float64]:
+        """The 80 points of the outputs (poster, Figure 3): clip(N(0,1), -5, 5), in float32 steps.
+
+        Every point is a float32 number, so that a float32 library evaluates at the same inputs.
+        """
+        return self._stored("points")
+
+    @cached_property
+    def grid(self) -> NDArray[np.float64]:
+        """The points at which functions are compared, ascending: see docs/space.md."""
+        return self._stored("grid")
+
+    def _stored(self, name: str) -> NDArray[np.float64]:
+        import numpy as np
+        import pyarrow.parquet as pq
+
+        about = json.loads(pq.read_metadata(self.path).metadata[ABOUT_KEY])
+        stored = np.array(about[name], np.float64)
+        stored.setflags(write=False)
+        return stored
+
+    @cached_property
+    def _known_values(self) -> Scaled:
+        from act_bench.functions.equality import space_values
+
+        return space_values(self.grid)
+
+
+@cache
+def load_space() -> Space:
+    """Return the embedded space, read once a process.
+
+    Raises
+    ------
+    act_bench.tables.manifest.DataError
+        The file is missing or damaged.
+
+    Examples
+    --------
+    >>> load_space() is load_space()
+    True
+    """
+    return read_space(verified(SPACE_FILE))
+
+
+def read_space(path: Path) -> Space:
+    """Read a space from a Parquet file with the columns ``entry`` and ``canonical_class``."""
+    import pyarrow.parquet as pq
+
+    # ParquetFile, because read_table imports pyarrow.dataset as well.
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns=["entry", "canonical_class"], use_threads=False)
+    expressions = enumerate_space()
+    entries: list[int] = table["entry"].to_pylist()
+    classes: list[int] = table["canonical_class"].to_pylist()
+    representatives: list[str] = []
+    canonical_class: list[int] = []
+    for expression, entry, number in zip(expressions, entries, classes, strict=True):
+        if entry == len(representatives):
+            representatives.append(expression)
+            canonical_class.append(number)
+    return Space(
+        expressions=expressions,
+        entry_of=dict(zip(expressions, entries, strict=True)),
+        representatives=tuple(representatives),
+        canonical_class=tuple(canonical_class),
+        path=path,
+    )
+
+
+def _swapped(text: str) -> str:
+    """Swap the arguments of an expression of the space, where that leaves the function the same."""
+    operator, _, rest = text.partition("(")
+    left, _, right = rest[:-1].partition(",")
+    return f"{operator}({right},{left})" if operator in COMMUTATIVE else text

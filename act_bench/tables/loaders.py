@@ -1,0 +1,356 @@
+"""Load the embedded tables: as polars frames, or as Hugging Face datasets.
+
+polars, pyarrow and datasets are imported when a function is called, so that each way in pays for
+its own library only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from act_bench.tables.manifest import (
+    ABOUT,
+    EMBEDDING_FILE,
+    ENTROPY_FILE,
+    LICENCE,
+    LITERATURE_FILE,
+    SPACE_FILE,
+    DataError,
+    entries_file,
+    entries_name,
+    read_manifest,
+    runs_file,
+    runs_name,
+    verified,
+)
+from act_bench.tables.schema import (
+    EMBEDDING_COLUMNS,
+    ENTROPY_COLUMNS,
+    ENTRY_COLUMNS,
+    LITERATURE_COLUMNS,
+    OWN_RATE_RUN_COLUMNS,
+    RUN_COLUMNS,
+    SPACE_COLUMNS,
+    TABLES,
+    Column,
+    UnknownNameError,
+    choose_fidelity,
+    names,
+    one_of,
+)
+
+if TYPE_CHECKING:
+    import datasets
+    import polars as pl
+
+REPOSITORY = "act-bench"
+
+
+def load_table(
+    name: str,
+    edition: str = "regenerated",
+    fidelity: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """Load a table: one row an entry, in entry order, always all 2,913.
+
+    Parameters
+    ----------
+    name
+        A key of ``act_bench.tables.schema.TABLES``.
+    edition
+        ``regenerated``, the data that come with this package, or ``upstream``, the authors' own,
+        where ``act-bench import-upstream`` has put them.
+    fidelity
+        One of the table's fidelities; None takes its default, the highest that covers every entry
+        (``act-bench tables`` shows it).
+    columns
+        Names of the columns to read; None reads all of the table's own, the vector ones included.
+        Columns that are the same at every fidelity are joined when they are asked for: those of the
+        table's Fisher spectra (``fim_quantiles``, ``fim_valid``, ``fim_reason``), and the entropy
+        of what the function passes on (``entropy_nats``, ``flat``). Both are this package's own in
+        either edition; the authors' spectra come from ``act_bench.tables.upstream.load_cdfs``.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of ``act_bench.tables.schema.ENTRY_COLUMNS``, or those asked for, in that order.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table, edition, fidelity or column.
+    DataError
+        If the table has no data here, or its file is missing or damaged.
+
+    Examples
+    --------
+    >>> import act_bench
+    >>> table = act_bench.load_table("mlp", columns=["expression", "validation_accuracy"])
+    >>> table.shape
+    (2913, 2)
+    """
+    from act_bench.tables.spectra import fisher_columns, fisher_file
+
+    file = entries_file(name, fidelity, edition)
+    if columns is None:
+        return _read(file, None)
+    sources: tuple[tuple[Sequence[Column], Callable[[], Path]], ...] = (
+        (ENTRY_COLUMNS, lambda: file),
+        (fisher_columns(layers=1), lambda: fisher_file(name)),
+        (ENTROPY_COLUMNS, lambda: verified(ENTROPY_FILE)),
+    )
+    _check_columns(columns, [column for known, _ in sources for column in known])
+    parts, left = [], list(columns)
+    for known, source in sources:
+        if asked := [column for column in left if column in names(known)]:
+            parts.append(_read(source(), asked))
+            left = [column for column in left if column not in asked]
+    import polars as pl
+
+    return pl.concat(parts, how="horizontal").select(columns) if parts else _read(file, columns)
+
+
+def load_runs(
+    name: str, fidelity: str | None = None, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Load the runs of a table: one row a training, with its learning curves.
+
+    Parameters
+    ----------
+    name
+        A key of ``act_bench.tables.schema.TABLES``.
+    fidelity
+        Only the runs of this fidelity; None gives all, told apart by the column ``fidelity``.
+    columns
+        Names of the columns to read; None reads all, the curves included.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of ``act_bench.tables.schema.RUN_COLUMNS``, or those asked for, in that order;
+        sorted by entry, fidelity and seed.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table, fidelity or column.
+    DataError
+        If the table has no runs here, or its file is missing or damaged.
+
+    Examples
+    --------
+    >>> import act_bench
+    >>> runs = act_bench.load_runs("mlp", columns=["expression", "seed", "outcome"])
+    >>> runs.columns
+    ['expression', 'seed', 'outcome']
+    """
+    _check_columns(columns, RUN_COLUMNS)
+    if fidelity is not None:
+        choose_fidelity(name, fidelity)
+    import polars as pl
+
+    path = runs_file(name)
+    runs = pl.scan_parquet(path)
+    if fidelity is not None:
+        runs = runs.filter(pl.col("fidelity") == fidelity)
+    # The file has the runs at the rates of the recipes, and says in its metadata which these are.
+    rate = pl.col("fidelity").replace_strict(recipe_rates(path), return_dtype=pl.Float64)
+    return (
+        runs.with_columns(rate.alias("learning_rate"))
+        .select(names(RUN_COLUMNS) if columns is None else list(columns))
+        .collect()
+    )
+
+
+def recipe_rates(path: Path) -> dict[str, float]:
+    """Return the learning rate of each fidelity's recipe, from what a file of runs says of itself.
+
+    Examples
+    --------
+    >>> from act_bench.tables.manifest import runs_file
+    >>> recipe_rates(runs_file("cnn"))
+    {'proxy': 0.05}
+    """
+    import pyarrow.parquet as pq
+
+    about = json.loads(pq.read_schema(path).metadata[ABOUT])
+    return {
+        fidelity: float(settings["recipe"]["learning_rate"])
+        for fidelity, settings in about["fidelities"].items()
+    }
+
+
+def _check_columns(columns: Sequence[str] | None, known: Sequence[Column]) -> None:
+    """Refuse columns that do not exist, and a string in the place of a list of them."""
+    if isinstance(columns, str):
+        raise TypeError(f"columns: expected a list of names, got the string {columns!r}")
+    for column in columns or ():
+        one_of("column", column, names(known))
+
+
+def _read(path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.read_parquet(path, columns=None if columns is None else list(columns))
+
+
+class Configuration(NamedTuple):
+    """A configuration of the dataset: a name for one embedded file.
+
+    Attributes
+    ----------
+    name
+        What ``load_dataset`` takes.
+    file
+        The embedded file.
+    columns
+        Its columns.
+    description
+        One sentence.
+    """
+
+    name: str
+    file: str
+    columns: tuple[Column, ...]
+    description: str
+
+
+def known_configurations() -> dict[str, Configuration]:
+    """Return every configuration that the registered tables give rise to, embedded or not."""
+    from act_bench.tables.maps import MAP_COLUMNS, map_name
+    from act_bench.tables.spectra import LAYERS, fisher_columns, fisher_name
+
+    found = []
+    for table in TABLES.values():
+        subject = f"{table.title}: {table.network} on {table.dataset}"
+        by_fidelity = {table.name: table.default_fidelity}
+        by_fidelity |= {f"{table.name}-{fidelity}": fidelity for fidelity in table.fidelities}
+        for name, fidelity in by_fidelity.items():
+            about = f"{subject}; one row an entry; fidelity {fidelity}, edition regenerated."
+            file = entries_name(table.name, fidelity)
+            found.append(Configuration(name, file, ENTRY_COLUMNS, about))
+        about = f"{subject}; one row a training, with curves; all fidelities, edition regenerated."
+        found.append(
+            Configuration(f"{table.name}-runs", runs_name(table.name), OWN_RATE_RUN_COLUMNS, about)
+        )
+        if table.name in LAYERS:
+            about = f"{subject}; one row an entry: its Fisher spectrum at initialisation."
+            columns = fisher_columns(LAYERS[table.name])
+            file = fisher_name(table.name)
+            found.append(Configuration(f"{table.name}-fisher", file, columns, about))
+            about = f"{subject}; one row an entry: UMAP of its Fisher spectrum, and of the union."
+            file = map_name(table.name)
+            found.append(Configuration(f"{table.name}-embedding", file, MAP_COLUMNS, about))
+    about = "The 5,103 expressions of the space, their entries, classes and outputs."
+    found.append(Configuration("space", SPACE_FILE, SPACE_COLUMNS, about))
+    about = "A map of the entries: UMAP of their outputs in two dimensions."
+    found.append(Configuration("embedding", EMBEDDING_FILE, EMBEDDING_COLUMNS, about))
+    about = "The entropy functional of every entry at Gaussian inputs (Sun et al. 2024)."
+    found.append(Configuration("entropy", ENTROPY_FILE, ENTROPY_COLUMNS, about))
+    about = "Results that papers report for activation functions; one row a printed number."
+    found.append(Configuration("literature", LITERATURE_FILE, LITERATURE_COLUMNS, about))
+    return {configuration.name: configuration for configuration in found}
+
+
+def configurations() -> dict[str, Configuration]:
+    """Return the configurations whose data are embedded; the first is the default.
+
+    Examples
+    --------
+    >>> "mlp-runs" in configurations()
+    True
+    """
+    files = read_manifest()
+    return {name: known for name, known in known_configurations().items() if known.file in files}
+
+
+def load_dataset(
+    path: str, name: str | None = None, *, split: str | None = None
+) -> datasets.Dataset:
+    """Load a configuration as a Hugging Face dataset, from the embedded files and without network.
+
+    Needs the extra ``hub``.
+
+    Parameters
+    ----------
+    path
+        ``"act-bench"``, as for ``datasets.load_dataset``.
+    name
+        A table (``"mlp"``, at its default fidelity), a table at a fidelity (``"mlp-full"``), its
+        runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``) or maps by them
+        (``"mlp-embedding"``), ``"space"``, ``"embedding"``, ``"entropy"`` or ``"literature"``. None
+        takes the default configuration of the exported repository, the first table.
+    split
+        ``"train"``, the only split there is, or None. Either way one ``Dataset`` is returned, not
+        a ``DatasetDict``: the rows are functions, and the splits of the images are columns.
+
+    Returns
+    -------
+    datasets.Dataset
+        Its ``info.description`` says the table, fidelity and edition.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such path, configuration or split.
+    DataError
+        If the configuration has no data here, or its file is missing or damaged.
+    ImportError
+        If ``datasets`` is not installed.
+
+    Examples
+    --------
+    >>> import act_bench
+    >>> dataset = act_bench.load_dataset("act-bench", "mlp")
+    >>> dataset.num_rows, dataset.features["outputs"].length
+    (2913, 80)
+    """
+    if path != REPOSITORY:
+        meant = path if path in known_configurations() else name or "mlp"
+        raise UnknownNameError(
+            f"no dataset {path!r}: expected 'act-bench' and then a configuration, as in "
+            f"load_dataset('act-bench', {meant!r})"
+        )
+    if split not in (None, "train"):
+        raise UnknownNameError(f"no split {split!r}: every configuration has one split, 'train'")
+    configuration = choose_configuration(name)
+    try:
+        import datasets
+    except ImportError as error:
+        raise ImportError("load_dataset needs datasets: pip install 'act-bench[hub]'") from error
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(verified(configuration.file)).replace_schema_metadata(None)
+    info = datasets.DatasetInfo(
+        description=configuration.description,
+        license=LICENCE,
+        features=datasets.Features.from_arrow_schema(table.schema),
+        dataset_name=REPOSITORY,
+        config_name=configuration.name,
+    )
+    return datasets.Dataset(table, info=info, split=datasets.Split.TRAIN)
+
+
+def choose_configuration(name: str | None) -> Configuration:
+    """Return the configuration called ``name``, or the default one.
+
+    Raises
+    ------
+    UnknownNameError
+        If no table gives rise to it.
+    DataError
+        If it is known but this version embeds no data of it.
+    """
+    embedded = configurations()
+    if name is None and embedded:
+        return next(iter(embedded.values()))
+    if name is not None and one_of("configuration", name, known_configurations()) in embedded:
+        return embedded[name]
+    raise DataError(
+        f"this version of act-bench embeds no data of the configuration {name!r}; it has "
+        f"{', '.join(embedded) or 'none at all'}"
+    )

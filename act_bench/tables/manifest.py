@@ -1,0 +1,193 @@
+"""The embedded files: where they are, what they must be, and clear errors if they are not.
+
+``act_bench/data/manifest.json`` names every embedded file with its SHA-256, size, rows, licence and
+how it was made. A file is checked against it before it is read; that costs about a millisecond a
+megabyte and turns a damaged download into a sentence instead of wrong numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from act_bench.tables.schema import choose_fidelity, table_info
+
+DATA_FOLDER: Final = Path(__file__).parent.parent / "data"
+MANIFEST: Final = "manifest.json"
+SPACE_FILE: Final = "space.parquet"
+LITERATURE_FILE: Final = "literature.parquet"
+EMBEDDING_FILE: Final = "embedding.parquet"
+ENTROPY_FILE: Final = "entropy.parquet"
+LICENCE: Final = "CC-BY-4.0"
+ABOUT: Final = b"act_bench"
+"""Key of the Parquet metadata under which a file says, as JSON, what it is and how it is made."""
+MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
+
+
+class DataError(RuntimeError):
+    """Data that are missing or damaged; the message names the file and the mend."""
+
+
+class FileRecord(NamedTuple):
+    """What the manifest says about one file.
+
+    Attributes
+    ----------
+    name
+        File name in the data folder.
+    sha256
+        Hex digits of the SHA-256 of its bytes.
+    bytes
+        Its size.
+    rows
+        Rows of its table.
+    counts
+        Rows by outcome (``ok``, ``diverged``, ``missing``); by fidelity for runs; may be empty.
+    made
+        How to make it again: a command and the recipe.
+    licence
+        SPDX identifier.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    counts: dict[str, int]
+    made: str
+    licence: str
+
+
+def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, FileRecord]:
+    """Return the record of each file of a folder by its name.
+
+    Parameters
+    ----------
+    folder
+        Default: that of the embedded files.
+    mend
+        What an error says to do.
+
+    Raises
+    ------
+    DataError
+        If the manifest is missing or is not what it should be.
+    """
+    path = (folder or DATA_FOLDER) / MANIFEST
+    try:
+        files = json.loads(path.read_bytes())["files"]
+        return {name: FileRecord(name=name, **record) for name, record in files.items()}
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; {mend}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is damaged ({error!r}); {mend}") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the hex digits of the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verified(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
+    """Return the path of a file after checking its size and SHA-256.
+
+    Parameters
+    ----------
+    name
+        File name, for instance ``"space.parquet"``.
+    folder
+        A folder with a manifest; default: that of the embedded files.
+    mend
+        What an error says to do.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, truncated or changed, or the manifest does not know it. The message
+        names the file, what was expected and what came, and how to mend it.
+    """
+    record = read_manifest(folder, mend).get(name)
+    path = (folder or DATA_FOLDER) / name
+    if record is None:
+        raise DataError(f"{path} is not in {MANIFEST}; {mend}")
+    try:
+        size = path.stat().st_size
+        if size != record.bytes:
+            raise DataError(f"{path} is damaged: expected {record.bytes} bytes, got {size}; {mend}")
+        digest = sha256(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): expected {record.bytes} bytes; {mend}"
+        ) from error
+    if digest != record.sha256:
+        raise DataError(
+            f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {mend}"
+        )
+    return path
+
+
+def entries_name(table: str, fidelity: str) -> str:
+    """Return the name of the file with a table's entries at one fidelity."""
+    return f"{table}-{fidelity}.parquet"
+
+
+def runs_name(table: str) -> str:
+    """Return the name of the file with a table's runs at all fidelities."""
+    return f"{table}-runs.parquet"
+
+
+def embedded_fidelities(table: str) -> tuple[str, ...]:
+    """Return the fidelities of a table whose entries are embedded, cheapest first."""
+    files = read_manifest()
+    fidelities = table_info(table).fidelities
+    return tuple(name for name in fidelities if entries_name(table, name) in files)
+
+
+def entries_file(table: str, fidelity: str | None = None, edition: str = "regenerated") -> Path:
+    """Return the path of a table's entries, checked against the manifest.
+
+    Parameters
+    ----------
+    table
+        A key of ``act_bench.tables.schema.TABLES``.
+    fidelity
+        One of the table's fidelities; None takes its default.
+    edition
+        ``regenerated``, or ``upstream`` where it was imported (``act-bench import-upstream``).
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table, fidelity or edition.
+    DataError
+        If the table is known and has no data here, or its file is missing or damaged.
+    """
+    fidelity = choose_fidelity(table, fidelity, edition)
+    if edition == "upstream":
+        from act_bench.tables.upstream import upstream_file
+
+        return upstream_file(table)
+    embedded = embedded_fidelities(table)
+    if fidelity not in embedded:
+        raise _without_data(table, f"at fidelity {fidelity}", embedded)
+    return verified(entries_name(table, fidelity))
+
+
+def runs_file(table: str) -> Path:
+    """Return the path of a table's runs, checked against the manifest; raises as entries_file."""
+    embedded = embedded_fidelities(table)
+    if runs_name(table) not in read_manifest():
+        raise _without_data(table, "of single runs", embedded)
+    return verified(runs_name(table))
+
+
+def _without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
+    """Return the error for a known table that this version embeds no such data of."""
+    there = f"its embedded fidelities: {', '.join(embedded)}" if embedded else "it has none at all"
+    return DataError(
+        f"the table {table} ({table_info(table).title}) is known, but this version of act-bench "
+        f"embeds no data of it {what}; {there}. `act-bench tables` lists what there is"
+    )

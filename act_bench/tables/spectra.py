@@ -1,0 +1,157 @@
+"""The embedded Fisher spectra: for each entry and layer the quantile function of log eigenvalues.
+
+``{table}-fisher.parquet`` has one row an entry. How the spectra are defined and made is told in
+docs/fisher.md and, as JSON, in the file's metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from act_bench.tables.manifest import DataError, read_manifest, verified
+from act_bench.tables.schema import Column, table_info
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+QUANTILES: Final = 128
+"""Values kept of each layer's quantile function."""
+FLOOR: Final = -100.0
+"""Log of a zero eigenvalue."""
+RESOLUTION: Final = 2.0**-8
+"""Embedded values are multiples of this, so that a value takes one byte of a file, not two and a
+half. The mean absolute difference of two spectra moves by less than that."""
+ABOUT_KEY: Final = b"act_bench"
+
+
+class LayerSize(NamedTuple):
+    """A layer with weights: its name in the network, and how many weights and biases it has."""
+
+    name: str
+    weights: int
+
+
+class Spectra(NamedTuple):
+    """The Fisher spectra of all entries of a table.
+
+    Attributes
+    ----------
+    layers
+        The network's layers with weights, in the order of the forward pass.
+    quantiles
+        (2913, layers, 128) float32, in entry order: log eigenvalues of each layer's block,
+        ascending. Value k is the mean of the quantile function between the probabilities k/128 and
+        (k + 1)/128, to the nearest multiple of :data:`RESOLUTION`. NaN for an entry without a valid
+        spectrum.
+    valid
+        (2913,) bool.
+    reason
+        Why a spectrum is not valid; empty where it is.
+    """
+
+    layers: tuple[LayerSize, ...]
+    quantiles: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    reason: tuple[str, ...]
+
+
+LAYERS: Final = {"mlp": 3, "cnn": 9, "resnet": 56, "vit": 65}
+"""Table -> number of layers with weights in its network."""
+
+
+def fisher_name(table: str) -> str:
+    """Return the name of the file with a table's spectra."""
+    return f"{table}-fisher.parquet"
+
+
+def fisher_columns(layers: int) -> tuple[Column, ...]:
+    """Return the columns of the spectra of a network with so many layers."""
+    return (
+        Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
+        Column(
+            "fim_quantiles",
+            f"float32[{layers * QUANTILES}]",
+            "log eigenvalue",
+            f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer, "
+            f"multiples of 1/{round(1 / RESOLUTION)}; names and sizes of layers are in the file's "
+            "metadata. Null if not valid.",
+        ),
+        Column(
+            "fim_valid",
+            "bool_",
+            "",
+            "Whether both passes were finite and every factor had a positive eigenvalue.",
+        ),
+        Column("fim_reason", "string", "", "Why the spectrum is not valid; null if it is."),
+    )
+
+
+def fisher_file(table: str) -> Path:
+    """Return the path of a table's spectra, checked against the manifest.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table.
+    DataError
+        If this version embeds no spectra of it, or the file is missing or damaged.
+    """
+    name = fisher_name(table_info(table).name)
+    known = read_manifest()
+    if name not in known:
+        others = [each.removesuffix("-fisher.parquet") for each in known if "-fisher." in each]
+        raise DataError(
+            f"this version of act-bench embeds no Fisher spectra of the table {table}; it has "
+            f"those of {', '.join(others) or 'none'}. `act-bench features EXPRESSION --table "
+            f"{table}` computes one"
+        )
+    return verified(name)
+
+
+@cache
+def load_spectra(table: str) -> Spectra:
+    """Return the Fisher spectra of a table, read once a process; the arrays are read-only.
+
+    Parameters
+    ----------
+    table
+        A key of ``act_bench.tables.schema.TABLES``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table.
+    DataError
+        If this version embeds no spectra of it, or the file is missing or damaged.
+
+    Examples
+    --------
+    >>> spectra = load_spectra("mlp")
+    >>> spectra.quantiles.shape, [layer.weights for layer in spectra.layers]
+    ((2913, 3, 128), [4160, 4160, 650])
+    """
+    return read_spectra(fisher_file(table))
+
+
+def read_spectra(path: Path) -> Spectra:
+    """Read spectra from a Parquet file with the columns of :func:`fisher_columns`."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        table = file.read(use_threads=False)
+        about = json.loads(file.metadata.metadata[ABOUT_KEY])
+    layers = tuple(LayerSize(**layer) for layer in about["layers"])
+    valid = table["fim_valid"].to_numpy()
+    column = table["fim_quantiles"].combine_chunks()
+    quantiles = np.full((table.num_rows, len(layers), QUANTILES), np.nan, np.float32)
+    # flatten() leaves out the values of null rows.
+    quantiles[valid] = column.flatten().to_numpy().reshape(valid.sum(), len(layers), QUANTILES)
+    for array in (valid, quantiles):
+        array.setflags(write=False)
+    reason = tuple(reason or "" for reason in table["fim_reason"].to_pylist())
+    return Spectra(layers, quantiles, valid, reason)

@@ -1,0 +1,1 @@
+"""How each generated page of the documentation is made."""

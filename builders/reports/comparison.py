@@ -1,0 +1,206 @@
+"""Search methods compared at equal training cost, by real training; writes docs/comparison.md.
+
+    python -m builders.reports.comparison mlp cnn --repeats 5
+
+Every search is a live search (docs/live_search.md) in a folder of its own, so the command goes on
+where it was stopped. An optimiser trains ``--budget`` functions. A method that is none may take as
+many seconds as the random search of the same repeat. Test is shown once a search, at its end.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+
+from act_bench.files.atomic import replacing
+from regenerate.runs.environment import environment
+from regenerate.sweeps.executor import available_cores
+from surrogates.live import Budget, Confirmation, Found, Problem, search, table_problem
+from surrogates.live.confirm import Estimate
+from surrogates.live.methods import PROPOSERS
+
+METHODS = {
+    "random": "random search",
+    "evolution:population=10": "regularised evolution, population 10",
+    "controller": "RNN controller with PPO (Swish paper)",
+    "aquasurf": "AQuaSurF",
+    "grafs": "GRAFS, restarted while seconds are left",
+}
+FRESH_SEEDS = {"mlp": 10}
+"""Table -> seeds that the best function is trained again with; 3 where not named."""
+PAGE = Path(__file__).parents[2] / "docs" / "comparison.md"
+
+
+class Row(NamedTuple):
+    """One method over all its repeats: values by repeat."""
+
+    method: str
+    validation: list[float]
+    fresh: list[float]
+    test: list[float]
+    functions: list[int]
+    training_s: list[float]
+    other_s: list[float]
+    best: str
+
+
+@click.command()
+@click.argument("tables", nargs=-1)
+@click.option("--repeats", type=click.IntRange(2), default=5, show_default=True)
+@click.option("--budget", type=click.IntRange(1), default=30, show_default=True)
+@click.option("--methods", default=",".join(METHODS), show_default=True)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the images.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("output"),
+    show_default=True,
+    help="Folder of the searches.",
+)
+@click.option("--page", type=click.Path(path_type=Path), default=PAGE, help="What to write.")
+def main(
+    tables: tuple[str, ...],
+    repeats: int,
+    budget: int,
+    methods: str,
+    data_dir: Path | None,
+    out: Path,
+    page: Path,
+) -> None:
+    """Search TABLES, mlp if none is named, with every method and write the page."""
+    tables = tables or ("mlp",)
+    # Random search first: what it takes is what the others may take.
+    names = ["random", *(name for name in methods.split(",") if name != "random")]
+    command = (
+        f"builders/reports/comparison.py {' '.join(tables)} --repeats {repeats} --budget {budget}"
+    )
+    head = HEAD.format(command=command, repeats=repeats, budget=budget)
+    parts = [head]
+    for table in tables:
+        problem = table_problem(table, data_dir=data_dir)
+        folder = out / f"comparison-{table}-{problem.fidelity}"
+        found = searched(problem, names, repeats, budget, folder)
+        parts.append(section(problem, [row_of(*pair) for pair in found.items()]))
+    text = "\n".join(parts)
+    with replacing(page) as draft:
+        draft.write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+def searched(
+    problem: Problem, names: list[str], repeats: int, budget: int, folder: Path
+) -> dict[str, list[Found]]:
+    """Return the searches of every method, repeat by repeat; those that were made are kept."""
+    found: dict[str, list[Found]] = {name: [] for name in names}
+    for repeat in range(repeats):
+        for name in names:
+            limit = Budget(evaluations=budget)
+            if name in PROPOSERS:
+                limit = Budget(seconds=training_s(found["random"][repeat]))
+            found[name].append(
+                search(
+                    problem,
+                    folder / f"{name.replace(':', '-')}-{repeat}",
+                    method=name,
+                    budget=limit,
+                    seed=1000 * repeat,
+                    confirmation=Confirmation(1, fresh_seeds(problem)),
+                )
+            )
+            best = found[name][-1].best
+            click.echo(f"{repeat} {name}: {best.score:.4f} {best.expression}", err=True)
+    return found
+
+
+def fresh_seeds(problem: Problem) -> int:
+    """Return how many fresh seeds confirm the best function of a search."""
+    return FRESH_SEEDS.get(problem.table, 3)
+
+
+def training_s(found: Found) -> float:
+    """Return the seconds of all trainings that a search told its method of."""
+    return sum(each.cost_s for each in found.evaluated)
+
+
+def row_of(method: str, found: list[Found]) -> Row:
+    """Return what a method found in all its repeats."""
+    training = [training_s(one) for one in found]
+    return Row(
+        method,
+        [one.best.score for one in found],
+        # The reference is the last row of a confirmation.
+        [one.confirmed[0].validation.mean for one in found if len(one.confirmed) > 1],
+        [one.tested.fresh.mean for one in found if one.tested and one.tested.fresh],
+        [len(one.evaluated) for one in found],
+        training,
+        [one.clock_s - spent for one, spent in zip(found, training, strict=True)],
+        max((one.best for one in found), key=lambda best: best.score).expression,
+    )
+
+
+HEAD = """\
+# Search methods at equal cost
+
+```
+python {command}
+```
+
+By real training: {repeats} searches of each method on each table. An optimiser trains {budget}
+functions and sees no other value of the table. A method that trains in its own way may take as many
+seconds as the random search of the same repeat; it finishes what it began, and begins again with
+another seed while seconds are left.
+
+*Searched* is the validation accuracy that the search saw of its best function; *fresh* is that of
+the same function trained again with seeds that the search did not use; *test* is the test accuracy
+of these trainings, shown once a search. Each is a mean over the searches with its 95 % interval
+(Student's t); methods whose intervals overlap are not told apart. *Training* is the mean time of
+the trainings that the method was told of; *besides* is the rest of its clock, a mean too: Fisher
+spectra of the whole space, or a relaxed search.
+"""
+
+
+def section(problem: Problem, rows: list[Row]) -> str:
+    """Return the part of the page on one table."""
+    reference = problem.reference
+    assert reference is not None  # noqa: S101  (a table's problem has one)
+    rows = sorted(rows, key=lambda row: -float(np.mean(row.fresh or [0.0])))
+    lines = [f"## Table `{problem.table}`, fidelity `{problem.fidelity}`", ""]
+    seeds = len(problem.seeds)
+    named = f"{seeds} {'seed' if seeds == 1 else 'seeds'}"
+    fresh = fresh_seeds(problem)
+    lines += [f"{named} a function and {fresh} fresh ones for the best, on {processor()}.", ""]
+    lines += ["| method | functions | searched | fresh | test | training | besides |"]
+    lines.append("|---|---:|---:|---:|---:|---:|---:|")
+    lines += [
+        f"| {METHODS.get(row.method, row.method)} | {np.mean(row.functions):.0f} | "
+        f"{shown(row.validation)} | {shown(row.fresh)} | {shown(row.test)} | "
+        f"{np.mean(row.training_s):.1f} s | {np.mean(row.other_s):.1f} s |"
+        for row in rows
+    ]
+    lines += ["", "The best function of each method, by what its searches saw:", ""]
+    lines += [f"- {METHODS.get(row.method, row.method)}: `{row.best}`" for row in rows]
+    lines += ["", f"The {reference.role} is `{reference.expression}`.", ""]
+    return "\n".join(lines)
+
+
+def shown(values: list[float]) -> str:
+    """Return a mean with its interval."""
+    if not values:
+        return "-"
+    mean, half_width = Estimate.of(values)
+    return f"{mean:.4f}" + ("" if half_width is None else f" ± {half_width:.4f}")
+
+
+def processor() -> str:
+    """Return the model of the processor and how many cores may be used."""
+    model = json.loads(environment(""))["processor"]
+    cores = available_cores()
+    return f"{cores} {'core' if cores == 1 else 'cores'} of {model}"
+
+
+if __name__ == "__main__":
+    main()

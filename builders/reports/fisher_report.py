@@ -1,0 +1,170 @@
+"""What the Fisher spectra of a table say about training: validity, and distances.
+
+``python -m builders.reports.fisher_report mlp`` reads the embedded spectra and entries of a table,
+without a name those of every table that has both. Prints Markdown, as it stands in docs/fisher.md:
+
+* how well ``fim_valid`` alone tells the entries that fail from those that train (precision is the
+  share of failures among invalid spectra, recall the share of invalid spectra among failures);
+* how far the spectra of f and -f are apart (poster, Figure 5), over all pairs of entries whose
+  outputs are each other's negatives, and how far their accuracies, against pairs at random;
+* Spearman's correlation of the distance of two functions, by spectra with each weighting of layers
+  and by outputs, with the difference of their accuracies. 95 % intervals are from 200 bootstrap
+  samples of the functions, not of the pairs, which are not independent of one another.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from typing import get_args
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from act_bench import load_table
+from act_bench.spaces.paper import finite_outputs, load_space
+from act_bench.tables.distances import Weighting, layer_weights
+from act_bench.tables.manifest import DataError, read_manifest
+from act_bench.tables.schema import TABLES, TRAINED_MARGIN
+from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
+
+PAIRS = 200_000
+SAMPLES = 200
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
+    """Print how many spectra are invalid, why, and what that says of training."""
+    invalid = ~spectra.valid
+    reasons = Counter(reason.split(" of layer")[0] for reason in spectra.reason if reason)
+    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    print(f"invalid: {invalid.sum()} of {len(invalid)} ({invalid.mean():.1%}): {listed}\n")
+    print("| failure | failures | precision | recall |\n|---|---|---|---|")
+    diverged = (entries["outcome"] == "diverged").to_numpy()
+    weak = entries["validation_accuracy"].fill_null(0.0).to_numpy() <= chance + TRAINED_MARGIN
+    known = (entries["outcome"] != "missing").to_numpy()
+    for name, failure in {"diverged": diverged, "diverged or at chance": diverged | weak}.items():
+        failure, found = failure[known], invalid[known]
+        both = (failure & found).sum()
+        print(
+            f"| {name} | {failure.sum()} | {both / max(1, found.sum()):.3f} "
+            f"| {both / max(1, failure.sum()):.3f} |"
+        )
+
+
+def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
+    """Print how far f and -f are apart, in spectra and in accuracy."""
+    outputs = load_space().outputs
+    known: dict[bytes, int] = {}
+    negatives = []
+    for entry in np.flatnonzero(np.isfinite(outputs).all(1)):
+        # Adding 0 makes the zeros of both signs one.
+        other = known.get((-outputs[entry] + 0).tobytes())
+        known[(outputs[entry] + 0).tobytes()] = int(entry)
+        if other is not None:
+            negatives.append((other, entry))
+    pairs = np.array(negatives)
+    both, one = spectra.valid[pairs].all(1), spectra.valid[pairs].any(1)
+    functions = np.flatnonzero(spectra.valid)
+    drawn = functions[np.random.default_rng(0).integers(len(functions), size=(5000, 2))]
+    drawn = drawn[drawn[:, 0] != drawn[:, 1]]
+    accuracy = entries["validation_accuracy"].fill_null(0.0).to_numpy()
+    trained = accuracy > chance + TRAINED_MARGIN
+    print(
+        f"\nf and -f: {len(pairs)} pairs of entries; both valid {both.sum()}, one only "
+        f"{(one & ~both).sum()}; both train {trained[pairs].all(1).sum()}, one only "
+        f"{(trained[pairs].any(1) & ~trained[pairs].all(1)).sum()}\n\n"
+        "| pairs | W1 a layer, median (90th percentile) | difference of accuracy, median |\n"
+        "|---|---|---|"
+    )
+    for name, chosen in {"f and -f": pairs[both], "at random": drawn}.items():
+        gap = spectra.quantiles[chosen[:, 0]] - spectra.quantiles[chosen[:, 1]]
+        apart = np.abs(gap).mean((1, 2), dtype=np.float64)
+        train = chosen[trained[chosen].all(1)]
+        print(
+            f"| {name} | {np.median(apart):.3f} ({np.quantile(apart, 0.9):.3f}) "
+            f"| {np.median(np.abs(accuracy[train[:, 0]] - accuracy[train[:, 1]])):.3f} |"
+        )
+
+
+def distances(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
+    """Print the rank correlations of distances with differences of accuracy."""
+    accuracy = entries["validation_accuracy"].to_numpy()
+    trained = np.nan_to_num(accuracy) > chance + TRAINED_MARGIN
+    usable = trained & spectra.valid
+    better = usable & (np.nan_to_num(accuracy) > np.median(accuracy[usable]))
+    # float32 as stored: a mean over thousands of values does not miss the rest.
+    quantiles = spectra.quantiles
+    sizes = [layer.weights for layer in spectra.layers]
+    outputs = finite_outputs(load_space().outputs)
+    weightings: tuple[Weighting, ...] = get_args(Weighting)
+    print(f"\n| pairs among | outputs | {' | '.join(weightings)} |")
+    print("|---|---|" + "---|" * len(weightings))
+    for name, chosen in {"entries that train": usable, "their better half": better}.items():
+        functions = np.flatnonzero(chosen)
+        pairs = np.random.default_rng(0).integers(len(functions), size=(PAIRS, 2))
+        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+        one, other = functions[pairs].T
+        gap = np.abs(accuracy[one] - accuracy[other])
+        by_layer = np.stack(
+            [
+                np.abs(quantiles[one, layer] - quantiles[other, layer]).mean(1, dtype=np.float64)
+                for layer in range(len(sizes))
+            ],
+            axis=1,
+        )
+        columns = [np.linalg.norm(outputs[one] - outputs[other], axis=1)]
+        columns += [by_layer @ layer_weights(sizes, weighting) for weighting in weightings]
+        cells = [correlation(column, gap, pairs, len(functions)) for column in columns]
+        print(f"| {len(functions)} {name} | " + " | ".join(cells) + " |")
+
+
+def correlation(distance: Floats, gap: Floats, pairs: NDArray[np.int64], functions: int) -> str:
+    """Return Spearman's correlation with its interval, as text."""
+    ranks = rankdata(distance), rankdata(gap)
+    rng = np.random.default_rng(1)
+    found = []
+    for sample in range(SAMPLES + 1):
+        # A function drawn k times has weight k; a pair that of both. The first sample is all.
+        if sample:
+            times = rng.multinomial(functions, np.full(functions, 1 / functions))
+            weight = (times[pairs[:, 0]] * times[pairs[:, 1]]).astype(float)
+        else:
+            weight = np.ones(len(pairs))
+        found.append(weighted_correlation(*ranks, weight))
+    low, high = np.quantile(found[1:], [0.025, 0.975])
+    return f"{found[0]:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def weighted_correlation(a: Floats, b: Floats, weight: Floats) -> float:
+    """Return Pearson's correlation of weighted pairs."""
+    total = weight.sum()
+    a, b = a - a @ weight / total, b - b @ weight / total
+    return float((a * b) @ weight / np.sqrt((a * a) @ weight * ((b * b) @ weight)))
+
+
+def main() -> None:
+    """Print the report of one table or of all."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("table", nargs="?", choices=list(TABLES))
+    table: str | None = parser.parse_args().table
+    embedded = [name for name in TABLES if fisher_name(name) in read_manifest()]
+    for name in [table] if table else embedded:
+        try:
+            entries = load_table(name, columns=["outcome", "validation_accuracy"])
+        except DataError as error:
+            print(f"\n## {name}\n\n{error}")
+            continue
+        print(f"\n## {name}\n")
+        chance, spectra = TABLES[name].chance, load_spectra(name)
+        validity(entries, spectra, chance)
+        signs(entries, spectra, chance)
+        distances(entries, spectra, chance)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Make docs/results.md: every optimiser on every table, and the paper's claims put to the test.
+
+    python -m builders.reports.results [--table mlp] [--trials 100] [--splits 20] [--docs docs]
+
+Each table has a page of its own, ``docs/results/TABLE.md``; what the first page says of all tables
+is kept beside them (`results_overview`), so that a new version of one table needs only ``--table``.
+Each optimiser's searches, and the evaluation of surrogates, are kept under ``output/results`` with
+the hash of the data, so that a run that was stopped goes on. Seconds of computing are those of the
+processor, one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from act_bench import load_table
+from act_bench.figures import Request, draw
+from act_bench.figures.searches import (
+    finals_figure,
+    regret_figure,
+    regret_time_figure,
+    significance_figure,
+)
+from act_bench.figures.style import save
+from act_bench.figures.tables import tables_with_data
+from act_bench.files.atomic import replacing
+from act_bench.search.benchmark_data import load_data
+from act_bench.tables.schema import TABLES
+from builders.reports.map_draws import all_draws
+from builders.reports.results_claims import (
+    claim_draws,
+    claim_failures,
+    claim_filter,
+    claim_tens,
+    claim_union,
+)
+from builders.reports.results_goals import exact
+from builders.reports.results_kept import (
+    EVALUATIONS,
+    Searches,
+    failure_rows,
+    searches,
+    sha256,
+    spectra_of,
+    surrogate_rows,
+)
+from builders.reports.results_overview import (
+    CLAIMS_COLUMNS,
+    CLAIMS_FILE,
+    TableResults,
+    keep,
+    overview,
+)
+from builders.reports.results_ranking import budgets, differences, ranking
+from surrogates import evaluation
+from surrogates.optimizers import plain_name
+
+# From quick to slow; those after a colon are the same search with another setting.
+OPTIMISERS = (
+    "random",
+    "fisher-filter:baselines=false",
+    "fisher-filter",
+    "aquasurf",
+    "aquasurf:features=umap-outputs",
+    "aquasurf:features=umap-fim",
+    "local",
+    "evolution",
+    "knn",
+    "halving",
+    "hyperband",
+    "gp-ei",
+    "gp-ei:features=umap-union",
+    "gp-thompson",
+    "forest-ei",
+    "controller",
+    "tpe",
+)
+SLOW = ("forest-ei", "tpe")
+MAIN = ("random", "local", "evolution", "knn", "aquasurf", "gp-ei", "forest-ei")
+
+
+def main() -> None:
+    """Run what is missing and write the page."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--table", action="append", choices=list(TABLES))
+    arguments.add_argument("--trials", type=int, default=100)
+    arguments.add_argument("--slow-trials", type=int, default=100, help=f"Of {', '.join(SLOW)}.")
+    arguments.add_argument("--splits", type=int, default=20)
+    arguments.add_argument("--maps", type=int, default=6, help="Draws of the maps, of each table.")
+    arguments.add_argument("--optimisers", default=",".join(OPTIMISERS))
+    arguments.add_argument("--docs", type=Path, default=Path("docs"))
+    arguments.add_argument("--kept", type=Path, default=Path("output/results"))
+    arguments.add_argument("--only", choices=["searches", "surrogates"], help="Run, write no page.")
+    chosen = arguments.parse_args()
+    names = tuple(chosen.optimisers.split(","))
+
+    tables = chosen.table or tables_with_data(Request())
+    (chosen.docs / "images").mkdir(parents=True, exist_ok=True)
+    pages = chosen.docs / "results"
+    pages.mkdir(exist_ok=True)
+    for table in tables:
+        data = load_data(table)
+        kept = chosen.kept / table
+        usable = [name for name in names if not needs_spectra(name) or spectra_of(data)]
+        made: dict[str, Searches] = {}
+        if chosen.only != "surrogates":
+            for name in usable:
+                trials = chosen.slow_trials if name in SLOW else chosen.trials
+                made[name] = searches(data, name, trials, kept / "searches")
+        if chosen.only == "searches":
+            continue
+        rows = surrogate_rows(data, chosen.splits, kept / "surrogates")
+        failures = failure_rows(data, chosen.splits, kept / "failures")
+        if chosen.only is None:
+            found = TableResults(data, made, rows)
+            text = page(found, failures, chosen.docs, kept, chosen.maps)
+            with replacing(pages / f"{table}.md") as draft:
+                draft.write_text(text, encoding="utf-8")
+            keep(found, pages)
+            print(pages / f"{table}.md")
+    if chosen.only is not None:
+        return
+    head = HEAD.format(evaluations=EVALUATIONS)
+    with replacing(chosen.docs / "results.md") as draft:
+        draft.write_text("\n".join([head, overview(pages, stale(pages))]), encoding="utf-8")
+    print(chosen.docs / "results.md")
+
+
+def stale(pages: Path) -> list[str]:
+    """Return the tables whose figures are of an earlier version of them."""
+    known = pl.read_csv(pages / CLAIMS_FILE, schema=CLAIMS_COLUMNS)
+    digests = dict(known.select("table", "sha256").iter_rows())
+    return [table for table, digest in digests.items() if sha256(load_data(table)) != digest]
+
+
+def needs_spectra(name: str) -> bool:
+    """Return whether an optimiser looks at Fisher spectra."""
+    return plain_name(name) in ("aquasurf", "fisher-filter") or "union" in name or "fim" in name
+
+
+HEAD = """\
+# Results
+
+Made by `python -m builders.reports.results`, which keeps what it has run: simulated searches of
+{evaluations} evaluations by each optimiser on each table. Regret is in validation accuracy,
+the median over an entry's runs: the fewer runs, the more of being the best is luck, which regret
+takes for merit. *Top* is the best hundredth of the entries ([search.md](search.md)). Optimisers
+with a setting after a colon are the same search with that setting: `aquasurf:features=umap-outputs`
+uses Fisher spectra as a filter only. Intervals are 95 % bootstrap intervals; differences are called
+significant after Holm's correction over all pairs (Mann-Whitney test of the regret at the end).
+"""
+
+
+PAGE = """\
+# Results on {title}, fidelity {fidelity}
+
+Made by `python -m builders.reports.results --table {table}`; the page of [all
+tables](../results.md) says what the words mean.
+"""
+
+
+def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, maps: int) -> str:
+    """Return the page on one table, and draw its figures."""
+    data, made, rows = found.data, found.made, found.rows
+    info = TABLES[data.table]
+    law, top, entries = exact(data)
+    goals, finals, pairs = found.goals, found.finals, found.pairs
+    steps = pl.concat([each.steps for name, each in made.items() if name in MAIN])
+    title = f"{data.table}, fidelity {data.fidelity}: simulated searches"
+    figures = {
+        "regret": regret_figure(steps, law.expected_regret, title),
+        "regret-time": regret_time_figure(steps, title),
+        "finals": finals_figure(pl.concat([each.steps for each in made.values()]), title),
+        "significance": significance_figure(pairs, title),
+    }
+    for name, figure in figures.items():
+        save(figure, docs / "images" / f"results-{data.table}-{name}.png")
+    summary = evaluation.summarise(rows)
+    save(
+        draw("surrogates", Request(results=kept / "surrogates")),
+        docs / "images" / f"results-{data.table}-surrogates.png",
+    )
+    image = f"../images/results-{data.table}"
+    runs = load_table(data.table, fidelity=data.fidelity, columns=["runs"])["runs"].to_numpy()
+    each = " to ".join(map(str, np.unique([runs.min(), runs.max()]).tolist()))
+    about = (
+        f"{len(data.covered):,} entries, runs of each: {each}; the best has "
+        f"{law.scores[-1]:.4f}, the top begins at {top:.4f} and has {entries} entries. "
+        f"Random search needs {goals[0].random} evaluations for the top in the median, exactly.\n"
+    )
+    lines = [
+        PAGE.format(title=info.title, fidelity=data.fidelity, table=data.table),
+        about,
+        ranking(made, finals, goals[0]),
+        f"\n{differences(pairs, finals)}\n",
+        f"![regret against evaluations]({image}-regret.png)\n",
+        f"![regret against simulated time]({image}-regret-time.png)\n",
+        f"![regret at the end]({image}-finals.png)\n",
+        f"![which differ]({image}-significance.png)\n",
+        "## Computing time\n",
+        budgets(made),
+        "\n## The paper's claims\n",
+    ]
+    if spectra_of(data):
+        save(
+            draw("maps", Request(tables=(data.table,))),
+            docs / "images" / f"results-{data.table}-maps.png",
+        )
+        save(
+            draw("accuracies", Request(tables=(data.table,))),
+            docs / "images" / f"results-{data.table}-accuracies.png",
+        )
+        lines += [
+            claim_union(data, rows, summary, pairs),
+            f"\n![maps by accuracy]({image}-maps.png)\n",
+            f"![surrogates]({image}-surrogates.png)\n",
+            claim_tens(made, finals, goals),
+            claim_draws(all_draws(data, maps, kept / "maps"), goals),
+            claim_filter(data, pairs),
+            f"\n![accuracies]({image}-accuracies.png)\n",
+            claim_failures(failures),
+        ]
+    else:
+        untested = "No Fisher spectra of this table are embedded: claims that need them wait.\n"
+        lines += [untested, f"![surrogates]({image}-surrogates.png)\n"]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""What the page of results begins with: all optimisers and all claims over all tables.
+
+What it says of a table is kept in two CSV files beside the pages, so that a new version of one
+table changes its own rows and nothing is run again for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from act_bench.figures.tables import invalid_spectra
+from act_bench.files.atomic import replacing
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.tables.schema import TABLES
+from builders.reports.results_goals import Goal, count, goals_of, median_with_interval
+from builders.reports.results_kept import Searches, sha256, spectra_of
+from builders.reports.results_ranking import against
+from surrogates import evaluation
+from surrogates.significance import mean_ranks, pairwise
+
+OPTIMISERS_FILE = "optimisers.csv"
+OPTIMISERS_COLUMNS = {
+    "table": pl.String,
+    "fidelity": pl.String,
+    "sha256": pl.String,
+    "optimiser": pl.String,
+    "mean_rank": pl.Float64,
+    "evaluations": pl.Float64,
+}
+"""Of an optimiser on a table: where its trials end among all, a share, and the evaluations, median,
+until better than every baseline, infinite for never; with the hash of all that they hang on."""
+
+CLAIMS_FILE = "claims.csv"
+CLAIMS_COLUMNS = {
+    "table": pl.String,
+    "fidelity": pl.String,
+    "sha256": pl.String,
+    "entries": pl.Int64,
+    "random": pl.Int64,
+    "random_within": pl.Float64,
+    "union_ahead": pl.Int64,
+    "union_behind": pl.Int64,
+    "union_of": pl.Int64,
+    "than_outputs": pl.Float64,
+    "than_outputs_sure": pl.Boolean,
+    "than_spectra": pl.Float64,
+    "than_spectra_sure": pl.Boolean,
+    "aquasurf": pl.Float64,
+    "aquasurf_low": pl.Float64,
+    "aquasurf_high": pl.Float64,
+    "aquasurf_within": pl.Float64,
+    "found_of_diverged": pl.Float64,
+    "diverged_of_found": pl.Float64,
+}
+"""The figures that the claims hang on, of a table; null from ``union_ahead`` on without spectra."""
+
+RANKS = """\
+Where the trials of an optimiser end among those of all, a share, 0 the best; and the evaluations,
+median, until better than every baseline. Optimisers that ran on every table, the best in the mean
+first:
+"""
+CLAIMS = """
+The paper's claims. (1) The union of outputs and spectra is better than either, by UMAP: as a model
+(in how many comparisons it is ahead of both, and behind one), and in a search (how probably it ends
+better than with the one alone; * significant). (2) A search by it is past every baseline in tens of
+evaluations; how many entries are, and which share of searches is within 100 evaluations. (3) An
+invalid Fisher spectrum tells what diverges.
+"""
+CLAIM_HEADS = (
+    "table",
+    "(1) ahead, behind",
+    "search: than outputs",
+    "than spectra",
+    "(2) entries",
+    "`aquasurf`",
+    "random, exactly",
+    "(3) found, of what diverges",
+    "diverges, of what is found",
+)
+
+
+def row(cells: Sequence[str]) -> str:
+    """Return a row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+@dataclass(frozen=True)
+class TableResults:
+    """What was run on one table.
+
+    Attributes
+    ----------
+    data
+        The table.
+    made
+        Optimiser -> its searches.
+    rows
+        What `surrogates.evaluation.evaluate` gave.
+    """
+
+    data: BenchmarkData
+    made: dict[str, Searches]
+    rows: pl.DataFrame
+
+    @cached_property
+    def finals(self) -> dict[str, NDArray[np.float64]]:
+        """Optimiser -> the regret of each trial at the end."""
+        return {name: found.regret[:, -1] for name, found in self.made.items()}
+
+    @cached_property
+    def pairs(self) -> pl.DataFrame:
+        """Which optimisers differ."""
+        return pairwise(self.finals)
+
+    @cached_property
+    def goals(self) -> tuple[Goal, Goal]:
+        """The top of the table, and all that is better than every baseline."""
+        return goals_of(self.data)
+
+
+def keep(found: TableResults, folder: Path) -> None:
+    """Put what the overview says of a table into the folder's files, in place of what they said."""
+    about = {
+        "table": found.data.table,
+        "fidelity": found.data.fidelity,
+        "sha256": sha256(found.data),
+    }
+    ranks = [about | each for each in _optimisers(found)]
+    _replace(folder / OPTIMISERS_FILE, pl.DataFrame(ranks, OPTIMISERS_COLUMNS, orient="row"))
+    claims = [about | _claims(found)]
+    _replace(folder / CLAIMS_FILE, pl.DataFrame(claims, CLAIMS_COLUMNS, orient="row"))
+
+
+def _replace(path: Path, rows: pl.DataFrame) -> None:
+    if path.exists():
+        known = pl.read_csv(path, schema=rows.schema)
+        rows = pl.concat([known.filter(~pl.col("table").is_in(rows["table"].unique())), rows])
+    order = list(TABLES)
+    place = pl.col("table").replace_strict(order, range(len(order)), default=len(order))
+    with replacing(path) as draft:
+        rows.sort(place, maintain_order=True).write_csv(draft)
+
+
+def _optimisers(found: TableResults) -> list[dict[str, object]]:
+    return [
+        {
+            "optimiser": name,
+            "mean_rank": round(rank, 6),
+            "evaluations": median_with_interval(found.goals[1].first(found.made[name].best))[0],
+        }
+        for name, rank in mean_ranks(found.finals).items()
+    ]
+
+
+def _claims(found: TableResults) -> dict[str, object]:
+    goal = found.goals[1]
+    cells: dict[str, object] = {
+        "entries": goal.entries,
+        "random": goal.random,
+        "random_within": round(goal.within, 6),
+    }
+    if not spectra_of(found.data) or "aquasurf" not in found.made:
+        return cells
+    gains = evaluation.union_gains(found.rows).filter(pl.col("view") == "umap")
+    cells["union_ahead"], cells["union_behind"], cells["union_of"] = evaluation.wins(gains)
+    for name, other in (("than_outputs", "umap-outputs"), ("than_spectra", "umap-fim")):
+        share, sure = against(found.pairs, "aquasurf", f"aquasurf:features={other}")
+        cells |= {name: round(share, 6), f"{name}_sure": sure}
+    reached = goal.first(found.made["aquasurf"].best)
+    middle, low, high = median_with_interval(reached)
+    cells |= {"aquasurf": middle, "aquasurf_low": low, "aquasurf_high": high}
+    cells["aquasurf_within"] = float(np.isfinite(reached).mean())
+    invalid = invalid_spectra(found.data.table)
+    assert invalid is not None  # noqa: S101  (there are spectra)
+    invalid = invalid[np.array(found.data.covered)]
+    diverged = np.array([found.data.outcome[entry] == "diverged" for entry in found.data.covered])
+    removed = float((diverged & invalid).sum())
+    cells["found_of_diverged"] = round(removed / diverged.sum(), 6)
+    cells["diverged_of_found"] = round(removed / max(1, invalid.sum()), 6)
+    return cells
+
+
+def overview(folder: Path, stale: Collection[str] = ()) -> str:
+    """Return the part of the page on all tables, from the folder's files.
+
+    Parameters
+    ----------
+    folder
+        Where :func:`keep` wrote.
+    stale
+        Tables of which there is a newer version than the one that these figures are of.
+    """
+    ranks = pl.read_csv(folder / OPTIMISERS_FILE, schema=OPTIMISERS_COLUMNS)
+    claims = pl.read_csv(folder / CLAIMS_FILE, schema=CLAIMS_COLUMNS)
+    tables = claims["table"].to_list()
+    pages = ", ".join(f"[{name}]({folder.name}/{name}.md)" for name in tables)
+    lines = [f"\nIn full: {pages}.\n"]
+    if old := [f"`{name}`" for name in tables if name in stale]:
+        said = "Of an earlier version of the table, to be run again"
+        lines.append(f"**{said}: {', '.join(old)}.**\n")
+    return "\n".join([*lines, optimisers(ranks, claims), claimed(claims)])
+
+
+def optimisers(ranks: pl.DataFrame, claims: pl.DataFrame) -> str:
+    """Return the table of optimisers, those with the best mean rank over the tables first."""
+    names = claims["table"].to_list()
+    found = {(table, name): (rank, needed) for table, _, _, name, rank, needed in ranks.rows()}
+    everywhere = {
+        name: float(np.mean([found[table, name][0] for table in names]))
+        for name in ranks["optimiser"].unique(maintain_order=True)
+        if all((table, name) in found for table in names)
+    }
+    heads = ["optimiser", "mean", *names, *(f"{name}: evaluations" for name in names)]
+    lines = [RANKS, row(heads), "|---" * len(heads) + "|"]
+    for name in sorted(everywhere, key=everywhere.__getitem__):
+        shares = [f"{found[table, name][0]:.2f}" for table in names]
+        needed = [count(found[table, name][1]) for table in names]
+        lines.append(row([f"`{name}`", f"{everywhere[name]:.2f}", *shares, *needed]))
+    exactly = [f"{needed:,}" for needed in claims["random"]]
+    lines.append(row(["random, exactly", *[""] * (1 + len(names)), *exactly]))
+    return "\n".join(lines)
+
+
+def claimed(claims: pl.DataFrame) -> str:
+    """Return the table of the paper's claims, with the figures that each hangs on."""
+    rows = [row([f"`{each['table']}`", *_cells(each)]) for each in claims.iter_rows(named=True)]
+    return "\n".join([CLAIMS, row(CLAIM_HEADS), "|---" * len(CLAIM_HEADS) + "|", *rows, ""])
+
+
+def _cells(claim: dict[str, float]) -> list[str]:
+    if claim["union_ahead"] is None:
+        return ["no spectra", *[""] * (len(CLAIM_HEADS) - 2)]
+    middle, *ends = (count(claim[f"aquasurf{end}"]) for end in ("", "_low", "_high"))
+    return [
+        f"{claim['union_ahead']}, {claim['union_behind']} of {claim['union_of']}",
+        *(
+            f"{claim[name]:.2f}{' *' * int(claim[f'{name}_sure'])}"
+            for name in ("than_outputs", "than_spectra")
+        ),
+        f"{claim['entries']}",
+        f"{middle} [{', '.join(ends)}]; {claim['aquasurf_within']:.0%}",
+        f"{claim['random']:,}; {claim['random_within']:.0%}",
+        f"{claim['found_of_diverged']:.0%}",
+        f"{claim['diverged_of_found']:.1%}",
+    ]

@@ -1,0 +1,93 @@
+"""Which optimisers differ, and in which order they come."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from builders.reports.results_goals import Goal, count, median_with_interval
+from builders.reports.results_kept import BUDGETS, SEED, Searches
+from surrogates.significance import bootstrap_interval, mean_ranks
+
+MARKS = (10, 30, 100)
+
+
+def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], top: Goal) -> str:
+    """Return the table of optimisers, the best first."""
+    heads = [f"after {mark}" for mark in MARKS]
+    lines = [
+        "| optimiser | searches | mean rank | " + " | ".join(heads) + " | mean at the end | "
+        "evaluations to the top | reached | test |",
+        "|---" * (len(MARKS) + 7) + "|",
+    ]
+    for name, rank in mean_ranks(finals).items():
+        found = made[name]
+        regret = [
+            "{1:.4f} ({0:.4f}-{2:.4f})".format(
+                *np.quantile(found.regret[:, n - 1], [0.25, 0.5, 0.75])
+            )
+            for n in MARKS
+        ]
+        test = pl.Series(found.finals["test_accuracy"]).to_numpy()
+        low, high = bootstrap_interval(finals[name], np.random.default_rng(SEED))
+        first = top.first(found.best)
+        middle, least, most = median_with_interval(first)
+        lines.append(
+            f"| `{name}` | {len(first)} | {rank:.2f} | {' | '.join(regret)} | "
+            f"{finals[name].mean():.4f} [{low:.4f}, {high:.4f}] | {count(middle)} "
+            f"[{count(least)}, {count(most)}] | "
+            f"{np.isfinite(first).mean():.0%} | {np.nanmedian(test):.4f} |"
+        )
+    lines.append(
+        "\nRegret: median (quartiles). Mean rank: among the ends of all trials, as a share, 0 the "
+        "best. Test: median test accuracy of the incumbents."
+    )
+    return "\n".join(lines)
+
+
+def differences(pairs: pl.DataFrame, finals: dict[str, NDArray[np.float64]]) -> str:
+    """Say which differences from random search, and how many in all, are significant."""
+    sure = int(pairs["significant"].sum())
+    better: list[str] = []
+    worse: list[str] = []
+    same: list[str] = []
+    for name in mean_ranks(finals):
+        if name == "random":
+            continue
+        share, significant = against(pairs, name, "random")
+        (same if not significant else better if share > 0.5 else worse).append(f"`{name}`")
+    parts = [f"Of {pairs.height} pairs {sure} differ significantly."]
+    for group, said in ((better, "better than"), (worse, "worse than"), (same, "not told from")):
+        if group:
+            verb = "is" if len(group) == 1 else "are"
+            parts.append(f"{', '.join(group)} {verb} {said} random search.")
+    return " ".join(parts)
+
+
+def against(pairs: pl.DataFrame, first: str, second: str) -> tuple[float, bool]:
+    """Return how probably the first ends better, and whether the difference is significant."""
+    for row in pairs.iter_rows(named=True):
+        if (row["first"], row["second"]) == (first, second):
+            return row["superiority"], row["significant"]
+        if (row["first"], row["second"]) == (second, first):
+            return 1 - row["superiority"], row["significant"]
+    raise LookupError(f"{first} and {second} were not compared")
+
+
+def budgets(made: dict[str, Searches]) -> str:
+    """Return the table of seconds a search against the budgets."""
+    lines = ["| optimiser | ms a search | budget |", "|---|---|---|"]
+    for name, found in made.items():
+        said = ""
+        if name in BUDGETS:
+            count, seconds = BUDGETS[name]
+            share = count * found.each_s / seconds
+            said = f"{seconds:g} s for {count:,} searches: {share:.2f} of it used"
+        lines.append(f"| `{name}` | {1e3 * found.each_s:.1f} | {said} |")
+    processors = ", ".join(sorted({found.processor for found in made.values()}))
+    lines.append(
+        f"\nProcessor time of one thread ({processors}), while other work ran beside it; "
+        "`python benchmarks/simulation.py` measures wall time and ratios on a quiet machine."
+    )
+    return "\n".join(lines)

@@ -1,0 +1,410 @@
+"""What a table holds: outcomes, cost, baselines, the best entries, and how well seeds agree.
+
+``python -m builders.reports.table_report cnn`` reads the embedded runs of a table at its default
+fidelity (``--fidelity`` takes another), ``... cnn --runs FOLDER`` those of a sweep, finished or
+not; without a table it reports every embedded one. Prints Markdown, as it stands in ``docs/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import rankdata, spearmanr
+
+from act_bench import load_runs, load_table
+from act_bench.functions.expression import parse
+from act_bench.functions.operators import BASELINES
+from act_bench.spaces.paper import load_space
+from act_bench.tables.literature import load_literature
+from act_bench.tables.manifest import embedded_fidelities
+from act_bench.tables.schema import METRICS, TABLES, TRAINED_MARGIN, choose_fidelity
+from builders.tables import read_runs
+
+TOP = 10
+
+BEST = 100
+"""How many of the best of one table are looked for in another."""
+
+ALL_ROUND = 5
+"""How many of the functions that do well in every table are printed."""
+
+OFFSET = 0.3
+"""Magnitude at 0 above which a function counts as having an offset."""
+
+OWN_ERROR = 5
+"""With so many finite runs an entry's standard error is from its own runs, else from entries like
+it: two or three numbers say little about a standard deviation."""
+
+NEIGHBOURS = 50
+"""How many entries of nearest median that estimate rests on."""
+
+Scores = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Report:
+    """One table at one fidelity, reduced to what the sections below need.
+
+    Parameters
+    ----------
+    table, fidelity
+        Which one.
+    runs
+        The run columns but for curves.
+    score
+        Validation accuracies, (entries, seeds): -1 where a run diverged, NaN where there is none.
+    """
+
+    table: str
+    fidelity: str
+    runs: pl.DataFrame
+    score: Scores
+
+    @property
+    def present(self) -> Mask:
+        """Entries with at least one run."""
+        return np.asarray(~np.isnan(self.score).all(axis=1))
+
+    @property
+    def complete(self) -> Mask:
+        """Entries with a run for every seed."""
+        return np.asarray(~np.isnan(self.score).any(axis=1))
+
+    @property
+    def median(self) -> Scores:
+        """Median score of each entry, a diverged run ranking last; NaN where there is no run."""
+        found = np.full(len(self.score), np.nan)
+        found[self.present] = np.nanmedian(self.score[self.present], axis=1)
+        return found
+
+    @property
+    def trained(self) -> Mask:
+        """Entries whose median is above chance."""
+        return self.median > TABLES[self.table].chance + TRAINED_MARGIN
+
+
+def scores(runs: pl.DataFrame, entries: int) -> Scores:
+    """Return the validation accuracies, (entries, seeds): -1 diverged, NaN not there."""
+    seeds = runs["seed"].unique().sort()
+    found = np.full((entries, len(seeds)), np.nan)
+    score = runs["validation_accuracy"].fill_null(-1.0).to_numpy()
+    found[runs["entry"].to_numpy(), seeds.search_sorted(runs["seed"]).to_numpy()] = score
+    return found
+
+
+def spearman(a: Scores, b: Scores) -> float:
+    """Return Spearman's rank correlation; NaN for fewer than three pairs or constant values."""
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(spearmanr(a, b).statistic)
+
+
+def print_outcomes(report: Report) -> None:
+    """Print how many entries train, and what the training cost."""
+    runs, present, median = report.runs, report.present, report.median
+    counts = Counter((~np.isnan(report.score)).sum(axis=1).tolist())
+    shown = ", ".join(f"{count:,} with {seeds}" for seeds, count in sorted(counts.items()))
+    print(f"{len(median):,} entries, {runs.height:,} runs; by number of seeds: {shown}.\n")
+    cost = runs.group_by("entry").agg(pl.col("runtime_s").sum(), pl.len())
+    spent, count = np.zeros(len(median)), np.zeros(len(median))
+    spent[cost["entry"].to_numpy()] = cost["runtime_s"].to_numpy()
+    count[cost["entry"].to_numpy()] = cost["len"].to_numpy()
+    print("| outcome of the entry | share | mean seconds a run | minutes in all |")
+    print("|---|---|---|---|")
+    diverged = median < 0
+    kinds = {
+        "diverged": diverged,
+        "at chance": present & ~diverged & ~report.trained,
+        "trained": report.trained,
+        "missing": ~present,
+        "all": np.ones(len(median), dtype=bool),
+    }
+    for name, where in kinds.items():
+        if name == "missing" and not where.any():
+            continue
+        each = f"{spent[where].sum() / count[where].sum():.3g}" if count[where].sum() else ""
+        share = f"{where.mean():.1%} ({where.sum():,})"
+        print(f"| {name} | {share} | {each} | {spent[where].sum() / 60:.1f} |")
+    places = {
+        ", ".join(str(about.get(key)) for key in ("processor", "instructions", "torch"))
+        for about in map(json.loads, runs["versions"].unique())
+    }
+    devices = ", ".join(sorted(runs["device"].unique()))
+    print(f"\nDevice: {devices} ({'; '.join(sorted(places))}).")
+    trained = median[report.trained]
+    if len(trained):
+        quantiles = np.quantile(trained, [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
+        values = ", ".join(f"{value:.3f}" for value in quantiles)
+        print(
+            f"Minimum, quantiles 0.1, 0.25, 0.5, 0.75, 0.9, maximum of those that train: {values}."
+        )
+
+
+def sampled(report: Report) -> Mask:
+    """Return which complete entries were not taken for being the best in the first seed.
+
+    More seeds are spent on the best of the first seed, on the baselines and on a random sample. The
+    best are the longest run of complete entries from the top; what is left without the baselines is
+    the sample. None if all entries are complete.
+    """
+    order = np.argsort(-np.nan_to_num(report.score[:, 0], nan=-2.0), kind="stable")
+    leading = np.cumprod(report.complete[order]).astype(bool)
+    others = report.complete.copy()
+    others[order[leading]] = False
+    others[[load_space().resolve(name).entry for name in BASELINES]] = False
+    return others
+
+
+def print_agreement(report: Report, splits: int = 20) -> None:
+    """Print how well seeds agree with seeds, halves of the seeds with halves, and test with both.
+
+    The halves are disjoint and drawn ``splits`` times.
+    """
+    score, complete, trained = report.score, report.complete, report.trained
+    seeds = score.shape[1]
+    print("\n| Spearman correlation | entries | mean | least |\n|---|---|---|---|")
+    if seeds > 1 and complete.any():
+        several = complete & trained
+        kinds = {
+            "all": complete,
+            "that train": several,
+            "better half of these": several & (report.median >= np.median(report.median[several])),
+            "drawn at random": sampled(report),
+            "drawn at random, that train": sampled(report) & trained,
+        }
+        for name, where in kinds.items():
+            if where.sum() < 3:
+                continue
+            chosen = score[where]
+            pairs = [spearman(chosen[:, a], chosen[:, b]) for a, b in combinations(range(seeds), 2)]
+            _print_correlations(f"seed and seed, {name}", len(chosen), pairs)
+        rng = np.random.default_rng(0)
+        orders = [rng.permutation(seeds) for _ in range(splits)]
+        for name, where in kinds.items() if seeds > 3 else ():
+            if where.sum() < 3:
+                continue
+            chosen, half = score[where], seeds // 2
+            pairs = [
+                spearman(*(np.median(chosen[:, part], axis=1) for part in (o[:half], o[half:])))
+                for o in orders
+            ]
+            _print_correlations(f"halves of the seeds, {name}", len(chosen), pairs)
+    medians = (
+        report.runs.filter(pl.col("outcome") == "ok")
+        .group_by("entry")
+        .agg(pl.col("test_accuracy").median())
+    )
+    test = np.full(len(score), np.nan)
+    test[medians["entry"].to_numpy()] = medians["test_accuracy"].to_numpy()
+    across = spearman(report.median[trained], test[trained])
+    _print_correlations("validation and test, that train", int(trained.sum()), [across])
+    if seeds > 1 and complete.any():
+        diverged = score[complete] < 0
+        mixed = int((diverged.any(axis=1) & ~diverged.all(axis=1)).sum())
+        print(f"\nSome but not all seeds diverge: {mixed} of {len(diverged):,} entries.")
+        known = score[_finite(report)]
+        noise, level = known.std(axis=1, ddof=1), np.median(known, axis=1)
+        middle = np.median(noise)
+        print(f"Standard deviation between seeds, median over entries that train: {middle:.4f}.")
+        quarters = np.array_split(noise[np.argsort(level)], 4)
+        pooled = ", ".join(f"{np.sqrt(np.mean(each**2)):.4f}" for each in quarters if len(each))
+        print(f"Pooled, by quarters of these from the worst to the best: {pooled}.")
+
+
+def _print_correlations(name: str, entries: int, found: list[float]) -> None:
+    least = f"{min(found):.3f}" if len(found) > 1 else ""
+    print(f"| {name} | {entries:,} | {np.mean(found):.3f} | {least} |")
+
+
+def _finite(report: Report) -> Mask:
+    """Return the entries that train and have a finite run for every seed."""
+    return report.trained & report.complete & (report.score >= 0).all(axis=1)
+
+
+def row_of(report: Report, entry: int) -> str:
+    """Return mean, standard error, median and rank of an entry as cells of a row."""
+    score = report.score[entry][~np.isnan(report.score[entry])]
+    finite = score[score >= 0]
+    # As in the tables, half of the runs are enough.
+    if not len(score) or 2 * len(finite) <= len(score):
+        return f"diverged | {len(score)} | | |" if len(score) else "missing | | | |"
+    error = float("nan")
+    if len(finite) >= OWN_ERROR:
+        error = finite.std(ddof=1) / np.sqrt(len(finite))
+    elif report.score.shape[1] > 1 and len(known := np.flatnonzero(_finite(report))):
+        distance = np.abs(report.median[known] - report.median[entry])
+        near = known[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
+        error = np.sqrt(report.score[near].var(axis=1, ddof=1).mean() / len(finite))
+    mean = f"{finite.mean():.4f}" + ("" if np.isnan(error) else f" ± {error:.4f}")
+    note = f" ({len(score) - len(finite)} diverged)" if len(finite) < len(score) else ""
+    rank = rankdata(-report.median, method="min", nan_policy="omit")[entry]
+    return f"{mean}{note} | {len(score)} | {report.median[entry]:.4f} | {rank:.0f} |"
+
+
+def print_best(report: Report) -> None:
+    """Print the baselines and the best entries, with standard errors."""
+    space, score = load_space(), report.score
+    mean = np.full(len(score), -2.0)
+    mean[report.present] = np.nanmean(score[report.present], axis=1)
+    columns = "mean ± standard error | seeds | median | rank |\n|---|---|---|---|---|"
+    print(f"\n| baseline | {columns}")
+    entries = {name: space.resolve(name).entry for name in BASELINES}
+    for name in sorted(entries, key=lambda name: -mean[entries[name]]):
+        print(f"| `{name}` | {row_of(report, entries[name])}")
+    print(f"\n| best {TOP} by median | {columns}")
+    # Of entries with fewer seeds than others the best are there by luck too.
+    most = (~np.isnan(score)).sum(axis=1)
+    candidates = np.flatnonzero(report.present & (most == most.max()))
+    order = candidates[np.lexsort((-mean[candidates], -report.median[candidates]))]
+    for entry in order[:TOP].tolist():
+        print(f"| `{space.representatives[entry]}` | {row_of(report, entry)}")
+    if score.shape[1] > 1 and report.complete.any():
+        first = np.argsort(-np.where(report.complete, score[:, 0], -2.0), kind="stable")[:TOP]
+        later = score[first, 1:]
+        print(
+            f"\nThe best {TOP} of the first seed reach {score[first, 0].mean():.4f} there and "
+            f"{later[later >= 0].mean():.4f} on average in the other seeds."
+        )
+
+
+def print_offsets(report: Report, best: int = 30) -> None:
+    """Print how many of the best functions are not about 0 at 0, against the others that train."""
+    entries = np.flatnonzero(report.trained)
+    if len(entries) <= best:
+        return
+    space = load_space()
+    order = entries[np.argsort(-report.median[entries], kind="stable")]
+    at_zero = [parse(space.representatives[entry]).to_numpy()([0.0])[0] for entry in order]
+    offset = ~(np.abs(at_zero) <= OFFSET)  # infinite or NaN counts as one
+    print(
+        f"\nOf the best {best} {offset[:best].mean():.0%} have an offset, |f(0)| > {OFFSET}; "
+        f"of the other {len(order) - best:,} that train {offset[best:].mean():.0%}."
+    )
+
+
+def print_published(report: Report) -> None:
+    """Print what the poster reports for this network against what is here."""
+    network = TABLES[report.table].network
+    published = load_literature().filter(
+        (pl.col("source") == "bingham2023")
+        & (pl.col("architecture") == network)
+        & pl.col("entry").is_not_null()
+    )
+    for (table, dataset, split), rows in published.group_by(
+        "table", "dataset", "split", maintain_order=True
+    ):
+        print(
+            f"\n| poster, {table}: {dataset} | {split} | here: mean ± standard error | seeds",
+            end="",
+        )
+        print(" | median | rank |\n|---|---|---|---|---|---|")
+        rows = rows.sort("value", descending=True, maintain_order=True)
+        for printed, value, entry in rows.select("printed", "value", "entry").iter_rows():
+            print(f"| {printed} | {value:.4g} | {row_of(report, entry)}")
+        ours = np.nan_to_num(report.median[rows["entry"].to_numpy()], nan=-2.0)
+        found = spearman(ours[ours > -2], rows["value"].to_numpy()[ours > -2])
+        print(f"\nSpearman correlation of these: {found:.2f} (n = {(ours > -2).sum()}).")
+
+
+def other_tables(report: Report) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield the name and entries of every other embedded table and fidelity."""
+    for name in TABLES:
+        for fidelity in embedded_fidelities(name):
+            if (name, fidelity) != (report.table, report.fidelity):
+                columns = ["outcome", "validation_accuracy"]
+                yield f"{name}-{fidelity}", load_table(name, fidelity=fidelity, columns=columns)
+
+
+def print_other_tables(report: Report) -> None:
+    """Print the rank correlation with the other embedded tables, and where they disagree."""
+    others = list(other_tables(report))
+    if not others:
+        return
+    print(
+        "\n| table | entries in both | trains in both or neither | Spearman, trains in both ",
+        end="",
+    )
+    print("| of entries |\n|---|---|---|---|---|")
+    theirs: dict[str, Scores] = {}
+    for name, entries in others:
+        score = entries["validation_accuracy"].fill_null(-1.0).to_numpy()
+        both = report.present & (entries["outcome"] != "missing").to_numpy()
+        trains = score > TABLES[name.partition("-")[0]].chance + TRAINED_MARGIN
+        same = (trains == report.trained)[both].mean()
+        shared = both & trains & report.trained
+        found = spearman(report.median[shared], score[shared])
+        print(f"| `{name}` | {both.sum():,} | {same:.1%} | {found:.3f} | {shared.sum():,} |")
+        theirs[name] = np.where(both, score, -2.0)
+    print_specialists(report, theirs)
+
+
+def print_specialists(report: Report, theirs: dict[str, Scores]) -> None:
+    """Print how the best and the failures of each table do in the other."""
+    ours = np.nan_to_num(report.median, nan=-2.0)
+    stuck = report.present & (ours >= 0) & ~report.trained
+    print(f"\n| table | of its best {BEST}: in the best {BEST} here | fail here ", end="")
+    print(f"| of the {stuck.sum():,} at chance here: train there | their median there |")
+    print("|---|---|---|---|---|")
+    best_here = np.argsort(-ours, kind="stable")[:BEST]
+    for name, score in theirs.items():
+        best_there = np.argsort(-score, kind="stable")[:BEST]
+        trains = stuck & (score > TABLES[name.partition("-")[0]].chance + TRAINED_MARGIN)
+        median = f"{np.median(score[trains]):.3f}" if trains.any() else ""
+        print(
+            f"| `{name}` | {len(np.intersect1d(best_here, best_there))} "
+            f"| {(~report.trained[best_there]).sum()} | {trains.sum():,} | {median} |"
+        )
+    ranks = np.max([rankdata(-score, method="min") for score in (ours, *theirs.values())], axis=0)
+    space = load_space()
+    print(f"\n| highest in all {len(theirs) + 1} tables | worst rank |\n|---|---|")
+    for entry in np.argsort(ranks, kind="stable")[:ALL_ROUND].tolist():
+        print(f"| `{space.representatives[entry]}` | {ranks[entry]:.0f} |")
+
+
+def print_report(table: str, fidelity: str, source: Path | None) -> None:
+    """Print all sections for the embedded runs of a table, or for those in a folder or file."""
+    columns = ["entry", "seed", "outcome", *METRICS, "runtime_s", "device", "versions"]
+    if source is None:
+        runs = load_runs(table, fidelity, columns)
+    else:
+        runs = read_runs(source).filter(pl.col("fidelity") == fidelity).select(columns)
+    entries = len(load_space().representatives)
+    report = Report(table, fidelity, runs, scores(runs, entries))
+    print(f"## {table}-{fidelity}\n")
+    print_outcomes(report)
+    print_agreement(report)
+    print_best(report)
+    print_offsets(report)
+    print_published(report)
+    print_other_tables(report)
+
+
+def main() -> None:
+    """Print the reports that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", nargs="?", choices=list(TABLES))
+    parser.add_argument("--fidelity", help="the table's default if not given")
+    parser.add_argument("--runs", type=Path, help="folder with the parts of a sweep, or one file")
+    arguments = parser.parse_args()
+    if arguments.table is None:
+        for table in TABLES:
+            for fidelity in embedded_fidelities(table):
+                print_report(table, fidelity, None)
+                print()
+        return
+    fidelity = choose_fidelity(arguments.table, arguments.fidelity)
+    print_report(arguments.table, fidelity, arguments.runs)
+
+
+if __name__ == "__main__":
+    main()

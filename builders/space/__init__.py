@@ -1,0 +1,1 @@
+"""How the space, its classes and the large space are made."""

@@ -1,0 +1,293 @@
+"""The networks and batches that the tables' spectra are of.
+
+Networks have their published width, whatever the width of a fidelity, and the initial weights that
+the table's recipe gives them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from act_bench.functions.expression import Expression
+from act_bench.tables.schema import one_of
+from regenerate import data
+from regenerate.fisher import batches
+from regenerate.fisher.batches import fingerprint
+from regenerate.fisher.convention import FisherConvention, Labels
+from regenerate.fisher.spectrum import DTYPES
+from regenerate.images.batches import load_splits, to_network
+from regenerate.networks import build
+from regenerate.networks.mlp import StackedMLP
+from regenerate.recipes import Recipe, find
+from regenerate.training.initialization import initial_weights
+
+MLP_BATCH: Final = 599
+"""All training images of the digits: the batch has no noise of its own."""
+IMAGE_BATCH: Final = 64
+"""The first training images, in an order in which all classes are as frequent."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that a table's spectra depend on except the function.
+
+    Attributes
+    ----------
+    convention
+        What the spectra are.
+    network
+        Makes the network with an activation function and its initial weights.
+    images
+        The batch, in the format of the network.
+    labels
+        (images,) int64, the data set's.
+    """
+
+    convention: FisherConvention
+    network: Callable[[Expression], nn.Module]
+    images: Tensor
+    labels: Tensor
+
+
+class BatchMismatchError(data.DataMismatchError):
+    """Images that are not those that the convention names."""
+
+
+def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) -> Setting:
+    """Return the setting of a table's spectra.
+
+    Parameters
+    ----------
+    table
+        A key of :data:`SETTINGS`.
+    device
+        A torch device.
+    data_dir
+        Folder of the images, for data sets that do not come with a library. It is not looked at
+        where an earlier call has kept the batch (`regenerate.fisher.batches`).
+
+    Raises
+    ------
+    UnknownNameError
+        If there are no spectra of the table.
+    DataNotFoundError
+        If its images are not found.
+    BatchMismatchError
+        If they are others than those of the embedded spectra.
+
+    Examples
+    --------
+    >>> found = setting("mlp")
+    >>> found.images.shape, found.convention.labels.value
+    (torch.Size([599, 64]), 'predicted')
+    """
+    return SETTINGS[one_of("network with Fisher spectra", table, SETTINGS)](device, data_dir)
+
+
+def _mlp(device: str, data_dir: Path | None) -> Setting:
+    recipe = find("mlp", "full")
+    convention = FisherConvention(
+        table="mlp",
+        labels=Labels.PREDICTED,
+        batch=(0, MLP_BATCH),
+        initialization=recipe.initialization,
+        dtype="float64",
+    )
+    dtype = DTYPES[convention.dtype]
+    source = data.load(recipe.dataset, data_dir)
+    chosen = slice(*convention.batch)
+    pixels = torch.from_numpy(source.train.images[chosen]).flatten(1).to(dtype)
+    images = (pixels * (2.0 / source.largest_pixel) - 1.0).to(device)  # as in training
+    labels = torch.from_numpy(source.train.labels[chosen]).to(device)
+    widths = (images.shape[1], *recipe.widths, source.classes)
+
+    def network(expression: Expression) -> nn.Module:
+        return unstacked_mlp(widths, expression, recipe, convention.seed).to(device)
+
+    return Setting(_checked(convention, images, labels), network, images, labels)
+
+
+def unstacked_mlp(
+    widths: tuple[int, ...], expression: Expression, recipe: Recipe, seed: int
+) -> nn.Sequential:
+    """Return the network of :class:`StackedMLP` with one seed, as layers of torch.
+
+    Examples
+    --------
+    >>> from act_bench.functions.expression import parse
+    >>> network = unstacked_mlp((64, 32, 10), parse("tanh(x)"), find("mlp", "full"), seed=0)
+    >>> [type(layer).__name__ for layer in network]
+    ['Linear', 'ActivationModule', 'Linear']
+    """
+    activation = expression.to_torch()
+    stacked = StackedMLP(
+        widths,
+        activation,
+        [seed],
+        initialization=recipe.initialization,
+        dtype=DTYPES[recipe.dtype],
+    )
+    layers: list[nn.Module] = []
+    parameters = zip(pairwise(widths), stacked.weights, stacked.biases, strict=True)
+    for (inputs, outputs), weights, biases in parameters:
+        layer = nn.Linear(inputs, outputs, dtype=DTYPES[recipe.dtype])
+        layer.weight.data = weights.data[0].T.contiguous()
+        layer.bias.data = biases.data[0, 0]
+        layers += [layer, activation]
+    return nn.Sequential(*layers[:-1])
+
+
+def _images(table: str, device: str, data_dir: Path | None) -> Setting:
+    """Return the setting of a table whose network takes images, at its published size."""
+    recipe = find(table, "full")
+    convention = FisherConvention(
+        table=table,
+        labels=Labels.PREDICTED_SAMPLE,
+        batch=(0, IMAGE_BATCH),
+        initialization=recipe.initialization,
+        dtype="float32",
+    )
+    batch = batches.kept(FINGERPRINTS.get(table, ""))
+    if batch is None:
+        train = load_splits(
+            recipe.dataset,
+            image_size=recipe.image_size,
+            train_images=IMAGE_BATCH,
+            device="cpu",
+            data_dir=data_dir,
+        ).train
+        batch = to_network(train.images.to(DTYPES[convention.dtype])), train.labels
+        batches.keep(*batch)
+    images, labels = (each.to(device) for each in batch)
+
+    def network(expression: Expression) -> nn.Module:
+        return initialized(recipe, expression, convention.seed).to(device)
+
+    return Setting(_checked(convention, images, labels), network, images, labels)
+
+
+def initialized(recipe: Recipe, expression: Expression, seed: int) -> nn.Module:
+    """Return an image network with its initial weights.
+
+    Weights are those that training draws. Where it then measures means and variances over a batch,
+    it is the batch of the spectrum here, in its dtype, and during the pass itself: for the
+    initialisation ``data_dependent`` (Salimans and Kingma 2016, arXiv 1602.07868, section 3; in
+    training over 256 images, in bfloat16) a hook shifts and scales what a convolution gives as the
+    weights and biases of the recipe would; batch normalisation (Ioffe and Szegedy 2015, arXiv
+    1502.03167) is at its initial values. Means and variances are constants to the gradients, so
+    that an image's gradient is its own.
+
+    Parameters
+    ----------
+    recipe
+        Its network, width and initialisation are taken.
+    expression
+        The activation function.
+    seed
+        Of the weights.
+
+    Examples
+    --------
+    >>> from act_bench.functions.expression import parse
+    >>> network = initialized(find("cnn", "full"), parse("tanh(x)"), seed=0)
+    >>> first = network.convolutions[0](torch.arange(3072.0).reshape(1, 3, 32, 32))
+    >>> variance, mean = torch.var_mean(first, (0, 2, 3))
+    >>> bool((mean.abs() < 1e-3).all() and ((variance - 1).abs() < 1e-2).all())
+    True
+    """
+    network = build(recipe.network, expression.to_torch, width=recipe.width)
+    for layer, drawn in initial_weights(network, expression, seed, recipe.initialization):
+        weight = torch.from_numpy(drawn).to(layer.weight.dtype)
+        if weight.ndim == 4:
+            weight = weight.contiguous(memory_format=torch.channels_last)
+        layer.weight.data = weight
+        if layer.bias is not None:
+            layer.bias.data.zero_()
+        if recipe.initialization == "data_dependent":
+            layer.register_forward_hook(_standardize)
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, ConstantStatistics(child.eps))
+    return network
+
+
+class ConstantStatistics(nn.Module):
+    """Batch normalisation at its initial values, its mean and variance constants to gradients."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, features: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Return a map with mean 0 and variance 1 in every channel, and the shortcut added."""
+        mean, variance = _mean_and_variance(features.detach())
+        normalized = _rescaled(features, mean, (variance + self.eps).rsqrt())
+        return normalized if shortcut is None else normalized + shortcut
+
+
+def _standardize(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor) -> Tensor:
+    del module, inputs
+    mean, variance = _mean_and_variance(response.detach())
+    # A constant channel (a constant function below) has no scale to set.
+    rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
+    return _rescaled(response, mean, rescale)
+
+
+def _mean_and_variance(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of every channel, (channels,) each, over n and not n - 1."""
+    pixels = features.permute(0, 2, 3, 1)
+    one_pass = features.device.type == "cpu" and features.dtype == torch.float32
+    if not (one_pass and pixels.is_contiguous()):
+        variance, mean = torch.var_mean(features, (0, 2, 3), correction=0)
+        return mean, variance
+    from regenerate.fisher import loops_cpu
+
+    found = np.empty((2, features.shape[1]))
+    loops_cpu.mean_and_variance(pixels.flatten(0, 2).numpy(), found)
+    mean, variance = torch.from_numpy(found).float()
+    return mean, variance
+
+
+def _rescaled(features: Tensor, mean: Tensor, rescale: Tensor) -> Tensor:
+    shift = -mean * rescale
+    return torch.addcmul(shift[:, None, None], features, rescale[:, None, None])
+
+
+def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> FisherConvention:
+    """Return the convention with the batch's fingerprint, which must be the expected one."""
+    got = fingerprint(images, labels)
+    expected = FINGERPRINTS.get(convention.table, got)
+    if got != expected:
+        raise BatchMismatchError(
+            f"the spectra of the table {convention.table} are over a batch with the fingerprint "
+            f"{expected}, these images give {got}: another version of the data set"
+        )
+    return dataclasses.replace(convention, batch_fingerprint=got)
+
+
+SETTINGS: Final[dict[str, Callable[[str, Path | None], Setting]]] = {
+    "mlp": _mlp,
+    "cnn": partial(_images, "cnn"),
+    "resnet": partial(_images, "resnet"),
+    "vit": partial(_images, "vit"),
+}
+"""Table -> its setting on a device, with images from a folder."""
+
+FINGERPRINTS: Final = {
+    "mlp": "27bb1ad61edc72f7",
+    "cnn": "a9fef76d67c262a6",
+    "resnet": "a9fef76d67c262a6",  # the images of cnn
+    "vit": "d0bde22ae58fabc9",
+}
+"""Table -> :func:`regenerate.fisher.batches.fingerprint` of the batch of the embedded spectra."""

@@ -1,0 +1,1 @@
+"""Batches of images, and what is done to them in training."""

@@ -1,0 +1,1 @@
+"""Fast code, each with a plain reference in torch beside it."""

@@ -1,0 +1,1 @@
+"""The result of one training, and how it is stored."""

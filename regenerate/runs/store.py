@@ -1,0 +1,150 @@
+"""The folder of a live search: what was searched, and every run, whole or absent.
+
+``search.json`` says what the search is, so that a folder cannot hold two. ``runs/`` has one Parquet
+part for each training, written the moment it ends. A search that was killed asks its folder first
+and trains what it does not hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from act_bench.files.atomic import replacing
+from regenerate.runs import parts
+from regenerate.runs.run import Run
+
+MARKER: Final = "search.json"
+RUNS: Final = "runs"
+TRACE: Final = "trace.jsonl"
+
+
+class SearchFolderError(RuntimeError):
+    """A folder that belongs to another search, is damaged or cannot be written to."""
+
+
+class RunStore:
+    """The runs of one search.
+
+    Parameters
+    ----------
+    folder
+        The search's own; made if need be.
+    identity
+        What the search is, as values of JSON. A folder with another identity is refused.
+
+    Raises
+    ------
+    SearchFolderError
+        If the folder belongs to another search or cannot be written to.
+    regenerate.runs.parts.PartError
+        If a part is damaged; the message names it.
+
+    Examples
+    --------
+    >>> store = RunStore(getfixture("tmp_path"), {"table": "mlp", "seed": 0})
+    >>> store.runs("relu(x)", [0, 1])
+    []
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, object]) -> None:
+        self.folder = folder
+        self.parts_folder = folder / RUNS
+        _claim(folder, identity)
+        self._runs: dict[tuple[str, int], Run] = {}
+        for part in parts.read(self.parts_folder):
+            self.note(Run.from_row(row) for row in part.table.to_pylist())
+
+    def note(self, runs: Iterable[Run]) -> None:
+        """Remember runs that lie in the folder."""
+        self._runs |= {(run.expression, run.seed): run for run in runs}
+
+    def runs(self, expression: str, seeds: Sequence[int]) -> list[Run]:
+        """Return the runs of a function that there are, in the order of the seeds."""
+        found = (self._runs.get((expression, seed)) for seed in seeds)
+        return [run for run in found if run is not None]
+
+    def missing(self, expression: str, seeds: Sequence[int]) -> list[int]:
+        """Return the seeds that a function was not trained with yet."""
+        return [seed for seed in seeds if (expression, seed) not in self._runs]
+
+    def digest(self, expressions: Iterable[str], seeds: Sequence[int]) -> str:
+        """Return the SHA-256 of all that a search over these functions was answered from."""
+        digest = hashlib.sha256()
+        for expression in sorted(set(expressions)):
+            for run in self.runs(expression, seeds):
+                answer = [
+                    run.expression, run.seed, run.outcome, run.validation_accuracy,
+                    run.test_accuracy, run.test_loss, run.runtime_s,
+                ]  # fmt: skip
+                digest.update(json.dumps(answer).encode() + b"\n")
+        return digest.hexdigest()
+
+
+def write_runs(folder: Path, runs: Sequence[Run]) -> list[Run]:
+    """Write the runs of one training of one function as a part; return them as they are read.
+
+    Parquet keeps curves in float32: a search must not see other digits after a restart.
+
+    Raises
+    ------
+    SearchFolderError
+        If the disk is full or the folder cannot be written to.
+    """
+    what = repr([(run.expression, run.seed) for run in runs])
+    path = folder / f"part-{hashlib.sha256(what.encode()).hexdigest()[:12]}.parquet"
+    table = parts.to_table(runs)
+    try:
+        parts.write(path, table)
+    except OSError as error:
+        raise SearchFolderError(
+            f"cannot write {path}: {error.strerror or error}; what was finished is safe. Make room "
+            "and run the same command again to go on"
+        ) from error
+    return [Run.from_row(row) for row in table.to_pylist()]
+
+
+def read_identity(folder: Path) -> dict[str, object]:
+    """Return what the search in a folder is.
+
+    Raises
+    ------
+    SearchFolderError
+        If the folder holds no search, or its file is damaged.
+    """
+    marker = folder / MARKER
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SearchFolderError(f"{folder} holds no search: {error.strerror}") from error
+    except ValueError as error:
+        raise SearchFolderError(f"{marker} is damaged ({error}); choose another --out") from error
+    if not isinstance(found, dict):
+        raise SearchFolderError(f"{marker} is damaged: expected a JSON object, got {found!r}")
+    return found
+
+
+def _claim(folder: Path, identity: Mapping[str, object]) -> None:
+    marker = folder / MARKER
+    try:
+        (folder / RUNS).mkdir(parents=True, exist_ok=True)
+        if not marker.exists():
+            with replacing(marker) as draft, draft.open("w", encoding="utf-8") as file:
+                file.write(json.dumps(identity, indent=2) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        raise SearchFolderError(
+            f"cannot write to {folder}: {error.strerror}; choose another --out"
+        ) from error
+    found, own = read_identity(folder), json.loads(json.dumps(identity))
+    for what in sorted(found.keys() | own.keys()):
+        if found.get(what) != own.get(what):
+            raise SearchFolderError(
+                f"{folder} holds a search with another {what}: {found.get(what)}, not "
+                f"{own.get(what)}; choose another --out, or go on with that search"
+            )

@@ -1,0 +1,158 @@
+"""What a live search trains with: a recipe of a table, or anything of the same few methods."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple, Protocol
+
+from act_bench.functions.catalogue import read
+from regenerate import data
+from regenerate.recipes import Recipe
+from regenerate.runs.run import Outcome, Run
+from regenerate.runs.store import write_runs
+from regenerate.training.dispatch import train
+
+Progress = Callable[[float], None]
+"""Told the share of the training that is done, from 0 to 1."""
+
+_STACKED: Final = frozenset({"mlp"})
+"""Networks whose seeds train in one stack, for little more than the time of one."""
+
+
+class Trainer(Protocol):
+    """Trains one function with some seeds; picklable where there are several workers."""
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """All that a run depends on besides the function and the seed, as values of JSON."""
+        ...
+
+    @property
+    def stacked(self) -> bool:
+        """Whether all seeds train at once; if not, each is stored as it ends."""
+        ...
+
+    def __call__(
+        self, expression: str, seeds: Sequence[int], progress: Progress | None = None
+    ) -> list[Run]:
+        """Return a run for each seed, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class RecipeTrainer:
+    """Trains by a recipe, as ``act-bench regenerate`` does.
+
+    Parameters
+    ----------
+    recipe
+        Of a table, see ``regenerate.recipes.find``.
+    device, data_dir
+        As for ``regenerate.training.dispatch.train``.
+    """
+
+    recipe: Recipe
+    device: str = "auto"
+    data_dir: Path | None = None
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """The recipe, and the fingerprint of its images."""
+        recipe = self.recipe
+        images = data.load(recipe.dataset, self.data_dir, image_size=recipe.image_size).fingerprint
+        return {"recipe": json.loads(self.recipe.canonical_json()), "data": images}
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the recipe's network trains its seeds in one stack."""
+        return self.recipe.network in _STACKED
+
+    def __call__(
+        self, expression: str, seeds: Sequence[int], progress: Progress | None = None
+    ) -> list[Run]:
+        """Return a run for each seed, in order."""
+        return train(
+            self.recipe,
+            read(expression),
+            seeds,
+            device=self.device,
+            data_dir=self.data_dir,
+            progress=progress,
+        )
+
+
+def train_into(
+    folder: Path,
+    trainer: Trainer,
+    expression: str,
+    entry: int | None,
+    seeds: Sequence[int],
+    progress: Progress | None = None,
+) -> list[Run]:
+    """Train a function and write each training into the folder as it ends."""
+    runs: list[Run] = []
+    groups = [list(seeds)] if trainer.stacked else [[seed] for seed in seeds]
+    for number, group in enumerate(groups):
+
+        def report(share: float, done: int = number) -> None:
+            if progress is not None:
+                progress((done + share) / len(groups))
+
+        trained = trainer(expression, group, report)
+        trained = [dataclasses.replace(run, entry=entry) for run in trained]
+        runs += write_runs(folder, trained)
+    return runs
+
+
+class Summary(NamedTuple):
+    """What the runs of one function amount to, by the rule of the tables.
+
+    Attributes
+    ----------
+    outcome
+        ``diverged`` when at least half of the runs diverged, else ``ok``.
+    validation_accuracy, test_accuracy, test_loss
+        Medians in which a diverged run ranks below every finite one; None unless ``ok``. Test is
+        None too where there is none.
+    cost_s
+        Seconds of all runs.
+    """
+
+    outcome: Outcome
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    test_loss: float | None
+    cost_s: float
+
+
+def summarise(runs: Sequence[Run]) -> Summary:
+    """Return what some runs of one function amount to.
+
+    Examples
+    --------
+    >>> from regenerate.recipes import find
+    >>> trainer = RecipeTrainer(dataclasses.replace(find("mlp", "full"), epochs=1))
+    >>> summarise(trainer("relu(x)", [0, 1])).outcome
+    'ok'
+    """
+    cost_s = sum(run.runtime_s for run in runs)
+    if 2 * sum(run.outcome == "diverged" for run in runs) >= len(runs):
+        return Summary("diverged", None, None, None, cost_s)
+    accuracy = median(_ranked(run, run.validation_accuracy, -math.inf) for run in runs)
+    if any(run.outcome == "ok" and run.test_accuracy is None for run in runs):
+        return Summary("ok", accuracy, None, None, cost_s)
+    test = median(_ranked(run, run.test_accuracy, -math.inf) for run in runs)
+    if any(run.outcome == "ok" and run.test_loss is None for run in runs):
+        return Summary("ok", accuracy, test, None, cost_s)
+    loss = median(_ranked(run, run.test_loss, math.inf) for run in runs)
+    return Summary("ok", accuracy, test, loss, cost_s)
+
+
+def _ranked(run: Run, metric: float | None, worst: float) -> float:
+    return worst if run.outcome == "diverged" or metric is None else metric

@@ -1,0 +1,1 @@
+"""Many trainings: sweeps, and where they run."""

@@ -1,0 +1,135 @@
+"""Where the work of a sweep runs.
+
+A sweep needs one thing of an executor: to apply a function to chunks of work, in any order, and
+yield the results as they come. The sweep writes each as it comes, so workers need no disk in
+common, and one that dies takes with it the chunk in hand and nothing else. Workers on several
+machines or GPUs are in ``regenerate.sweeps.executor_ray``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
+from typing import Protocol, TypeVar
+
+import torch
+
+from regenerate.training.dispatch import choose_device
+
+Chunk = TypeVar("Chunk")
+Result = TypeVar("Result")
+
+
+class WorkerDiedError(RuntimeError):
+    """A worker ended without an answer: killed, or out of memory."""
+
+
+class Executor(Protocol):
+    """Applies a picklable function to chunks of work."""
+
+    def choose_device(self, network: str, device: str) -> str:
+        """Return the device for the workers, see `regenerate.training.dispatch.choose_device`."""
+
+    def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
+        """Yield the result of each chunk as it comes, in any order."""
+
+
+class SerialExecutor:
+    """Everything in this process, one chunk after the other.
+
+    Examples
+    --------
+    >>> list(SerialExecutor().run(abs, [-1, 2]))
+    [1, 2]
+    """
+
+    def choose_device(self, network: str, device: str) -> str:
+        """Return the device as this process finds it."""
+        return choose_device(network, device)
+
+    def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
+        """Yield the results in order."""
+        yield from map(work, chunks)
+
+
+class LocalExecutor:
+    """One process for each job on this machine, with an equal share of the cores as threads.
+
+    Parameters
+    ----------
+    jobs
+        How many processes.
+    cores
+        Cores to share among them; None takes all that this process may use.
+
+    Raises
+    ------
+    ValueError
+        If ``jobs`` is below 1.
+    """
+
+    def __init__(self, jobs: int, cores: int | None = None) -> None:
+        if jobs < 1:
+            raise ValueError(f"jobs must be at least 1, got {jobs}")
+        self.jobs = jobs
+        self.threads = max(1, (cores or available_cores()) // jobs)
+
+    def choose_device(self, network: str, device: str) -> str:
+        """Return the device as this process finds it; all workers train on the same."""
+        return choose_device(network, device)
+
+    def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
+        """Yield the results as they come; on an error, chunks that have not begun are dropped.
+
+        Raises
+        ------
+        WorkerDiedError
+            If a process was killed.
+        """
+        pool = ProcessPoolExecutor(
+            self.jobs,
+            # Not fork: torch and Arrow have threads, whose locks a fork would copy.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=start_worker,
+            initargs=(self.threads,),
+        )
+        try:
+            for future in as_completed([pool.submit(work, chunk) for chunk in chunks]):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise WorkerDiedError(
+                "a worker process was killed, perhaps for want of memory; what was finished is "
+                "safe: run the same command again to go on, with fewer --jobs if memory is short"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start_worker(threads: int) -> None:
+    """Make this a worker: so many threads, and an end with the parent or at an interrupt."""
+    torch.set_num_threads(threads)
+    # Ctrl-C reaches every process of a terminal. Workers end at once, without a traceback each;
+    # parts are whole or absent, so nothing but the part in hand is lost.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        # A parent killed with -9 cannot end its workers, and they would wait for ever.
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

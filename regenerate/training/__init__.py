@@ -1,0 +1,1 @@
+"""Training one function: networks, steps, optimizers and schedules."""

@@ -1,0 +1,115 @@
+"""Train an expression by a recipe: finds the trainer of the recipe's network."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from regenerate.networks import IMAGE_NETWORKS
+from regenerate.recipes import Recipe
+from regenerate.runs.run import Run
+from regenerate.training.learnable import Activation
+
+# Network -> module with a function ``train`` of the signature of ``train`` below.
+TRAINERS = {
+    "mlp": "regenerate.training.stacked_trainer",
+    **dict.fromkeys(IMAGE_NETWORKS, "regenerate.training.image_trainer"),
+}
+
+CPU_ONLY = frozenset({"mlp"})
+"""Networks too small to gain from another device than the CPU."""
+
+Progress = Callable[[float], None]
+"""Told the share of the training that is done, from 0 to 1."""
+
+
+class DeviceError(ValueError):
+    """A device that is not there, or that a network does not train on."""
+
+
+def choose_device(network: str, device: str) -> str:
+    """Return the device to train on: ``auto`` becomes ``cuda`` where that is of use, else ``cpu``.
+
+    Raises
+    ------
+    DeviceError
+        If the network does not train on the device, or there is no such device.
+
+    Examples
+    --------
+    >>> choose_device("mlp", "auto")
+    'cpu'
+    """
+    if network in CPU_ONLY:
+        if device not in ("auto", "cpu"):
+            raise DeviceError(f"the {network} trains on the cpu only, got device {device!r}")
+        return "cpu"
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        return device
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or (device != kind and not index.isdecimal()):
+        raise DeviceError(f"expected a device auto, cpu, cuda or cuda:N, got {device!r}")
+    found = torch.cuda.device_count()
+    if not found:
+        raise DeviceError(f"device {device!r}: torch finds no CUDA GPU here; use --device cpu")
+    if int(index or 0) >= found:
+        raise DeviceError(f"device {device!r}: torch finds GPUs cuda:0 to cuda:{found - 1}")
+    return device
+
+
+def train(
+    recipe: Recipe,
+    expression: Activation,
+    seeds: Sequence[int],
+    *,
+    device: str = "auto",
+    data_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Run]:
+    """Train one function with several seeds and return a run for each seed, in order.
+
+    Parameters
+    ----------
+    recipe
+        What to train, on which images, and how.
+    expression
+        The activation function: an expression in or outside the space, or a named function of
+        ``act_bench.functions.catalogue``, whose parameter is then learned with the weights.
+    seeds
+        Different seeds, each at least 0.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``; see ``choose_device``.
+    data_dir
+        Folder of the data set, see ``regenerate.data.load``.
+    progress
+        Called now and then with the share done.
+
+    Raises
+    ------
+    DeviceError
+        If the device is not there or of no use to the network.
+    ValueError
+        If the recipe names an unknown network, or the seeds repeat or are negative.
+    """
+    if recipe.network not in TRAINERS:
+        known = ", ".join(TRAINERS)
+        raise ValueError(f"recipe names network {recipe.network!r}; the networks are {known}")
+    if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
+        raise ValueError(f"seeds must be different and at least 0, got {list(seeds)}")
+    if not seeds:
+        return []
+    trainer = importlib.import_module(TRAINERS[recipe.network])
+    runs: list[Run] = trainer.train(
+        recipe,
+        expression,
+        seeds,
+        device=choose_device(recipe.network, device),
+        data_dir=data_dir,
+        progress=progress,
+    )
+    return runs

@@ -1,0 +1,188 @@
+"""A benchmark that trains instead of looking up.
+
+:class:`LiveBenchmark` is a :class:`~act_bench.search.benchmark.Benchmark` whose data come into
+being as they are asked for: its clock, its trace, its seal and its rules are those of a look-up,
+because they are the same code. What was trained lies in the search's folder, so asking again after
+a kill costs nothing and gives the same answer, to the seconds on the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from act_bench.functions.expression import Expression
+from act_bench.search.benchmark import Benchmark, Partial, Result, Searcher
+from act_bench.search.benchmark_data import BenchmarkData
+from regenerate.runs.run import Run
+from regenerate.runs.store import RunStore
+from regenerate.runs.trainers import Progress, Trainer, summarise, train_into
+
+if TYPE_CHECKING:
+    from act_bench.search.trace import Trace
+    from act_bench.spaces.paper import Resolution, Space
+
+EDITION = "live"
+"""The edition in the traces of live searches: the answers are the search's own trainings."""
+
+
+@dataclass(frozen=True, eq=False)
+class LiveData(BenchmarkData):
+    """What was trained so far; everything else is ``missing`` yet."""
+
+    @classmethod
+    def empty(cls, table: str, fidelity: str, chance: float, space: Space) -> LiveData:
+        """Return data of a search that has not trained anything."""
+        count = len(space.representatives)
+        return cls(
+            table=table,
+            edition=EDITION,
+            fidelity=fidelity,
+            seed=None,
+            chance=chance,
+            sha256="",
+            space=space,
+            outcome=["missing"] * count,
+            validation_accuracy=[None] * count,
+            test_accuracy=[None] * count,
+            test_loss=[None] * count,
+            cost_s=[0.0] * count,
+        )
+
+    @property
+    def covered(self) -> tuple[int, ...]:
+        """All functions of the space."""
+        return tuple(range(len(self.outcome)))
+
+    def learn(self, entry: int, runs: Sequence[Run]) -> None:
+        """Let an entry be what its runs amount to."""
+        summary = summarise(runs)
+        for name, value in summary._asdict().items():
+            cast("MutableSequence[object]", getattr(self, name))[entry] = value
+
+
+class LiveBenchmark(Benchmark):
+    """One live search.
+
+    Parameters
+    ----------
+    data
+        From :meth:`LiveData.empty`.
+    store
+        The search's folder.
+    trainer
+        Trains what the folder does not hold.
+    seeds
+        What each function is trained with; its value is the median, as in the tables.
+    searcher
+        Who searches, for the trace.
+    workers
+        Trains in other processes what :meth:`start` begins. Default: in this one, when queried.
+    progress
+        Told the share of a training in this process.
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> from act_bench.spaces.paper import load_space
+    >>> from regenerate.runs.trainers import RecipeTrainer
+    >>> from regenerate.recipes import find
+    >>> trainer = RecipeTrainer(dataclasses.replace(find("mlp", "full"), epochs=1))
+    >>> data = LiveData.empty("mlp", "full", 0.1, load_space())
+    >>> store = RunStore(getfixture("tmp_path"), trainer.identity)
+    >>> bench = LiveBenchmark(data, store, trainer, seeds=[0])
+    >>> result = bench.query("tanh(x)")
+    >>> result.outcome, bench.query("tanh(x)").repeated, bench.clock_s == result.cost_s
+    ('ok', True, True)
+    """
+
+    def __init__(
+        self,
+        data: LiveData,
+        store: RunStore,
+        trainer: Trainer,
+        seeds: Sequence[int],
+        *,
+        searcher: Searcher | None = None,
+        workers: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(data, searcher=searcher)
+        self._live, self.store, self.trainer = data, store, trainer
+        self.seeds = tuple(seeds)
+        self._workers, self._progress = workers, progress
+        self._running: dict[int, Future[list[Run]]] = {}
+
+    def resolve(self, expression: str | Expression | Partial) -> Resolution:
+        """Return the entry that a request is for."""
+        text = expression.expression if isinstance(expression, Partial) else str(expression)
+        return self._live.space.resolve(text)
+
+    def start(self, expression: str | Expression | Partial) -> int:
+        """Begin a training on a worker, if there are workers and it is not done; return its entry.
+
+        A query waits for it.
+        """
+        entry = self.resolve(expression).entry
+        text = self._live.space.representatives[entry]
+        missing = self.store.missing(text, self.seeds)
+        if self._workers is not None and missing and entry not in self._running:
+            self._running[entry] = self._workers.submit(
+                train_into, self.store.parts_folder, self.trainer, text, entry, missing
+            )
+        return entry
+
+    def query(self, expression: str | Expression | Partial, epochs: int | None = None) -> Result:
+        """Return what the training with an expression gives in validation; see ``Benchmark.query``.
+
+        Trains with the seeds that the folder does not hold. Trainings have no parts: ``epochs`` is
+        refused.
+        """
+        if not self._revealed and epochs is None and not isinstance(expression, Partial):
+            entry = self.resolve(expression).entry
+            if self._live.outcome[entry] == "missing":
+                self._live.learn(entry, self._trained(entry))
+        return super().query(expression, epochs)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing: the score of what diverged."""
+        return self._live.chance
+
+    def runs(self, entry: int) -> list[Run]:
+        """Return the runs of an entry that was queried."""
+        return self.store.runs(self._live.space.representatives[entry], self.seeds)
+
+    def restart(self, searcher: Searcher | None = None) -> Benchmark:
+        """Return a fresh search over what was trained so far and whatever it will ask for."""
+        return LiveBenchmark(
+            LiveData.empty(
+                self._live.table, self._live.fidelity, self._live.chance, self._live.space
+            ),
+            self.store,
+            self.trainer,
+            self.seeds,
+            searcher=searcher or self.searcher,
+            workers=self._workers,
+            progress=self._progress,
+        )
+
+    @property
+    def trace(self) -> Trace:
+        """The search so far; its hash is that of the runs that answered it."""
+        trace = super().trace
+        queried = [self._live.space.representatives[entry] for entry in self._seen]
+        digest = self.store.digest(queried, self.seeds)
+        return trace._replace(header=trace.header._replace(data_sha256=digest))
+
+    def _trained(self, entry: int) -> list[Run]:
+        text = self._live.space.representatives[entry]
+        running = self._running.pop(entry, None)
+        if running is not None:
+            self.store.note(running.result())
+        elif missing := self.store.missing(text, self.seeds):
+            folder = self.store.parts_folder
+            self.store.note(train_into(folder, self.trainer, text, entry, missing, self._progress))
+        return self.store.runs(text, self.seeds)

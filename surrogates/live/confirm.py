@@ -1,0 +1,144 @@
+"""What was found, trained again: with fresh seeds, beside a reference, with its uncertainty.
+
+The best of many noisy values is partly luck, so what a search found is worth less than it showed.
+Seeds that the search did not use have no part in that luck. The reference, the best function of the
+table or ReLU, is trained with the same seeds, so that differences are taken seed by seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from regenerate.runs.run import Run
+from regenerate.runs.store import RunStore
+from regenerate.runs.trainers import Progress, Trainer, train_into
+
+FRESH: Final = 1000
+"""The first seed of confirmations; searches use seeds from 0."""
+CONFIDENCE: Final = 0.95
+
+
+class Estimate(NamedTuple):
+    """A mean with the half-width of its 95 % interval, by Student's t; None for one value.
+
+    Examples
+    --------
+    >>> Estimate.of([0.9, 0.92, 0.94])
+    Estimate(mean=0.92, half_width=0.0497)
+    """
+
+    mean: float
+    half_width: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Estimate:
+        """Return the estimate from some values, rounded to four digits."""
+        mean = round(float(np.mean(values)), 4)
+        if len(values) < 2:
+            return cls(mean, None)
+        error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+        quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+        return cls(mean, round(quantile * error, 4))
+
+
+class Candidate(NamedTuple):
+    """A function to train again.
+
+    Attributes
+    ----------
+    expression
+        Its spelling in the space, or a name.
+    entry
+        Its number in the space; None outside it.
+    role
+        ``found``, or what the reference is, such as ``best of the table``.
+    shown
+        The validation accuracy that the search saw; None for a reference.
+    """
+
+    expression: str
+    entry: int | None
+    role: str
+    shown: float | None
+
+
+class Confirmed(NamedTuple):
+    """One function trained again with fresh seeds.
+
+    Attributes
+    ----------
+    candidate
+        The function.
+    scores
+        Validation accuracy by seed; chance level where it diverged.
+    diverged
+        How many runs diverged.
+    validation
+        Estimate over the seeds.
+    difference
+        From the reference, seed by seed; None for the reference itself and where there is none.
+    """
+
+    candidate: Candidate
+    scores: tuple[float, ...]
+    diverged: int
+    validation: Estimate
+    difference: Estimate | None
+
+
+def confirm(
+    store: RunStore,
+    trainer: Trainer,
+    found: Sequence[Candidate],
+    seeds: int,
+    chance: float,
+    reference: Candidate | None = None,
+    begin: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+) -> list[Confirmed]:
+    """Train functions again; return them, the highest mean first, and the reference last.
+
+    Parameters
+    ----------
+    store, trainer
+        Of the search; what is trained is stored, so a restart goes on.
+    found
+        The functions.
+    seeds
+        How many fresh seeds, at least 1.
+    chance
+        Score of a diverged run.
+    reference
+        What to compare them with; trained with the same seeds. None for nothing.
+    begin, progress
+        Told what is trained now, and the share of it that is done.
+    """
+    fresh = range(FRESH, FRESH + seeds)
+    rows: list[Confirmed] = []
+    base: tuple[float, ...] | None = None
+    for candidate in ([] if reference is None else [reference]) + list(found):
+        if missing := store.missing(candidate.expression, fresh):
+            expression, entry = candidate.expression, candidate.entry
+            if begin is not None:
+                begin(expression)
+            runs = train_into(store.parts_folder, trainer, expression, entry, missing, progress)
+            store.note(runs)
+        runs = store.runs(candidate.expression, fresh)
+        scores = tuple(_score(run, chance) for run in runs)
+        difference = None
+        if candidate is reference:
+            base = scores
+        elif base is not None:
+            difference = Estimate.of([a - b for a, b in zip(scores, base, strict=True)])
+        diverged = sum(run.outcome == "diverged" for run in runs)
+        rows.append(Confirmed(candidate, scores, diverged, Estimate.of(scores), difference))
+    return sorted(rows, key=lambda row: (row.candidate is reference, -row.validation.mean))
+
+
+def _score(run: Run, chance: float) -> float:
+    return chance if run.validation_accuracy is None else run.validation_accuracy

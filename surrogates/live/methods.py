@@ -1,0 +1,143 @@
+"""The methods that a live search can use, by name: all optimisers, and those that are none.
+
+A method that is no optimiser is a function in a module of its own, imported when it is asked for:
+
+.. code-block:: python
+
+    def propose(problem, seed, out, budget) -> Iterator[Proposal]: ...
+
+It yields :class:`~surrogates.live.sessions.Proposal` one after the other, and keeps in ``out`` what
+it needs to go on after a kill.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, cast
+
+from act_bench.search.benchmark import Searcher
+from regenerate.runs.store import RunStore
+from regenerate.runs.trainers import Progress
+from surrogates.live.benchmark import LiveBenchmark
+from surrogates.live.problem import Problem
+from surrogates.live.sessions import OptimiserSession, Proposal, ProposalSession, Session
+from surrogates.live.spaces import search_space
+from surrogates.optimizers import NAMES, find_optimizer, plain_name
+from surrogates.protocol import Factory
+from surrogates.simulation import begin
+
+Propose = Callable[..., Iterator[Proposal]]
+
+PROPOSERS: Final[dict[str, str]] = {"grafs": "surrogates.live.proposers:grafs"}
+"""Name -> ``module:function`` of a method that is no optimiser."""
+
+OPTIMISERS: Final[dict[str, str]] = {"transfer": "surrogates.live.transfer:Transfer"}
+"""Name -> ``module:class`` of an optimiser for live searches only."""
+
+STOP_EARLY: Final = frozenset({"halving", "hyperband"})
+"""Optimisers that stop trainings and take them up again, which a live search cannot."""
+
+METHODS: Final = (*(name for name in NAMES if name not in STOP_EARLY), *OPTIMISERS, *PROPOSERS)
+"""All names that a live search knows."""
+
+
+class MethodError(ValueError):
+    """A method that there is not, with settings that it has not, or that cannot search here."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a session takes place.
+
+    Attributes
+    ----------
+    problem, store
+        What is searched, and the search's folder.
+    searcher
+        Who searches: a plain name of :data:`METHODS`, all settings, seed and workers.
+    processes
+        Workers to train on; None trains in this process.
+    progress
+        Told the share of a training in this process.
+    """
+
+    problem: Problem
+    store: RunStore
+    searcher: Searcher
+    processes: Executor | None = None
+    progress: Progress | None = None
+
+
+def find_method(name: str) -> Factory:
+    """Return the factory of an optimiser, or the function that proposes.
+
+    Parameters
+    ----------
+    name
+        One of :data:`METHODS`; settings of an optimiser follow after colons.
+
+    Raises
+    ------
+    MethodError
+        There is no method of that name, it stops trainings early, or it has no such setting.
+    surrogates.optimizers.MissingExtraError
+        It needs a package that is not installed.
+
+    Examples
+    --------
+    >>> from surrogates.protocol import settings_of
+    >>> settings_of(find_method("gp-ei:starts=5"))
+    {'starts': 5, 'features': 'outputs'}
+    """
+    plain = plain_name(name)
+    if plain in STOP_EARLY:
+        raise MethodError(
+            f"{plain} stops trainings early and takes them up again, which a live search cannot: "
+            f"choose from {', '.join(METHODS)}"
+        )
+    if plain not in METHODS:
+        raise MethodError(f"no method {plain!r}; choose from {', '.join(METHODS)}")
+    address = OPTIMISERS.get(plain) or PROPOSERS.get(plain)
+    if address is None:
+        try:
+            return find_optimizer(name)
+        except ValueError as error:
+            raise MethodError(str(error)) from error
+    module, _, function = address.partition(":")
+    return cast("Factory", getattr(importlib.import_module(module), function))
+
+
+def open_session(context: Context) -> Session:
+    """Return the session of a method.
+
+    Raises
+    ------
+    MethodError
+        As :func:`find_method`, or the method needs what this problem has not.
+    """
+    problem, store, searcher = context.problem, context.store, context.searcher
+    if searcher.name in PROPOSERS:
+        function = cast("Propose", find_method(searcher.name))
+        propose = partial(function, problem, searcher.seed, store.folder)
+        return ProposalSession(problem, store, propose, context.progress)
+    data = problem.data()
+    bench = LiveBenchmark(
+        data,
+        store,
+        problem.trainer,
+        problem.seeds,
+        searcher=searcher,
+        workers=context.processes,
+        progress=context.progress,
+    )
+    known = search_space(problem.space, data, store.folder)
+    factory = find_method(searcher.name)
+    try:
+        optimizer = begin(bench, known, factory, searcher.seed, searcher.settings)
+    except ValueError as error:
+        raise MethodError(f"{searcher.name}: {error}") from error
+    return OptimiserSession(bench, optimizer, known, searcher.workers)

@@ -1,0 +1,148 @@
+"""What a live search is about: a space, a trainer, and what a result is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from act_bench.spaces.paper import load_space
+from act_bench.tables.schema import choose_fidelity, one_of, table_info
+from regenerate.recipes import Recipe, find
+from regenerate.runs.trainers import RecipeTrainer, Trainer
+from regenerate.sweeps.sweep import SEEDS
+from surrogates.live.benchmark import LiveData
+from surrogates.live.confirm import Candidate
+from surrogates.live.spaces import SPACES, open_space
+
+BEST_OF_TABLE = "best of the table"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that a search needs to know but how to choose.
+
+    Parameters
+    ----------
+    table, fidelity
+        What stands in traces and runs: a table and its fidelity, or names of a user's own.
+    chance
+        Accuracy of guessing, the score of what diverged.
+    trainer
+        Trains a function.
+    seeds
+        What each function is trained with.
+    space
+        Name of the space, one of ``surrogates.live.spaces.SPACES``.
+    reference
+        What a result is compared with; None for nothing.
+    prepare
+        Called once with the search's folder before anything else, to compute features into it that
+        lie nowhere yet. Default: there is nothing to prepare.
+    """
+
+    table: str
+    fidelity: str
+    chance: float
+    trainer: Trainer
+    seeds: tuple[int, ...]
+    space: str
+    reference: Candidate | None
+    prepare: Callable[[Path], None] | None = None
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """All that the answers depend on, as values of JSON."""
+        return {
+            "table": self.table,
+            "fidelity": self.fidelity,
+            "chance": self.chance,
+            "seeds": list(self.seeds),
+            "space": self.space,
+            **self.trainer.identity,
+        }
+
+    def data(self) -> LiveData:
+        """Return data in which nothing is trained yet."""
+        return LiveData.empty(self.table, self.fidelity, self.chance, open_space(self.space))
+
+
+def table_problem(
+    table: str,
+    fidelity: str | None = None,
+    *,
+    seeds: Sequence[int] | None = None,
+    space: str = "paper",
+    recipe: Recipe | None = None,
+    device: str = "auto",
+    data_dir: Path | None = None,
+) -> Problem:
+    """Return the search for the best function of a table's network.
+
+    Parameters
+    ----------
+    table
+        ``mlp``, ``cnn``, ...
+    fidelity
+        A named recipe of the table; its default if not given.
+    seeds
+        What each function is trained with; as many as in the published table if not given.
+    space
+        ``paper``, the 2,913 functions; ``large``, those of ``act-bench space``; or ``swish``, those
+        of the Swish paper, whose beta is learned with the weights.
+    recipe
+        Another recipe in place of the fidelity's.
+    device, data_dir
+        As for ``regenerate.training.dispatch.train``.
+
+    Raises
+    ------
+    act_bench.tables.schema.UnknownNameError
+        Unknown table, fidelity or space; a ValueError.
+
+    Examples
+    --------
+    >>> problem = table_problem("mlp")
+    >>> len(problem.seeds), problem.reference.role
+    (10, 'best of the table')
+    """
+    fidelity = choose_fidelity(table, fidelity)
+    recipe = recipe or find(table, fidelity)
+    return Problem(
+        table=table,
+        fidelity=fidelity,
+        chance=table_info(table).chance,
+        trainer=RecipeTrainer(recipe, device, data_dir),
+        seeds=tuple(range(SEEDS.get((table, fidelity), 1)) if seeds is None else seeds),
+        space=one_of("space", space, SPACES),
+        reference=best_of_table(table, fidelity) or relu(),
+    )
+
+
+def best_of_table(table: str, fidelity: str) -> Candidate | None:
+    """Return the entry of the highest validation accuracy; None where none is embedded.
+
+    Examples
+    --------
+    >>> best_of_table("mlp", "full").role
+    'best of the table'
+    """
+    from act_bench.search.benchmark_data import load_data
+    from act_bench.tables.manifest import DataError
+
+    try:
+        data = load_data(table, fidelity)
+    except (DataError, ValueError):
+        return None
+    trained = [entry for entry in data.covered if data.outcome[entry] == "ok"]
+    if not trained:
+        return None
+    best = max(trained, key=lambda entry: data.validation_accuracy[entry] or 0.0)
+    return Candidate(data.space.representatives[best], best, BEST_OF_TABLE, None)
+
+
+def relu() -> Candidate:
+    """Return ReLU as a reference, for networks that have no table."""
+    space = load_space()
+    entry = space.resolve("relu(x)").entry
+    return Candidate(space.representatives[entry], entry, "ReLU", None)

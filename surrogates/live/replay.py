@@ -1,0 +1,97 @@
+"""Verify the trace of a live search against the runs in its folder.
+
+The answers in such a trace are trainings of the search's own, so there is no embedded table to
+check them against. Checked is that each line is what the stored runs say, and that the optimiser,
+told these, asks the same again. Whether the runs are what training gives is for ``act-bench
+regenerate`` to say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+from act_bench.search.benchmark import Benchmark, Partial, Query, Revealed
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.trace import Check, Trace, TraceError, read_trace, verify
+from regenerate.runs.store import MARKER, RunStore, SearchFolderError, read_identity
+from surrogates.live.benchmark import LiveData
+from surrogates.live.course import Budget, course
+from surrogates.live.methods import PROPOSERS, find_method
+from surrogates.live.spaces import open_space, search_space
+from surrogates.protocol import SearchSpace
+from surrogates.simulation import begin
+
+
+def verify_search(path: Path, *, again: bool = True) -> list[Check]:
+    """Check the trace of a live search; see ``act_bench.search.trace.verify`` for the checks.
+
+    Parameters
+    ----------
+    path
+        The trace, in the search's folder.
+    again
+        Whether to run the optimiser again.
+
+    Raises
+    ------
+    SearchFolderError
+        The folder is damaged.
+    """
+    identity = read_identity(path.parent)
+    store = RunStore(path.parent, identity)
+    try:
+        trace = read_trace(path)
+        table, fidelity = str(identity["table"]), str(identity["fidelity"])
+        chance = cast("float", identity["chance"])
+        seeds = cast("Sequence[int]", identity["seeds"])
+        space = str(identity["space"])
+    except TraceError as error:
+        return [Check("format", passed=False, detail=error.reason, line=error.line)]
+    except KeyError as error:
+        raise SearchFolderError(f"{path.parent / MARKER} is damaged: it has no {error}") from error
+    functions = open_space(space)
+    data = LiveData.empty(table, fidelity, chance, functions)
+    queried = {event.result.entry for event in trace.events if isinstance(event, Query)}
+    names = [functions.representatives[entry] for entry in sorted(queried)]
+    for entry, name in zip(sorted(queried), names, strict=True):
+        if not store.missing(name, seeds):
+            data.learn(entry, store.runs(name, seeds))
+    data = dataclasses.replace(data, sha256=store.digest(names, seeds))
+
+    def rerun(trace: Trace, known: BenchmarkData) -> Trace | None:
+        del known
+        return _rerun(trace, data, search_space(space, data, path.parent))
+
+    return verify(path, data=data, rerun=rerun if again else None)
+
+
+def _rerun(trace: Trace, data: LiveData, space: SearchSpace) -> Trace | None:
+    searcher = trace.header.optimizer
+    if searcher is None or searcher.name in PROPOSERS:
+        return None
+    bench = Benchmark(data, searcher=searcher)
+    factory = find_method(searcher.name)
+    optimizer = begin(bench, space, factory, searcher.seed, searcher.settings)
+    queries = sum(isinstance(event, Query) for event in trace.events)
+
+    def start(request: str | Partial) -> int:
+        text = request.expression if isinstance(request, Partial) else request
+        return data.space.resolve(text).entry
+
+    # The workers ask ahead of what is told, but never beyond the evaluations of the search.
+    budget = Budget(evaluations=_evaluations(trace))
+    asked = course(bench, optimizer, budget, space, workers=searcher.workers, start=start)
+    for _ in islice(asked, queries):
+        pass
+    if trace.events and isinstance(trace.events[-1], Revealed):
+        bench.reveal()
+    return bench.trace
+
+
+def _evaluations(trace: Trace) -> int:
+    queries = [event for event in trace.events if isinstance(event, Query)]
+    return len({event.result.entry for event in queries})

@@ -1,0 +1,93 @@
+"""The dataset card: every section of the Hub's template, and a head that the libraries read."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from act_bench.publishing.export import card, export
+from act_bench.tables.loaders import configurations
+
+hub = pytest.importorskip("huggingface_hub")
+
+
+def headings(text: str) -> list[str]:
+    """Return the headings of Markdown without their marks, code left out."""
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return [name.replace(" [optional]", "") for name in found]
+
+
+def test_every_section_of_the_template_is_filled_in_its_order():
+    template = Path(hub.__file__).parent / "templates" / "datasetcard_template.md"
+    wanted = headings(template.read_text(encoding="utf-8").partition("---\n\n")[2])
+    wanted = [name for name in wanted if "{{" not in name]
+    assert len(wanted) > 15
+    ours = headings(card())
+    assert [name for name in ours if name in wanted] == wanted
+    sections = re.split(r"^#+ .+$", card(), flags=re.MULTILINE)[1:]
+    parents = {"Dataset Details", "Uses", "Dataset Creation"}
+    empty = [n for n, text in zip(ours, sections, strict=True) if not text.strip()]
+    assert set(empty) <= parents
+    assert "More Information Needed" not in card()
+
+
+def test_versions_and_citations():
+    assert {"Errata", "Changes between versions"} <= set(headings(card()))
+    assert f"- **{version('act-bench')}**" in card()
+    assert f"version {version('act-bench')}" in card()
+    assert card().count("@") == 2
+    assert "arXiv:2301.05785" in card()
+
+
+def test_the_head_is_read_by_the_libraries(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+
+    export(tmp_path / "act-bench")
+    loaded = hub.DatasetCard.load(tmp_path / "act-bench" / "README.md")
+    configs = MetadataConfigs.from_dataset_card_data(loaded.data)
+    assert list(configs) == list(configurations())
+    assert configs.get_default_config_name() == next(iter(configurations()))
+    infos = DatasetInfosDict.from_dataset_card_data(loaded.data)
+    assert infos.keys() == configurations().keys()
+    for name, configuration in configurations().items():
+        files = configs[name]["data_files"]
+        assert [str(tmp_path / "act-bench" / file["path"]) for file in files] == [
+            str(tmp_path / "act-bench" / "data" / configuration.file)
+        ]
+        assert list(infos[name].features) == [column.name for column in configuration.columns]
+        assert isinstance(infos[name].features, datasets.Features)
+
+
+def test_validate_sends_the_whole_card(tmp_path, monkeypatch):
+    """The rules are the server's; what goes there, and what becomes of its answer, is not."""
+    export(tmp_path / "act-bench")
+    loaded = hub.DatasetCard.load(tmp_path / "act-bench" / "README.md")
+    sent = []
+
+    class Answer:
+        text = "license is not known"
+
+        def __init__(self, status_code: int) -> None:
+            self.status_code = status_code
+
+    class Session:
+        def post(self, url: str, **request: object) -> Answer:
+            sent.append((url, request))
+            return Answer(200)
+
+    monkeypatch.setattr("huggingface_hub.repocard.get_session", Session)
+    monkeypatch.setattr("huggingface_hub.repocard.hf_raise_for_status", lambda _: None)
+    loaded.validate()
+    [(url, request)] = sent
+    assert url.endswith("/api/validate-yaml")
+    body = request["json"]
+    assert body["repoType"] == "dataset"
+    assert body["content"] == (tmp_path / "act-bench" / "README.md").read_text(encoding="utf-8")
+    assert json.dumps(body)

@@ -1,0 +1,66 @@
+"""Every embedded configuration, exported and read by plain ``datasets`` without this package."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+import act_bench
+from act_bench.publishing.export import export
+from act_bench.tables.loaders import configurations
+from act_bench.tables.manifest import DATA_FOLDER
+
+pytest.importorskip("datasets")
+SCRIPT = Path(__file__).parents[1] / "plain_datasets.py"
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory):
+    """Export what is embedded and load it in another process; return its report and folder."""
+    folder = tmp_path_factory.mktemp("plain")
+    export(folder / "act-bench")
+    (folder / "written").mkdir()
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "act-bench", "--parquet", "written"],
+        cwd=folder,
+        env={**os.environ, "HF_HOME": str(folder / "hf")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, "plain datasets reads the card without a warning"
+    return json.loads(done.stdout), folder / "written"
+
+
+def test_every_configuration_is_there(loaded):
+    found, _ = loaded
+    assert list(found)[1:] == list(configurations())
+    assert found["default"] == found[next(iter(configurations()))]
+    assert {one["split"] for one in found.values()} == {"train"}
+
+
+@pytest.mark.parametrize("name", configurations())
+def test_it_reads_what_is_embedded(loaded, name):
+    found, folder = loaded
+    ours = act_bench.load_dataset("act-bench", name)
+    features = {column: repr(kind) for column, kind in ours.features.items()}
+    assert found[name] == {"split": "train", "rows": ours.num_rows, "features": features}
+    assert list(features) == [column.name for column in configurations()[name].columns]
+    embedded = pl.read_parquet(DATA_FOLDER / configurations()[name].file)
+    assert pl.read_parquet(folder / f"{name}.parquet").equals(embedded)
+
+
+@pytest.mark.parametrize("file", sorted({each.file for each in configurations().values()}))
+def test_files_have_a_page_index_and_are_compressed(file):
+    group = pq.read_metadata(DATA_FOLDER / file).row_group(0)
+    for index in range(group.num_columns):
+        assert group.column(index).has_offset_index
+        assert group.column(index).compression == "ZSTD"

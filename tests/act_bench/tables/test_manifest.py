@@ -1,0 +1,97 @@
+"""Damage of every kind gives one clear error that names the file and the mend."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from act_bench.tables import manifest
+from act_bench.tables.manifest import DataError
+
+FILE = "mlp-full.parquet"
+
+
+def test_verified_returns_the_path(data_folder):
+    assert manifest.verified(FILE) == data_folder / FILE
+
+
+def test_record_matches_the_file(data_folder):
+    record = manifest.read_manifest()[FILE]
+    assert record.bytes == (data_folder / FILE).stat().st_size
+    assert record.rows == 4
+    assert record.counts == {"diverged": 1, "missing": 1, "ok": 2}
+    assert "builders.tables mlp full" in record.made
+    assert record.licence == "CC-BY-4.0"
+    assert manifest.read_manifest()["mlp-runs.parquet"].counts == {"full": 12}
+
+
+def test_missing_file(data_folder):
+    (data_folder / FILE).unlink()
+    with pytest.raises(
+        DataError, match=r"mlp-full\.parquet cannot be read.*expected \d+ bytes.*rein"
+    ):
+        manifest.verified(FILE)
+
+
+def test_truncated_file(data_folder):
+    content = (data_folder / FILE).read_bytes()
+    (data_folder / FILE).write_bytes(content[:-7])
+    expected = f"expected {len(content)} bytes, got {len(content) - 7}; reinstall"
+    with pytest.raises(DataError, match=expected):
+        manifest.verified(FILE)
+
+
+@pytest.mark.parametrize("position", [0, 1000, -1])
+def test_one_changed_bit(data_folder, position):
+    content = bytearray((data_folder / FILE).read_bytes())
+    content[position] ^= 1
+    (data_folder / FILE).write_bytes(content)
+    with pytest.raises(DataError, match=r"full\.parquet is damaged: expected SHA-256 \w{64}, got"):
+        manifest.verified(FILE)
+
+
+def test_file_that_the_manifest_does_not_know(data_folder):
+    (data_folder / "other.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match=r"other\.parquet is not in manifest\.json"):
+        manifest.verified("other.parquet")
+
+
+def test_missing_manifest(data_folder):
+    (data_folder / "manifest.json").unlink()
+    with pytest.raises(DataError, match=r"manifest\.json is missing; reinstall"):
+        manifest.read_manifest()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"files": []}', '{"files": {"a": {"rows": 1}}}', "\xff"]
+)
+def test_damaged_manifest(data_folder, content):
+    (data_folder / "manifest.json").write_text(content, encoding="latin-1")
+    with pytest.raises(DataError, match=r"manifest\.json is damaged.*reinstall"):
+        manifest.read_manifest()
+
+
+def test_known_table_without_data(data_folder):
+    with pytest.raises(DataError, match=r"the table cnn .* is known.*fidelity proxy; it has none"):
+        manifest.entries_file("cnn")
+    with pytest.raises(DataError, match=r"the table cnn .* is known.*of single runs"):
+        manifest.runs_file("cnn")
+
+
+def test_known_fidelity_without_data_names_those_with(data_folder):
+    files = json.loads((data_folder / "manifest.json").read_text())
+    files["files"]["cnn-proxy.parquet"] = files["files"][FILE]
+    (data_folder / "manifest.json").write_text(json.dumps(files))
+    with pytest.raises(DataError, match=r"at fidelity full; its embedded fidelities: proxy"):
+        manifest.entries_file("cnn", "full")
+
+
+def test_upstream_edition_says_what_to_do(data_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACT_BENCH_CACHE", str(tmp_path))
+    with pytest.raises(DataError, match=r"run `act-bench import-upstream cnn --accept-licence`"):
+        manifest.entries_file("cnn", edition="upstream")
+    with pytest.raises(ValueError, match=r"no upstream table 'mlp'; choose from cnn, resnet, vit"):
+        manifest.entries_file("mlp", edition="upstream")
+    with pytest.raises(ValueError, match=r"no edition 'original'; choose from regenerated, upst"):
+        manifest.entries_file("mlp", edition="original")

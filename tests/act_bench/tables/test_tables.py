@@ -1,0 +1,154 @@
+"""The loaders: what they return, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+import pytest
+
+import act_bench
+from act_bench.tables import loaders as tables
+from act_bench.tables import manifest, schema
+from act_bench.tables.manifest import DataError
+from act_bench.tables.schema import UnknownNameError
+
+
+def test_load_table_has_every_column_and_entry(data_folder):
+    table = act_bench.load_table("mlp")
+    assert table.columns == schema.names(schema.ENTRY_COLUMNS)
+    assert table["entry"].to_list() == [0, 1, 2, 3]
+    assert table["outcome"].to_list() == ["ok", "missing", "ok", "diverged"]
+    assert table.schema["outputs"] == pl.Array(pl.Float32, 80)
+    assert table.schema["validation_accuracy"] == pl.Float64
+    assert table["equivalent_expressions"].to_list() == [[], ["add(one(x),zero(x))"], [], []]
+
+
+def test_metrics_are_null_and_not_nan_unless_ok(data_folder):
+    table = act_bench.load_table("mlp")
+    for name in schema.METRICS:
+        assert table[name].is_null().to_list() == [False, True, False, True]
+        assert table[name].drop_nulls().is_finite().all()
+
+
+def test_outputs_keep_infinities_and_nan(data_folder):
+    outputs = act_bench.load_table("mlp", columns=["outputs"])["outputs"][3]
+    assert outputs[0] == math.inf
+    assert outputs[1] == -math.inf
+    assert math.isnan(outputs[2])
+
+
+def test_columns_come_in_the_order_asked(data_folder):
+    table = act_bench.load_table("mlp", columns=["runs", "expression"])
+    assert table.columns == ["runs", "expression"]
+    runs = act_bench.load_runs("mlp", fidelity="full", columns=["seed", "entry"])
+    assert runs.columns == ["seed", "entry"]
+    assert act_bench.load_runs("mlp", columns=["seed"]).columns == ["seed"]
+
+
+def test_load_runs_is_sorted_and_complete(data_folder):
+    runs = act_bench.load_runs("mlp")
+    assert runs.columns == schema.names(schema.RUN_COLUMNS)
+    assert runs.select("entry", "seed").rows() == [(e, s) for e in (0, 2, 3) for s in range(4)]
+    assert runs.equals(act_bench.load_runs("mlp", fidelity="full"))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: act_bench.load_table("mpl"), r"no table 'mpl'.*Did you mean 'mlp'\?"),
+        (lambda: act_bench.load_table("mlp", fidelity="ful"), r"no fidelity.*'ful'.*mean 'full'"),
+        (lambda: act_bench.load_table("mlp", edition="up"), r"no edition 'up'; choose from reg"),
+        (
+            lambda: act_bench.load_table("mlp", columns=["val_accuracy"]),
+            r"no column 'val_accuracy'.*mean 'validation_accuracy'",
+        ),
+        (
+            lambda: act_bench.load_runs("mlp", fidelity="half"),
+            "no fidelity of the table mlp 'half'",
+        ),
+        (lambda: act_bench.load_runs("mlp", columns=["outputs"]), "no column 'outputs'"),
+        (
+            lambda: act_bench.load_dataset("act-bench", "mlp-ful"),
+            r"no configuration.*mean 'mlp-full'",
+        ),
+        (lambda: act_bench.load_dataset("act-bench", "mlp", split="test"), "no split 'test'"),
+        (lambda: act_bench.load_dataset("mlp-runs"), r"load_dataset\('act-bench', 'mlp-runs'\)"),
+        (lambda: act_bench.load_dataset("squad", "mlp"), r"load_dataset\('act-bench', 'mlp'\)"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_choices(data_folder, call, message):
+    with pytest.raises(UnknownNameError, match=message):
+        call()
+
+
+def test_a_string_is_no_list_of_columns(data_folder):
+    with pytest.raises(TypeError, match="expected a list of names, got the string 'runs'"):
+        act_bench.load_table("mlp", columns="runs")
+
+
+def test_known_tables_without_data_say_so(data_folder):
+    with pytest.raises(DataError, match=r"the table cnn .* embeds no data"):
+        act_bench.load_table("cnn")
+    with pytest.raises(DataError, match=r"the table cnn .* embeds no data"):
+        act_bench.load_runs("cnn", fidelity="proxy")
+    with pytest.raises(DataError, match=r"no data of the configuration 'cnn-runs'.*mlp, mlp-full"):
+        act_bench.load_dataset("act-bench", "cnn-runs")
+
+
+def test_a_damaged_file_is_never_read(data_folder):
+    for name in ("mlp-full.parquet", "mlp-runs.parquet"):
+        (data_folder / name).write_bytes((data_folder / name).read_bytes()[:-1])
+    for load in (
+        lambda: act_bench.load_table("mlp", columns=["runs"]),
+        lambda: act_bench.load_runs("mlp", fidelity="full"),
+        lambda: act_bench.load_dataset("act-bench", "mlp"),
+    ):
+        with pytest.raises(DataError, match="is damaged"):
+            load()
+
+
+def test_configurations_are_those_of_the_design(data_folder):
+    assert list(tables.configurations()) == ["mlp", "mlp-full", "mlp-runs", "space"]
+    assert set(tables.known_configurations()) >= {"cnn", "cnn-proxy", "cnn-reduced", "cnn-full"}
+
+
+@pytest.mark.parametrize("name", ["mlp", "mlp-full", "mlp-runs", "space"])
+def test_load_dataset_has_full_features_and_the_same_rows(data_folder, name):
+    dataset = act_bench.load_dataset("act-bench", name, split="train")
+    configuration = tables.configurations()[name]
+    assert dataset.column_names == schema.names(configuration.columns)
+    for column in configuration.columns:
+        item, kind, length = schema.split_dtype(column.dtype)
+        feature = dataset.features[column.name]
+        if kind == "list":
+            assert feature.length == (length or -1)
+            feature = feature.feature
+        assert feature.dtype == item
+    expected = pl.read_parquet(data_folder / configuration.file)
+    assert pl.from_arrow(dataset.with_format("arrow")[:]).equals(expected)
+
+
+def test_load_dataset_says_what_it_is(data_folder):
+    dataset = act_bench.load_dataset("act-bench")
+    assert str(dataset.split) == "train"
+    assert dataset.info.config_name == "mlp"
+    assert dataset.info.license == "CC-BY-4.0"
+    assert "fidelity full, edition regenerated" in dataset.info.description
+    assert dataset[3]["validation_accuracy"] is None
+    assert len(dataset[0]["outputs"]) == 80
+
+
+def test_load_dataset_without_any_data(data_folder):
+    (data_folder / "manifest.json").write_text('{"files": {}}')
+    with pytest.raises(DataError, match="it has none at all"):
+        act_bench.load_dataset("act-bench")
+
+
+def test_verified_is_asked_for_each_load(data_folder, monkeypatch):
+    """A second load in one process notices a file that changed in between."""
+    act_bench.load_table("mlp")
+    (data_folder / "mlp-full.parquet").unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        act_bench.load_table("mlp")
+    assert data_folder == manifest.DATA_FOLDER
