@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from act_bench.functions.corrected import Corrected
 from regenerate.activations import Tables, TabulatedActivation, tabulate
+from regenerate.activations.learnable import Activation, learns
 from regenerate.images.batches import Pixels, Splits, batches, load_splits, to_network
 from regenerate.networks import IMAGE_NETWORKS, build, build_learning
 from regenerate.recipes.limits import check, check_batch
@@ -30,7 +31,6 @@ from regenerate.training.allocator import keep_freed_memory
 from regenerate.training.dispatch import Progress
 from regenerate.training.flat_weights import FlatWeights, make_optimizer
 from regenerate.training.initialization import initialize
-from regenerate.training.learnable import Activation, learns
 from regenerate.training.losses import evaluation_loss
 from regenerate.training.schedule import learning_rate
 from regenerate.training.step import make_step

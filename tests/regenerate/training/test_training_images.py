@@ -11,12 +11,11 @@ import pytest
 import torch
 
 from act_bench.functions.expression import parse
-from regenerate import data
+from regenerate import data, draws
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.images.batches import SHIFT, Pixels, batches, load_splits
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.recipes import Recipe
-from regenerate.training import draws
 from regenerate.training.flat_weights import AdamW, FlatWeights, make_optimizer
 from regenerate.training.image_trainer import train
 from regenerate.training.initialization import initialize, second_moment
