@@ -35,6 +35,7 @@ FIXED = {
     "image_size": (None,),
     "target_threshold": (None,),
     "evaluation_crop": (1.0,),
+    "evaluations_per_epoch": (1,),
 }
 """Field of a recipe -> what this trainer does."""
 
