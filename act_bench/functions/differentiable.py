@@ -9,9 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from act_bench.functions.operators import BETA, Operator
+from act_bench.functions.operators import BETA, Operator, deferred
 from act_bench.functions.operators.formulas import constant
 from act_bench.functions.steps import Tree, interpret, learns
+
+# torch.compile follows formulas, but not an import on the way.
+deferred.load(deferred.torch, deferred.functional, deferred.torch_power)
 
 
 class ActivationModule(torch.nn.Module):

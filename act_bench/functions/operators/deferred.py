@@ -7,9 +7,10 @@ them, and a user without PyTorch has the others.
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-__all__ = ["functional", "np", "special", "torch", "torch_power"]
+__all__ = ["functional", "load", "np", "special", "torch", "torch_power"]
 
 
 class _Deferred:
@@ -19,10 +20,16 @@ class _Deferred:
         self._module = module
 
     def __getattr__(self, name: str) -> object:
-        # Only for what is not in the instance: a name is looked up once.
-        found = getattr(import_module(self._module), name)
-        setattr(self, name, found)
-        return found
+        # Called only for what is not in the instance: from now on, everything is.
+        module = import_module(self._module)
+        vars(self).update(vars(module))
+        return getattr(module, name)
+
+
+def load(*modules: ModuleType) -> None:
+    """Import deferred modules now."""
+    for module in modules:
+        _ = module.__name__
 
 
 if TYPE_CHECKING:
