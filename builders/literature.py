@@ -7,8 +7,8 @@ printed numbers (facts only: no sentence of a paper is in it), and applies one r
 * every other cell is kept, and flagged where the transcription rests on more than the cell itself
   (``FLAGS``);
 * percentages become fractions;
-* the function is looked up in :mod:`act_bench.functions.catalogue`, which gives its expression and
-entry.
+* the function is looked up in :mod:`act_bench.functions.catalogue`, which gives its expression;
+  the space gives its entry.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import click
 import pyarrow as pa
 
 from act_bench.functions.catalogue import CATALOGUE, SOURCES
+from act_bench.spaces.paper import entry_of
 from act_bench.tables.manifest import DATA_FOLDER, LICENCE, LITERATURE_FILE
 from act_bench.tables.schema import LITERATURE_COLUMNS, arrow_schema
 from builders.embedded import BuildError, write_manifest, write_table
@@ -93,7 +94,7 @@ def clean(rows: list[dict[str, str]]) -> pa.Table:
     >>> table.num_rows, table["value"][80].as_py(), table["precision"][80].as_py()
     (459, 0.742, 0.001)
     """
-    entries = {name: function.entry for name, function in CATALOGUE.items()}
+    entries = {name: entry_of(function) for name, function in CATALOGUE.items()}
     cleaned = []
     for row in rows:
         if not row["value"]:

@@ -12,10 +12,10 @@ from act_bench.cli.lookup import json_option, table_type
 from act_bench.cli.training import ExpressionFailure, explained_errors, training_options
 
 if TYPE_CHECKING:
-    from act_bench.functions.catalogue import NamedFunction
     from act_bench.functions.corrected import Corrected
     from act_bench.functions.entropy import Density
     from act_bench.functions.expression import Expression
+    from act_bench.functions.named import NamedFunction
 
 _SHOWN = 13
 

@@ -97,8 +97,9 @@ def _retrain(
     data_dir: Path | None,
 ) -> tuple[Certificate, str]:
     """Train, look up the record and compare; return the certificate and a note on the record."""
-    from act_bench.functions.catalogue import NamedFunction, read
+    from act_bench.functions.catalogue import read
     from act_bench.functions.expression import parse
+    from act_bench.functions.named import NamedFunction
     from act_bench.spaces.paper import NotInSpaceError, load_space
     from act_bench.tables.manifest import DataError
     from regenerate.recipes import find

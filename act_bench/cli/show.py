@@ -14,8 +14,8 @@ from act_bench.cli.sparkline import sparkline
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from act_bench.functions.catalogue import NamedFunction
     from act_bench.functions.expression import Expression
+    from act_bench.functions.named import NamedFunction
 
 _SHAPE_POINTS = 41
 _SPELLINGS_SHOWN = 8
@@ -75,7 +75,8 @@ def command(expression: str, as_json: bool) -> None:
 
 
 def _known(text: str) -> Known:
-    from act_bench.functions.catalogue import NamedFunction, read
+    from act_bench.functions.catalogue import read
+    from act_bench.functions.named import NamedFunction
     from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
     from act_bench.tables.literature import reported
 
@@ -123,7 +124,7 @@ def _known(text: str) -> Known:
 
 def _formulas(function: Expression | NamedFunction) -> dict[str, str]:
     """Return the formulas of the operators of an expression, or that of a named function."""
-    from act_bench.functions.catalogue import NamedFunction
+    from act_bench.functions.named import NamedFunction
 
     if isinstance(function, NamedFunction):
         return {function.name: function.formula}

@@ -1,4 +1,4 @@
-"""The activation functions that the papers name: formula, source, place in the space, module.
+"""The activation functions that the papers name: formula, source, expression.
 
 An expression has no name and no parameters; the literature's functions have both. This catalogue
 gives each a short name, so that ``act-bench regenerate crrelu --table cnn`` trains it and
@@ -19,15 +19,12 @@ from __future__ import annotations
 
 import difflib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import Final
 
 from act_bench.functions.expression import Expression, ParseError, parse
+from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import SWISH_OPERATORS
-
-if TYPE_CHECKING:
-    import torch
-
-    from act_bench.functions.numeric import ArrayFunction
+from act_bench.functions.parameter import Parameter
 
 SOURCES: Final[dict[str, str]] = {
     "barron2017": "Barron, Continuously Differentiable Exponential Linear Units (2017), "
@@ -54,132 +51,6 @@ SOURCES: Final[dict[str, str]] = {
     "arXiv 2405.12954",
 }
 """Citation key -> citation."""
-
-
-class Parameter(NamedTuple):
-    """A parameter that is learned with the weights.
-
-    Attributes
-    ----------
-    symbol : str
-        As in the formula.
-    initial : float
-        Its value before training.
-    granularity : {"layer", "channel"}
-        Whether a layer has one of them, or each of its channels.
-    note : str
-        Where the initial value and the granularity are from.
-    """
-
-    symbol: str
-    initial: float
-    granularity: Literal["layer", "channel"]
-    note: str
-
-
-class NamedFunction(NamedTuple):
-    """A function of the literature.
-
-    It computes like an :class:`act_bench.Expression`: ``str``, ``to_numpy``, ``derivative`` and
-    ``to_torch`` mean the same, at the initial value of its parameter where it has one.
-
-    Attributes
-    ----------
-    name : str
-        Its key in :data:`CATALOGUE`.
-    title : str
-        How the papers print its name.
-    formula : str
-        Its definition.
-    source : str
-        The paper that proposes or names it; a key of :data:`SOURCES`.
-    expression : str or None
-        The function in the paper's notation; None where the notation has no word for it.
-    parameter : Parameter or None
-        What is learned, if anything.
-    aliases : tuple of str
-        Other names that :func:`find` knows.
-
-    Examples
-    --------
-    >>> find("gelu").to_numpy()([0.0, 1.0]).round(4).tolist()
-    [0.0, 0.8413]
-    >>> find("cos_minus_x").derivative()([0.0]).tolist()
-    [-1.0]
-    """
-
-    name: str
-    title: str
-    formula: str
-    source: str
-    expression: str | None = None
-    parameter: Parameter | None = None
-    aliases: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return self.expression or self.name
-
-    @property
-    def entry(self) -> int | None:
-        """Number of the function in the space, or None outside it; imports SciPy."""
-        from act_bench.spaces.paper import NotInSpaceError, load_space
-
-        if self.expression is None:
-            return None
-        try:
-            return load_space().resolve(self.expression).entry
-        except NotInSpaceError:
-            return None
-
-    def to_numpy(self) -> ArrayFunction:
-        """Return the function in float64, as :meth:`act_bench.Expression.to_numpy` does."""
-        if self.expression is not None:
-            return parse(self.expression).to_numpy()
-        from act_bench.functions.named_numeric import value_function
-
-        return value_function(self)
-
-    def derivative(self) -> ArrayFunction:
-        """Return f' in float64, as :meth:`act_bench.Expression.derivative` does."""
-        if self.expression is not None:
-            return parse(self.expression).derivative()
-        from act_bench.functions.named_numeric import derivative_function
-
-        return derivative_function(self)
-
-    def to_torch(self, shape: tuple[int, ...] = ()) -> torch.nn.Module:
-        """Return the function as a PyTorch module for one layer.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of the learned parameter, which must broadcast against the layer's output:
-            ``()`` for one value a layer, ``(channels, 1, 1)`` for one a channel of images,
-            ``(replicas, 1, 1)`` for one a replica of a stack. Ignored where nothing is learned.
-
-        Raises
-        ------
-        ImportError
-            PyTorch is not installed.
-
-        Examples
-        --------
-        >>> module = find("prelu").to_torch()
-        >>> [parameter.item() for parameter in module.parameters()]
-        [0.25]
-        """
-        if self.expression is not None:
-            return parse(self.expression).to_torch()
-        try:
-            from act_bench.functions.named_modules import NamedActivation
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise ImportError(
-                "to_torch needs PyTorch, which is not installed: "
-                "pip install 'act-bench[regenerate]', or use to_numpy"
-            ) from error
-        return NamedActivation(self, shape)
 
 
 _FUNCTIONS: Final = (

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from act_bench.functions.catalogue import NamedFunction, Parameter
 from act_bench.functions.entropy import Density, Gaussian, correction
 from act_bench.functions.expression import Expression, number
+from act_bench.functions.named import NamedFunction
+from act_bench.functions.parameter import Parameter
 
 if TYPE_CHECKING:
     import torch

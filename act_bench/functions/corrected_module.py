@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from act_bench.functions.named_modules import LearningActivation
+from act_bench.functions.parameter import Parameter
 
-if TYPE_CHECKING:
-    from act_bench.functions.corrected import Corrected
+
+class Function(Protocol):
+    """What has a module without a parameter."""
+
+    def to_torch(self) -> torch.nn.Module:
+        """Return the module."""
+        ...
+
+
+class Correction(Protocol):
+    """What the module needs of a :class:`act_bench.functions.corrected.Corrected`."""
+
+    @property
+    def function(self) -> Function:
+        """The function f that is corrected."""
+        ...
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Equal steps, ascending."""
+        ...
+
+    @property
+    def term(self) -> NDArray[np.float64]:
+        """The correction at them."""
+        ...
+
+    @property
+    def parameter(self) -> Parameter:
+        """What is learned: eps."""
+        ...
 
 
 class CorrectedActivation(LearningActivation):
@@ -35,7 +67,7 @@ class CorrectedActivation(LearningActivation):
     parameter: torch.nn.Parameter
     table: Tensor
 
-    def __init__(self, corrected: Corrected, shape: tuple[int, ...] = ()) -> None:
+    def __init__(self, corrected: Correction, shape: tuple[int, ...] = ()) -> None:
         super().__init__(corrected.parameter, shape)
         self.name = str(corrected)
         self.function = corrected.function.to_torch()

@@ -32,11 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from act_bench.tables.manifest import ENTROPY_FILE, verified
-
 if TYPE_CHECKING:
-    import polars as pl
-
     from act_bench.functions.numeric import ArrayFunction
 
 Array = NDArray[np.float64]
@@ -235,30 +231,6 @@ def entropy(function: Activation, density: Density | None = None, points: int = 
         return Entropy(math.nan, 1.0)
     parts = np.log(slope[steep]) - np.log(density.pdf(x[steep]))
     return Entropy(float(parts.sum() / points), float(1 - steep.mean()))
-
-
-def load_entropies() -> pl.DataFrame:
-    """Return the stored entropies of the 2,913 entries for the standard Gaussian.
-
-    Returns
-    -------
-    polars.DataFrame
-        ``entry``; ``entropy_nats``, null where the function is flat throughout; ``flat``, as in
-        :class:`Entropy`. In entry order.
-
-    Raises
-    ------
-    act_bench.tables.manifest.DataError
-        The file is missing or damaged.
-
-    Examples
-    --------
-    >>> load_entropies().columns
-    ['entry', 'entropy_nats', 'flat']
-    """
-    import polars as pl
-
-    return pl.read_parquet(verified(ENTROPY_FILE))
 
 
 def worst(density: Density, low: float = 0.0, high: float = 1.0) -> ArrayFunction:

@@ -16,15 +16,15 @@ hundred thousand times larger or smaller.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.functions.expression import VARIABLE, Expression
-from act_bench.functions.numeric import SWISH_PARTIALS, UNARY_DERIVATIVES, Array, apply
-from act_bench.functions.operators import BINARY, SPACE_UNARY
+from act_bench.functions.numeric import Array
+from act_bench.functions.operators import ALL_OPERATORS, BINARY, SPACE_UNARY, Operator
+from act_bench.functions.steps import Tree, interpret
 
 UNIT_ROUNDOFF: Final = 2.0**-53
 """The largest relative error of one correctly rounded float64 operation."""
@@ -48,7 +48,7 @@ class Scaled(NamedTuple):
     scale: Array
 
 
-def evaluate(expression: Expression, points: Array) -> Scaled:
+def evaluate(expression: Tree, points: Array) -> Scaled:
     """Evaluate an expression with its rounding errors.
 
     Parameters
@@ -70,17 +70,14 @@ def evaluate(expression: Expression, points: Array) -> Scaled:
     >>> bool(lost.scale[0] > 1e9 * lost.value[0])  # ten digits are cancelled
     True
     """
-    results: list[Scaled] = []
+    exact = np.zeros_like(points)
     with np.errstate(all="ignore"):
-        for operator, indices in expression.steps():
-            if operator == VARIABLE:
-                results.append(Scaled(points, np.zeros_like(points)))
-            elif not indices:
-                constant = np.full_like(points, float(operator))
-                results.append(Scaled(constant, np.zeros_like(points)))
-            else:
-                results.append(scaled_apply(operator, [results[i] for i in indices]))
-    return results[-1]
+        return interpret(
+            expression.steps(),
+            Scaled(points, exact),
+            lambda number: Scaled(np.full_like(points, number), exact),
+            _scaled,
+        )
 
 
 def scaled_apply(operator: str, arguments: Sequence[Scaled]) -> Scaled:
@@ -93,17 +90,23 @@ def scaled_apply(operator: str, arguments: Sequence[Scaled]) -> Scaled:
     arguments : sequence of Scaled
         As many as the operator takes, of shapes that broadcast.
     """
+    record = ALL_OPERATORS[operator]
+    return record.apply(partial(_scaled, record), arguments)
+
+
+def _scaled(operator: Operator, *arguments: Scaled) -> Scaled:
+    """Return the value, and |df/du| scale(u) + |df/dv| scale(v) + |f|."""
+    values = [argument.value for argument in arguments]
+    value = np.asarray(operator.numpy(*values))
+    size = np.abs(value)
+    if operator.scale is not None:
+        (u, su), (v, sv) = arguments
+        return _finite(value, operator.scale(u, su, v, sv, value))
+    slopes = operator.implementation("derivative")(*values)
     if len(arguments) == 1:
-        inner = arguments[0]
-        value = apply(operator, [inner.value])
-        slope = UNARY_DERIVATIVES[operator](inner.value)
-        return _finite(value, np.abs(slope) * inner.scale + np.abs(value))
-
-    def pair(left: Scaled, right: Scaled) -> Scaled:
-        value = apply(operator, [left.value, right.value])
-        return _finite(value, _binary_scale(operator, left, right, value))
-
-    return reduce(pair, arguments)
+        slopes = (slopes,)
+    passed = [np.abs(slope) * each.scale for slope, each in zip(slopes, arguments, strict=True)]
+    return _finite(value, reduce(np.add, passed) + size)
 
 
 def space_values(points: Array) -> Scaled:
@@ -183,25 +186,6 @@ def separation(a: Scaled, b: Scaled) -> Array:
     apart = np.where(difference == 0, 0, apart)
     apart = np.where(both_finite, apart, np.where(kind_a == kind_b, 0, np.inf))
     return np.asarray(apart.max(axis=-1))
-
-
-def _binary_scale(operator: str, left: Scaled, right: Scaled, value: Array) -> Array:
-    """Return |df/du| scale(u) + |df/dv| scale(v) + |f|."""
-    size, (u, v) = np.abs(value), (np.abs(left.value), np.abs(right.value))
-    match operator:
-        case "add" | "sub" | "sum_n":
-            return left.scale + right.scale + size
-        case "mul" | "prod_n" | "clamped_mul":  # clamped factors are smaller: a bound all the same
-            return v * left.scale + u * right.scale + size
-        case "div":
-            return (left.scale + size * right.scale) / v + size
-        case "pow":
-            return size * (v * left.scale / u + np.abs(np.log(u)) * right.scale + 1)
-        case _ if operator in SWISH_PARTIALS:
-            by_u, by_v = SWISH_PARTIALS[operator](left.value, right.value, value)
-            return np.abs(by_u) * left.scale + np.abs(by_v) * right.scale + size
-        case _:  # max and min move no further than the argument that moves most
-            return np.maximum(np.maximum(left.scale, right.scale), size)
 
 
 def _finite(value: Array, scale: Array) -> Scaled:

@@ -21,7 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from act_bench.functions.operators import ALL_OPERATORS, LEARNED, OPERATORS, SYNONYMS, Operator
+from act_bench.functions.backends import DERIVATIVES, FUNCTIONS
+from act_bench.functions.operators import ALL_OPERATORS, OPERATORS, SYNONYMS, Operator
+from act_bench.functions.steps import VARIABLE, Steps, learns
 
 if TYPE_CHECKING:
     from act_bench.functions.differentiable import ActivationModule
@@ -35,8 +37,6 @@ MAX_SIZE: Final = 5_000
 
 MAX_LENGTH: Final = 50_000
 """Longest text, in characters, that :func:`parse` reads."""
-
-VARIABLE: Final = "x"
 
 _NAME_CHARACTERS: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
@@ -189,7 +189,7 @@ class Expression:
         for argument in self.arguments:
             yield from argument.walk()
 
-    def steps(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    def steps(self) -> Steps:
         """Return the expression as a straight-line program.
 
         Returns
@@ -233,9 +233,8 @@ class Expression:
         >>> f([-1000.0, 0.0, 2.0]).round(6).tolist()
         [-0.0, 0.0, 1.761594]
         """
-        from act_bench.functions.numeric import value_function
-
-        return value_function(self)
+        function: ArrayFunction = FUNCTIONS["numpy"](self)
+        return function
 
     def derivative(self) -> ArrayFunction:
         """Return the first derivative in float64.
@@ -254,14 +253,13 @@ class Expression:
         >>> parse("square(x)").derivative()([1.0, 3.0]).tolist()
         [2.0, 6.0]
         """
-        from act_bench.functions.numeric import derivative_function
-
-        return derivative_function(self)
+        function: ArrayFunction = DERIVATIVES["numpy"](self)
+        return function
 
     @property
     def learns(self) -> bool:
         """Whether the expression has a beta that is learned (the Swish space)."""
-        return any(operator in LEARNED for operator, _ in self.steps())
+        return learns(self.steps())
 
     def to_torch(self, shape: tuple[int, ...] = ()) -> ActivationModule:
         """Return the function as a PyTorch module.
@@ -289,16 +287,8 @@ class Expression:
         >>> parse("max(relu(x),tanh(x))").to_torch()(torch.tensor([-1.0, 2.0])).tolist()
         [0.0, 2.0]
         """
-        try:
-            from act_bench.functions.differentiable import ActivationModule
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise ImportError(
-                "to_torch needs PyTorch, which is not installed: "
-                "pip install 'act-bench[regenerate]', or use to_numpy"
-            ) from error
-        return ActivationModule(self, shape)
+        module: ActivationModule = FUNCTIONS["torch"](self, shape)
+        return module
 
 
 def number(value: float) -> Expression:

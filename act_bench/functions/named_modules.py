@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import torch
 from torch import Tensor
 
-from act_bench.functions.differentiable import sinc
-
-if TYPE_CHECKING:
-    from act_bench.functions.catalogue import NamedFunction, Parameter
+from act_bench.functions.operators import ALL_OPERATORS
+from act_bench.functions.operators.formulas import finite
+from act_bench.functions.parameter import Named, Parameter
 
 Fixed: TypeAlias = Callable[[Tensor], Tensor]
 Learned: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -63,7 +62,7 @@ class NamedActivation(LearningActivation):
     torch.Size([3, 1, 1])
     """
 
-    def __init__(self, function: NamedFunction, shape: tuple[int, ...] = ()) -> None:
+    def __init__(self, function: Named, shape: tuple[int, ...] = ()) -> None:
         super().__init__(function.parameter, shape)
         self.function = function
 
@@ -82,19 +81,13 @@ class NamedActivation(LearningActivation):
         return self.function.name
 
 
-def _bounded(x: Tensor) -> Tensor:
-    """Replace infinities by the largest finite numbers, where the formula would be inf * 0."""
-    limits = torch.finfo(x.dtype)
-    return x.clamp(limits.min, limits.max)
-
-
-def _sinc_plus_x(x: Tensor) -> Tensor:
-    return sinc(x) + x
+_SINC: Final = ALL_OPERATORS["sinc"].implementation("torch")
 
 
 def _crrelu(x: Tensor, eps: Tensor) -> Tensor:
-    finite = _bounded(x)
-    return torch.relu(x) + eps * (finite * torch.exp(-torch.square(finite) / 2))
+    # Where x is infinite the formula would be inf * 0.
+    bounded = finite(x)
+    return torch.relu(x) + eps * (bounded * torch.exp(-torch.square(bounded) / 2))
 
 
 def _prelu(x: Tensor, a: Tensor) -> Tensor:
@@ -102,14 +95,14 @@ def _prelu(x: Tensor, a: Tensor) -> Tensor:
 
 
 def _swish_beta(x: Tensor, beta: Tensor) -> Tensor:
-    finite = _bounded(x)
-    return finite * torch.sigmoid(beta * finite)
+    bounded = finite(x)
+    return bounded * torch.sigmoid(beta * bounded)
 
 
 FIXED: Final[dict[str, Fixed]] = {
     "cos_minus_x": lambda x: torch.cos(x) - x,
     "min_x_sin": lambda x: torch.minimum(x, torch.sin(x)),
-    "sinc_plus_x": _sinc_plus_x,
+    "sinc_plus_x": lambda x: _SINC(x) + x,
 }
 """The functions without a parameter, by name."""
 

@@ -8,22 +8,22 @@ three use a sine or a cosine.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-if TYPE_CHECKING:
-    from act_bench.functions.catalogue import NamedFunction
-    from act_bench.functions.numeric import ArrayFunction
+from act_bench.functions.numeric import ArrayFunction
+from act_bench.functions.operators import ALL_OPERATORS
+from act_bench.functions.parameter import Named
 
 Array: TypeAlias = NDArray[np.float64]
 Formula: TypeAlias = Callable[[Array, float], Array]
 """A function of x and of its parameter, which those without one ignore."""
 
 
-def value_function(function: NamedFunction, parameter: float | None = None) -> ArrayFunction:
+def value_function(function: Named, parameter: float | None = None) -> ArrayFunction:
     """Return the vectorised float64 value of a function that is no expression.
 
     Parameters
@@ -42,7 +42,7 @@ def value_function(function: NamedFunction, parameter: float | None = None) -> A
     return _vectorised(VALUES[function.name], function, parameter)
 
 
-def derivative_function(function: NamedFunction, parameter: float | None = None) -> ArrayFunction:
+def derivative_function(function: Named, parameter: float | None = None) -> ArrayFunction:
     """Return the vectorised float64 derivative by x; at the kinks of ReLU and PReLU the left one.
 
     Examples
@@ -54,9 +54,7 @@ def derivative_function(function: NamedFunction, parameter: float | None = None)
     return _vectorised(DERIVATIVES[function.name], function, parameter)
 
 
-def _vectorised(
-    formula: Formula, function: NamedFunction, parameter: float | None
-) -> ArrayFunction:
+def _vectorised(formula: Formula, function: Named, parameter: float | None) -> ArrayFunction:
     if parameter is None:
         parameter = function.parameter.initial if function.parameter else 0.0
     fixed = parameter
@@ -99,28 +97,13 @@ def _swish_beta_slope(x: Array, beta: float) -> Array:
     return gate + _vanishing(beta * x, gate * special.expit(-beta * x))
 
 
-_SERIES_BELOW: Final = 1e-2
-
-
-def _sinc(x: Array) -> Array:
-    # NumPy's sinc is the normalised one, sin(pi x) / (pi x).
-    return np.where(np.isinf(x), 0.0, np.sinc(x / np.pi))
-
-
-def _sinc_slope(x: Array) -> Array:
-    # cos(x)/x - sin(x)/x^2 cancels near 0; there its Taylor series -x/3 + x^3/30 - x^5/840 is used.
-    small = np.abs(x) < _SERIES_BELOW
-    squared = np.square(np.where(small, x, 0.0))
-    series = x * (-1 / 3 + squared * (1 / 30 - squared / 840))
-    away = np.where(small, 1.0, x)
-    direct = np.where(np.isinf(x), 0.0, (np.cos(away) - np.sin(away) / away) / away)
-    return np.where(small, series, direct)
-
+_SINC: Final = ALL_OPERATORS["sinc"]
+_SINC_SLOPE: Final = _SINC.implementation("derivative")
 
 VALUES: Final[dict[str, Formula]] = {
     "cos_minus_x": lambda x, _: np.cos(x) - x,
     "min_x_sin": lambda x, _: np.minimum(x, np.sin(x)),
-    "sinc_plus_x": lambda x, _: _sinc(x) + x,
+    "sinc_plus_x": lambda x, _: _SINC.numpy(x) + x,
     "crrelu": _crrelu,
     "prelu": _prelu,
     "swish_beta": _swish_beta,
@@ -130,7 +113,7 @@ VALUES: Final[dict[str, Formula]] = {
 DERIVATIVES: Final[dict[str, Formula]] = {
     "cos_minus_x": lambda x, _: -np.sin(x) - 1,
     "min_x_sin": lambda x, _: np.where(x <= np.sin(x), 1.0, np.cos(x)),
-    "sinc_plus_x": lambda x, _: _sinc_slope(x) + 1,
+    "sinc_plus_x": lambda x, _: _SINC_SLOPE(x) + 1,
     "crrelu": _crrelu_slope,
     "prelu": _prelu_slope,
     "swish_beta": _swish_beta_slope,

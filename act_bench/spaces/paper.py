@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from act_bench.functions.expression import Expression, parse
+from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
 from act_bench.tables.manifest import SPACE_FILE, verified
 
@@ -309,6 +310,23 @@ def load_space() -> Space:
     True
     """
     return read_space(verified(SPACE_FILE))
+
+
+def entry_of(function: NamedFunction) -> int | None:
+    """Return the number of a named function in the space, or None outside it; imports SciPy.
+
+    Examples
+    --------
+    >>> from act_bench.functions.catalogue import find
+    >>> load_space().representatives[entry_of(find("silu"))], entry_of(find("crrelu"))
+    ('add(zero(x),swish(x))', None)
+    """
+    if function.expression is None:
+        return None
+    try:
+        return load_space().resolve(function.expression).entry
+    except NotInSpaceError:
+        return None
 
 
 def read_space(path: Path) -> Space:

@@ -15,7 +15,7 @@ Zero has no sign, as everywhere in this package: each result is taken with +0 fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from act_bench.functions.equality import TOLERANCE, UNIT_ROUNDOFF, Scaled, scaled_apply
 from act_bench.functions.numeric import Array
+from act_bench.functions.operators import ALL_OPERATORS
 
 Mask = NDArray[np.bool_]
 
@@ -32,9 +33,6 @@ TINY: Final = 1e-290
 COARSE: Final = 0.01
 """An error larger than this, relative to the value or to 1, is out of reach of a linear bound."""
 
-_VANISHING: Final = ("exp", "erfc", "sigmoid", "log_sigmoid", "softplus", "reciprocal", "square")
-_PRODUCTS: Final = ("swish", "elish", "mish", "gelu", "mul", "div", "pow", "prod_n")
-_UNDERFLOWING: Final = frozenset(_VANISHING + _PRODUCTS)
 _KINKS: Final = {"relu": (0.0,), "hard_sigmoid": (-2.5, 2.5)}
 """Where an operator is constant on one side: an exact constant only if the side is known."""
 
@@ -65,12 +63,10 @@ def bounded_apply(operator: str, arguments: Sequence[Scaled]) -> Scaled:
     ...     np.isinf(bounded_apply("exp", [big]).scale).tolist()
     [True, False]
     """
-    if len(arguments) == 1:
-        return _settled(operator, arguments)
-    return reduce(lambda left, right: _settled(operator, (left, right)), arguments)
+    return ALL_OPERATORS[operator].apply(partial(_settled, operator), arguments)
 
 
-def _settled(operator: str, arguments: Sequence[Scaled]) -> Scaled:
+def _settled(operator: str, *arguments: Scaled) -> Scaled:
     value, scale = scaled_apply(operator, arguments)
     value = value + 0.0
     scale = _unrounded(operator, arguments, value, scale)
@@ -82,7 +78,7 @@ def _settled(operator: str, arguments: Sequence[Scaled]) -> Scaled:
         exact_zero |= (argument.value == 0) & (argument.scale == 0)
     # An infinity without a pole is an overflow; a tiny number without a zero may be an underflow.
     unknown |= np.isinf(value) & finite_arguments & ~exact_zero
-    if operator in _UNDERFLOWING:
+    if ALL_OPERATORS[operator].vanishes:
         tiny = (np.abs(value) < TINY) & finite_arguments & ~exact_zero
         scale = np.where(tiny, np.maximum(scale, TINY / UNIT_ROUNDOFF), scale)
     if operator in {"zero", "one"}:

@@ -11,13 +11,16 @@ a grid that has points in every cell can miss no branch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
-from act_bench.functions.numeric import UNARY_VALUES, Array, Unary
-from act_bench.functions.operators import SPACE_UNARY
+from act_bench.functions.numeric import Array
+from act_bench.functions.operators import OPERATORS, SPACE_UNARY
+
+Unary: TypeAlias = Callable[[Array], Array]
 
 REACH: Final = 4.5
 """The grid covers [-4.5, 4.5]: there nothing overflows (exp(x)^exp(x) is e^405 at the end), and
@@ -53,13 +56,13 @@ def crossings(reach: float = SEARCHED) -> Array:
     x = np.arange(-reach, reach, _STEP) + _STEP / np.e
     found = [point for point in _BREAKS if abs(point) < reach]
     with np.errstate(all="ignore"):
-        sampled = {name: UNARY_VALUES[name](x) for name in SPACE_UNARY}
+        sampled = {name: OPERATORS[name].numpy(x) for name in SPACE_UNARY}
         for u, v in combinations(SPACE_UNARY, 2):
             signs = _signs(sampled[u], sampled[v])
             signed = np.flatnonzero(signs)
             changes = np.flatnonzero(np.diff(signs[signed]) != 0)
             for left, right in zip(signed[changes], signed[changes + 1], strict=True):
-                found.append(_crossing(UNARY_VALUES[u], UNARY_VALUES[v], x[left], x[right]))
+                found.append(_crossing(OPERATORS[u].numpy, OPERATORS[v].numpy, x[left], x[right]))
     ordered = np.sort(found)
     distinct: Array = ordered[np.concatenate([[True], np.diff(ordered) > _SAME])]
     return distinct

@@ -18,13 +18,9 @@ from numpy.typing import NDArray
 
 from act_bench.functions.equality import Scaled
 from act_bench.functions.numeric import Array, apply
-from act_bench.functions.operators import ALL_OPERATORS, COMMUTATIVE
+from act_bench.functions.operators import ALL_OPERATORS
 from builders.space.bounded import bounded_apply
 
-NAMES: Final = tuple(ALL_OPERATORS)
-"""The operators by their number in :class:`Rows`."""
-
-NUMBER: Final = {name: number for number, name in enumerate(NAMES)}
 ABSENT: Final = -1
 WIDTH: Final = 3
 """Most arguments that a row has."""
@@ -44,7 +40,7 @@ class Rows(NamedTuple):
     Attributes
     ----------
     operator : ndarray, shape (n,)
-        uint8, an index into :data:`NAMES`.
+        uint8, an index into :func:`numbered`.
     arguments : ndarray, shape (n, 3)
         int32 nodes, :data:`ABSENT` where the operator takes fewer.
     """
@@ -66,12 +62,18 @@ class Rows(NamedTuple):
         """
         arguments = self.arguments + 1
         if commute:
-            free = np.isin(self.operator, [NUMBER[name] for name in COMMUTATIVE])
+            records = enumerate(ALL_OPERATORS.values())
+            free = np.isin(self.operator, [i for i, record in records if record.commutative])
             arguments[free] = np.sort(arguments[free], axis=1)
         key = self.operator.astype(np.int64)
         for column in arguments.T:
             key = (key << _NODE_BITS) | column
         return key
+
+
+def numbered() -> tuple[str, ...]:
+    """Return the operators by their number in :class:`Rows`; registered ones come last."""
+    return tuple(ALL_OPERATORS)
 
 
 def product(operators: Sequence[str], *arguments: Nodes) -> Rows:
@@ -80,10 +82,11 @@ def product(operators: Sequence[str], *arguments: Nodes) -> Rows:
     Examples
     --------
     >>> rows = product(("sub", "max"), np.array([1, 2], np.int32), np.array([3], np.int32))
-    >>> [NAMES[number] for number in rows.operator], rows.arguments[:, :2].tolist()
+    >>> [numbered()[number] for number in rows.operator], rows.arguments[:, :2].tolist()
     (['sub', 'sub', 'max', 'max'], [[1, 3], [2, 3], [1, 3], [2, 3]])
     """
-    numbers = np.array([NUMBER[name] for name in operators], np.uint8)
+    known = numbered()
+    numbers = np.array([known.index(name) for name in operators], np.uint8)
     sizes = [len(numbers), *map(len, arguments)]
     places = np.indices(sizes).reshape(len(sizes), -1)
     columns = np.full((places.shape[1], WIDTH), ABSENT, np.int32)
@@ -191,12 +194,13 @@ def _fill(
     threads: ThreadPoolExecutor,
 ) -> None:
     step = max(1, _BLOCK // pool.shape[2])
+    known = numbered()
 
     def block(operator: int, which: NDArray[np.intp]) -> None:
         columns = rows.arguments[which]
         arguments = [pool[:, columns[:, k]] for k in range(WIDTH) if columns[0, k] != ABSENT]
         with np.errstate(all="ignore"):
-            out[:, which] = kernel(NAMES[operator], arguments)
+            out[:, which] = kernel(known[operator], arguments)
 
     tasks = []
     for operator in np.unique(rows.operator):

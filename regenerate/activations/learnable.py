@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
-from act_bench.functions.catalogue import NamedFunction
 from act_bench.functions.corrected import Corrected
 from act_bench.functions.differentiable import ActivationModule
 from act_bench.functions.expression import Expression
+from act_bench.functions.named import NamedFunction
 from act_bench.functions.named_modules import LearningActivation
 
 Activation: TypeAlias = Expression | NamedFunction | Corrected

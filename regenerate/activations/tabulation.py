@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.functions.catalogue import NamedFunction
 from act_bench.functions.expression import Expression
+from act_bench.functions.named import NamedFunction
 
 CODES = 1 << 16
 _QUIET_NAN = np.uint16(0x7FC0)

@@ -20,8 +20,8 @@ from typing import Final, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from act_bench.functions.differentiable import OPERATORS
 from act_bench.functions.expression import Expression, number
+from act_bench.functions.operators import OPERATORS
 
 Spell: TypeAlias = Callable[[tuple[Expression, ...], float], Expression]
 Compute: TypeAlias = Callable[[tuple[Tensor, ...], Tensor], Tensor]
@@ -67,7 +67,7 @@ def frozen(gamma: float) -> Expression:
 
 def _plain(paper: str, name: str) -> CellOperator:
     """Return an operator of the notation as one of the cell."""
-    function = OPERATORS[name]
+    function = OPERATORS[name].implementation("torch")
     return CellOperator(
         name,
         paper,

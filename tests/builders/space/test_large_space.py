@@ -18,7 +18,7 @@ from act_bench.spaces.large import SIZES, NotBuiltError, enumerate_large
 from act_bench.spaces.paper import load_space
 from builders.space.bounded import bounded_apply
 from builders.space.classes import in_order
-from builders.space.compositions import NAMES, Floats, Layers, product
+from builders.space.compositions import Floats, Layers, numbered, product
 from builders.space.exact import binary, unary
 from builders.space.large import (
     exact_partition,
@@ -163,7 +163,7 @@ def test_a_tree_of_layers_has_the_values_of_its_expression() -> None:
     bounded = layers.bounded(outer, points).value
     for row, (operator, arguments) in enumerate(zip(*outer, strict=True)):
         left, right = (("square", "tanh")[node - 1] for node in arguments[:2])
-        f = parse(f"{NAMES[operator]}({left}(x),{right}(x))").to_numpy()
+        f = parse(f"{numbered()[operator]}({left}(x),{right}(x))").to_numpy()
         np.testing.assert_array_equal(values[row], f(points))
         np.testing.assert_allclose(bounded[row], f(points), rtol=1e-12)
 

@@ -14,8 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import lambertw
 
 from act_bench.functions.equality import TOLERANCE, UNIT_ROUNDOFF, Scaled, space_values
-from act_bench.functions.numeric import UNARY_VALUES
-from act_bench.functions.operators import SPACE_UNARY
+from act_bench.functions.operators import OPERATORS, SPACE_UNARY
 from act_bench.spaces.paper import load_space
 from builders.space.cells import REACH, cell_grid, crossings
 from builders.space.classes import canonical_classes, entries, widest_within
@@ -51,7 +50,7 @@ def test_no_two_operators_cross_inside_a_cell():
     ends = np.concatenate([[-REACH], BOUNDARIES[np.abs(BOUNDARIES) < REACH], [REACH]])
     shares = np.linspace(0.02, 0.98, 49)[:, None]
     inside = ends[:-1] + shares * np.diff(ends)
-    values = {name: UNARY_VALUES[name](inside) for name in SPACE_UNARY}
+    values = {name: OPERATORS[name].numpy(inside) for name in SPACE_UNARY}
     for u, v in combinations(SPACE_UNARY, 2):
         difference = values[u] - values[v]
         size = np.maximum(np.abs(values[u]), np.abs(values[v]))

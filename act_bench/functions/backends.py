@@ -1,0 +1,67 @@
+"""The backends: what makes a callable of an expression, by name.
+
+An expression is a tree and no more. A backend interprets its steps
+(:func:`act_bench.functions.steps.interpret`) with the formulas that the records of the operators
+hold for it; it is imported when it is first used. A new backend needs a field for its formulas in
+:class:`act_bench.functions.operators.Operator`, a module that interprets steps with them, and a
+line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from act_bench.functions.differentiable import ActivationModule
+    from act_bench.functions.numeric import ArrayFunction
+    from act_bench.functions.steps import Tree
+
+
+def _numpy(tree: Tree) -> ArrayFunction:
+    from act_bench.functions.numeric import value_function
+
+    return value_function(tree)
+
+
+def _numpy_derivative(tree: Tree) -> ArrayFunction:
+    from act_bench.functions.numeric import derivative_function
+
+    return derivative_function(tree)
+
+
+def _torch(tree: Tree, shape: tuple[int, ...] = ()) -> ActivationModule:
+    with explaining("torch"):
+        from act_bench.functions.differentiable import ActivationModule
+    return ActivationModule(tree, shape)
+
+
+FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {"numpy": _numpy, "torch": _torch}
+"""Backend -> what makes of a tree the callable that computes it."""
+
+DERIVATIVES: Final[dict[str, Callable[..., Any]]] = {"numpy": _numpy_derivative}
+"""Backend -> what makes of a tree the callable that computes f'; PyTorch has autograd for it."""
+
+
+@contextmanager
+def explaining(library: str) -> Iterator[None]:
+    """Say how to install a library that turns out to be missing.
+
+    Raises
+    ------
+    ImportError
+        It is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != library:
+            raise
+        raise ImportError(
+            f"to_{library} needs {_TITLES[library]}, which is not installed: "
+            "pip install 'act-bench[regenerate]', or use to_numpy"
+        ) from error
+
+
+_TITLES: Final = {"torch": "PyTorch"}

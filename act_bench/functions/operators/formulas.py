@@ -1,0 +1,68 @@
+"""What the formulas of several operators are made of, in NumPy and in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from act_bench.functions.operators.deferred import np, special, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from act_bench.functions.operators.record import Array
+
+
+def vanishing_product(x: Array, factor: Array) -> Array:
+    """Return x * factor for a factor that decays faster than x grows: its limit there is 0."""
+    return np.where(factor == 0, np.copysign(0.0, x), x * factor)
+
+
+def term(slope: Array, factor: Array) -> Array:
+    """Return slope * factor, 0 for a constant argument even where the factor is infinite."""
+    return np.where(slope == 0, 0, slope * factor)
+
+
+def sigmoid_slope(x: Array) -> Array:
+    """Return the derivative of the sigmoid, which cancels on neither side."""
+    return special.expit(x) * special.expit(-x)
+
+
+def step(low: float | Callable[[Array], Array], high: float) -> Callable[[Array], Array]:
+    """Return a derivative that is ``low`` up to and at 0, ``high`` above; NaN stays NaN."""
+
+    def slope(x: Array) -> Array:
+        left = low(np.minimum(x, 0)) if callable(low) else low
+        return np.where(np.isnan(x), np.nan, np.where(x > 0, high, left))
+
+    return slope
+
+
+def between(low: float, high: float, slope: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Return a derivative that is ``slope`` from ``low`` to ``high``, 0 outside; NaN stays NaN."""
+
+    def clamped(x: Array) -> Array:
+        inside = slope(np.clip(x, low, high))
+        return np.where((x < low) | (x > high), 0.0, inside)
+
+    return clamped
+
+
+def constant(x: Tensor, value: float | Tensor) -> Tensor:
+    """Return a constant that stays in the graph of ``x``, with gradient zero.
+
+    Without a path to the input a network could not be differentiated at all; ``0 * x`` would turn
+    an infinite input into NaN.
+    """
+    return torch.where(torch.ones_like(x, dtype=torch.bool), value, x)
+
+
+def finite(x: Tensor) -> Tensor:
+    """Replace infinities by the largest finite numbers; NaN stays."""
+    limits = torch.finfo(x.dtype)
+    return x.clamp(limits.min, limits.max)
+
+
+def not_minus_infinity(x: Tensor) -> Tensor:
+    """Replace minus infinity by the lowest number, where f(-inf) would be inf * 0."""
+    return x.clamp(min=torch.finfo(x.dtype).min)
