@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from act_bench.errors import ArgumentError
 from act_bench.tables.manifest import ENTROPY_FILE, verified
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Measured:
         values = self.sample[np.isfinite(self.sample)].ravel()
         spread = float(np.std(values)) if values.size else 0.0
         if spread == 0:
-            raise ValueError(
+            raise ArgumentError(
                 f"expected a sample with two different finite values, got {self.sample.size} "
                 f"values of spread {spread}: is the network's output constant?"
             )

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.search.benchmark_data import BenchmarkData, Outcome, load_data
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ if TYPE_CHECKING:
 Setting = bool | int | float | str | None
 
 
-class MissingRunError(LookupError):
+class MissingRunError(ActBenchError, LookupError):
     """The entry has runs, but none with the seed of this benchmark."""
 
+    exit_code = ExitCode.DATA
 
-class SearchOverError(RuntimeError):
+
+class SearchOverError(ActBenchError, RuntimeError):
     """The test split was revealed, which ends a search."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Result(NamedTuple):

@@ -28,6 +28,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark import Benchmark, Charge, Event, Query, Result, Revealed, Searcher
 from act_bench.search.benchmark_data import BenchmarkData, load_data
@@ -37,7 +38,7 @@ FORMAT = 1
 Json = dict[str, object]
 
 
-class TraceError(ValueError):
+class TraceError(ActBenchError, ValueError):
     """A file that is no trace; the message names the line.
 
     Attributes
@@ -45,6 +46,8 @@ class TraceError(ValueError):
     line : int
         Number of the line at fault, from 1.
     """
+
+    exit_code = ExitCode.DATA
 
     def __init__(self, line: int, reason: str) -> None:
         self.line = line

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import Expression, parse
 from regenerate.grafs.cell import Architecture, Mixture
@@ -29,8 +30,10 @@ _ONE_THREAD: Final = frozenset({"mlp"})
 """Networks too small for a second thread."""
 
 
-class SearchFailedError(RuntimeError):
+class SearchFailedError(ActBenchError, RuntimeError):
     """A relaxed search whose losses stopped being finite."""
+
+    exit_code = ExitCode.DATA
 
 
 class Stage(NamedTuple):

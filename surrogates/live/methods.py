@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.search.benchmark import Searcher
 from regenerate.runs.store import RunStore
 from regenerate.runs.trainers import Progress
@@ -45,8 +46,10 @@ METHODS: Final = (*(name for name in NAMES if name not in STOP_EARLY), *OPTIMISE
 """All names that a live search knows."""
 
 
-class MethodError(ValueError):
+class MethodError(ActBenchError, ValueError):
     """A method that there is not, with settings that it has not, or that cannot search here."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def find_method(name: str) -> Factory:
     ------
     MethodError
         There is no method of that name, it stops trainings early, or it has no such setting.
-    surrogates.optimizers.MissingExtraError
+    act_bench.errors.MissingExtraError
         It needs a package that is not installed.
 
     Examples
@@ -105,7 +108,7 @@ def find_method(name: str) -> Factory:
     if address is None:
         try:
             return find_optimizer(name)
-        except ValueError as error:
+        except ArgumentError as error:
             raise MethodError(str(error)) from error
     module, _, function = address.partition(":")
     return cast("Factory", getattr(importlib.import_module(module), function))
@@ -138,6 +141,6 @@ def open_session(context: Context) -> Session:
     factory = find_method(searcher.name)
     try:
         optimizer = begin(bench, known, factory, searcher.seed, searcher.settings)
-    except ValueError as error:
+    except ArgumentError as error:
         raise MethodError(f"{searcher.name}: {error}") from error
     return OptimiserSession(bench, optimizer, known, searcher.workers)

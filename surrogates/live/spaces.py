@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import NotInSpaceError, Resolution, finite_outputs, load_space
 from act_bench.tables.maps import load_map
@@ -132,6 +133,6 @@ def _map_by_outputs(kind: str) -> NDArray[np.float64] | None:
 
 
 def _no_spectra() -> NoReturn:
-    raise ValueError(
+    raise ArgumentError(
         "it needs Fisher spectra of your network: give --fisher, or fisher=True to network_problem"
     )

@@ -33,6 +33,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.catalogue import read
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import load_space
@@ -75,8 +76,10 @@ OWN: Final = Recipe(
 _FISHER_BATCH: Final = 64
 
 
-class NetworkError(ValueError):
+class NetworkError(ActBenchError, ValueError):
     """A user's network or data that are not as described."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)
