@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.functions.expression import parse
 from act_bench.search.benchmark import Partial, Result, Setting
-from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.benchmark_data import SearchData
 from act_bench.spaces.paper import NotInSpaceError, finite_outputs
 from act_bench.tables.manifest import read_manifest
 from surrogates import embeddings
@@ -72,7 +72,7 @@ Factory = Callable[..., Optimizer]
 """``factory(space, seed, **settings)``; each setting is keyword-only and has a default."""
 
 
-def settings_of(factory: Factory) -> dict[str, Setting]:
+def settings_of(factory: Callable[..., object]) -> dict[str, Setting]:
     """Return the settings of a factory with their defaults: its keyword-only parameters.
 
     Examples
@@ -170,7 +170,7 @@ class SearchSpace:
             )
 
     @classmethod
-    def of(cls, data: BenchmarkData) -> SearchSpace:
+    def of(cls, data: SearchData) -> SearchSpace:
         """Return the entries that a table covers as a search space."""
         space = data.space
         spellings: dict[int, list[str]] = {entry: [] for entry in data.covered}
@@ -325,7 +325,7 @@ class SearchSpace:
         return alphabet(parse(text) for text in self._position_of)
 
 
-def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
+def _spectra(data: SearchData) -> tuple[Float, NDArray[np.bool_]]:
     """Return the Fisher spectra of what a table covers; zeros where one is not valid."""
     from act_bench.tables.distances import layer_weights
     from act_bench.tables.spectra import load_spectra
@@ -341,12 +341,12 @@ def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
     return part.vectors, valid
 
 
-def _stored_map(data: BenchmarkData, kind: str) -> Float | None:
+def _stored_map(data: SearchData, kind: str) -> Float | None:
     """Return the places of what a table covers on its stored map; None where there is no map."""
     from act_bench.tables.maps import load_map, map_name
 
     if kind != "outputs" and (
-        data.edition != "regenerated" or map_name(data.table) not in read_manifest()
+        data.edition == "upstream" or map_name(data.table) not in read_manifest()
     ):
         return None
     places = load_map(data.table, cast("Feature", kind)).places[list(data.covered)]

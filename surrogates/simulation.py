@@ -42,7 +42,7 @@ from act_bench.search.benchmark import (
     Searcher,
     Setting,
 )
-from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.trace import Trace
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer, plain_name
@@ -389,13 +389,13 @@ def _finished(
         yield result, now
 
 
-def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
+def rerun(trace: Trace, data: SearchData) -> Trace | None:
     """Run the optimiser of a trace again: as many queries, and the reveal if there was one.
 
     Parameters
     ----------
     trace : Trace
-    data : BenchmarkData
+    data : SearchData
         What it searched.
 
     Returns
