@@ -72,7 +72,7 @@ def command(
         listed = {name: known.about for name, known in FIGURES.items()}
         click.echo(json.dumps(listed) if as_json else _listing())
         return
-        from act_bench.figures import Request, draw
+    from act_bench.figures import Request, draw
     from act_bench.figures.style import FORMATS, save
 
     output = output or Path("output") / f"{figure}.png"

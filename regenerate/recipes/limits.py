@@ -20,7 +20,7 @@ def check(recipe: Recipe, fixed: Mapping[str, tuple[object, ...]]) -> None:
 
     Raises
     ------
-    ValueError
+    act_bench.errors.ArgumentError
         If a field has another value.
 
     Examples
@@ -29,7 +29,8 @@ def check(recipe: Recipe, fixed: Mapping[str, tuple[object, ...]]) -> None:
     >>> check(find("mlp", "full"), {"network": ("mlp",)})
     >>> check(find("mlp", "full"), {"dtype": ("bfloat16",)})
     Traceback (most recent call last):
-    ValueError: the trainer of mlp needs a recipe with dtype 'bfloat16'; mlp-full has 'float64'
+    act_bench.errors.ArgumentError: the trainer of mlp needs a recipe with dtype 'bfloat16';
+    mlp-full has 'float64'
     """
     for field, known in fixed.items():
         if (got := getattr(recipe, field)) not in known:
