@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from act_bench.errors import ArgumentError
 from act_bench.functions.expression import parse
+from regenerate import draws
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.grafs.cell import Mixture
 from regenerate.images.batches import load_splits, to_network
@@ -25,7 +26,6 @@ from regenerate.networks import IMAGE_NETWORKS, build
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
-from regenerate.training import draws
 from regenerate.training.flat_weights import FlatWeights
 from regenerate.training.image_trainer import INITIALIZATION_IMAGES
 from regenerate.training.initialization import initialize

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from regenerate.activations.learnable import parameter_groups
 from regenerate.recipes import Recipe
-from regenerate.training.learnable import parameter_groups
 
 
 def torch_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     """Return the optimizer that a recipe names, over all parameters of a network.
 
     Both kinds work elementwise, so they keep stacked replicas apart. What activation functions
-    learn does not decay (:func:`~regenerate.training.learnable.parameter_groups`).
+    learn does not decay (:func:`~regenerate.activations.learnable.parameter_groups`).
 
     Examples
     --------

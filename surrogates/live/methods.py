@@ -22,7 +22,7 @@ from typing import Any, Final
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.search.benchmark import Searcher
 from regenerate.runs.store import RunStore
-from regenerate.runs.trainers import Progress
+from regenerate.training.trainers import Progress
 from surrogates import optimizers
 from surrogates.live.benchmark import LiveBenchmark
 from surrogates.live.problem import Problem

@@ -92,7 +92,7 @@ def test_without_test_data_nothing_is_shown(tmp_path):
 
 
 def test_spectra_of_ones_own_network_are_computed_once_and_searched_with(tmp_path, monkeypatch):
-    from surrogates.live import network as module
+    from surrogates.live.user_network import network as module
 
     problem = network_problem(make_model, load_data, recipe=SHORT)
     with pytest.raises(MethodError, match="Fisher spectra of your network"):
