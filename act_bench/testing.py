@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from act_bench.errors import ArgumentError
 from act_bench.functions.expression import Expression
 from act_bench.functions.operators import BINARY, NARY, UNARY
 
@@ -62,7 +63,7 @@ def check_optimizer(
     from surrogates.conformance import check
 
     if not _AT_ONCE <= evaluations <= _MOST:
-        raise ValueError(f"evaluations must lie in {_AT_ONCE}..{_MOST}, got {evaluations}")
+        raise ArgumentError(f"evaluations must lie in {_AT_ONCE}..{_MOST}, got {evaluations}")
     check(factory, evaluations, seed, exhausts)
 
 

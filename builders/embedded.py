@@ -15,6 +15,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from act_bench.tables.manifest import ABOUT, LICENCE, MANIFEST, FileRecord, sha256
 from act_bench.tables.schema import Column, arrow_schema, names, split_dtype
@@ -22,8 +23,10 @@ from act_bench.tables.schema import Column, arrow_schema, names, split_dtype
 COMPRESSION_LEVEL: Final = 9
 
 
-class BuildError(ValueError):
+class BuildError(ActBenchError, ValueError):
     """Runs or files from which no table can be made; the message names the first offenders."""
+
+    exit_code = ExitCode.DATA
 
 
 def write_table(

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.search.benchmark import Benchmark, Event, Partial, Query
 from act_bench.search.benchmark_data import BenchmarkData, Outcome
 from act_bench.spaces.paper import finite_outputs, load_space
@@ -25,8 +26,10 @@ _FEW = 12
 _AT_A_TIME = 4
 
 
-class ConformanceError(AssertionError):
+class ConformanceError(ActBenchError, AssertionError):
     """An optimiser breaks a rule; the message says which, and how it was seen."""
+
+    exit_code = ExitCode.NO
 
 
 def check(factory: Factory, evaluations: int, seed: int, exhausts: bool) -> None:

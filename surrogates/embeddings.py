@@ -21,6 +21,7 @@ from typing import Final
 
 import numpy as np
 
+from act_bench.errors import missing_extra
 from act_bench.files.atomic import replacing
 from act_bench.files.cache import cache_folder
 from surrogates.features import Features, Float, Metric, Part
@@ -151,10 +152,7 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
 
 def _need_umap() -> None:
     if find_spec("umap") is None:
-        raise ImportError(
-            "a map of these functions is not stored, and to make one needs umap-learn: "
-            "pip install 'act-bench[surrogates]'"
-        )
+        raise missing_extra("a map of these functions is not stored, and a new one", "umap")
 
 
 def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:

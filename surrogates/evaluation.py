@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import kendalltau, spearmanr
 
+from act_bench.errors import ArgumentError
 from act_bench.figures.surrogates import SUMMARY_FILE
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark_data import BenchmarkData
@@ -198,7 +199,7 @@ def evaluate(
     names = available_features(data) if features is None else tuple(features)
     unknown = [name for name in names if name not in FEATURES]
     if unknown:
-        raise ValueError(f"expected features {', '.join(FEATURES)}, got {', '.join(unknown)}")
+        raise ArgumentError(f"expected features {', '.join(FEATURES)}, got {', '.join(unknown)}")
     space = SearchSpace.of(data)
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     trained = np.array([data.outcome[entry] == "ok" for entry in data.covered])
@@ -206,7 +207,7 @@ def evaluate(
     population = np.flatnonzero(np.logical_and.reduce([each.known for each in made.values()]))
     fitting = [size for size in sizes if size + TOP <= len(population)]
     if not fitting:
-        raise ValueError(
+        raise ArgumentError(
             f"{len(population)} functions have the features: too few to learn from {min(sizes)} "
             f"and predict {TOP}"
         )

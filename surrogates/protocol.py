@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.functions.expression import parse
 from act_bench.search.benchmark import Partial, Result, Setting
-from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.benchmark_data import SearchData
 from act_bench.spaces.paper import NotInSpaceError, finite_outputs
 from act_bench.tables.manifest import read_manifest
 from surrogates import embeddings
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 Float = NDArray[np.float64]
 
 
-class SpaceExhaustedError(RuntimeError):
+class SpaceExhaustedError(ActBenchError, RuntimeError):
     """Every function of the search space was asked for."""
+
+    exit_code = ExitCode.NO
 
 
 class Optimizer(Protocol):
@@ -69,7 +72,7 @@ Factory = Callable[..., Optimizer]
 """``factory(space, seed, **settings)``; each setting is keyword-only and has a default."""
 
 
-def settings_of(factory: Factory) -> dict[str, Setting]:
+def settings_of(factory: Callable[..., object]) -> dict[str, Setting]:
     """Return the settings of a factory with their defaults: its keyword-only parameters.
 
     Examples
@@ -157,15 +160,17 @@ class SearchSpace:
         self._distances: dict[int, Float] = {}
         self._neighbours: dict[int, tuple[int, ...]] = {}
         if not len(self.entries) == len(self._spellings) == len(self.outputs):
-            raise ValueError(
+            raise ArgumentError(
                 f"got {len(self.entries)} entries, spellings of {len(self._spellings)} functions "
                 f"and outputs of {len(self.outputs)}: expected one of each for every function"
             )
         if not np.isfinite(self.outputs).all():
-            raise ValueError("expected finite outputs: see act_bench.spaces.paper.finite_outputs")
+            raise ArgumentError(
+                "expected finite outputs: see act_bench.spaces.paper.finite_outputs"
+            )
 
     @classmethod
-    def of(cls, data: BenchmarkData) -> SearchSpace:
+    def of(cls, data: SearchData) -> SearchSpace:
         """Return the entries that a table covers as a search space."""
         space = data.space
         spellings: dict[int, list[str]] = {entry: [] for entry in data.covered}
@@ -242,13 +247,13 @@ class SearchSpace:
             Those of the table are not embedded in this version.
         """
         if name not in FEATURES:
-            raise ValueError(f"expected features {', '.join(FEATURES)}, got {name!r}")
+            raise ArgumentError(f"expected features {', '.join(FEATURES)}, got {name!r}")
         known = self._features.get(name)
         if known is None:
             known = self._features[name] = self._make(name)
         if not name.endswith("outputs"):
             if self._spectrum_s is None:
-                raise ValueError(
+                raise ArgumentError(
                     f"features {name!r} need Fisher spectra, and what one costs in this table is "
                     "not in surrogates.features.SPECTRUM_S: benchmarks/feature_cost.py measures it"
                 )
@@ -269,7 +274,7 @@ class SearchSpace:
             parts.append(output_part(self.outputs))
         if kind != "outputs":
             if self._spectra is None:
-                raise ValueError(f"features {name!r} need Fisher spectra: this space has none")
+                raise ArgumentError(f"features {name!r} need Fisher spectra: this space has none")
             vectors, valid = self._spectra()
             parts.append(Part(vectors, "manhattan"))
         return Features(tuple(parts), valid)
@@ -307,7 +312,7 @@ class SearchSpace:
     def epochs(self) -> int:
         """Epochs of a whole training; a ValueError where there are no learning curves."""
         if self._epochs is None:
-            raise ValueError("this space has no learning curves, so trainings have no parts")
+            raise ArgumentError("this space has no learning curves, so trainings have no parts")
         return self._epochs()
 
     @cached_property
@@ -320,7 +325,7 @@ class SearchSpace:
         return alphabet(parse(text) for text in self._position_of)
 
 
-def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
+def _spectra(data: SearchData) -> tuple[Float, NDArray[np.bool_]]:
     """Return the Fisher spectra of what a table covers; zeros where one is not valid."""
     from act_bench.tables.distances import layer_weights
     from act_bench.tables.spectra import load_spectra
@@ -336,12 +341,12 @@ def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
     return part.vectors, valid
 
 
-def _stored_map(data: BenchmarkData, kind: str) -> Float | None:
+def _stored_map(data: SearchData, kind: str) -> Float | None:
     """Return the places of what a table covers on its stored map; None where there is no map."""
     from act_bench.tables.maps import load_map, map_name
 
     if kind != "outputs" and (
-        data.edition != "regenerated" or map_name(data.table) not in read_manifest()
+        data.edition == "upstream" or map_name(data.table) not in read_manifest()
     ):
         return None
     places = load_map(data.table, cast("Feature", kind)).places[list(data.covered)]

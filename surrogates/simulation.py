@@ -32,6 +32,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.search.benchmark import (
     Benchmark,
     Partial,
@@ -41,7 +42,7 @@ from act_bench.search.benchmark import (
     Searcher,
     Setting,
 )
-from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.trace import Trace
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer, plain_name
@@ -73,8 +74,10 @@ _FINALS = {
 }
 
 
-class StalledSearchError(RuntimeError):
+class StalledSearchError(ActBenchError, RuntimeError):
     """An optimiser keeps asking for what it already knows."""
+
+    exit_code = ExitCode.DATA
 
 
 class Step(NamedTuple):
@@ -235,9 +238,9 @@ def simulate(
     ((24, 9), ['random', 'local', 'knn', 'evolution'])
     """
     if workers < 1:
-        raise ValueError(f"expected at least one worker, got {workers}")
+        raise ArgumentError(f"expected at least one worker, got {workers}")
     if trials < 1:
-        raise ValueError(f"expected at least one trial, got {trials}")
+        raise ArgumentError(f"expected at least one trial, got {trials}")
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
     top = -int(np.ceil(TOP_SHARE * scores.size))
@@ -386,13 +389,13 @@ def _finished(
         yield result, now
 
 
-def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
+def rerun(trace: Trace, data: SearchData) -> Trace | None:
     """Run the optimiser of a trace again: as many queries, and the reveal if there was one.
 
     Parameters
     ----------
     trace : Trace
-    data : BenchmarkData
+    data : SearchData
         What it searched.
 
     Returns
@@ -402,7 +405,7 @@ def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
 
     Raises
     ------
-    surrogates.optimizers.MissingExtraError
+    act_bench.errors.MissingExtraError
         The optimiser needs a package that is not installed.
     """
     searcher = trace.header.optimizer
@@ -419,7 +422,7 @@ def rerun(trace: Trace, data: BenchmarkData) -> Trace | None:
             recorded.query(event.expression, event.result.epochs)
         evaluations = ceil(recorded.trainings)
     if searcher.workers < 1:
-        raise ValueError(f"expected at least one worker, got {searcher.workers}")
+        raise ArgumentError(f"expected at least one worker, got {searcher.workers}")
     steps = _finished(bench, optimizer, evaluations, searcher.workers)
     with suppress(SpaceExhaustedError):  # before the trace ends, which no honest one can
         for _ in islice(steps, len(queries)):

@@ -1,8 +1,11 @@
-"""The command ``act-bench``: a group that imports a command's module only when it is called."""
+"""The command ``act-bench``: a group that imports a command's module only when it is called.
+
+The command NAME is ``command`` in ``NAME.py``. What several commands share lies in modules whose
+names begin with ``_``.
+"""
 
 from __future__ import annotations
 
-import errno
 import importlib
 
 import click
@@ -31,10 +34,6 @@ COMMANDS = {
 }
 
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C: 128 and the number of the signal."""
-
-
 class LazyGroup(click.Group):
     """A click group whose commands live in ``act_bench/cli/NAME.py`` as ``command``."""
 
@@ -52,23 +51,11 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command.
+        """Run the command; an error on the way to it, too, is a sentence and an exit code."""
+        from act_bench.cli._command import explained  # not for --help, which imports nothing
 
-        An interrupt ends it with exit code 130, as shells expect; a file that cannot be written, or
-        a full disk, with 3 and a sentence.
-        """
-        try:
+        with explained(ctx):
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(INTERRUPTED)
-        except OSError as error:
-            if error.filename is None and error.errno != errno.ENOSPC:
-                raise  # of the network, or of our own, which says enough
-            from act_bench.cli.training import DataFailure
-
-            what = f"cannot read or write {error.filename}" if error.filename else "cannot write"
-            raise DataFailure(f"{what}: {error.strerror}") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the command list without importing any command."""

@@ -6,10 +6,11 @@ import json
 
 import click
 
-from act_bench.cli.lookup import json_option
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--clear", "clearing", is_flag=True, help="Remove all decoded images.")
 @json_option
 def command(*, clearing: bool, as_json: bool) -> None:
@@ -25,10 +26,7 @@ def command(*, clearing: bool, as_json: bool) -> None:
     """
     from act_bench.files import cache
 
-    try:
-        limit = cache.limit()
-    except cache.CacheLimitError as error:
-        raise click.UsageError(str(error)) from error
+    limit = cache.limit()
     there = cache.decoded()
     freed = cache.clear(there) if clearing else 0
     kept = cache.decoded() if clearing else there

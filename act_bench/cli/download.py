@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from act_bench.cli.lookup import json_option
-from act_bench.cli.training import DataFailure
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("repo_id")
 @click.option("--revision", required=True, help="The whole hash of a commit: 40 hex digits.")
 @click.option(
@@ -33,15 +33,9 @@ def command(repo_id: str, *, revision: str, folder: Path, as_json: bool) -> None
     Every data file is checked against the SHA-256 in the manifest of that commit. A download that
     breaks off continues at the next call. Exit code 3: a file is damaged or missing.
     """
-    from act_bench.publishing.hub import HubError, pull
-    from act_bench.tables.manifest import DataError
+    from act_bench.publishing.hub import pull
 
-    try:
-        checked = pull(repo_id, revision, folder)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--revision") from error
-    except (DataError, HubError) as error:
-        raise DataFailure(str(error)) from error
+    checked = pull(repo_id, revision, folder)
     if as_json:
         document = {
             "repo_id": repo_id,

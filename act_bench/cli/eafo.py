@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from act_bench.cli.lookup import json_option, table_type
-from act_bench.cli.training import ExpressionFailure, explained_errors, training_options
+from act_bench.cli._command import Command
+from act_bench.cli._options import collected, json_option, table_type, training_options
 
 if TYPE_CHECKING:
     from act_bench.functions.corrected import Corrected
@@ -29,7 +30,23 @@ class Trained(TypedDict):
     seconds: float
 
 
-@click.command()
+@dataclass(frozen=True)
+class Options:
+    """What the command is told."""
+
+    expression: str
+    density: str
+    eps: float
+    out: Path | None
+    train: bool
+    table: str
+    seeds: int
+    device: str
+    data_dir: Path | None
+    as_json: bool
+
+
+@click.command(cls=Command)
 @click.argument("expression")
 @click.option(
     "--density",
@@ -49,18 +66,8 @@ class Trained(TypedDict):
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="0 to N - 1.")
 @training_options
 @json_option
-def command(
-    expression: str,
-    density: str,
-    eps: float,
-    out: Path | None,
-    train: bool,
-    table: str,
-    seeds: int,
-    device: str,
-    data_dir: Path | None,
-    as_json: bool,
-) -> None:
+@collected(Options)
+def command(options: Options) -> None:
     r"""Give EXPRESSION its entropy correction (Sun et al. 2024), and train both.
 
     \b
@@ -72,31 +79,27 @@ def command(
     Gaussian give CRReLU. A positive eps, with which the paper starts, raises the entropy, a
     negative one lowers it.
     """
-    with explained_errors():
-        from act_bench.functions.catalogue import read
-        from act_bench.functions.corrected import correct
-        from act_bench.functions.entropy import entropy
+    from act_bench.functions.catalogue import read
+    from act_bench.functions.corrected import correct
+    from act_bench.functions.entropy import entropy
 
-        function = read(expression)
-        law = _density(density, table, function)
-        try:
-            corrected = correct(function, law, density)
-        except ValueError as error:
-            raise ExpressionFailure(str(error)) from error
-        nats, flat = entropy(function, law)
-        written = corrected.expression(eps)
-        document: dict[str, object] = {
-            "expression": str(function),
-            "density": density,
-            "entropy_nats": nats if nats == nats else None,
-            "flat": flat,
-            "eps": eps,
-            "corrected_expression": None if written is None else str(written),
-            "trained": _train_both(corrected, table, seeds, device, data_dir) if train else [],
-        }
-    if out is not None:
-        _write(corrected, eps, out)
-    if as_json:
+    function, eps = read(options.expression), options.eps
+    law = _density(options.density, options.table, function)
+    corrected = correct(function, law, options.density)
+    nats, flat = entropy(function, law)
+    written = corrected.expression(eps)
+    document: dict[str, object] = {
+        "expression": str(function),
+        "density": options.density,
+        "entropy_nats": nats if nats == nats else None,
+        "flat": flat,
+        "eps": eps,
+        "corrected_expression": None if written is None else str(written),
+        "trained": _train_both(corrected, options) if options.train else [],
+    }
+    if options.out is not None:
+        _write(corrected, eps, options.out)
+    if options.as_json:
         click.echo(json.dumps(document))
     else:
         _show(corrected, document, eps)
@@ -111,23 +114,24 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
     from regenerate.recipes import find
     from regenerate.training.preactivations import measure
 
-    try:
-        return Measured(measure(find(table, TABLES[table].default_fidelity), function))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    return Measured(measure(find(table, TABLES[table].default_fidelity), function))
 
 
-def _train_both(
-    corrected: Corrected, table: str, seeds: int, device: str, data_dir: Path | None
-) -> list[Trained]:
+def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
     from act_bench.tables.schema import TABLES
     from regenerate.recipes import find
     from regenerate.training.dispatch import train
 
-    recipe = find(table, TABLES[table].default_fidelity)
+    recipe = find(options.table, TABLES[options.table].default_fidelity)
     trained: list[Trained] = []
     for function in (corrected.function, corrected):
-        runs = train(recipe, function, range(seeds), device=device, data_dir=data_dir)
+        runs = train(
+            recipe,
+            function,
+            range(options.seeds),
+            device=options.device,
+            data_dir=options.data_dir,
+        )
         found = [run.validation_accuracy for run in runs]
         known = [value for value in found if value is not None]
         trained.append(

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from act_bench.cli.lookup import data_options, explained_errors, json_option, table_type
-from act_bench.cli.training import DataFailure
+from act_bench.cli._command import Command
+from act_bench.cli._options import collected, data_options, json_option, table_type
+from act_bench.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from surrogates.evaluation import Maker
 
-@click.command()
+
+@dataclass(frozen=True)
+class Options:
+    """What the command is told."""
+
+    table: str
+    features: str | None
+    regressors: str | None
+    sizes: str
+    splits: int
+    seed: int
+    fidelity: str | None
+    edition: str
+    run_seed: int | None
+    output: Path | None
+    as_json: bool
+
+
+@click.command(cls=Command)
 @click.argument("table", type=table_type)
 @click.option(
     "--features",
@@ -43,19 +64,8 @@ if TYPE_CHECKING:
     help="Folder of the results; default: output/surrogates-TABLE-FIDELITY[-upstream].",
 )
 @json_option
-def command(
-    table: str,
-    features: str | None,
-    regressors: str | None,
-    sizes: str,
-    splits: int,
-    seed: int,
-    fidelity: str | None,
-    edition: str,
-    run_seed: int | None,
-    output: Path | None,
-    as_json: bool,
-) -> None:
+@collected(Options)
+def command(options: Options) -> None:
     r"""Judge models of the functions of TABLE: learn from some, predict the others.
 
     \b
@@ -68,57 +78,41 @@ def command(
     95 % intervals over the splits), gains.parquet (the union against each feature alone, split by
     split) and surrogates.png.
     """
-    try:
-        import_module("surrogates.regressors")  # needs scikit-learn
-    except ModuleNotFoundError as error:
-        raise DataFailure(f"{error}; mend: pip install 'act-bench[surrogates]'") from error
     from act_bench.search.benchmark_data import load_data
     from surrogates import evaluation
 
-    with explained_errors():
-        data = load_data(table, fidelity, edition, run_seed)
-    makers = evaluation.REGRESSORS
-    if regressors is not None:
-        wanted, makers = _listed(regressors), makers | evaluation.FAILURE_AWARE
-        unknown = [name for name in wanted if name not in makers]
-        if unknown or not wanted:
-            raise click.BadParameter(
-                f"expected some of {', '.join(makers)}, got {', '.join(unknown) or 'none'}",
-                param_hint="--regressors",
-            )
-        makers = {name: makers[name] for name in wanted}
-    chosen = _listed(features) if features else evaluation.available_features(data)
-    output = output or Path("output") / f"surrogates-{data.name}"
+    makers = _makers(options.regressors)
+    data = load_data(options.table, options.fidelity, options.edition, options.run_seed)
+    chosen = _listed(options.features) if options.features else evaluation.available_features(data)
+    output = options.output or Path("output") / f"surrogates-{data.name}"
 
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress, explained_errors():
-        counts = _sizes(sizes)
-        task = progress.add_task("fits", total=len(chosen) * len(makers) * len(counts) * splits)
-        try:
-            rows = evaluation.evaluate(
-                data,
-                chosen,
-                makers,
-                sizes=counts,
-                splits=splits,
-                seed=seed,
-                progress=lambda done: progress.update(task, completed=done),
-            )
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        counts = _sizes(options.sizes)
+        fits = len(chosen) * len(makers) * len(counts) * options.splits
+        task = progress.add_task("fits", total=fits)
+        rows = evaluation.evaluate(
+            data,
+            chosen,
+            makers,
+            sizes=counts,
+            splits=options.splits,
+            seed=options.seed,
+            progress=lambda done: progress.update(task, completed=done),
+        )
     summary, gains = evaluation.summarise(rows), evaluation.union_gains(rows)
     said = evaluation.verdict(gains)
     output.mkdir(parents=True, exist_ok=True)
     files = write(output, rows)
-    if as_json:
+    if options.as_json:
         document = {
-            "table": table,
-            "edition": edition,
+            "table": options.table,
+            "edition": options.edition,
             "fidelity": data.fidelity,
-            "seed": seed,
-            "splits": splits,
+            "seed": options.seed,
+            "splits": options.splits,
             "summary": summary.to_dicts(),
             "gains": gains.to_dicts(),
             "verdict": said,
@@ -139,11 +133,28 @@ def write(output: Path, rows: pl.DataFrame) -> list[str]:
     files = [str(path) for path in evaluation.save(output, rows)]
     try:
         figure = draw("surrogates", Request(results=output))
-    except ModuleNotFoundError as error:
-        click.echo(f"no figure: {error}; mend: pip install 'act-bench[plots]'", err=True)
+    except MissingExtraError as error:
+        click.echo(str(error), err=True)
         return files
     save(figure, output / "surrogates.png")
     return [*files, str(output / "surrogates.png")]
+
+
+def _makers(text: str | None) -> dict[str, Maker]:
+    """Return the regressors that are named, or those that are there if none is."""
+    from surrogates.evaluation import FAILURE_AWARE, REGRESSORS
+
+    import_module("surrogates.regressors")  # needs scikit-learn, which is better known at once
+    if text is None:
+        return REGRESSORS
+    known, wanted = REGRESSORS | FAILURE_AWARE, _listed(text)
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise click.BadParameter(
+            f"expected some of {', '.join(known)}, got {', '.join(unknown) or 'none'}",
+            param_hint="--regressors",
+        )
+    return {name: known[name] for name in wanted}
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import click
 
-from act_bench.cli.lookup import explained_errors, json_option
+from act_bench.cli._command import Command
+from act_bench.cli._options import OutputFile, json_option
 
 
-@click.command()
-@click.argument(
-    "file", type=click.Path(dir_okay=False, path_type=Path), default=Path("act-bench.html")
-)
+@click.command(cls=Command)
+@click.argument("file", type=OutputFile(), default=Path("act-bench.html"))
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 @json_option
 def command(file: Path, show: bool, as_json: bool) -> None:
@@ -30,13 +29,9 @@ def command(file: Path, show: bool, as_json: bool) -> None:
     from act_bench.explore import collect, render
     from act_bench.files.atomic import replacing
 
-    with explained_errors():
-        page = render(collect())
-    try:
-        with replacing(file) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"cannot write {file}: {error.strerror}") from error
+    page = render(collect())
+    with replacing(file) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     size = file.stat().st_size
     if as_json:
         click.echo(json.dumps({"file": str(file), "bytes": size}))

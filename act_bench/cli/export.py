@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from act_bench.cli.lookup import explained_errors, json_option
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option
 from act_bench.publishing.export import export
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Replace the files of an earlier export in FOLDER.")
 @json_option
@@ -26,11 +27,7 @@ def command(folder: Path, *, force: bool, as_json: bool) -> None:
 
     The folder's name is the first argument of load_dataset; run Python in the folder above it.
     """
-    try:
-        with explained_errors():
-            files = export(folder, force=force)
-    except FileExistsError as error:
-        raise click.UsageError(str(error)) from error
+    files = export(folder, force=force)
     size = sum(file.stat().st_size for file in files)
     if as_json:
         click.echo(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from act_bench.cli.lookup import json_option, table_type
-from act_bench.cli.training import DataFailure, explained_errors, training_options
+from act_bench.cli._command import Command
+from act_bench.cli._options import OutputFile, json_option, table_type, training_options
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from regenerate.fisher.networks import Setting
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("expressions", metavar="[EXPRESSION]...", nargs=-1)
 @click.option("--table", type=table_type, default="mlp", show_default=True)
 @click.option(
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="Write to this Parquet file; one that is there is gone on with.",
 )
 @training_options
@@ -60,25 +60,22 @@ def command(
     """
     if not expressions and expressions_file is None:
         raise click.UsageError("expected an EXPRESSION or --expressions FILE, got neither")
-    if out is not None and not out.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {out.parent}", param_hint="--out")
-    with explained_errors():
-        from act_bench.cli.expression_file import read_expressions
-        from act_bench.functions.expression import parse
-        from regenerate.fisher.networks import setting
-        from regenerate.training.dispatch import choose_device
+    from act_bench.cli._expression_file import read_expressions
+    from act_bench.functions.expression import parse
+    from regenerate.fisher.networks import setting
+    from regenerate.training.dispatch import choose_device
 
-        # All are parsed before anything is computed.
-        functions = [parse(text) for text in expressions]
-        if expressions_file is not None:
-            functions += read_expressions(expressions_file)
-        if not functions:
-            raise click.UsageError(f"expected an expression in {expressions_file}, got none")
-        found = setting(table, device=choose_device(table, device), data_dir=data_dir)
-        if out is None:
-            _print(functions, found, as_json=as_json)
-        else:
-            _save(functions, found, out, as_json=as_json)
+    # All are parsed before anything is computed.
+    functions = [parse(text) for text in expressions]
+    if expressions_file is not None:
+        functions += read_expressions(expressions_file)
+    if not functions:
+        raise click.UsageError(f"expected an expression in {expressions_file}, got none")
+    found = setting(table, device=choose_device(table, device), data_dir=data_dir)
+    if out is None:
+        _print(functions, found, as_json=as_json)
+    else:
+        _save(functions, found, out, as_json=as_json)
 
 
 def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json: bool) -> None:
@@ -92,11 +89,8 @@ def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json
     started = time.perf_counter()
     computing = extend(out, functions, found)
     left = distinct - next(computing)
-    try:
-        for _ in track(computing, "functions", left, console=Console(stderr=True)):
-            pass
-    except OSError as error:
-        raise DataFailure(f"{out} cannot be written: {error}") from error
+    for _ in track(computing, "functions", left, console=Console(stderr=True)):
+        pass
     document = {
         "file": str(out),
         "functions": distinct,

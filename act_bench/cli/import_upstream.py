@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from act_bench.cli.lookup import json_option
-from act_bench.cli.training import DataFailure
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option
 from act_bench.tables.upstream import BASE_URL, UPSTREAM, source_name, upstream_folder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ https://github.com/cognizant-ai-labs/act-bench
 """
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("tables", nargs=-1, type=click.Choice(list(UPSTREAM)))
 @click.option("--accept-licence", "accepted", is_flag=True, help="You have read and accept it.")
 @click.option(
@@ -80,34 +80,30 @@ def _import(table: str, source: Path | None, base_url: str | None) -> Report:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from builders.upstream.convert import import_file
-    from builders.upstream.fetch import FetchError, fetch
-    from builders.upstream.stream import UpstreamFormatError
+    from builders.upstream.fetch import fetch
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     console = Console(stderr=True)
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
-        try:
-            if source is None:
-                origin = f"{(base_url or BASE_URL).rstrip('/')}/{source_name(table)}"
-                path = upstream_folder(table).parent / source_name(table)
-                task = progress.add_task(f"download {table}", total=None)
-                fetch(
-                    origin,
-                    path,
-                    progress=lambda done, size: progress.update(task, completed=done, total=size),
-                )
-            else:
-                path = source / source_name(table) if source.is_dir() else source
-                origin = path.name
-            reading = progress.add_task(f"import {table}", total=path.stat().st_size)
-            report = import_file(
+        if source is None:
+            origin = f"{(base_url or BASE_URL).rstrip('/')}/{source_name(table)}"
+            path = upstream_folder(table).parent / source_name(table)
+            task = progress.add_task(f"download {table}", total=None)
+            fetch(
+                origin,
                 path,
-                table,
-                source=origin,
-                progress=lambda done: progress.update(reading, completed=done),
+                progress=lambda done, size: progress.update(task, completed=done, total=size),
             )
-        except (FetchError, UpstreamFormatError, OSError) as error:
-            raise DataFailure(str(error)) from error
+        else:
+            path = source / source_name(table) if source.is_dir() else source
+            origin = path.name
+        reading = progress.add_task(f"import {table}", total=path.stat().st_size)
+        report = import_file(
+            path,
+            table,
+            source=origin,
+            progress=lambda done: progress.update(reading, completed=done),
+        )
     if source is None:
         path.unlink()  # what was imported is in the cache; a damaged download stays to be looked at
     return report

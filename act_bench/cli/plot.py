@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from act_bench.cli.lookup import explained_errors, json_option, table_type
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option, table_type
 from act_bench.figures import FIGURES
 from act_bench.tables.schema import EDITIONS
 
@@ -16,7 +17,7 @@ def _listing() -> str:
     return "\n".join(f"  {name:<13} {known.about}" for name, known in FIGURES.items())
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("figure", type=click.Choice(list(FIGURES)), required=False)
 @click.option(
     "--table",
@@ -71,10 +72,8 @@ def command(
         listed = {name: known.about for name, known in FIGURES.items()}
         click.echo(json.dumps(listed) if as_json else _listing())
         return
-    from act_bench.cli.training import DataFailure
-    from act_bench.figures import FigureError, Request, draw
+    from act_bench.figures import Request, draw
     from act_bench.figures.style import FORMATS, save
-    from act_bench.spaces.large import NotBuiltError
 
     output = output or Path("output") / f"{figure}.png"
     if output.suffix.removeprefix(".") not in FORMATS:
@@ -82,18 +81,7 @@ def command(
             f"expected the suffix {', '.join(FORMATS)}, got {output.name!r}", param_hint="--output"
         )
     request = Request(tables, edition, fidelity, results, data_dir)
-    try:
-        with explained_errors():
-            drawn = draw(figure, request)
-    except FigureError as error:
-        raise click.UsageError(str(error)) from error
-    except NotBuiltError as error:
-        raise DataFailure(str(error)) from error
-    except ImportError as error:
-        raise DataFailure(
-            f"the figure {figure} needs {error.name or error}, which is not installed: "
-            "pip install 'act-bench[plots]', and [regenerate] for spectra"
-        ) from error
+    drawn = draw(figure, request)
     output.parent.mkdir(parents=True, exist_ok=True)
     save(drawn, output)
     click.echo(json.dumps({"figure": figure, "file": str(output)}) if as_json else str(output))

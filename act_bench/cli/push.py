@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from act_bench.cli.lookup import json_option
-from act_bench.cli.training import DataFailure
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("repo_id")
 @click.option(
     "--folder",
@@ -45,19 +45,15 @@ def command(
     that exists is an error: a version that was published does not change.
     """
     from act_bench.publishing.export import export
-    from act_bench.publishing.hub import HubError, push, uploads
-    from act_bench.tables.manifest import DataError
+    from act_bench.publishing.hub import push, uploads
 
     tag = tag or f"v{version('act-bench')}"
     with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as chosen:
-        try:
-            source = Path(chosen)
-            if folder is None:
-                export(source, url=f"https://huggingface.co/datasets/{repo_id}")
-            files = uploads(source)
-            pushed = None if dry_run else push(source, repo_id, tag, private=not public)
-        except (DataError, HubError) as error:
-            raise DataFailure(str(error)) from error
+        source = Path(chosen)
+        if folder is None:
+            export(source, url=f"https://huggingface.co/datasets/{repo_id}")
+        files = uploads(source)
+        pushed = None if dry_run else push(source, repo_id, tag, private=not public)
     size = sum(file.bytes for file in files)
     if as_json:
         document = {

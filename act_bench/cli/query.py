@@ -6,10 +6,11 @@ import json
 
 import click
 
-from act_bench.cli.lookup import data_options, explained_errors, json_option, table_type
+from act_bench.cli._command import Command
+from act_bench.cli._options import data_options, json_option, table_type
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("expressions", nargs=-1, required=True, metavar="EXPRESSION...")
 @click.option("--table", type=table_type, default="mlp", show_default=True)
 @data_options
@@ -36,9 +37,8 @@ def command(
     """
     from act_bench.search.benchmark import Benchmark
 
-    with explained_errors():
-        bench = Benchmark(table, fidelity, edition, run_seed)
-        results = [bench.query(expression) for expression in expressions]
+    bench = Benchmark(table, fidelity, edition, run_seed)
+    results = [bench.query(expression) for expression in expressions]
     header = bench.trace.header
     if as_json:
         asked = zip(expressions, results, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,33 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from act_bench.cli.sparkline import sparkline
-from act_bench.cli.training import explained_errors, training_options
-from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.cli._command import Command
+from act_bench.cli._options import OutputFile, collected, training_options
+from act_bench.cli._sparkline import sparkline
+from act_bench.errors import ExitCode
+from act_bench.tables.schema import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.runs.certificate import Certificate
     from regenerate.runs.run import Run
 
 
-@click.command()
+@dataclass(frozen=True)
+class Options:
+    """What the command is told."""
+
+    expression: str
+    table: str
+    fidelity: str | None
+    seeds: int
+    as_written: bool
+    certificate_file: Path | None
+    device: str
+    data_dir: Path | None
+    as_json: bool
+
+
+@click.command(cls=Command)
 @click.argument("expression")
 @click.option("--table", type=click.Choice(list(TABLES)), default="mlp", show_default=True)
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
@@ -36,22 +54,13 @@ if TYPE_CHECKING:
 @click.option(
     "--certificate",
     "certificate_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="Write the evidence to this JSON file.",
 )
 @training_options
 @click.option("--json", "as_json", is_flag=True, help="Print the certificate and nothing else.")
-def command(
-    expression: str,
-    table: str,
-    fidelity: str | None,
-    seeds: int,
-    as_written: bool,
-    certificate_file: Path | None,
-    device: str,
-    data_dir: Path | None,
-    as_json: bool,
-) -> None:
+@collected(Options)
+def command(options: Options) -> None:
     r"""Train EXPRESSION, or a function by its name, and set it against the record of a table.
 
     \b
@@ -65,37 +74,19 @@ def command(
     diverges is a result like any other. Exit code 1 says that the retraining differs from the
     record: in its outcome, or by more than 3 standard errors in validation accuracy.
     """
-    try:
-        fidelity = choose_fidelity(table, fidelity)
-    except UnknownNameError as error:
-        raise click.BadParameter(str(error), param_hint="--fidelity") from error
-    console = Console(stderr=as_json)
-    with explained_errors():
-        made, note = _retrain(expression, table, fidelity, seeds, as_written, device, data_dir)
-    if as_json:
+    console = Console(stderr=options.as_json)
+    made, note = _retrain(options)
+    if options.as_json:
         click.echo(json.dumps(made.to_dict()))
     else:
         _show(console, made, note)
-    if certificate_file is not None:
-        try:
-            made.write(certificate_file)
-        except OSError as error:
-            raise click.BadParameter(
-                f"cannot write {certificate_file}: {error.strerror}", param_hint="--certificate"
-            ) from error
+    if options.certificate_file is not None:
+        made.write(options.certificate_file)
     if made.comparison.verdict == "differs":
-        sys.exit(1)
+        sys.exit(ExitCode.NO)
 
 
-def _retrain(
-    text: str,
-    table: str,
-    fidelity: str,
-    seeds: int,
-    as_written: bool,
-    device: str,
-    data_dir: Path | None,
-) -> tuple[Certificate, str]:
+def _retrain(options: Options) -> tuple[Certificate, str]:
     """Train, look up the record and compare; return the certificate and a note on the record."""
     from act_bench.functions.catalogue import read
     from act_bench.functions.expression import parse
@@ -106,8 +97,9 @@ def _retrain(
     from regenerate.runs.certificate import Certificate, compare, find_record
     from regenerate.training.dispatch import train
 
-    recipe = find(table, fidelity)
-    expression = read(text)
+    fidelity = choose_fidelity(options.table, options.fidelity)
+    recipe = find(options.table, fidelity)
+    expression = read(options.expression)
     entry: int | None = None
     record: list[Run] = []
     note = ""
@@ -119,17 +111,17 @@ def _retrain(
         entry = resolved.entry
         spelling = space.representatives[entry]
         note = f"entry {entry}, recorded as {spelling} (resolved: {resolved.how})"
-        if not as_written:
+        if not options.as_written:
             expression = parse(spelling)
         record = find_record(recipe, entry)
         if not record:
-            note += f"; the record of {table}-{fidelity} has no run of it by this recipe"
+            note += f"; the record of {options.table}-{fidelity} has no run of it by this recipe"
     except NotInSpaceError:
         note = "outside the space: there is no record to compare with"
     except DataError as error:
         note = f"{note}; no record to compare with: {error}".removeprefix("; ")
     progress = Progress(
-        TextColumn(f"{table}-{fidelity}, {seeds} seeds"),
+        TextColumn(f"{options.table}-{fidelity}, {options.seeds} seeds"),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
@@ -141,9 +133,9 @@ def _retrain(
         retrained = train(
             recipe,
             expression,
-            range(seeds),
-            device=device,
-            data_dir=data_dir,
+            range(options.seeds),
+            device=options.device,
+            data_dir=options.data_dir,
             progress=lambda done: progress.update(bar, completed=done),
         )
     made = Certificate(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -15,16 +13,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from act_bench.cli.grafs import METHOD, search_grafs
-from act_bench.cli.sparkline import sparkline
-from act_bench.cli.training import DataFailure, explained_errors, training_options
+from act_bench.cli._command import Command
+from act_bench.cli._grafs import search_grafs
+from act_bench.cli._options import collected, training_options
+from act_bench.cli._search_options import SearchOptions
+from act_bench.cli._sparkline import sparkline
 from act_bench.tables.schema import TABLES
 
 if TYPE_CHECKING:
     from surrogates.live import Confirmation, Evaluated, Found, Problem
 
+_DEFAULT_METHODS: Final = {"paper": "gp-ei", "large": "transfer", "swish": "controller"}
+_DEFAULT_BUDGET: Final = 30
 
-@click.command()
+
+@click.command(cls=Command)
 @click.option("--table", type=click.Choice(list(TABLES)), help="Whose network to train.")
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option("--model", help="Your own network: my_module:make_model, or path/to/file.py:name.")
@@ -70,30 +73,8 @@ if TYPE_CHECKING:
 )
 @training_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(
-    table: str | None,
-    fidelity: str | None,
-    model: str | None,
-    data: str | None,
-    train_model: str | None,
-    epochs: int | None,
-    learning_rate: float | None,
-    batch_size: int | None,
-    fisher: bool,
-    space: str,
-    method: str | None,
-    budget: int | None,
-    seconds: float | None,
-    seed: int,
-    seeds: int | None,
-    workers: int,
-    confirm_text: str,
-    sealed: bool,
-    out: Path | None,
-    device: str,
-    data_dir: Path | None,
-    as_json: bool,
-) -> None:
+@collected(SearchOptions)
+def command(options: SearchOptions) -> None:
     r"""Search for the best activation function of a network by training it.
 
     \b
@@ -110,123 +91,76 @@ def command(
     seeds, beside the table's best (or ReLU), and the test metrics of the best are shown, once.
     docs/live_search.md tells more; `act-bench verify OUT/trace.jsonl` checks the trace.
     """
-    if (table is None) == (model is None):
-        raise click.UsageError("give either --table, or --model and --data of your own network")
-    if model is not None and data is None:
-        raise click.UsageError("--model needs --data: a function that returns the data")
-    changed = any(value is not None for value in (epochs, learning_rate, batch_size))
-    if table is not None and (data or train_model or fisher or changed):
-        raise click.UsageError(
-            "--data, --train, --fisher, --epochs, --learning-rate and --batch-size are for your "
-            "own network: give --model in place of --table"
-        )
-    if train_model is not None and changed:
-        raise click.UsageError("--train is your own training: it has no --epochs and the like")
-    if method == METHOD and (space != "paper" or workers > 1):
-        raise click.UsageError(
-            "grafs searches a space of its own, of 22,667,121 cells, in one process: it has no "
-            "--space and no --workers"
-        )
-    if method == METHOD and table is not None and budget is None and seconds is None:
-        search_grafs(
-            table,
-            fidelity,
-            seed=seed,
-            seeds=seeds,
-            sealed=sealed,
-            out=out,
-            device=device,
-            data_dir=data_dir,
-            as_json=as_json,
-        )
-        return
-    confirmation = _confirmation(confirm_text)
-    method = method or {"paper": "gp-ei", "large": "transfer", "swish": "controller"}[space]
-    console = Console(stderr=True)
-    with _explained(), Display(console) as display:
-        from surrogates.live import Budget, search, table_problem
+    if options.by_grafs:
+        search_grafs(options)
+    else:
+        _search(options)
 
-        count = range(seeds) if seeds is not None else None
-        if table is not None:
-            problem = table_problem(
-                table, fidelity, seeds=count, space=space, device=device, data_dir=data_dir
-            )
-        else:
-            from surrogates.live.user_network.address import load_function
-            from surrogates.live.user_network.network import OWN, network_problem
 
-            problem = network_problem(
-                load_function(str(model)),
-                load_function(str(data)),
-                train_model=None if train_model is None else load_function(train_model),
-                recipe=dataclasses.replace(
-                    OWN,
-                    epochs=epochs or OWN.epochs,
-                    learning_rate=learning_rate or OWN.learning_rate,
-                    batch_size=batch_size or OWN.batch_size,
-                ),
-                seeds=count or [0],
-                space=space,
-                fisher=fisher,
-                device=device,
-                progress=display.spectra,
-            )
-        what = f"{problem.table}-{problem.fidelity}" if table else problem.table.replace(":", "-")
-        folder = out or Path("searches") / f"{what}-{method.replace(':', '-')}-{seed}"
-        limit = Budget(30 if budget is None and seconds is None else budget, seconds)
+def _search(options: SearchOptions) -> None:
+    from surrogates.live import Budget, Confirmation, search
+
+    confirmation = Confirmation.parse(options.confirm_text)
+    method = options.method or _DEFAULT_METHODS[options.space]
+    with Display(Console(stderr=True)) as display:
+        problem = _table_problem(options) if options.table else _own_problem(options, display)
+        what = f"{problem.table}-{problem.fidelity}" if options.table else problem.table
+        name = f"{what}-{method}-{options.seed}".replace(":", "-")
+        folder = options.out or Path("searches") / name
+        unlimited = options.budget is None and options.seconds is None
+        limit = Budget(_DEFAULT_BUDGET if unlimited else options.budget, options.seconds)
         display.begin(problem, limit.evaluations)
         found = search(
             problem,
             folder,
             method=method,
             budget=limit,
-            seed=seed,
-            workers=workers,
+            seed=options.seed,
+            workers=options.workers,
             confirmation=confirmation,
-            reveal=not sealed,
+            reveal=not options.sealed,
             watcher=display,
         )
-    if as_json:
+    if options.as_json:
         click.echo(json.dumps({"out": str(folder), **found.to_json()}))
     else:
         _show(found, problem, confirmation, folder)
 
 
-def _confirmation(text: str) -> Confirmation:
-    with _explained():
-        from surrogates.live import Confirmation
+def _table_problem(options: SearchOptions) -> Problem:
+    from surrogates.live import table_problem
 
-        try:
-            return Confirmation.parse(text)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--confirm") from error
+    return table_problem(
+        str(options.table),
+        options.fidelity,
+        seeds=None if options.seeds is None else range(options.seeds),
+        space=options.space,
+        device=options.device,
+        data_dir=options.data_dir,
+    )
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what can go wrong in a search into a sentence on stderr and an exit code."""
-    with explained_errors():
-        try:
-            from act_bench.tables.schema import UnknownNameError
-            from regenerate.runs.store import SearchFolderError
-            from surrogates.live.methods import MethodError
-            from surrogates.live.user_network.address import AddressError
-            from surrogates.live.user_network.network import NetworkError
-            from surrogates.optimizers import MissingExtraError
-            from surrogates.simulation import StalledSearchError
-        except ModuleNotFoundError as error:
-            raise DataFailure(
-                f"a search needs {error.name}, which is not installed; "
-                "mend: pip install 'act-bench[regenerate,surrogates]'"
-            ) from error
-        try:
-            yield
-        except (SearchFolderError, StalledSearchError) as error:
-            raise DataFailure(str(error)) from error
-        except (
-            AddressError, MethodError, MissingExtraError, NetworkError, UnknownNameError
-        ) as error:  # fmt: skip
-            raise click.UsageError(str(error)) from error
+def _own_problem(options: SearchOptions, display: Display) -> Problem:
+    from surrogates.live.user_network.address import load_function
+    from surrogates.live.user_network.network import OWN, network_problem
+
+    train = options.train_model
+    return network_problem(
+        load_function(str(options.model)),
+        load_function(str(options.data)),
+        train_model=None if train is None else load_function(train),
+        recipe=dataclasses.replace(
+            OWN,
+            epochs=options.epochs or OWN.epochs,
+            learning_rate=options.learning_rate or OWN.learning_rate,
+            batch_size=options.batch_size or OWN.batch_size,
+        ),
+        seeds=range(options.seeds or 1),
+        space=options.space,
+        fisher=options.fisher,
+        device=options.device,
+        progress=display.spectra,
+    )
 
 
 class Display:

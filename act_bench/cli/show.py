@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from act_bench.cli.lookup import explained_errors, json_option
-from act_bench.cli.sparkline import sparkline
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option
+from act_bench.cli._sparkline import sparkline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +51,7 @@ class Known(TypedDict):
     published: list[dict[str, object]]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("expression")
 @json_option
 def command(expression: str, as_json: bool) -> None:
@@ -66,8 +67,7 @@ def command(expression: str, as_json: bool) -> None:
     diverge; then what papers report of it. A search must not look here: it queries a benchmark,
     where test is sealed.
     """
-    with explained_errors():
-        known = _known(expression)
+    known = _known(expression)
     if as_json:
         click.echo(json.dumps(known))
     else:

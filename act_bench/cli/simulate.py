@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import click
 
-from act_bench.cli.lookup import data_options, explained_errors, json_option, table_type
+from act_bench.cli._command import Command
+from act_bench.cli._options import collected, data_options, json_option, table_type
+from act_bench.errors import ArgumentError, MissingExtraError
 
 if TYPE_CHECKING:
     from act_bench.search.benchmark_data import BenchmarkData
@@ -20,7 +23,26 @@ DRAWN: Final = ("regret", "regret-time", "finals", "significance")
 """Names of the figures, as in ``act_bench.figures.FIGURES``."""
 
 
-@click.command()
+@dataclass(frozen=True)
+class Options:
+    """What the command is told."""
+
+    table: str
+    trials: int
+    evaluations: int
+    names: str | None
+    seed: int
+    workers: int
+    fidelity: str | None
+    edition: str
+    run_seed: int | None
+    output: Path | None
+    traces: Path | None
+    figures: str
+    as_json: bool
+
+
+@click.command(cls=Command)
 @click.argument("table", type=table_type)
 @click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
 @click.option(
@@ -61,21 +83,8 @@ DRAWN: Final = ("regret", "regret-time", "finals", "significance")
     help=f"Comma-separated: {', '.join(DRAWN)}; or all, or none.",
 )
 @json_option
-def command(
-    table: str,
-    trials: int,
-    evaluations: int,
-    names: str | None,
-    seed: int,
-    workers: int,
-    fidelity: str | None,
-    edition: str,
-    run_seed: int | None,
-    output: Path | None,
-    traces: Path | None,
-    figures: str,
-    as_json: bool,
-) -> None:
+@collected(Options)
+def command(options: Options) -> None:
     r"""Run simulated searches over TABLE, which was trained once, and plot them.
 
     \b
@@ -94,46 +103,42 @@ def command(
     from act_bench.search.benchmark_data import load_data
     from surrogates.simulation import simulate
 
-    chosen, drawn = _factories(names), _figures(figures)
+    chosen, drawn = _factories(options.names), _figures(options.figures)
     if len(chosen) < 2 and "significance" in drawn:
-        if figures != "all":
+        if options.figures != "all":
             raise click.BadParameter(
                 "significance needs two optimisers or more", param_hint="--figures"
             )
         drawn = tuple(name for name in drawn if name != "significance")
-    with explained_errors():
-        data = load_data(table, fidelity, edition, run_seed)
-    if evaluations > len(data.covered):
+    data = load_data(options.table, options.fidelity, options.edition, options.run_seed)
+    if options.evaluations > len(data.covered):
         raise click.BadParameter(
-            f"{table} covers {len(data.covered)} entries, got {evaluations}",
+            f"{options.table} covers {len(data.covered)} entries, got {options.evaluations}",
             param_hint="--evaluations",
         )
     _check_settings(chosen, data)
-    output = output or Path("output") / f"simulate-{data.name}"
-    for folder in filter(None, (output, traces)):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.UsageError(f"cannot make the folder {folder}: {error.strerror}") from error
+    output = options.output or Path("output") / f"simulate-{data.name}"
+    for folder in filter(None, (output, options.traces)):
+        folder.mkdir(parents=True, exist_ok=True)
 
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        tasks = {name: progress.add_task(name, total=trials) for name in chosen}
+        tasks = {name: progress.add_task(name, total=options.trials) for name in chosen}
         simulation = simulate(
             data,
             chosen,
-            trials=trials,
-            evaluations=evaluations,
-            seed=seed,
-            workers=workers,
+            trials=options.trials,
+            evaluations=options.evaluations,
+            seed=options.seed,
+            workers=options.workers,
             progress=lambda name, done: progress.update(tasks[name], completed=done),
-            traces=traces,
+            traces=options.traces,
         )
-    document = _document(simulation, data, seed, workers)
+    document = _document(simulation, data, options)
     files = _write(simulation, document, output, drawn)
-    if as_json:
+    if options.as_json:
         rows = {"optimisers": simulation.summary(), "files": files}
         click.echo(json.dumps(document | rows))
     else:
@@ -142,7 +147,7 @@ def command(
 
 
 def _factories(names: str | None) -> dict[str, Factory]:
-    from surrogates.optimizers import NAMES, OPTIMIZERS, MissingExtraError, find_optimizer
+    from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer
 
     if names is None:
         return OPTIMIZERS
@@ -151,12 +156,7 @@ def _factories(names: str | None) -> dict[str, Factory]:
         raise click.BadParameter(
             f"no optimiser is named; choose from {', '.join(NAMES)}", param_hint="--optimisers"
         )
-    try:
-        return {name: find_optimizer(name) for name in wanted}
-    except MissingExtraError as error:
-        raise click.UsageError(str(error)) from error
-    except (LookupError, ValueError) as error:
-        raise click.BadParameter(str(error.args[0]), param_hint="--optimisers") from error
+    return {name: find_optimizer(name) for name in wanted}
 
 
 def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
@@ -166,9 +166,8 @@ def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
     space = SearchSpace.of(data)
     for name, factory in chosen.items():
         try:
-            with explained_errors():
-                factory(space, 0)
-        except (ImportError, LookupError, ValueError) as error:
+            factory(space, 0)
+        except ArgumentError as error:
             raise click.BadParameter(f"{name}: {error}", param_hint="--optimisers") from error
 
 
@@ -211,25 +210,23 @@ def _write(
     for name in drawn:
         try:
             figure = draw(name, Request(results=output))
-        except ModuleNotFoundError as error:
-            click.echo(f"no figure: {error}; mend: pip install 'act-bench[plots]'", err=True)
+        except MissingExtraError as error:
+            click.echo(str(error), err=True)
             break
         save(figure, output / f"{name}.png")
         files.append(str(output / f"{name}.png"))
     return files
 
 
-def _document(
-    simulation: Simulation, data: BenchmarkData, seed: int, workers: int
-) -> dict[str, object]:
+def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> dict[str, object]:
     return {
         "table": data.table,
         "edition": data.edition,
         "fidelity": data.fidelity,
         "run_seed": data.seed,
         "data_sha256": data.sha256,
-        "seed": seed,
-        "workers": workers,
+        "seed": options.seed,
+        "workers": options.workers,
         "random_exact": {
             "expected_regret": simulation.exact.expected_regret.tolist(),
             "evaluations_to_top": simulation.exact_evaluations_to_top(),

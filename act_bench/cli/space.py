@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from act_bench.cli.lookup import explained_errors, json_option
-from act_bench.cli.training import DataFailure
+from act_bench.cli._command import Group
+from act_bench.cli._options import json_option
 
 if TYPE_CHECKING:
     from act_bench.spaces.large import Variant
@@ -26,7 +26,7 @@ variant_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     r"""Make and read the large space: 1,023,524 expressions and the functions that they are.
 
@@ -77,11 +77,7 @@ def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) 
     """Show the functions of the space nearest to EXPRESSION by their outputs (Eq. 3)."""
     from act_bench.spaces import large as large_space
 
-    with explained_errors():
-        try:
-            found = large_space.neighbours(expression, count, variant)
-        except large_space.NotBuiltError as error:
-            raise DataFailure(str(error)) from error
+    found = large_space.neighbours(expression, count, variant)
     if as_json:
         click.echo(json.dumps({"expression": expression, "neighbours": found.to_dicts()}))
         return
@@ -107,26 +103,23 @@ def _counts(variant: Variant) -> dict[str, object]:
 
     from act_bench.spaces import large as large_space
 
-    try:
-        counts = (
-            large_space.scan(variant)
-            .select(
-                expressions=pl.len(),
-                classes=pl.col("class").max() + 1,
-                float32_classes=pl.col("float32_class").max() + 1,
-                entries=pl.col("entry").drop_nulls().n_unique(),
-            )
-            .collect()
+    counts = (
+        large_space.scan(variant)
+        .select(
+            expressions=pl.len(),
+            classes=pl.col("class").max() + 1,
+            float32_classes=pl.col("float32_class").max() + 1,
+            entries=pl.col("entry").drop_nulls().n_unique(),
         )
-        finite = (
-            large_space.scan_outputs(variant)
-            .select(pl.col("outputs").arr.to_list().list.eval(pl.element().is_finite()).list.all())
-            .sum()
-            .collect()
-            .item()
-        )
-    except large_space.NotBuiltError as error:
-        raise DataFailure(str(error)) from error
+        .collect()
+    )
+    finite = (
+        large_space.scan_outputs(variant)
+        .select(pl.col("outputs").arr.to_list().list.eval(pl.element().is_finite()).list.all())
+        .sum()
+        .collect()
+        .item()
+    )
     return {"variant": variant, **counts.to_dicts()[0], "finite": finite}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,15 +13,38 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from act_bench.cli.training import DataFailure, explained_errors, training_options
-from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.cli._command import Command
+from act_bench.cli._options import collected, training_options
+from act_bench.tables.schema import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.recipes import Recipe
     from regenerate.sweeps.executor import Executor
 
 
-@click.command()
+@dataclass(frozen=True)
+class Options:
+    """What the command is told."""
+
+    table: str
+    fidelity: str | None
+    rate: float | None
+    seeds: int | None
+    shard_text: str | None
+    limit: int | None
+    expressions_file: Path | None
+    select_text: str | None
+    out: Path | None
+    jobs: int | None
+    executor: str
+    ray_address: str | None
+    gpus_per_worker: float
+    device: str
+    data_dir: Path | None
+    as_json: bool
+
+
+@click.command(cls=Command)
 @click.argument("table", type=click.Choice(list(TABLES)))
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
@@ -71,24 +95,8 @@ if TYPE_CHECKING:
 )
 @training_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(
-    table: str,
-    fidelity: str | None,
-    rate: float | None,
-    seeds: int | None,
-    shard_text: str | None,
-    limit: int | None,
-    expressions_file: Path | None,
-    select_text: str | None,
-    out: Path | None,
-    jobs: int | None,
-    executor: str,
-    ray_address: str | None,
-    gpus_per_worker: float,
-    device: str,
-    data_dir: Path | None,
-    as_json: bool,
-) -> None:
+@collected(Options)
+def command(options: Options) -> None:
     r"""Train every entry of TABLE; stop it at any moment and run it again to go on.
 
     \b
@@ -109,79 +117,52 @@ def command(
     With --rate, entries whose recorded run with seed 0 diverged before the learning rate had any
     part in it are left out, since they do the same at every rate; unless --expressions names them.
     """
-    if select_text and expressions_file:
-        raise click.UsageError("expected --select or --expressions, got both")
-    try:
-        fidelity = choose_fidelity(table, fidelity)
-    except UnknownNameError as error:
-        raise click.BadParameter(str(error), param_hint="--fidelity") from error
-    with explained_errors():
-        from act_bench.cli.expression_file import read_expressions
-        from act_bench.spaces.paper import load_space
-        from regenerate.recipes import find
-        from regenerate.recipes.rates import with_rate
-        from regenerate.runs import parts
-        from regenerate.sweeps.selection import Selection
-        from regenerate.sweeps.sweep import SEEDS, Shard, SweepError, plan, sweep
+    from regenerate.recipes import find
+    from regenerate.recipes.rates import with_rate
+    from regenerate.runs import parts
+    from regenerate.sweeps.sweep import SEEDS, Shard, plan, sweep
 
-        own = find(table, fidelity)
-        recipe = with_rate(own, rate)
-        suffix = "" if recipe == own else f"-{recipe.learning_rate:g}"
-        folder = out or Path("sweeps") / f"{table}-{fidelity}{suffix}"
-        try:
-            shard = Shard.parse(shard_text) if shard_text else None
-        except SweepError as error:
-            raise click.BadParameter(str(error), param_hint="--shard") from error
-        try:
-            selection = Selection.parse(select_text) if select_text else None
-        except SweepError as error:
-            raise click.BadParameter(str(error), param_hint="--select") from error
-        space = load_space()
-        entry_of = {text: entry for entry, text in enumerate(space.representatives)}
-        if expressions_file is not None:
-            entries = {space.resolve(each).entry for each in read_expressions(expressions_file)}
-            entry_of = {text: entry for text, entry in entry_of.items() if entry in entries}
-        elif recipe != own:
-            fixed = _fixed_entries(own)
-            entry_of = {text: entry for text, entry in entry_of.items() if entry not in fixed}
-            if fixed:
-                click.echo(
-                    f"{len(fixed):,} entries diverge at once, at any rate: left out", err=True
-                )
-        if selection is not None:
-            entry_of = selection.choose(space, folder)
-        tasks = plan(
-            entry_of,
-            range(seeds or SEEDS.get((table, fidelity), 1)),
-            limit=limit,
-            shard=shard,
+    if options.select_text and options.expressions_file:
+        raise click.UsageError("expected --select or --expressions, got both")
+    table = options.table
+    fidelity = choose_fidelity(table, options.fidelity)
+    own = find(table, fidelity)
+    recipe = with_rate(own, options.rate)
+    suffix = "" if recipe == own else f"-{recipe.learning_rate:g}"
+    folder = options.out or Path("sweeps") / f"{table}-{fidelity}{suffix}"
+    shard = Shard.parse(options.shard_text) if options.shard_text else None
+    tasks = plan(
+        _chosen(options, own, recipe, folder),
+        range(options.seeds or SEEDS.get((table, fidelity), 1)),
+        limit=options.limit,
+        shard=shard,
+    )
+    workers = _workers(options, recipe)
+    started = time.perf_counter()
+    with Meter(len(tasks)) as meter:
+        sweep(
+            recipe,
+            tasks,
+            folder,
+            workers,
+            device=options.device,
+            # Workers need not run in this folder.
+            data_dir=options.data_dir.absolute() if options.data_dir else None,
+            progress=meter.update,
         )
-        workers = _workers(executor, recipe, device, jobs, ray_address, gpus_per_worker)
-        started = time.perf_counter()
-        with Meter(len(tasks)) as meter:
-            sweep(
-                recipe,
-                tasks,
-                folder,
-                workers,
-                device=device,
-                # Workers need not run in this folder.
-                data_dir=data_dir.absolute() if data_dir else None,
-                progress=meter.update,
-            )
-        seconds = time.perf_counter() - started
-        merged = parts.merge([folder], recipe)
-        unverified = parts.unverified(parts.read(folder))
-        if unverified:
-            click.echo(unverified, err=True)
-        target = folder.with_name(f"{folder.name}.parquet")
-        parts.write(target, merged)
+    seconds = time.perf_counter() - started
+    merged = parts.merge([folder], recipe)
+    unverified = parts.unverified(parts.read(folder))
+    if unverified:
+        click.echo(unverified, err=True)
+    target = folder.with_name(f"{folder.name}.parquet")
+    parts.write(target, merged)
     outcomes = Counter(merged.column("outcome").to_pylist())
     summary = {
         "table": table,
         "fidelity": fidelity,
         "learning_rate": recipe.learning_rate,
-        "executor": executor,
+        "executor": options.executor,
         "functions": len(tasks),
         "trained_now": meter.pending,
         "seconds": round(seconds, 1),
@@ -190,12 +171,32 @@ def command(
         "parts": str(folder),
         "merged": str(target),
     }
-    if as_json:
+    if options.as_json:
         click.echo(json.dumps(summary))
         return
     counted = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
     click.echo(f"{target}: {merged.num_rows:,} runs ({counted})")
     click.echo(f"{meter.pending:,} functions trained now, in {seconds / 60:.1f} minutes")
+
+
+def _chosen(options: Options, own: Recipe, recipe: Recipe, folder: Path) -> dict[str, int]:
+    """Return the functions to train, spelling to entry."""
+    from act_bench.cli._expression_file import read_expressions
+    from act_bench.spaces.paper import load_space
+    from regenerate.sweeps.selection import Selection
+
+    space = load_space()
+    if options.select_text:
+        return Selection.parse(options.select_text).choose(space, folder)
+    entry_of = {text: entry for entry, text in enumerate(space.representatives)}
+    if options.expressions_file is not None:
+        named = read_expressions(options.expressions_file)
+        entries = {space.resolve(each).entry for each in named}
+        return {text: entry for text, entry in entry_of.items() if entry in entries}
+    fixed = set() if recipe == own else _fixed_entries(own)
+    if fixed:
+        click.echo(f"{len(fixed):,} entries diverge at once, at any rate: left out", err=True)
+    return {text: entry for text, entry in entry_of.items() if entry not in fixed}
 
 
 def _fixed_entries(recipe: Recipe) -> set[int]:
@@ -214,30 +215,18 @@ def _fixed_entries(recipe: Recipe) -> set[int]:
     return fixed_entries(recipe, rows, FIRST_SEED)
 
 
-def _workers(
-    executor: str,
-    recipe: Recipe,
-    device: str,
-    jobs: int | None,
-    ray_address: str | None,
-    gpus_per_worker: float,
-) -> Executor:
+def _workers(options: Options, recipe: Recipe) -> Executor:
     """Return the executor of that name."""
-    if executor == "local":
+    if options.executor == "local":
         from regenerate.sweeps.executor import LocalExecutor, available_cores
         from regenerate.training.dispatch import choose_device
 
         # All local workers train on the same GPU, where more than one would be in the others' way.
-        on_cpu = choose_device(recipe.network, device) == "cpu"
-        return LocalExecutor(jobs or (available_cores() if on_cpu else 1))
-    try:
-        from regenerate.sweeps.executor_ray import RayExecutor
-    except ModuleNotFoundError as error:
-        raise DataFailure(
-            f"--executor ray needs {error.name}, which is not installed; "
-            "mend: pip install 'act-bench[ray]'"
-        ) from error
-    return RayExecutor(jobs, address=ray_address, gpus=gpus_per_worker)
+        on_cpu = choose_device(recipe.network, options.device) == "cpu"
+        return LocalExecutor(options.jobs or (available_cores() if on_cpu else 1))
+    from regenerate.sweeps.executor_ray import RayExecutor
+
+    return RayExecutor(options.jobs, address=options.ray_address, gpus=options.gpus_per_worker)
 
 
 class Meter:

@@ -7,7 +7,8 @@ from typing import TypedDict
 
 import click
 
-from act_bench.cli.lookup import explained_errors, json_option
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option
 from act_bench.tables.manifest import entries_name, read_manifest, runs_name
 from act_bench.tables.schema import TABLES
 
@@ -61,7 +62,7 @@ def coverage() -> list[Coverage]:
     return found
 
 
-@click.command()
+@click.command(cls=Command)
 @json_option
 def command(*, as_json: bool) -> None:
     r"""List the tables, their fidelities and coverage.
@@ -72,8 +73,7 @@ def command(*, as_json: bool) -> None:
 
     The fidelity marked with * is the default: what a loader takes if not told.
     """
-    with explained_errors():
-        found = coverage()
+    found = coverage()
     if as_json:
         click.echo(json.dumps(found))
         return

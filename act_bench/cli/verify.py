@@ -9,8 +9,8 @@ from typing import TypedDict
 
 import click
 
-from act_bench.cli.lookup import explained_errors, json_option
-from act_bench.cli.training import explained_errors as training_errors
+from act_bench.cli._command import Command
+from act_bench.cli._options import json_option
 
 
 class Verdict(TypedDict):
@@ -22,7 +22,7 @@ class Verdict(TypedDict):
     line: int | None
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument(
     "trace", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -42,8 +42,7 @@ def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
     data; and, where its optimiser is known here, by running that again with its seed, bit by bit.
     Exit code 0: all of it holds. 1: something does not; the check and the line are printed.
     """
-    with explained_errors():
-        verdicts = _embedded() if trace is None else _replayed(trace, not no_rerun)
+    verdicts = _embedded() if trace is None else _replayed(trace, not no_rerun)
     subject = "embedded data" if trace is None else str(trace)
     failed = any(verdict["passed"] is False for verdict in verdicts)
     if as_json:
@@ -77,10 +76,9 @@ def _replayed(path: Path, with_rerun: bool) -> list[Verdict]:
     from act_bench.search.trace import Rerun, verify
 
     if (path.parent / "search.json").exists():  # the folder of `act-bench search`
-        with training_errors():
-            from surrogates.live.replay import verify_search
+        from surrogates.live.replay import verify_search
 
-            checks = verify_search(path, again=with_rerun)
+        checks = verify_search(path, again=with_rerun)
     else:
         rerun: Rerun | None = None
         if with_rerun:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from act_bench.errors import ActBenchError, ExitCode, needs_extra
 from act_bench.tables.schema import one_of
 
 if TYPE_CHECKING:
@@ -118,11 +119,16 @@ def draw(name: str, request: Request) -> Figure:
         The request lacks something that the figure needs.
     DataError
         A table has no data here.
+    act_bench.errors.MissingExtraError
+        Matplotlib is not installed, or PyTorch, which spectra need.
     """
     module, function = FIGURES[one_of("figure", name, FIGURES)].where.split(":")
-    make = cast("Callable[[Request], Figure]", getattr(import_module(module), function))
-    return make(request)
+    with needs_extra(f"the figure {name}"):
+        make: Callable[[Request], Figure] = getattr(import_module(module), function)
+        return make(request)
 
 
-class FigureError(ValueError):
+class FigureError(ActBenchError, ValueError):
     """A figure needs something that was not given; the message says what, and where it is."""
+
+    exit_code = ExitCode.USAGE

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def save(figure: Figure, path: str | Path) -> None:
 
     kind = Path(path).suffix.removeprefix(".").lower()
     if kind not in FORMATS:
-        raise ValueError(f"{path}: expected the suffix {', '.join(FORMATS)}, got {kind!r}")
+        raise ArgumentError(f"{path}: expected the suffix {', '.join(FORMATS)}, got {kind!r}")
     # Neither version nor date, and fixed identifiers, so that the same figure is the same file.
     metadata = {
         "png": {"Software": None},

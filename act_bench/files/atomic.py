@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_OF_DISKS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+"""Errors of a full or read-only disk, which come without the name of a file."""
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a path to write to, in the folder of ``path``, and move it there at the end.
 
-    When the block raises, what was written is removed and ``path`` stays as it was.
+    When the block raises, what was written is removed and ``path`` stays as it was. An OSError
+    about what was to be written names ``path``.
 
     Parameters
     ----------
@@ -37,5 +42,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         yield draft
         draft.replace(path)
+    except OSError as error:
+        if error.filename == str(draft) or (error.filename is None and error.errno in _OF_DISKS):
+            error.filename = str(path)  # the file that the user knows
+        raise
     finally:
         draft.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from act_bench.errors import ActBenchError, ExitCode
+
 DECODED = ("cifar10-*", "imagenette-*")
 """The folders with decoded images; nothing else is ever cleared away."""
 
@@ -22,8 +24,10 @@ DRAFT_S = 3600.0
 DEFAULT_LIMIT_GB = 4.0
 
 
-class CacheLimitError(ValueError):
+class CacheLimitError(ActBenchError, ValueError):
     """``ACT_BENCH_CACHE_GB`` is no size."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Kept(NamedTuple):

@@ -17,6 +17,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from act_bench.errors import ActBenchError, ExitCode
+
 KEY: Final = b"act_bench_seal"
 """Key of the Parquet metadata under which the seal lies."""
 PREFIX: Final = b"seal-sha256:"
@@ -26,8 +28,10 @@ that no single change makes a sealed file look like one without a seal."""
 _BLANK: Final = b"0" * 64
 
 
-class SealError(ValueError):
+class SealError(ActBenchError, ValueError):
     """A file whose bytes are not those that were sealed, or that is no Parquet file."""
+
+    exit_code = ExitCode.DATA
 
 
 def to_bytes(table: pa.Table) -> bytes:

@@ -9,9 +9,10 @@ line here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+
+from act_bench.errors import needs_extra
 
 if TYPE_CHECKING:
     from act_bench.functions.differentiable import ActivationModule
@@ -32,7 +33,7 @@ def _numpy_derivative(tree: Tree) -> ArrayFunction:
 
 
 def _torch(tree: Tree, shape: tuple[int, ...] = ()) -> ActivationModule:
-    with explaining("torch"):
+    with needs_extra("to_torch"):
         from act_bench.functions.differentiable import ActivationModule
     return ActivationModule(tree, shape)
 
@@ -42,26 +43,3 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {"numpy": _numpy, "torch": _to
 
 DERIVATIVES: Final[dict[str, Callable[..., Any]]] = {"numpy": _numpy_derivative}
 """Backend -> what makes of a tree the callable that computes f'; PyTorch has autograd for it."""
-
-
-@contextmanager
-def explaining(library: str) -> Iterator[None]:
-    """Say how to install a library that turns out to be missing.
-
-    Raises
-    ------
-    ImportError
-        It is not installed.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name != library:
-            raise
-        raise ImportError(
-            f"to_{library} needs {_TITLES[library]}, which is not installed: "
-            "pip install 'act-bench[regenerate]', or use to_numpy"
-        ) from error
-
-
-_TITLES: Final = {"torch": "PyTorch"}

@@ -17,10 +17,10 @@ Examples
 
 from __future__ import annotations
 
-import difflib
 from contextlib import suppress
 from typing import Final
 
+from act_bench.errors import ActBenchError, ExitCode, did_you_mean
 from act_bench.functions.expression import Expression, ParseError, parse
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import SWISH_OPERATORS
@@ -271,11 +271,10 @@ _BY_ALIAS: Final = {
 }
 
 
-class UnknownFunctionError(KeyError):
+class UnknownFunctionError(ActBenchError, KeyError):
     """A name that the catalogue does not have; its text offers the nearest."""
 
-    def __str__(self) -> str:
-        return str(self.args[0])
+    exit_code = ExitCode.EXPRESSION
 
 
 def find(name: str) -> NamedFunction:
@@ -298,19 +297,16 @@ def find(name: str) -> NamedFunction:
     >>> find("crelu")
     Traceback (most recent call last):
         ...
-    act_bench.functions.catalogue.UnknownFunctionError: no function is called 'crelu'. Did you mean
-    crrelu...
+    act_bench.functions.catalogue.UnknownFunctionError: no function is called 'crelu': did you mean
+    'crrelu'...
     """
     key = name.strip().lower().replace("-", "_").replace(" ", "_")
     if key in _BY_ALIAS:
         return _BY_ALIAS[key]
-    near = difflib.get_close_matches(key, _BY_ALIAS, n=3)
-    hint = (
-        f". Did you mean {', '.join(near)}?"
-        if near
-        else ": act_bench.functions.catalogue.CATALOGUE lists them"
+    hint = did_you_mean(key, _BY_ALIAS, count=3) or (
+        "act_bench.functions.catalogue.CATALOGUE lists them"
     )
-    raise UnknownFunctionError(f"no function is called {name!r}{hint}")
+    raise UnknownFunctionError(f"no function is called {name!r}: {hint}")
 
 
 def read(text: str) -> Expression | NamedFunction:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.entropy import Density, Gaussian, correction
 from act_bench.functions.expression import Expression, number
 from act_bench.functions.named import NamedFunction
@@ -33,6 +34,12 @@ EPSILON: Final = Parameter(
 REACH: Final = 8.0
 STEPS: Final = 4096
 _CERTAIN: Final = 1e-6
+
+
+class NotFixedError(ActBenchError, ValueError):
+    """A function that learns a parameter, which leaves open what to correct."""
+
+    exit_code = ExitCode.EXPRESSION
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +125,8 @@ def correct(
 
     Raises
     ------
-    ValueError
-        The function learns a parameter: of which of its values would be the correction?
+    NotFixedError
+        The function learns a parameter.
 
     Examples
     --------
@@ -129,9 +136,10 @@ def correct(
     ('eafo(relu(x);gaussian)', [1.0061])
     """
     if isinstance(function, NamedFunction) and function.parameter is not None:
-        raise ValueError(f"{function} learns {function.parameter.symbol}: correct a fixed function")
+        learned = function.parameter.symbol
+        raise NotFixedError(f"{function} learns {learned}: correct a fixed function")
     if isinstance(function, Expression) and function.learns:
-        raise ValueError(f"{function} learns its beta: correct a fixed function")
+        raise NotFixedError(f"{function} learns its beta: correct a fixed function")
     density = density or Gaussian()
     low, high = density.quantile(np.array([1e-9, 1 - 1e-9]))
     reach = max(REACH, -float(low), float(high))

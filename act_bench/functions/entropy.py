@@ -32,6 +32,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from act_bench.errors import ArgumentError
+
 if TYPE_CHECKING:
     from act_bench.functions.numeric import ArrayFunction
 
@@ -146,7 +148,7 @@ class Measured:
         values = self.sample[np.isfinite(self.sample)].ravel()
         spread = float(np.std(values)) if values.size else 0.0
         if spread == 0:
-            raise ValueError(
+            raise ArgumentError(
                 f"expected a sample with two different finite values, got {self.sample.size} "
                 f"values of spread {spread}: is the network's output constant?"
             )

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from act_bench.errors import ActBenchError, ExitCode, did_you_mean
 from act_bench.functions.backends import DERIVATIVES, FUNCTIONS
 from act_bench.functions.operators import ALL_OPERATORS, OPERATORS, SYNONYMS, Operator
 from act_bench.functions.steps import VARIABLE, Steps, learns
@@ -46,7 +47,7 @@ _NUMBER_CHARACTERS: Final = _DIGITS | frozenset(".eE+-")
 _EXCERPT: Final = 60
 
 
-class ParseError(ValueError):
+class ParseError(ActBenchError, ValueError):
     """A text that is no expression.
 
     Attributes
@@ -67,6 +68,8 @@ class ParseError(ValueError):
       add(relux(x),tanh(x))
           ^ character 5
     """
+
+    exit_code = ExitCode.EXPRESSION
 
     def __init__(self, reason: str, text: str, position: int) -> None:
         self.text = text
@@ -278,7 +281,7 @@ class Expression:
 
         Raises
         ------
-        ImportError
+        act_bench.errors.MissingExtraError
             PyTorch is not installed.
 
         Examples
@@ -377,8 +380,8 @@ class _Parser:
             return Expression(VARIABLE)
         if name not in self.operators:
             letter = len(name) == 1 and not called
-            hint = ": the variable is x" if letter else _suggestion(name, self.operators)
-            raise ParseError(f"unknown operator {name!r}{hint}", self.text, start)
+            hint = "the variable is x" if letter else _suggestion(name, self.operators)
+            raise ParseError(f"unknown operator {name!r}: {hint}", self.text, start)
         if not called:
             self.fail(f"expected '(' after {name}{self.found()}: write {name}(x)")
         if depth >= MAX_DEPTH:
@@ -451,7 +454,7 @@ def _misuse(name: str, count: int) -> str | None:
     if operator is None and _is_number(name):
         return f"the number {name} takes no arguments, got {count}" if count else None
     if operator is None:
-        return f"unknown operator {name!r}{_suggestion(name, OPERATORS)}"
+        return f"unknown operator {name!r}: {_suggestion(name, OPERATORS)}"
     if not operator.accepts(count):
         return f"{name} takes {operator.expected}, got {count}"
     return None
@@ -477,15 +480,11 @@ def _is_number(name: str) -> bool:
 
 
 def _suggestion(name: str, operators: Mapping[str, Operator]) -> str:
-    """Return ``": did you mean ...?"``, or the ways to find out where nothing comes near."""
-    import difflib  # only on the way to an error: it costs more than the rest of this module
-
+    """Return what to write in place of a name, or where the names are listed."""
     lowered = name.lower()
     if lowered in operators:
-        return f": names are in lower case, write {lowered!r}"
-    synonym = SYNONYMS.get(lowered)
-    if synonym not in operators:
-        synonym = next(iter(difflib.get_close_matches(lowered, operators, n=1, cutoff=0.6)), None)
-    if synonym is not None:
-        return f": did you mean {synonym!r}?"
-    return ": the operators are listed in act_bench.functions.operators.OPERATORS"
+        return f"names are in lower case, write {lowered!r}"
+    meant = SYNONYMS.get(lowered, lowered)
+    return did_you_mean(meant if meant in operators else lowered, operators) or (
+        "the operators are listed in act_bench.functions.operators.OPERATORS"
+    )

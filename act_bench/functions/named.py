@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from act_bench.functions.backends import explaining
+from act_bench.errors import needs_extra
 from act_bench.functions.expression import parse
 from act_bench.functions.parameter import Parameter
 
@@ -103,6 +103,6 @@ class NamedFunction(NamedTuple):
         """
         if self.expression is not None:
             return parse(self.expression).to_torch()
-        with explaining("torch"):
+        with needs_extra("to_torch"):
             from act_bench.functions.named_modules import NamedActivation
         return NamedActivation(self, shape)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.publishing.croissant import NAME as CROISSANT
 from act_bench.publishing.croissant import croissant
 from act_bench.tables.loaders import configurations
@@ -42,6 +43,12 @@ tags:
 """
 
 
+class NotEmptyError(ActBenchError, FileExistsError):
+    """A folder to export to that has other files."""
+
+    exit_code = ExitCode.USAGE
+
+
 def export(folder: Path, *, force: bool = False, url: str | None = None) -> list[Path]:
     """Write the dataset repository to ``folder``.
 
@@ -65,7 +72,7 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
 
     Raises
     ------
-    FileExistsError
+    NotEmptyError
         If the folder is not empty and ``force`` is not set, or is a file.
     DataError
         If an embedded file is missing or damaged.
@@ -79,7 +86,7 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
     'README.md'
     """
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
-        raise FileExistsError(
+        raise NotEmptyError(
             f"{folder} is not an empty folder; choose another, or --force to replace the files of "
             "an earlier export in it"
         )

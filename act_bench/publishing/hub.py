@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode, needs_extra
 from act_bench.tables.manifest import MANIFEST, DataError, read_manifest, sha256, verified
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ KIND: Final = "dataset"
 _HASH: Final = re.compile(r"[0-9a-f]{40}")
 
 
-class HubError(RuntimeError):
+class HubError(ActBenchError, RuntimeError):
     """The Hub cannot be reached, refuses, or has what must not be changed; says what to do."""
+
+    exit_code = ExitCode.DATA
 
 
 class Upload(NamedTuple):
@@ -183,7 +186,7 @@ def pull(repo_id: str, revision: str, folder: Path, *, api: HfApi | None = None)
 
     Raises
     ------
-    ValueError
+    act_bench.errors.ArgumentError
         If the revision is no whole hash.
     DataError
         If what came is no Act-Bench dataset, or a file is damaged.
@@ -191,7 +194,7 @@ def pull(repo_id: str, revision: str, folder: Path, *, api: HfApi | None = None)
         If the Hub refuses or cannot be reached.
     """
     if not _HASH.fullmatch(revision):
-        raise ValueError(
+        raise ArgumentError(
             f"expected the whole hash of a commit, 40 hex digits, got {revision!r}: branches and "
             "tags can move. `act-bench push` prints the hash; on the Hub it is under History"
         )
@@ -206,13 +209,11 @@ def hub_api() -> HfApi:
 
     Raises
     ------
-    HubError
+    act_bench.errors.MissingExtraError
         If it is not installed.
     """
-    try:
+    with needs_extra("the Hugging Face Hub"):
         from huggingface_hub import HfApi
-    except ImportError as error:
-        raise HubError("this needs huggingface_hub: pip install 'act-bench[hub]'") from error
     return HfApi(library_name="act-bench")
 
 

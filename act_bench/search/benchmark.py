@@ -26,7 +26,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from act_bench.search.benchmark_data import BenchmarkData, Outcome, load_data
+from act_bench.errors import ActBenchError, ExitCode
+from act_bench.search.benchmark_data import Outcome, SearchData, load_data
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression
@@ -36,12 +37,16 @@ if TYPE_CHECKING:
 Setting = bool | int | float | str | None
 
 
-class MissingRunError(LookupError):
+class MissingRunError(ActBenchError, LookupError):
     """The entry has runs, but none with the seed of this benchmark."""
 
+    exit_code = ExitCode.DATA
 
-class SearchOverError(RuntimeError):
+
+class SearchOverError(ActBenchError, RuntimeError):
     """The test split was revealed, which ends a search."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Result(NamedTuple):
@@ -157,7 +162,7 @@ class Benchmark:
 
     Parameters
     ----------
-    table : str or BenchmarkData
+    table : str or SearchData
         ``"mlp"``, ``"cnn"``, ``"resnet"`` or ``"vit"``; or data that are already in memory.
     fidelity : str, optional
         A named recipe of the table. Default: the highest that covers every entry; it is shown.
@@ -189,17 +194,16 @@ class Benchmark:
 
     def __init__(
         self,
-        table: str | BenchmarkData,
+        table: str | SearchData,
         fidelity: str | None = None,
         edition: str = "regenerated",
         seed: int | None = None,
         *,
         searcher: Searcher | None = None,
     ) -> None:
-        if isinstance(table, BenchmarkData):
-            self._data = table
-        else:
-            self._data = load_data(table, fidelity, edition, seed)
+        self._data: SearchData = (
+            load_data(table, fidelity, edition, seed) if isinstance(table, str) else table
+        )
         self.searcher = searcher
         self._clock_s = 0.0
         self._seen: dict[int, Result] = {}

@@ -9,18 +9,94 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from act_bench.tables.manifest import entries_file, read_manifest, runs_file
 from act_bench.tables.schema import UnknownNameError, choose_fidelity, table_info
 
 if TYPE_CHECKING:
     from act_bench.spaces.paper import Space
+    from act_bench.spaces.protocol import FunctionSpace
     from act_bench.tables.learning_curves import LearningCurves
 
 Outcome = Literal["ok", "diverged", "missing"]
 
 _COLUMNS = ["outcome", "validation_accuracy", "test_accuracy", "test_loss", "runtime_s"]
+
+
+class SearchData(Protocol):
+    """What a benchmark reads of its data, and a trace records of them.
+
+    :class:`BenchmarkData` were measured before and do not change; the data of a live search grow.
+    All sequences have one item per entry, in the order of the entries.
+    """
+
+    @property
+    def table(self) -> str:
+        """Whose network was trained."""
+
+    @property
+    def edition(self) -> str:
+        """Whose measurements."""
+
+    @property
+    def fidelity(self) -> str:
+        """The recipe."""
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the runs; None for medians over all runs of an entry."""
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing: the score of a diverged entry."""
+
+    @property
+    def sha256(self) -> str:
+        """Of what the values were read from."""
+
+    @property
+    def space(self) -> FunctionSpace:
+        """Resolves spellings to entries."""
+
+    @property
+    def outcome(self) -> Sequence[Outcome]:
+        """Whether an entry trained, diverged, or was not trained."""
+
+    @property
+    def validation_accuracy(self) -> Sequence[float | None]:
+        """Fractions in [0, 1]; None unless ``ok``."""
+
+    @property
+    def test_accuracy(self) -> Sequence[float | None]:
+        """Fractions in [0, 1]; None unless ``ok``. Sealed."""
+
+    @property
+    def test_loss(self) -> Sequence[float | None]:
+        """In nats; None unless ``ok``. Sealed."""
+
+    @property
+    def cost_s(self) -> Sequence[float]:
+        """Seconds of training that a first query is charged."""
+
+    @property
+    def without_run(self) -> frozenset[int]:
+        """Entries that have runs, but none with this seed."""
+
+    @property
+    def covered(self) -> tuple[int, ...]:
+        """The entries that can be evaluated, ascending."""
+
+    @property
+    def curves(self) -> LearningCurves:
+        """The learning curves; an UnknownNameError where there are none."""
+
+    @property
+    def values(self) -> str:
+        """What a value is, in words."""
+
+    def score(self, entry: int) -> float | None:
+        """Return validation accuracy, chance level when diverged, or None when missing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,16 +28,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark import Benchmark, Charge, Event, Query, Result, Revealed, Searcher
-from act_bench.search.benchmark_data import BenchmarkData, load_data
+from act_bench.search.benchmark_data import SearchData, load_data
 
 FORMAT = 1
 
 Json = dict[str, object]
 
 
-class TraceError(ValueError):
+class TraceError(ActBenchError, ValueError):
     """A file that is no trace; the message names the line.
 
     Attributes
@@ -45,6 +46,8 @@ class TraceError(ValueError):
     line : int
         Number of the line at fault, from 1.
     """
+
+    exit_code = ExitCode.DATA
 
     def __init__(self, line: int, reason: str) -> None:
         self.line = line
@@ -78,7 +81,7 @@ class Header(NamedTuple):
     versions: dict[str, str]
 
     @classmethod
-    def of(cls, data: BenchmarkData, searcher: Searcher | None) -> Header:
+    def of(cls, data: SearchData, searcher: Searcher | None) -> Header:
         """Return the header of a search by ``searcher`` over ``data``, made here and now."""
         return cls(
             data.table, data.edition, data.fidelity, data.seed, data.sha256, searcher, _versions()
@@ -132,7 +135,7 @@ class Check(NamedTuple):
     line: int | None = None
 
 
-Rerun = Callable[[Trace, BenchmarkData], Trace | None]
+Rerun = Callable[[Trace, SearchData], Trace | None]
 """Runs the optimiser of a trace again; None when the name of the optimiser is not known."""
 
 
@@ -173,7 +176,7 @@ def read_trace(path: str | Path) -> Trace:
 
 
 def verify(
-    path: str | Path, *, data: BenchmarkData | None = None, rerun: Rerun | None = None
+    path: str | Path, *, data: SearchData | None = None, rerun: Rerun | None = None
 ) -> list[Check]:
     """Check a trace against the data, and against its optimiser run again.
 
@@ -181,7 +184,7 @@ def verify(
     ----------
     path : str or Path
         The trace.
-    data : BenchmarkData, optional
+    data : SearchData, optional
         What to check against; default: what the header names.
     rerun : callable, optional
         Runs the optimiser again, such as ``surrogates.simulation.rerun``. Default: no such check.
@@ -218,7 +221,7 @@ def verify(
     return checks
 
 
-def _check_data(header: Header, data: BenchmarkData) -> Check:
+def _check_data(header: Header, data: SearchData) -> Check:
     if header.data_sha256 == data.sha256:
         return Check("data", passed=True, detail=f"SHA-256 {data.sha256[:12]}... as here")
     return Check(
@@ -230,7 +233,7 @@ def _check_data(header: Header, data: BenchmarkData) -> Check:
     )
 
 
-def _check_answers(trace: Trace, data: BenchmarkData) -> Check:
+def _check_answers(trace: Trace, data: SearchData) -> Check:
     bench = Benchmark(data, searcher=trace.header.optimizer)
     for number, event in enumerate(trace.events, start=2):
         try:
@@ -248,7 +251,7 @@ def _check_answers(trace: Trace, data: BenchmarkData) -> Check:
     return Check("answers", passed=True, detail="every line is what the data say")
 
 
-def _check_rerun(trace: Trace, data: BenchmarkData, rerun: Rerun) -> Check:
+def _check_rerun(trace: Trace, data: SearchData, rerun: Rerun) -> Check:
     optimizer = trace.header.optimizer
     if optimizer is None:
         return Check("rerun", passed=None, detail="the trace names no optimiser")

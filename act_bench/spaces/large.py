@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.files.cache import cache_folder
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import BASELINES, BINARY, NARY, SPACE_UNARY, UNARY
@@ -41,11 +42,10 @@ SIZES: Final = {"27": 1_023_524, "31": 1_668_296}
 IDENTITY: Final = "identity"
 
 
-class NotBuiltError(FileNotFoundError):
+class NotBuiltError(ActBenchError, FileNotFoundError):
     """The large space has not been made on this machine; its text says how to make it."""
 
-    def __str__(self) -> str:
-        return str(self.args[0])
+    exit_code = ExitCode.DATA
 
 
 def enumerate_large(variant: Variant = "27", *, short: bool = False) -> list[str]:
@@ -246,5 +246,5 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 def _checked(variant: str) -> str:
     if variant not in VARIANTS:
-        raise ValueError(f"expected a variant of {', '.join(VARIANTS)}, got {variant!r}")
+        raise ArgumentError(f"expected a variant of {', '.join(VARIANTS)}, got {variant!r}")
     return variant

@@ -20,6 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
@@ -58,7 +59,7 @@ class Resolution(NamedTuple):
     how: How
 
 
-class NotInSpaceError(KeyError):
+class NotInSpaceError(ActBenchError, KeyError):
     """An expression that is none of the functions of the space.
 
     Attributes
@@ -69,6 +70,8 @@ class NotInSpaceError(KeyError):
         The nearest entries' spellings and their distances (Eq. 3 of the poster: Euclidean over the
         outputs, divided by the root of their number; outputs as in :func:`finite_outputs`).
     """
+
+    exit_code = ExitCode.EXPRESSION
 
     def __init__(self, expression: str, nearest: tuple[tuple[str, float], ...]) -> None:
         super().__init__(expression, nearest)

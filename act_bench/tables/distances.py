@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.schema import EDITIONS, one_of
 from act_bench.tables.spectra import QUANTILES, load_spectra
@@ -82,7 +83,7 @@ def distance(
     if one_of("feature", feature, ("outputs", "fim")) == "outputs":
         return float(output_distances(_outputs(a)[None], _outputs(b)[None])[0, 0])
     if table is None:
-        raise ValueError("distance(..., feature='fim') needs a table's network: table='mlp'")
+        raise ArgumentError("distance(..., feature='fim') needs a table's network: table='mlp'")
     if one_of("edition", edition, EDITIONS) == "upstream":
         vectors = [_cdf(function, table) for function in (a, b)]
         if any(np.isnan(vector).any() for vector in vectors):
@@ -183,7 +184,9 @@ def fim_distances(a: ArrayLike, b: ArrayLike | None = None, weights: ArrayLike =
     def scaled(quantiles: ArrayLike) -> Floats:
         values = np.asarray(quantiles, dtype=np.float64)
         if values.ndim != 3:
-            raise ValueError(f"expected (functions, layers, values), got the shape {values.shape}")
+            raise ArgumentError(
+                f"expected (functions, layers, values), got the shape {values.shape}"
+            )
         scale = np.broadcast_to(np.asarray(weights, np.float64), values.shape[1])
         products: Floats = values * (scale / values.shape[2])[:, None]
         return products.reshape(len(values), -1)
@@ -231,10 +234,10 @@ def cdf_distances(
     second = None if b is None else np.asarray(b, dtype=np.float64)
     if weighting != "reference_code" or sizes is not None:
         if sizes is None:
-            raise ValueError(f"weighting {weighting!r} needs the sizes of the layers, got None")
+            raise ArgumentError(f"weighting {weighting!r} needs the sizes of the layers, got None")
         bins = [cdf_bins(size) for size in sizes]
         if sum(bins) != first.shape[1]:
-            raise ValueError(f"sizes give {sum(bins)} bins, the vectors have {first.shape[1]}")
+            raise ArgumentError(f"sizes give {sum(bins)} bins, the vectors have {first.shape[1]}")
         relative = layer_weights(sizes, weighting) / layer_weights(sizes, "reference_code")
         scale = np.repeat(relative, bins)
         first, second = first * scale, None if second is None else second * scale
@@ -358,5 +361,5 @@ def _all_pairs(
         np.fill_diagonal(found, np.where(np.isnan(a).any(1), np.nan, 0.0))
         return found
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"features of different lengths: {a.shape[1]} and {b.shape[1]}")
+        raise ArgumentError(f"features of different lengths: {a.shape[1]} and {b.shape[1]}")
     return np.asarray(cdist(a, b, metric))

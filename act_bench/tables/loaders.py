@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from act_bench.errors import needs_extra
 from act_bench.tables.manifest import (
     ABOUT,
     EMBEDDING_FILE,
@@ -299,7 +300,7 @@ def load_dataset(
         If there is no such path, configuration or split.
     DataError
         If the configuration has no data here, or its file is missing or damaged.
-    ImportError
+    act_bench.errors.MissingExtraError
         If ``datasets`` is not installed.
 
     Examples
@@ -318,10 +319,8 @@ def load_dataset(
     if split not in (None, "train"):
         raise UnknownNameError(f"no split {split!r}: every configuration has one split, 'train'")
     configuration = choose_configuration(name)
-    try:
+    with needs_extra("load_dataset"):
         import datasets
-    except ImportError as error:
-        raise ImportError("load_dataset needs datasets: pip install 'act-bench[hub]'") from error
     import pyarrow.parquet as pq
 
     table = pq.read_table(verified(configuration.file)).replace_schema_metadata(None)

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.tables.schema import choose_fidelity, table_info
 
 DATA_FOLDER: Final = Path(__file__).parent.parent / "data"
@@ -26,8 +27,10 @@ ABOUT: Final = b"act_bench"
 MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
 
 
-class DataError(RuntimeError):
+class DataError(ActBenchError, RuntimeError):
     """Data that are missing or damaged; the message names the file and the mend."""
+
+    exit_code = ExitCode.DATA
 
 
 class FileRecord(NamedTuple):

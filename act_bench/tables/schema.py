@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from act_bench.errors import ActBenchError, ExitCode, did_you_mean
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -24,8 +26,10 @@ EXPRESSIONS: Final = 5103
 OUTPUT_POINTS: Final = 80
 
 
-class UnknownNameError(ValueError):
+class UnknownNameError(ActBenchError, ValueError):
     """A table, fidelity, edition, column or configuration that does not exist."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Column(NamedTuple):
@@ -368,17 +372,16 @@ def one_of(kind: str, name: str, choices: Iterable[str]) -> str:
     >>> one_of("table", "mpl", TABLES)
     Traceback (most recent call last):
         ...
-    act_bench.tables.schema.UnknownNameError: no table 'mpl'; choose from mlp, cnn, resnet, vit.
-    Did you mean 'mlp'?
+    act_bench.tables.schema.UnknownNameError: no table 'mpl'; choose from mlp, cnn, resnet, vit;
+    did you mean 'mlp'?
     """
     known = list(choices)
     if name in known:
         return name
-    import difflib  # only on the way to an error
-
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f". Did you mean {near[0]!r}?" if near else ""
-    raise UnknownNameError(f"no {kind} {name!r}; choose from {', '.join(known)}{hint}")
+    hint = did_you_mean(name, known)
+    raise UnknownNameError(
+        f"no {kind} {name!r}; choose from {', '.join(known)}" + (f"; {hint}" if hint else "")
+    )
 
 
 def table_info(name: str) -> TableInfo:

@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from act_bench.errors import ActBenchError, ExitCode
+
 _CHUNK: Final = 1 << 20
 _LONGEST_PAUSE_S: Final = 60.0
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -24,12 +26,16 @@ _UNSATISFIABLE: Final = 416
 _PARTIAL: Final = 206
 
 
-class FetchError(RuntimeError):
+class FetchError(ActBenchError, RuntimeError):
     """A download that failed for good; the message names the URL, the cause and the mend."""
 
+    exit_code = ExitCode.DATA
 
-class _TransientError(Exception):
+
+class _TransientError(ActBenchError):
     """A failure that may be gone at the next try."""
+
+    exit_code = ExitCode.DATA
 
 
 def fetch(

@@ -23,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from act_bench.errors import ActBenchError, ExitCode
+
 CDF_KEY: Final = "Fisher log eigenvalue CDF"
 
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
@@ -36,7 +38,7 @@ _COMMA: Final = ord(",")
 _BLANK: Final = ord(" ")
 
 
-class UpstreamFormatError(ValueError):
+class UpstreamFormatError(ActBenchError, ValueError):
     """A file that is not what the authors published, or only a part of it.
 
     Attributes
@@ -46,6 +48,8 @@ class UpstreamFormatError(ValueError):
     offset : int
         Byte at which it goes wrong, counted from 0.
     """
+
+    exit_code = ExitCode.DATA
 
     def __init__(self, path: Path, offset: int, what: str) -> None:
         super().__init__(f"{path}, byte {offset:,}: {what}")

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
+
 # Name -> module with ``load(data_dir: Path | None) -> ImageData``; imported when asked for.
 DATA_SETS = {
     "digits": "regenerate.data.digits",
@@ -75,12 +77,16 @@ class ImageData:
         return digest.hexdigest()[:16]
 
 
-class DataNotFoundError(FileNotFoundError):
+class DataNotFoundError(ActBenchError, FileNotFoundError):
     """The pixels of a data set are not there; the message says how to get them."""
 
+    exit_code = ExitCode.DATA
 
-class DataMismatchError(ValueError):
+
+class DataMismatchError(ActBenchError, ValueError):
     """The images or labels are not those that the published runs were trained on."""
+
+    exit_code = ExitCode.DATA
 
 
 def load(name: str, data_dir: Path | None = None, *, image_size: int | None = None) -> ImageData:
@@ -112,7 +118,7 @@ def load(name: str, data_dir: Path | None = None, *, image_size: int | None = No
     (599, 599, 599)
     """
     if name not in DATA_SETS:
-        raise ValueError(f"unknown data set {name!r}; the data sets are {', '.join(DATA_SETS)}")
+        raise ArgumentError(f"unknown data set {name!r}; the data sets are {', '.join(DATA_SETS)}")
     module = importlib.import_module(DATA_SETS[name])
     data: ImageData = (
         module.load(data_dir, image_size=image_size) if name in SIZED else module.load(data_dir)

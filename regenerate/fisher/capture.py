@@ -14,13 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from act_bench.errors import ActBenchError, ExitCode
 from regenerate.fisher.convention import Labels
 
 Layer: TypeAlias = nn.Linear | nn.Conv2d
 
 
-class UnsupportedLayerError(ValueError):
+class UnsupportedLayerError(ActBenchError, ValueError):
     """A layer of which the K-FAC block is not known here; the message names it."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from act_bench.errors import ActBenchError, ExitCode
 from regenerate.fisher.capture import Layer
 from regenerate.fisher.moments import (
     Geometry,
@@ -38,8 +39,10 @@ SAFE: Final = (1e-6, 1e6)
 """Largest magnitudes that are squared as they are; others are scaled to 1 first."""
 
 
-class InvalidSpectrumError(ArithmeticError):
+class InvalidSpectrumError(ActBenchError, ArithmeticError):
     """A spectrum that does not exist; the message is the reason that is kept."""
+
+    exit_code = ExitCode.NO
 
 
 @dataclass(frozen=True)

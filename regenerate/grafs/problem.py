@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from act_bench.errors import ArgumentError
 from act_bench.functions.expression import parse
 from regenerate import draws
 from regenerate.activations import TabulatedActivation, tabulate
@@ -98,12 +99,12 @@ def make_problem(
         If the network is neither the mlp nor an image network, or the loss no cross-entropy.
     """
     if recipe.loss != "cross_entropy":
-        raise ValueError(f"GRAFS searches with cross-entropy, the recipe has {recipe.loss!r}")
+        raise ArgumentError(f"GRAFS searches with cross-entropy, the recipe has {recipe.loss!r}")
     if recipe.network == "mlp":
         return _stacked(recipe, mixture, seed, data_dir)
     if recipe.network in IMAGE_NETWORKS:
         return _images(recipe, mixture, seed, device, data_dir)
-    raise ValueError(f"GRAFS does not know the network {recipe.network!r}")
+    raise ArgumentError(f"GRAFS does not know the network {recipe.network!r}")
 
 
 def _stacked(recipe: Recipe, mixture: Mixture, seed: int, data_dir: Path | None) -> Problem:

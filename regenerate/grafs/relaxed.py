@@ -12,15 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import Expression, parse
-from regenerate.activations.learnable import parameter_groups
 from regenerate.grafs.cell import Architecture, Mixture
 from regenerate.grafs.problem import Problem, make_problem
 from regenerate.grafs.settings import Settings
 from regenerate.grafs.shrinking import drop_stages
 from regenerate.recipes import Recipe
 from regenerate.runs import clock
+from regenerate.training.optimizers import torch_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.threads import torch_threads
 
@@ -29,8 +30,10 @@ _ONE_THREAD: Final = frozenset({"mlp"})
 """Networks too small for a second thread."""
 
 
-class SearchFailedError(RuntimeError):
+class SearchFailedError(ActBenchError, RuntimeError):
     """A relaxed search whose losses stopped being finite."""
+
+    exit_code = ExitCode.DATA
 
 
 class Stage(NamedTuple):
@@ -117,7 +120,7 @@ class _Search:
         self.started = clock.seconds(device)  # now that the images are there
         self.drops = drop_stages(settings.stages, settings.first_drop, self.architecture.left() - 6)
         self.weights = list(self.problem.network.parameters())
-        self.weight_optimizer = _weight_optimizer(recipe, self.problem.network)
+        self.weight_optimizer = torch_optimizer(recipe, self.problem.network)
         groups: list[dict[str, Any]] = [
             {
                 "params": list(self.architecture.alphas.values()),
@@ -263,15 +266,6 @@ class _Search:
         self.weight_optimizer.load_state_dict(state["weight_optimizer"])
         self.architecture.restore(state["architecture"])
         self.architecture_optimizer.load_state_dict(state["architecture_optimizer"])
-
-
-def _weight_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    groups = parameter_groups(network, recipe.weight_decay)
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov
-        )
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
 
 
 def _finite(loss: Tensor, gradients: tuple[Tensor | None, ...]) -> bool:

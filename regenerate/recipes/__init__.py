@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from act_bench.errors import ActBenchError, ExitCode
 from regenerate.recipes import cnn, mlp, resnet, vit
 from regenerate.recipes.recipe import Recipe
 
@@ -13,8 +14,10 @@ RECIPES: dict[tuple[str, str], Recipe] = {
 }
 
 
-class UnknownRecipeError(ValueError):
+class UnknownRecipeError(ActBenchError, ValueError):
     """A table and fidelity for which there is no recipe."""
+
+    exit_code = ExitCode.USAGE
 
 
 def find(table: str, fidelity: str) -> Recipe:

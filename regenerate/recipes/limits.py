@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from act_bench.errors import ArgumentError
 from regenerate.recipes.recipe import Recipe
 
 
@@ -19,7 +20,7 @@ def check(recipe: Recipe, fixed: Mapping[str, tuple[object, ...]]) -> None:
 
     Raises
     ------
-    ValueError
+    act_bench.errors.ArgumentError
         If a field has another value.
 
     Examples
@@ -28,12 +29,13 @@ def check(recipe: Recipe, fixed: Mapping[str, tuple[object, ...]]) -> None:
     >>> check(find("mlp", "full"), {"network": ("mlp",)})
     >>> check(find("mlp", "full"), {"dtype": ("bfloat16",)})
     Traceback (most recent call last):
-    ValueError: the trainer of mlp needs a recipe with dtype 'bfloat16'; mlp-full has 'float64'
+    act_bench.errors.ArgumentError: the trainer of mlp needs a recipe with dtype 'bfloat16';
+    mlp-full has 'float64'
     """
     for field, known in fixed.items():
         if (got := getattr(recipe, field)) not in known:
             choice = " or ".join(repr(value) for value in known)
-            raise ValueError(
+            raise ArgumentError(
                 f"the trainer of {recipe.network} needs a recipe with {field} {choice}; "
                 f"{recipe.table}-{recipe.fidelity} has {got!r}"
             )
@@ -50,7 +52,7 @@ def check_batch(recipe: Recipe, images: int) -> None:
     >>> check_batch(find("mlp", "full"), 599)
     """
     if not 1 <= recipe.batch_size <= images:
-        raise ValueError(
+        raise ArgumentError(
             f"expected a batch_size from 1 to the {images:,} training images; "
             f"{recipe.table}-{recipe.fidelity} has {recipe.batch_size:,}"
         )

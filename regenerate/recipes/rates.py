@@ -6,11 +6,14 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 
+from act_bench.errors import ActBenchError, ExitCode
 from regenerate.recipes import Recipe
 
 
-class RateError(ValueError):
+class RateError(ActBenchError, ValueError):
     """A learning rate with which nothing can be trained."""
+
+    exit_code = ExitCode.USAGE
 
 
 def with_rate(recipe: Recipe, rate: float | None) -> Recipe:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files import sealed
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema
 from regenerate.recipes import RECIPES, Recipe
@@ -31,8 +32,10 @@ RESULTS = (
 RATE = "learning_rate"
 
 
-class PartError(RuntimeError):
+class PartError(ActBenchError, RuntimeError):
     """A part that cannot be read or is another sweep's, or parts that contradict each other."""
+
+    exit_code = ExitCode.DATA
 
 
 class Part(NamedTuple):

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from regenerate.runs import parts
 from regenerate.runs.run import Run
@@ -23,8 +24,10 @@ RUNS: Final = "runs"
 TRACE: Final = "trace.jsonl"
 
 
-class SearchFolderError(RuntimeError):
+class SearchFolderError(ActBenchError, RuntimeError):
     """A folder that belongs to another search, is damaged or cannot be written to."""
+
+    exit_code = ExitCode.DATA
 
 
 class RunStore:

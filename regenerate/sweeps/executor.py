@@ -20,14 +20,17 @@ from typing import Protocol, TypeVar
 
 import torch
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from regenerate.training.dispatch import choose_device
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
 
-class WorkerDiedError(RuntimeError):
+class WorkerDiedError(ActBenchError, RuntimeError):
     """A worker ended without an answer: killed, or out of memory."""
+
+    exit_code = ExitCode.DATA
 
 
 class Executor(Protocol):
@@ -76,7 +79,7 @@ class LocalExecutor:
 
     def __init__(self, jobs: int, cores: int | None = None) -> None:
         if jobs < 1:
-            raise ValueError(f"jobs must be at least 1, got {jobs}")
+            raise ArgumentError(f"jobs must be at least 1, got {jobs}")
         self.jobs = jobs
         self.threads = max(1, (cores or available_cores()) // jobs)
 

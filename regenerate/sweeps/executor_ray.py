@@ -25,6 +25,7 @@ import ray
 import ray.exceptions as failures
 import torch
 
+from act_bench.errors import ArgumentError
 from regenerate.sweeps.executor import Chunk, Result, WorkerDiedError, available_cores
 from regenerate.training.dispatch import CPU_ONLY, DeviceError
 
@@ -68,9 +69,9 @@ class RayExecutor:
         retries: int = 3,
     ) -> None:
         if jobs is not None and jobs < 1:
-            raise ValueError(f"jobs must be at least 1, got {jobs}")
+            raise ArgumentError(f"jobs must be at least 1, got {jobs}")
         if gpus <= 0:
-            raise ValueError(f"gpus for each worker must be above 0, got {gpus}")
+            raise ArgumentError(f"gpus for each worker must be above 0, got {gpus}")
         self.jobs = jobs
         self.gpus = gpus
         self.retries = retries

@@ -14,7 +14,7 @@ from pathlib import Path
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import Space
 from regenerate.runs import parts
-from regenerate.sweeps.sweep import SweepError, shuffled
+from regenerate.sweeps.sweep import SweepError, SweepOptionError, shuffled
 
 FIRST_SEED = 0
 
@@ -50,7 +50,7 @@ class Selection:
 
         Raises
         ------
-        SweepError
+        SweepOptionError
             If the text is anything else.
         """
         found: dict[str, int] = {}
@@ -58,7 +58,7 @@ class Selection:
             name, _, count = item.strip().partition(":")
             numbered = name in ("best", "random") and count.isdecimal() and int(count) > 0
             if name in found or not (numbered or item.strip() == "baselines"):
-                raise SweepError(
+                raise SweepOptionError(
                     "expected some of best:N, baselines and random:N, each once, such as "
                     f"best:300,baselines,random:100; got {text!r}"
                 )

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
 from regenerate import data
@@ -36,8 +37,16 @@ MARKER = "sweep.json"
 """The file in a sweep's folder that says which recipe and images its parts were made with."""
 
 
-class SweepError(RuntimeError):
+class SweepError(ActBenchError, RuntimeError):
     """A sweep that cannot start or go on; the message says why and how to mend it."""
+
+    exit_code = ExitCode.DATA
+
+
+class SweepOptionError(SweepError):
+    """A share or a choice of the functions that is spelled wrongly."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Task(NamedTuple):
@@ -67,13 +76,13 @@ class Shard:
 
         Raises
         ------
-        SweepError
+        SweepOptionError
             If the text is not two whole numbers I/N with 1 <= I <= N.
         """
         index, _, count = text.partition("/")
         if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
             return cls(int(index), int(count))
-        raise SweepError(f"expected a shard such as 3/16, the third of sixteen, got {text!r}")
+        raise SweepOptionError(f"expected a shard such as 3/16, the third of sixteen, got {text!r}")
 
 
 def shuffled(expressions: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from act_bench.errors import ActBenchError, ExitCode
 from regenerate.activations.learnable import Activation
 from regenerate.networks import IMAGE_NETWORKS
 from regenerate.recipes import Recipe
@@ -26,8 +27,10 @@ Progress = Callable[[float], None]
 """Told the share of the training that is done, from 0 to 1."""
 
 
-class DeviceError(ValueError):
+class DeviceError(ActBenchError, ValueError):
     """A device that is not there, or that a network does not train on."""
+
+    exit_code = ExitCode.USAGE
 
 
 def choose_device(network: str, device: str) -> str:

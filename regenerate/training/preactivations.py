@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from regenerate.activations.learnable import Activation, layer_module
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
@@ -37,7 +38,7 @@ def measure(
         The recipe's network is another.
     """
     if recipe.network != "mlp":
-        raise ValueError(
+        raise ArgumentError(
             f"pre-activations are measured on the mlp, got {recipe.network!r}: use the Gaussian"
         )
     images = load_images(recipe, None)

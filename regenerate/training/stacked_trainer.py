@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from regenerate import data
-from regenerate.activations.learnable import Activation, layer_module, parameter_groups
+from regenerate.activations.learnable import Activation, layer_module
 from regenerate.draws import permutation
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
@@ -19,6 +19,7 @@ from regenerate.recipes.limits import check, check_batch
 from regenerate.runs import clock
 from regenerate.runs.environment import environment
 from regenerate.runs.run import Run
+from regenerate.training.optimizers import torch_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.threads import torch_threads
 
@@ -103,20 +104,6 @@ def _clip(parameters: Sequence[Tensor], limit: float) -> None:
         gradient.mul_(scale.view(-1, 1, 1))
 
 
-def _optimizer(recipe: Recipe, network: StackedMLP) -> torch.optim.Optimizer:
-    """Return the optimiser; both kinds work elementwise, so they keep replicas apart."""
-    groups = parameter_groups(network, recipe.weight_decay)
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups,
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-        )
-    decays = (recipe.momentum, recipe.second_moment_decay)
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=decays)
-
-
 def train(
     recipe: Recipe,
     expression: Activation,
@@ -165,7 +152,7 @@ class _Stack:
             dtype=DTYPES[recipe.dtype],
         )
         self.parameters = list(self.network.parameters())
-        self.optimizer = _optimizer(recipe, self.network)
+        self.optimizer = torch_optimizer(recipe, self.network)
         self.alive = torch.ones(len(seeds), dtype=torch.bool)
         self.steps_taken = torch.zeros(len(seeds), dtype=torch.int64)
         self.epochs_finished = torch.zeros(len(seeds), dtype=torch.int64)

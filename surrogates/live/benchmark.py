@@ -8,59 +8,88 @@ a kill costs nothing and gives the same answer, to the seconds on the clock.
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn
 
 from act_bench.functions.expression import Expression
 from act_bench.search.benchmark import Benchmark, Partial, Result, Searcher
-from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.benchmark_data import Outcome
+from act_bench.tables.schema import UnknownNameError
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
 from regenerate.training.trainers import Progress, Trainer, summarise, train_into
 
 if TYPE_CHECKING:
     from act_bench.search.trace import Trace
-    from act_bench.spaces.paper import Resolution, Space
+    from act_bench.spaces.paper import Resolution
+    from act_bench.spaces.protocol import FunctionSpace
 
 EDITION = "live"
 """The edition in the traces of live searches: the answers are the search's own trainings."""
 
 
-@dataclass(frozen=True, eq=False)
-class LiveData(BenchmarkData):
-    """What was trained so far; everything else is ``missing`` yet."""
+class LiveData:
+    """What was trained so far; everything else is ``missing`` yet.
 
-    @classmethod
-    def empty(cls, table: str, fidelity: str, chance: float, space: Space) -> LiveData:
-        """Return data of a search that has not trained anything."""
+    It is an :class:`~act_bench.search.benchmark_data.SearchData` that grows.
+
+    Parameters
+    ----------
+    table, fidelity
+        What stands in traces.
+    chance
+        Accuracy of guessing: the score of a diverged entry.
+    space
+        The functions that may be trained.
+    sha256
+        Of the runs that it was learned from, where they are known.
+    """
+
+    edition = EDITION
+    seed = None
+    without_run: frozenset[int] = frozenset()
+    values = "median over the runs"
+
+    def __init__(
+        self, table: str, fidelity: str, chance: float, space: FunctionSpace, sha256: str = ""
+    ) -> None:
+        self.table, self.fidelity, self.chance = table, fidelity, chance
+        self.space, self.sha256 = space, sha256
         count = len(space.representatives)
-        return cls(
-            table=table,
-            edition=EDITION,
-            fidelity=fidelity,
-            seed=None,
-            chance=chance,
-            sha256="",
-            space=space,
-            outcome=["missing"] * count,
-            validation_accuracy=[None] * count,
-            test_accuracy=[None] * count,
-            test_loss=[None] * count,
-            cost_s=[0.0] * count,
-        )
+        self.covered = tuple(range(count))
+        self.outcome: list[Outcome] = ["missing"] * count
+        self.validation_accuracy: list[float | None] = [None] * count
+        self.test_accuracy: list[float | None] = [None] * count
+        self.test_loss: list[float | None] = [None] * count
+        self.cost_s = [0.0] * count
 
     @property
-    def covered(self) -> tuple[int, ...]:
-        """All functions of the space."""
-        return tuple(range(len(self.outcome)))
+    def curves(self) -> NoReturn:
+        """There are none: a training is whole.
+
+        Raises
+        ------
+        act_bench.tables.schema.UnknownNameError
+            Always.
+        """
+        raise UnknownNameError(
+            f"{self.table} of the edition {self.edition} has no learning curves: query it "
+            "without epochs"
+        )
+
+    def score(self, entry: int) -> float | None:
+        """Return validation accuracy, chance level when diverged, or None when missing."""
+        return self.chance if self.outcome[entry] == "diverged" else self.validation_accuracy[entry]
 
     def learn(self, entry: int, runs: Sequence[Run]) -> None:
         """Let an entry be what its runs amount to."""
         summary = summarise(runs)
-        for name, value in summary._asdict().items():
-            cast("MutableSequence[object]", getattr(self, name))[entry] = value
+        self.outcome[entry] = summary.outcome
+        self.validation_accuracy[entry] = summary.validation_accuracy
+        self.test_accuracy[entry] = summary.test_accuracy
+        self.test_loss[entry] = summary.test_loss
+        self.cost_s[entry] = summary.cost_s
 
 
 class LiveBenchmark(Benchmark):
@@ -69,7 +98,7 @@ class LiveBenchmark(Benchmark):
     Parameters
     ----------
     data
-        From :meth:`LiveData.empty`.
+        In which nothing was trained yet.
     store
         The search's folder.
     trainer
@@ -90,7 +119,7 @@ class LiveBenchmark(Benchmark):
     >>> from regenerate.training.trainers import RecipeTrainer
     >>> from regenerate.recipes import find
     >>> trainer = RecipeTrainer(dataclasses.replace(find("mlp", "full"), epochs=1))
-    >>> data = LiveData.empty("mlp", "full", 0.1, load_space())
+    >>> data = LiveData("mlp", "full", 0.1, load_space())
     >>> store = RunStore(getfixture("tmp_path"), trainer.identity)
     >>> bench = LiveBenchmark(data, store, trainer, seeds=[0])
     >>> result = bench.query("tanh(x)")
@@ -158,9 +187,7 @@ class LiveBenchmark(Benchmark):
     def restart(self, searcher: Searcher | None = None) -> Benchmark:
         """Return a fresh search over what was trained so far and whatever it will ask for."""
         return LiveBenchmark(
-            LiveData.empty(
-                self._live.table, self._live.fidelity, self._live.chance, self._live.space
-            ),
+            LiveData(self._live.table, self._live.fidelity, self._live.chance, self._live.space),
             self.store,
             self.trainer,
             self.seeds,

@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Benchmark, Partial, Result
 from regenerate.sweeps.executor import WorkerDiedError, available_cores, start_worker
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
@@ -122,7 +123,7 @@ def pool(workers: int) -> Iterator[Executor | None]:
         If a process was killed.
     """
     if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+        raise ArgumentError(f"workers must be at least 1, got {workers}")
     if workers == 1:
         yield None
         return

@@ -17,16 +17,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import Any, Final
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.search.benchmark import Searcher
 from regenerate.runs.store import RunStore
 from regenerate.training.trainers import Progress
+from surrogates import optimizers
 from surrogates.live.benchmark import LiveBenchmark
 from surrogates.live.problem import Problem
 from surrogates.live.sessions import OptimiserSession, Proposal, ProposalSession, Session
 from surrogates.live.spaces import search_space
-from surrogates.optimizers import NAMES, find_optimizer, plain_name
+from surrogates.optimizers import NAMES, plain_name
 from surrogates.protocol import Factory
 from surrogates.simulation import begin
 
@@ -45,8 +47,10 @@ METHODS: Final = (*(name for name in NAMES if name not in STOP_EARLY), *OPTIMISE
 """All names that a live search knows."""
 
 
-class MethodError(ValueError):
+class MethodError(ActBenchError, ValueError):
     """A method that there is not, with settings that it has not, or that cannot search here."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Context:
     progress: Progress | None = None
 
 
-def find_method(name: str) -> Factory:
+def find_method(name: str) -> Factory | Propose:
     """Return the factory of an optimiser, or the function that proposes.
 
     Parameters
@@ -84,7 +88,7 @@ def find_method(name: str) -> Factory:
     ------
     MethodError
         There is no method of that name, it stops trainings early, or it has no such setting.
-    surrogates.optimizers.MissingExtraError
+    act_bench.errors.MissingExtraError
         It needs a package that is not installed.
 
     Examples
@@ -101,14 +105,30 @@ def find_method(name: str) -> Factory:
         )
     if plain not in METHODS:
         raise MethodError(f"no method {plain!r}; choose from {', '.join(METHODS)}")
-    address = OPTIMISERS.get(plain) or PROPOSERS.get(plain)
-    if address is None:
-        try:
-            return find_optimizer(name)
-        except ValueError as error:
-            raise MethodError(str(error)) from error
-    module, _, function = address.partition(":")
-    return cast("Factory", getattr(importlib.import_module(module), function))
+    return find_proposer(plain) if plain in PROPOSERS else find_optimizer(name)
+
+
+def find_optimizer(name: str) -> Factory:
+    """Return the factory of an optimiser that a live search knows, see :func:`find_method`."""
+    plain = plain_name(name)
+    if plain in OPTIMISERS:
+        factory: Factory = _at(OPTIMISERS[plain])
+        return factory
+    try:
+        return optimizers.find_optimizer(name)
+    except ArgumentError as error:
+        raise MethodError(str(error)) from error
+
+
+def find_proposer(name: str) -> Propose:
+    """Return the function of a method of :data:`PROPOSERS`."""
+    propose: Propose = _at(PROPOSERS[name])
+    return propose
+
+
+def _at(address: str) -> Any:
+    module, _, name = address.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def open_session(context: Context) -> Session:
@@ -121,8 +141,7 @@ def open_session(context: Context) -> Session:
     """
     problem, store, searcher = context.problem, context.store, context.searcher
     if searcher.name in PROPOSERS:
-        function = cast("Propose", find_method(searcher.name))
-        propose = partial(function, problem, searcher.seed, store.folder)
+        propose = partial(find_proposer(searcher.name), problem, searcher.seed, store.folder)
         return ProposalSession(problem, store, propose, context.progress)
     data = problem.data()
     bench = LiveBenchmark(
@@ -134,10 +153,10 @@ def open_session(context: Context) -> Session:
         workers=context.processes,
         progress=context.progress,
     )
-    known = search_space(problem.space, data, store.folder)
-    factory = find_method(searcher.name)
+    known = search_space(data, store.folder)
+    factory = find_optimizer(searcher.name)
     try:
         optimizer = begin(bench, known, factory, searcher.seed, searcher.settings)
-    except ValueError as error:
+    except ArgumentError as error:
         raise MethodError(f"{searcher.name}: {error}") from error
     return OptimiserSession(bench, optimizer, known, searcher.workers)

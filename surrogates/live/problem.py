@@ -64,7 +64,7 @@ class Problem:
 
     def data(self) -> LiveData:
         """Return data in which nothing is trained yet."""
-        return LiveData.empty(self.table, self.fidelity, self.chance, open_space(self.space))
+        return LiveData(self.table, self.fidelity, self.chance, open_space(self.space))
 
 
 def table_problem(

@@ -8,19 +8,16 @@ regenerate`` to say.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 from act_bench.search.benchmark import Benchmark, Partial, Query, Revealed
-from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.benchmark_data import SearchData
 from act_bench.search.trace import Check, Trace, TraceError, read_trace, verify
 from regenerate.runs.store import MARKER, RunStore, SearchFolderError, read_identity
 from surrogates.live.benchmark import LiveData
 from surrogates.live.course import Budget, course
-from surrogates.live.methods import PROPOSERS, find_method
+from surrogates.live.methods import PROPOSERS, find_optimizer
 from surrogates.live.spaces import open_space, search_space
 from surrogates.protocol import SearchSpace
 from surrogates.simulation import begin
@@ -45,26 +42,33 @@ def verify_search(path: Path, *, again: bool = True) -> list[Check]:
     store = RunStore(path.parent, identity)
     try:
         trace = read_trace(path)
-        table, fidelity = str(identity["table"]), str(identity["fidelity"])
-        chance = cast("float", identity["chance"])
-        seeds = cast("Sequence[int]", identity["seeds"])
-        space = str(identity["space"])
     except TraceError as error:
         return [Check("format", passed=False, detail=error.reason, line=error.line)]
-    except KeyError as error:
-        raise SearchFolderError(f"{path.parent / MARKER} is damaged: it has no {error}") from error
-    functions = open_space(space)
-    data = LiveData.empty(table, fidelity, chance, functions)
+    match identity:
+        case {
+            "table": str(table),
+            "fidelity": str(fidelity),
+            "chance": float(chance),
+            "seeds": list(seeds),
+            "space": str(space),
+        }:
+            functions = open_space(space)
+        case _:
+            raise SearchFolderError(
+                f"{path.parent / MARKER} is damaged: expected a table, fidelity, chance, seeds "
+                "and space"
+            )
+    data = LiveData(table, fidelity, chance, functions)
     queried = {event.result.entry for event in trace.events if isinstance(event, Query)}
     names = [functions.representatives[entry] for entry in sorted(queried)]
     for entry, name in zip(sorted(queried), names, strict=True):
         if not store.missing(name, seeds):
             data.learn(entry, store.runs(name, seeds))
-    data = dataclasses.replace(data, sha256=store.digest(names, seeds))
+    data.sha256 = store.digest(names, seeds)
 
-    def rerun(trace: Trace, known: BenchmarkData) -> Trace | None:
+    def rerun(trace: Trace, known: SearchData) -> Trace | None:
         del known
-        return _rerun(trace, data, search_space(space, data, path.parent))
+        return _rerun(trace, data, search_space(data, path.parent))
 
     return verify(path, data=data, rerun=rerun if again else None)
 
@@ -74,7 +78,7 @@ def _rerun(trace: Trace, data: LiveData, space: SearchSpace) -> Trace | None:
     if searcher is None or searcher.name in PROPOSERS:
         return None
     bench = Benchmark(data, searcher=searcher)
-    factory = find_method(searcher.name)
+    factory = find_optimizer(searcher.name)
     optimizer = begin(bench, space, factory, searcher.seed, searcher.settings)
     queries = sum(isinstance(event, Query) for event in trace.events)
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark import Searcher
 from regenerate.runs.store import RunStore, SearchFolderError
@@ -46,7 +47,7 @@ class Confirmation(NamedTuple):
         functions, _, seeds = text.partition("x")
         if functions.isdecimal() and seeds.isdecimal() and int(functions) > 0 and int(seeds) > 0:
             return cls(int(functions), int(seeds))
-        raise ValueError(
+        raise ArgumentError(
             f"expected functions x seeds such as 3x5, three functions with five seeds each, or 0 "
             f"for none; got {text!r}"
         )
@@ -153,7 +154,7 @@ def search(
             evaluated.append(each)
             watcher.evaluated(each)
     if not evaluated:
-        raise ValueError(f"a budget of {budget} allows no training")
+        raise ArgumentError(f"a budget of {budget} allows no training")
     confirmed = _confirmed(problem, store, evaluated, confirmation, watcher)
     tested = session.reveal() if reveal else None
     if tested is not None and confirmed:

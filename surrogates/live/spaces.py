@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.functions.expression import Expression
-from act_bench.spaces.paper import NotInSpaceError, Resolution, finite_outputs, load_space
+from act_bench.spaces.paper import NotInSpaceError, Resolution, Space, finite_outputs, load_space
 from act_bench.tables.maps import load_map
 from act_bench.tables.schema import TABLES, one_of
 from surrogates.live.benchmark import LiveData
@@ -18,19 +18,23 @@ from surrogates.live.spectra import SPECTRA, read_spectra, seconds_each
 from surrogates.protocol import SearchSpace
 
 if TYPE_CHECKING:
-    from act_bench.spaces.paper import Space
+    from act_bench.spaces.protocol import FunctionSpace
 
 SPACES: Final = ("paper", "large", "swish")
 """The 2,913 functions of the tables; the large space of ``act-bench space``; the Swish paper's."""
 
 
 class SwishFunctions:
-    """The space of the Swish paper with as much of a ``Space`` as a search uses.
+    """The space of the Swish paper.
 
     Attributes
     ----------
     representatives
         One spelling of each function.
+    outputs
+        Their finite values at fixed points.
+    entry_of
+        The number of each representative.
 
     Examples
     --------
@@ -44,6 +48,8 @@ class SwishFunctions:
 
         self.search_space = swish_space()
         self.representatives = self.search_space.expressions
+        self.outputs = self.search_space.outputs
+        self.entry_of = {text: number for number, text in enumerate(self.representatives)}
 
     def resolve(self, expression: str | Expression) -> Resolution:
         """Return the position of a function in any spelling.
@@ -61,7 +67,7 @@ class SwishFunctions:
         return Resolution(position, "exact" if exact else "commuted")
 
 
-def open_space(name: str) -> Space:
+def open_space(name: str) -> FunctionSpace:
     """Return a space by its name.
 
     Raises
@@ -79,35 +85,32 @@ def open_space(name: str) -> Space:
     if one_of("space", name, SPACES) == "paper":
         return load_space()
     if name == "swish":
-        return cast("Space", SwishFunctions())  # these two have what a benchmark asks of a space
+        return SwishFunctions()
     from surrogates.live.large import open_large_space
 
-    return cast("Space", open_large_space())
+    return open_large_space()
 
 
-def search_space(name: str, data: LiveData, folder: Path) -> SearchSpace:
+def search_space(data: LiveData, folder: Path) -> SearchSpace:
     """Return what optimisers may know of the functions of a space.
 
     Parameters
     ----------
-    name
-        Of the space.
     data
         Over that space.
     folder
         The search's own, with the Fisher spectra of a user's own network if they were asked for.
     """
-    if name == "swish":
-        swish: SwishFunctions = cast("SwishFunctions", data.space)
-        return swish.search_space
-    if name == "large":
+    if isinstance(data.space, SwishFunctions):
+        return data.space.search_space
+    if not isinstance(data.space, Space):
         from surrogates.live.large import LargeSpace
 
-        large: LargeSpace = cast("LargeSpace", data.space)
-        return large.search_space(data.table, data.fidelity, folder)
+        if isinstance(data.space, LargeSpace):
+            return data.space.search_space(data.table, data.fidelity, folder)
     if data.table in TABLES:
         # What is known without training is what is known of the table: spectra, maps, their cost.
-        return SearchSpace.of(dataclasses.replace(data, edition="regenerated"))
+        return SearchSpace.of(data)
     space, spectra = data.space, folder / SPECTRA
     spellings: list[list[str]] = [[] for _ in space.representatives]
     for text, entry in space.entry_of.items():
@@ -132,6 +135,6 @@ def _map_by_outputs(kind: str) -> NDArray[np.float64] | None:
 
 
 def _no_spectra() -> NoReturn:
-    raise ValueError(
+    raise ArgumentError(
         "it needs Fisher spectra of your network: give --fisher, or fisher=True to network_problem"
     )

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import Expression, parse
 from act_bench.tables.distances import layer_weights, quantile_function
@@ -120,7 +121,7 @@ def read_spectra(path: Path) -> tuple[Float, NDArray[np.bool_]]:
     rows = pl.read_parquet(path)
     valid = rows["quantiles"].is_not_null().to_numpy()
     if not valid.any():
-        raise ValueError(
+        raise ArgumentError(
             f"{path}: no function has a valid spectrum in this network; use features=outputs"
         )
     kept = rows.filter(pl.col("quantiles").is_not_null())

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
 from act_bench.search.benchmark import Result
@@ -71,11 +72,11 @@ class Transfer:
         apart: float = 0.05,
     ) -> None:
         if not isinstance(space, LargeSearchSpace):
-            raise ValueError("transfer searches beyond a table: it needs the large space")
+            raise ArgumentError("transfer searches beyond a table: it needs the large space")
         if features not in _FEATURES:
-            raise ValueError(f"expected features {', '.join(_FEATURES)}, got {features!r}")
+            raise ArgumentError(f"expected features {', '.join(_FEATURES)}, got {features!r}")
         if short_list < 1 or rescan < 1 or trees < 2:
-            raise ValueError(
+            raise ArgumentError(
                 "expected short_list and rescan of at least 1 and at least two trees, got "
                 f"{short_list}, {rescan}, {trees}"
             )

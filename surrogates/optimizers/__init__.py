@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import Final, cast
+from typing import Final
 
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode, needs_extra
 from act_bench.search.benchmark import Setting
 from surrogates.optimizers.evolution import RegularisedEvolution
 from surrogates.optimizers.knn import NearestNeighbours
@@ -41,11 +42,11 @@ _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
 NAMES: Final = (*OPTIMIZERS, *_ON_DEMAND)
 """All names that :func:`find_optimizer` knows."""
 
-_EXTRAS: Final = {"sklearn": "surrogates", "optuna": "optuna"}
 
+class UnknownOptimizerError(ActBenchError, LookupError):
+    """There is no optimiser of that name."""
 
-class MissingExtraError(ImportError):
-    """An optimiser needs a package that is not installed; the message names the extra."""
+    exit_code = ExitCode.USAGE
 
 
 def find_optimizer(name: str) -> Factory:
@@ -58,11 +59,11 @@ def find_optimizer(name: str) -> Factory:
 
     Raises
     ------
-    LookupError
+    UnknownOptimizerError
         There is no optimiser of that name.
-    ValueError
+    act_bench.errors.ArgumentError
         It has no such setting, or the setting no such value.
-    MissingExtraError
+    act_bench.errors.MissingExtraError
         It needs a package that is not installed.
 
     Examples
@@ -79,7 +80,7 @@ def find_optimizer(name: str) -> Factory:
     for setting in settings:
         key, equals, value = setting.partition("=")
         if key not in known or not equals:
-            raise ValueError(
+            raise ArgumentError(
                 f"{name}: expected setting=value with one of the settings of {plain}, "
                 f"{', '.join(known) or 'of which there are none'}, got {setting!r}"
             )
@@ -97,13 +98,13 @@ def _value(name: str, text: str, default: Setting) -> Setting:
     if isinstance(default, bool):
         if text in ("true", "false"):
             return text == "true"
-        raise ValueError(f"{name}: expected true or false, got {text!r}")
+        raise ArgumentError(f"{name}: expected true or false, got {text!r}")
     if isinstance(default, int | float):
         try:
             return type(default)(text)
         except ValueError:
             kind = "a whole number" if isinstance(default, int) else "a number"
-            raise ValueError(f"{name}: expected {kind}, got {text!r}") from None
+            raise ArgumentError(f"{name}: expected {kind}, got {text!r}") from None
     return text
 
 
@@ -111,28 +112,21 @@ def _find(name: str) -> Factory:
     if name in OPTIMIZERS:
         return OPTIMIZERS[name]
     if name not in _ON_DEMAND:
-        raise LookupError(f"no optimiser {name}; choose from {', '.join(NAMES)}")
+        raise UnknownOptimizerError(f"no optimiser {name}; choose from {', '.join(NAMES)}")
     module, factory = _ON_DEMAND[name]
-    try:
-        return cast("Factory", getattr(import_module(f"{__name__}.{module}"), factory))
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
-            raise
-        raise MissingExtraError(
-            f"the optimiser {name} needs {package}, which is not installed: "
-            f"pip install 'act-bench[{_EXTRAS[package]}]'"
-        ) from error
+    with needs_extra(f"the optimiser {name}"):
+        made: Factory = getattr(import_module(f"{__name__}.{module}"), factory)
+        return made
 
 
 __all__ = [
     "NAMES",
     "OPTIMIZERS",
     "LocalSearch",
-    "MissingExtraError",
     "NearestNeighbours",
     "RandomSearch",
     "RegularisedEvolution",
+    "UnknownOptimizerError",
     "find_optimizer",
     "plain_name",
 ]

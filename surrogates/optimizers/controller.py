@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
@@ -201,7 +202,7 @@ class Controller:
         counts = {"width": width, "batch": batch, "passes": passes, "patience": patience}
         for name, value in counts.items():
             if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+                raise ArgumentError(f"{name} must be at least 1, got {value}")
         self._space = space
         self._rng = np.random.default_rng(seed)
         order: list[int] = self._rng.permutation(len(space)).tolist()

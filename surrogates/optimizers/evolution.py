@@ -6,6 +6,7 @@ from collections import deque
 
 import numpy as np
 
+from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
@@ -56,11 +57,11 @@ class RegularisedEvolution:
         patience: int = 10,
     ) -> None:
         if not 1 <= tournament <= population:
-            raise ValueError(
+            raise ArgumentError(
                 f"expected 1 <= tournament <= population, got {tournament} and {population}"
             )
         if patience < 0:
-            raise ValueError(f"patience must be at least 0, got {patience}")
+            raise ArgumentError(f"patience must be at least 0, got {patience}")
         self._space = space
         self._rng = np.random.default_rng(seed)
         order: list[int] = self._rng.permutation(len(space)).tolist()

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from act_bench.errors import ArgumentError
 from surrogates.gaussian_process import Posterior, most_likely
 from surrogates.optimizers.model_based import Float, ModelBased, Positions, expected_improvement
 from surrogates.protocol import SearchSpace
@@ -112,7 +113,7 @@ class GaussianProcessThompson(_GaussianProcess):
         subset: int = 300,
     ) -> None:
         if subset < 1:
-            raise ValueError(f"subset must be at least 1, got {subset}")
+            raise ArgumentError(f"subset must be at least 1, got {subset}")
         super().__init__(space, seed, starts, features)
         self._subset = subset
 

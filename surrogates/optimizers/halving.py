@@ -8,6 +8,7 @@ from math import ceil
 
 import numpy as np
 
+from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Partial, Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
@@ -92,7 +93,7 @@ class Hyperband:
 
     def __init__(self, space: SearchSpace, seed: int, *, reduction: int = 3) -> None:
         if reduction < 2:
-            raise ValueError(f"reduction must be at least 2, got {reduction}")
+            raise ArgumentError(f"reduction must be at least 2, got {reduction}")
         self._space = space
         self._reduction = reduction
         self._order: list[int] = np.random.default_rng(seed).permutation(len(space))[::-1].tolist()

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
@@ -50,7 +51,7 @@ class NearestNeighbours:
         self, space: SearchSpace, seed: int, *, neighbours: int = 3, features: str = "outputs"
     ) -> None:
         if neighbours < 1:
-            raise ValueError(f"neighbours must be at least 1, got {neighbours}")
+            raise ArgumentError(f"neighbours must be at least 1, got {neighbours}")
         self._space = space
         self._features = space.features(features)
         self._known = self._features.known

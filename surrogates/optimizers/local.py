@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
@@ -38,7 +39,7 @@ class LocalSearch:
 
     def __init__(self, space: SearchSpace, seed: int, *, starts: int = 10) -> None:
         if starts < 1:
-            raise ValueError(f"starts must be at least 1, got {starts}")
+            raise ArgumentError(f"starts must be at least 1, got {starts}")
         self._space = space
         self._rng = np.random.default_rng(seed)
         order: list[int] = self._rng.permutation(len(space)).tolist()

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
@@ -28,7 +29,7 @@ class ModelBased(ABC):
 
     def __init__(self, space: SearchSpace, seed: int, starts: int, features: str) -> None:
         if starts < 1:
-            raise ValueError(f"starts must be at least 1, got {starts}")
+            raise ArgumentError(f"starts must be at least 1, got {starts}")
         self._space = space
         self._features = space.features(features)
         self._rng = np.random.default_rng(seed)

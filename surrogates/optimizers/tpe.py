@@ -6,6 +6,7 @@ import numpy as np
 import optuna
 from optuna.trial import Trial, TrialState
 
+from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
@@ -44,7 +45,9 @@ class TreeParzen:
         self, space: SearchSpace, seed: int, *, starts: int = 10, patience: int = 20
     ) -> None:
         if starts < 1 or patience < 1:
-            raise ValueError(f"starts and patience must be at least 1, got {starts} and {patience}")
+            raise ArgumentError(
+                f"starts and patience must be at least 1, got {starts} and {patience}"
+            )
         self._space = space
         rng = np.random.default_rng(seed)
         order: list[int] = rng.permutation(len(space)).tolist()

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from act_bench.errors import ActBenchError, ExitCode
 
-class AddressError(ValueError):
+
+class AddressError(ActBenchError, ValueError):
     """An address at which there is no function; the message says what is wrong with it."""
+
+    exit_code = ExitCode.USAGE
 
 
 def load_function(address: str) -> Callable[..., Any]:

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regenerate.activations.learnable import parameter_groups
 from regenerate.draws import permutation
 from regenerate.recipes import Recipe
+from regenerate.training.optimizers import torch_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.trainers import Progress
 
@@ -90,7 +90,7 @@ def fit(
     (1.0, True)
     """
     record = Fit()
-    optimizer = _optimizer(recipe, network)
+    optimizer = torch_optimizer(recipe, network)
     for epoch in range(recipe.epochs):
         train_loss = _epoch(network, splits[0], recipe, optimizer, seed, epoch, record)
         if not math.isfinite(train_loss):
@@ -157,13 +157,3 @@ def evaluate(network: nn.Module, split: Examples) -> Metrics:
         loss += float(functional.cross_entropy(scores, labels, reduction="sum"))
         correct += int((scores.argmax(1) == labels).sum())
     return Metrics(loss / len(split[1]), correct / len(split[1]))
-
-
-def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    groups = parameter_groups(network, recipe.weight_decay)
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov
-        )
-    # With torch's own decay of the moments, 0.9 and 0.999, whatever the recipe says.
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)

@@ -33,6 +33,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.catalogue import read
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import load_space
@@ -65,6 +66,8 @@ OWN: Final = Recipe(
     batch_size=64,
     optimizer="adamw",
     learning_rate=1e-3,
+    momentum=0.9,
+    second_moment_decay=0.999,
     weight_decay=1e-2,
     schedule="cosine",
     warmup_epochs=0.5,
@@ -75,8 +78,10 @@ OWN: Final = Recipe(
 _FISHER_BATCH: Final = 64
 
 
-class NetworkError(ValueError):
+class NetworkError(ActBenchError, ValueError):
     """A user's network or data that are not as described."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)

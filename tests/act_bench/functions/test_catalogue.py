@@ -204,7 +204,7 @@ def test_read_refuses_what_is_neither(text: str) -> None:
 
 
 def test_read_offers_names_for_a_lone_word() -> None:
-    with pytest.raises(ParseError, match="Did you mean crrelu"):
+    with pytest.raises(ParseError, match="did you mean 'crrelu'"):
         read("crelu")
 
 

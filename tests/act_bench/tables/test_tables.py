@@ -56,7 +56,7 @@ def test_load_runs_is_sorted_and_complete(data_folder):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: act_bench.load_table("mpl"), r"no table 'mpl'.*Did you mean 'mlp'\?"),
+        (lambda: act_bench.load_table("mpl"), r"no table 'mpl'.*did you mean 'mlp'\?"),
         (lambda: act_bench.load_table("mlp", fidelity="ful"), r"no fidelity.*'ful'.*mean 'full'"),
         (lambda: act_bench.load_table("mlp", edition="up"), r"no edition 'up'; choose from reg"),
         (

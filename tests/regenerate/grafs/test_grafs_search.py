@@ -69,6 +69,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> GrafsResult:
     return run(tmp_path_factory.mktemp("whole"))
 
 
+@pytest.mark.parametrize("moment", ["momentum", "second_moment_decay"])
+def test_the_weights_follow_the_moments_of_the_recipe(tmp_path: Path, moment: str) -> None:
+    adamw = dataclasses.replace(RECIPE, optimizer="adamw", learning_rate=0.01, momentum=0.9)
+    other = dataclasses.replace(adamw, **{moment: 0.5})  # type: ignore[arg-type]
+    first, second = (
+        run(tmp_path / name, recipe=recipe, retrainings=1)
+        for name, recipe in (("first", adamw), ("second", other))
+    )
+    assert first.history[0].training_loss != second.history[0].training_loss
+
+
 def test_the_result_is_the_training_of_what_is_printed(whole: GrafsResult) -> None:
     again = train(RECIPE, parse(whole.expression), [0, 1])
     assert [results(each) for each in again] == [results(each) for each in whole.runs]

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from act_bench.functions.catalogue import find
+from regenerate.training.optimizers import torch_optimizer
 from surrogates.live import Budget, Confirmation, search
 from surrogates.live.methods import MethodError
 from surrogates.live.replay import verify_search
 from surrogates.live.spectra import compute_spectra, read_spectra
-from surrogates.live.user_network import fit
 from surrogates.live.user_network.address import AddressError, load_function
 from surrogates.live.user_network.network import (
     OWN,
@@ -169,7 +169,7 @@ def test_what_a_function_learns_does_not_decay():
             self.weights = torch.nn.Linear(2, 2)
             self.activation = find("prelu").to_torch()
 
-    decays = [group["weight_decay"] for group in fit._optimizer(OWN, Own()).param_groups]
+    decays = [group["weight_decay"] for group in torch_optimizer(OWN, Own()).param_groups]
     assert decays == [OWN.weight_decay, 0.0]
 
 

@@ -189,7 +189,7 @@ def test_workers_take_one_course_however_long_trainings_take(tmp_path):
     for name in ("a", "b"):
         with ThreadPoolExecutor(3) as threads:
             bench = open_bench(tmp_path / name, Slow(), workers=threads)
-            space = search_space("paper", bench._live, tmp_path)
+            space = search_space(bench._live, tmp_path)
             optimizer = find_optimizer("evolution")(space, 5)
             queries = course(bench, optimizer, Budget(12), space, workers=3, start=bench.start)
             courses.append([result[:2] + result[3:] for _, result in queries])

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from act_bench.errors import MissingExtraError
 from act_bench.search.benchmark import Benchmark, Result
 from act_bench.search.benchmark_data import BenchmarkData
-from surrogates.optimizers import MissingExtraError, find_optimizer
+from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace
 from surrogates.simulation import run_search
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -15,37 +13,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from act_bench.cli.sparkline import sparkline
-from act_bench.cli.training import DataFailure, explained_errors
-from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.cli._search_options import GRAFS, SearchOptions
+from act_bench.cli._sparkline import sparkline
+from act_bench.tables.schema import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.grafs import GrafsResult
 
-METHOD = "grafs"
-"""The name of the method on the command line."""
-
 _STAGES_SHOWN = 8
 
 
-def search_grafs(
-    table: str,
-    fidelity: str | None,
-    *,
-    seed: int,
-    seeds: int | None,
-    sealed: bool,
-    out: Path | None,
-    device: str,
-    data_dir: Path | None,
-    as_json: bool,
-) -> None:
-    """Search with GRAFS and print what was found; parameters as of ``act-bench search``."""
-    try:
-        fidelity = choose_fidelity(table, fidelity)
-    except UnknownNameError as error:
-        raise click.BadParameter(str(error), param_hint="--fidelity") from error
-    folder = out or Path("searches") / f"{table}-{fidelity}-{METHOD}-{seed}"
+def search_grafs(options: SearchOptions) -> None:
+    """Search with GRAFS and print what was found."""
+    table = str(options.table)
+    fidelity = choose_fidelity(table, options.fidelity)
+    folder = options.out or Path("searches") / f"{table}-{fidelity}-{GRAFS}-{options.seed}"
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -54,7 +36,7 @@ def search_grafs(
         console=Console(stderr=True),
         transient=True,
     )
-    with _explained(), bar:
+    with bar:
         from regenerate.grafs import search
 
         tasks = {
@@ -64,31 +46,19 @@ def search_grafs(
         result = search(
             table,
             fidelity,
-            seed=seed,
+            seed=options.seed,
             out=folder,
-            data_dir=data_dir,
-            device=device,
-            retrainings=seeds,
+            data_dir=options.data_dir,
+            device=options.device,
+            retrainings=options.seeds,
             progress=lambda what, share: bar.update(tasks[what], completed=share),
         )
-    test = None if sealed else _test_accuracy(result)
-    if as_json:
-        tested = {} if sealed else {"test_accuracy": test}
+    test = None if options.sealed else _test_accuracy(result)
+    if options.as_json:
+        tested = {} if options.sealed else {"test_accuracy": test}
         click.echo(json.dumps({"out": str(folder), **result.to_dict(), **tested}))
     else:
         _show(result, test, folder)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    with explained_errors():
-        from regenerate.grafs import SearchFailedError
-        from regenerate.runs.store import SearchFolderError
-
-        try:
-            yield
-        except (SearchFailedError, SearchFolderError) as error:
-            raise DataFailure(str(error)) from error
 
 
 def _test_accuracy(result: GrafsResult) -> float | None:

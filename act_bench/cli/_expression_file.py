@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from act_bench.cli.training import ExpressionFailure
 from act_bench.functions.expression import Expression, ParseError, parse
 
 
@@ -13,7 +12,7 @@ def read_expressions(path: Path) -> list[Expression]:
 
     Raises
     ------
-    ExpressionFailure
+    ParseError
         If a line is no expression; the message names it.
     """
     found = []
@@ -25,5 +24,6 @@ def read_expressions(path: Path) -> list[Expression]:
         try:
             found.append(parse(text))
         except ParseError as error:
-            raise ExpressionFailure(f"{path}, line {number}: {error}") from error
+            reason = f"{path}, line {number}: {error.reason}"
+            raise ParseError(reason, error.text, error.position) from error
     return found

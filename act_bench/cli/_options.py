@@ -1,0 +1,101 @@
+"""Options that several commands have, and commands that take all of theirs as one record."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from act_bench.tables.schema import EDITIONS, TABLES
+
+Function = TypeVar("Function", bound=Callable[..., None])
+Record = TypeVar("Record")
+
+
+def collected(record: type[Record]) -> Callable[[Callable[[Record], None]], Callable[..., None]]:
+    """Let a command take one record in place of a parameter for each of its options.
+
+    Parameters
+    ----------
+    record
+        A frozen dataclass whose fields are the names of the command's parameters.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     table: str
+    ...     seeds: int
+    >>> @click.command()
+    ... @click.argument("table")
+    ... @click.option("--seeds", default=3)
+    ... @collected(Options)
+    ... def command(options: Options) -> None:
+    ...     print(options)
+    >>> command(["mlp"], standalone_mode=False)
+    Options(table='mlp', seeds=3)
+    """
+
+    def decorate(function: Callable[[Record], None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def called(**values: Any) -> None:
+            function(record(**values))
+
+        return called
+
+    return decorate
+
+
+class OutputFile(click.Path):
+    """A file to write, whose folder must be there: better known before a long training."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; fails, as wrong usage, where there is no folder for it."""
+        path = Path(str(super().convert(value, param, ctx)))
+        if not path.parent.is_dir():
+            self.fail(f"cannot write {path}: there is no folder {path.parent}", param, ctx)
+        return path
+
+
+table_type = click.Choice(list(TABLES))
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def data_options(function: Function) -> Function:
+    """Add ``--fidelity``, ``--edition`` and ``--run-seed``."""
+    fidelity = click.option(
+        "--fidelity", help="Recipe of the table; default: the highest that covers every entry."
+    )
+    edition = click.option(
+        "--edition",
+        type=click.Choice(EDITIONS),
+        default="regenerated",
+        show_default=True,
+        help="Whose measurements.",
+    )
+    run_seed = click.option(
+        "--run-seed",
+        type=int,
+        help="Answer from the single runs with this seed; default: medians over all runs.",
+    )
+    return fidelity(edition(run_seed(function)))
+
+
+def training_options(function: Function) -> Function:
+    """Add ``--device`` and ``--data-dir``."""
+    device = click.option(
+        "--device", default="auto", show_default=True, help="cpu, cuda, or auto: what is there."
+    )
+    data_dir = click.option(
+        "--data-dir",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of the data set, where it does not come with a library.",
+    )
+    return device(data_dir(function))

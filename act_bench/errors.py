@@ -1,0 +1,150 @@
+"""The root of all errors that Act-Bench raises on purpose, and what several of them share.
+
+Each error carries the exit code that a command ends with when nothing handles it, so the command
+line needs one handler and no list of classes. An error has a second, built-in base where callers
+may rely on it: a :class:`~act_bench.functions.expression.ParseError` is a ValueError too.
+
+Examples
+--------
+>>> from act_bench.functions.expression import parse
+>>> try:
+...     parse("relux(x)")
+... except ActBenchError as error:
+...     int(error.exit_code)
+4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import ClassVar, Final
+
+
+class ExitCode(IntEnum):
+    """What the exit code of a command says; 0 is success."""
+
+    NO = 1
+    """The answer is no: a verification failed, or there is no such thing."""
+    USAGE = 2
+    """Wrong usage: an argument that is not allowed."""
+    DATA = 3
+    """Data or packages are missing or damaged, or cannot be written."""
+    EXPRESSION = 4
+    """An expression that cannot be parsed or is not in the space."""
+    INTERRUPTED = 130
+    """Ended by Ctrl-C: 128 and the number of the signal."""
+
+
+class ActBenchError(Exception):
+    """An error that Act-Bench raises on purpose; its text is a sentence for the user.
+
+    Attributes
+    ----------
+    exit_code
+        What a command ends with.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.NO
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument, and OSError expects a number; a sentence is
+        # readable as it is, whatever the second base.
+        return Exception.__str__(self)
+
+
+class ArgumentError(ActBenchError, ValueError):
+    """An argument or a setting with a value that is not allowed."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MissingExtraError(ActBenchError, ImportError):
+    """An optional package that is not installed; the message has the command that installs it."""
+
+    exit_code = ExitCode.DATA
+
+
+EXTRAS: Final = {
+    "PIL": "regenerate",
+    "datasets": "hub",
+    "huggingface_hub": "hub",
+    "matplotlib": "plots",
+    "numba": "regenerate",
+    "optuna": "optuna",
+    "ray": "ray",
+    "sklearn": "surrogates",
+    "threadpoolctl": "regenerate",
+    "torch": "regenerate",
+    "umap": "surrogates",
+}
+"""Module of an optional package -> the extra in pyproject.toml that installs it."""
+
+
+@contextmanager
+def needs_extra(what: str) -> Iterator[None]:
+    """Turn the absence of an optional package in the block into a ``MissingExtraError``.
+
+    Parameters
+    ----------
+    what
+        What needs the package; it begins the message.
+
+    Raises
+    ------
+    MissingExtraError
+        A package of :data:`EXTRAS` is not installed. Any other absent module is an error of the
+        program, and stays a ModuleNotFoundError.
+
+    Examples
+    --------
+    >>> with needs_extra("the figure regret"):
+    ...     raise ModuleNotFoundError(name="matplotlib.figure")
+    Traceback (most recent call last):
+        ...
+    act_bench.errors.MissingExtraError: the figure regret needs matplotlib, which is not installed;
+    fix: pip install 'act-bench[plots]'
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        raise missing_extra(what, package) from error
+
+
+def missing_extra(what: str, package: str) -> MissingExtraError:
+    """Return the error that says what needs a package of :data:`EXTRAS`, and how to install it.
+
+    Examples
+    --------
+    >>> print(missing_extra("a new map", "umap"))
+    a new map needs umap, which is not installed; fix: pip install 'act-bench[surrogates]'
+    """
+    return MissingExtraError(
+        f"{what} needs {package}, which is not installed; "
+        f"fix: pip install 'act-bench[{EXTRAS[package]}]'"
+    )
+
+
+def did_you_mean(name: str, known: Iterable[str], count: int = 1) -> str:
+    """Return a question that offers the known names nearest to ``name``; empty if none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("relux", ["tanh", "relu"])
+    "did you mean 'relu'?"
+    >>> did_you_mean("crelu", ["relu", "tanh", "crrelu"], count=2)
+    "did you mean 'crrelu' or 'relu'?"
+    >>> did_you_mean("zebra", ["tanh", "relu"])
+    ''
+    """
+    import difflib  # only on the way to an error: it costs more than the parser
+
+    near = [repr(each) for each in difflib.get_close_matches(str(name), list(known), n=count)]
+    if not near:
+        return ""
+    *others, last = near
+    return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
