@@ -1,4 +1,4 @@
-"""Which optimisers differ: all pairs, corrected for how many there are.
+"""How sure a number is: bootstrap intervals, rank correlations, and which optimisers differ.
 
 Each trial ends with a regret. Two optimisers are compared by the Mann-Whitney test of these, which
 asks nothing of their distribution and allows ties, of which there are many when a search finds the
@@ -9,9 +9,10 @@ called significant at 0.05 is chance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from itertools import combinations
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 Float = NDArray[np.float64]
 
 LEVEL: Final = 0.05
+LEVEL_95: Final = 0.95
 _RESAMPLES: Final = 2000
+_BATCH: Final = 100
+"""Resamples at a time, which bounds the memory."""
 
 
 def holm(p_values: ArrayLike) -> Float:
@@ -98,7 +102,7 @@ def mean_ranks(regrets: Mapping[str, ArrayLike]) -> dict[str, float]:
 
 
 def bootstrap_interval(
-    values: ArrayLike, rng: np.random.Generator, statistic: str = "mean", level: float = 0.95
+    values: ArrayLike, rng: np.random.Generator, statistic: str = "mean", level: float = LEVEL_95
 ) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a mean or median.
 
@@ -117,7 +121,90 @@ def bootstrap_interval(
     (True, True)
     """
     array = np.asarray(values, dtype=np.float64)
-    drawn = array[rng.integers(array.size, size=(_RESAMPLES, array.size))]
-    middles = np.median(drawn, axis=1) if statistic == "median" else drawn.mean(axis=1)
-    low, high = np.quantile(middles, [(1 - level) / 2, (1 + level) / 2])
+    if array.size == 1:
+        return float(array[0]), float(array[0])
+    return _interval((array,), np.median if statistic == "median" else np.mean, rng, level)
+
+
+class Correlation(NamedTuple):
+    """A rank correlation with its interval.
+
+    Attributes
+    ----------
+    spearman : float
+    low, high : float
+        Of the percentile bootstrap over the pairs.
+    """
+
+    spearman: float
+    low: float
+    high: float
+
+
+def spearman(a: ArrayLike, b: ArrayLike) -> float:
+    """Return Spearman's rank correlation; NaN for fewer than two pairs or constant values.
+
+    Examples
+    --------
+    >>> round(spearman([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]), 12), spearman([1.0, 1.0], [0.0, 1.0])
+    (0.5, nan)
+    """
+    from scipy.stats import spearmanr
+
+    first, second = (np.asarray(values, dtype=np.float64) for values in (a, b))
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(spearmanr(first, second).statistic)
+
+
+def spearman_interval(
+    a: ArrayLike, b: ArrayLike, rng: np.random.Generator, level: float = LEVEL_95
+) -> Correlation:
+    """Return Spearman's rank correlation with its bootstrap interval over the pairs.
+
+    Examples
+    --------
+    >>> a = np.arange(30.0)
+    >>> found = spearman_interval(a, np.sin(a) + a / 10, np.random.default_rng(0))
+    >>> found.low < found.spearman < found.high
+    True
+    """
+    x, y = (np.asarray(values, dtype=np.float64) for values in (a, b))
+    return Correlation(spearman(x, y), *_interval((x, y), _rank_correlation, rng, level))
+
+
+def _rank_correlation(a: Float, b: Float, axis: int = -1) -> Float:
+    """Return Spearman's correlation along an axis; NaN where a resample is constant."""
+    from scipy.stats import rankdata
+
+    first, second = (rankdata(values, axis=axis) for values in (a, b))
+    first, second = (rank - rank.mean(axis=axis, keepdims=True) for rank in (first, second))
+    scale = np.sqrt((first**2).sum(axis=axis) * (second**2).sum(axis=axis))
+    products: Float = (first * second).sum(axis=axis)
+    found: Float = np.divide(products, scale, out=np.full_like(products, np.nan), where=scale > 0)
+    return found
+
+
+def _interval(
+    data: tuple[Float, ...], statistic: Callable[..., Any], rng: np.random.Generator, level: float
+) -> tuple[float, float]:
+    """Return the percentile interval of a statistic of paired data.
+
+    Resamples without a value, such as a correlation of equal numbers, are left out.
+    """
+    from scipy.stats import DegenerateDataWarning, bootstrap
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # said of those without a value
+        found = bootstrap(
+            data,
+            statistic,
+            n_resamples=_RESAMPLES,
+            batch=_BATCH,
+            paired=len(data) > 1,
+            vectorized=True,
+            method="percentile",
+            random_state=rng,
+        )
+    low, high = np.nanquantile(found.bootstrap_distribution, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
