@@ -23,7 +23,8 @@ import numpy as np
 
 from act_bench.files.atomic import replacing
 from act_bench.files.cache import cache_folder
-from surrogates.features import Features, Float, Metric, Part
+from act_bench.spaces.distances import Metric
+from surrogates.features import Features, Float, Part
 
 COMPONENTS: Final = 10
 """Principal components that are kept."""

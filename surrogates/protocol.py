@@ -154,7 +154,6 @@ class SearchSpace:
         self._spectrum_s = spectrum_s
         self.spent: dict[str, float] = {}
         self._features: dict[str, Features] = {}
-        self._distances: dict[int, Float] = {}
         self._neighbours: dict[int, tuple[int, ...]] = {}
         if not len(self.entries) == len(self._spellings) == len(self.outputs):
             raise ValueError(
@@ -217,12 +216,7 @@ class SearchSpace:
 
         (Bingham and Miikkulainen, NeurIPS 2023, Eq. 3.)
         """
-        known = self._distances.get(position)
-        if known is None:
-            known = np.sqrt(np.mean((self.outputs - self.outputs[position]) ** 2, axis=1))
-            known.flags.writeable = False
-            self._distances[position] = known
-        return known
+        return self.features("outputs").distances(position)
 
     def features(self, name: str) -> Features:
         """Return what models may know of the functions.

@@ -22,7 +22,8 @@ Float = NDArray[np.float64]
 
 LEVEL: Final = 0.05
 LEVEL_95: Final = 0.95
-_RESAMPLES: Final = 2000
+SAMPLES: Final = 2000
+"""Bootstrap samples of an interval."""
 _BATCH: Final = 100
 """Resamples at a time, which bounds the memory."""
 
@@ -123,7 +124,8 @@ def bootstrap_interval(
     array = np.asarray(values, dtype=np.float64)
     if array.size == 1:
         return float(array[0]), float(array[0])
-    return _interval((array,), np.median if statistic == "median" else np.mean, rng, level)
+    measure = np.median if statistic == "median" else np.mean
+    return _percentiles(resampled((array,), measure, rng), level)
 
 
 class Correlation(NamedTuple):
@@ -158,7 +160,11 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def spearman_interval(
-    a: ArrayLike, b: ArrayLike, rng: np.random.Generator, level: float = LEVEL_95
+    a: ArrayLike,
+    b: ArrayLike,
+    rng: np.random.Generator,
+    level: float = LEVEL_95,
+    samples: int = SAMPLES,
 ) -> Correlation:
     """Return Spearman's rank correlation with its bootstrap interval over the pairs.
 
@@ -170,7 +176,8 @@ def spearman_interval(
     True
     """
     x, y = (np.asarray(values, dtype=np.float64) for values in (a, b))
-    return Correlation(spearman(x, y), *_interval((x, y), _rank_correlation, rng, level))
+    found = resampled((x, y), _rank_correlation, rng, samples)
+    return Correlation(spearman(x, y), *_percentiles(found, level))
 
 
 def _rank_correlation(a: Float, b: Float, axis: int = -1) -> Float:
@@ -185,26 +192,49 @@ def _rank_correlation(a: Float, b: Float, axis: int = -1) -> Float:
     return found
 
 
-def _interval(
-    data: tuple[Float, ...], statistic: Callable[..., Any], rng: np.random.Generator, level: float
-) -> tuple[float, float]:
-    """Return the percentile interval of a statistic of paired data.
+def resampled(
+    data: tuple[Float, ...],
+    statistic: Callable[..., Any],
+    rng: np.random.Generator,
+    samples: int = SAMPLES,
+) -> Float:
+    """Return a statistic of bootstrap samples of data, which are drawn pair by pair: (samples,).
 
-    Resamples without a value, such as a correlation of equal numbers, are left out.
+    Parameters
+    ----------
+    data : tuple of array of shape (n,)
+        n is at least 2.
+    statistic : callable
+        Given as many arrays, and ``axis``, returns its values along that axis; NaN where a sample
+        has none.
+    rng : Generator
+
+    Examples
+    --------
+    >>> found = resampled((np.arange(9.0),), np.mean, np.random.default_rng(0))
+    >>> found.shape, 3.5 < found.mean() < 4.5
+    ((2000,), True)
     """
     from scipy.stats import DegenerateDataWarning, bootstrap
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DegenerateDataWarning)  # said of those without a value
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        # Of samples without a value or with an infinite one SciPy makes no interval, and says so.
+        warnings.simplefilter("ignore", DegenerateDataWarning)
         found = bootstrap(
             data,
             statistic,
-            n_resamples=_RESAMPLES,
+            n_resamples=samples,
             batch=_BATCH,
             paired=len(data) > 1,
             vectorized=True,
             method="percentile",
             random_state=rng,
         )
-    low, high = np.nanquantile(found.bootstrap_distribution, [(1 - level) / 2, (1 + level) / 2])
+    distribution: Float = found.bootstrap_distribution
+    return distribution
+
+
+def _percentiles(distribution: Float, level: float) -> tuple[float, float]:
+    """Return the middle share of a distribution; samples without a value are left out."""
+    low, high = np.nanquantile(distribution, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

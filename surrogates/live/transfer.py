@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
 from act_bench.search.benchmark import Result
+from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.tables.distances import layer_weights
 from surrogates.features import spectrum_part
 from surrogates.live.large import LargeSearchSpace
@@ -111,7 +112,8 @@ class Transfer:
         self._trained.append(position)
         self._scores.append(result.score)
         self._known_outputs.append(self._outputs[position][None])
-        near = _distances(self._outputs[self._list], self._outputs[position]) < self._apart
+        apart = to_one(output_vectors(self._outputs[self._list]), self._vector(position))
+        near = apart < self._apart
         self._open[self._list[near]] = False
         self._since += 1
 
@@ -119,16 +121,19 @@ class Transfer:
         """Make the short list anew: the most promising functions that differ from what is known."""
         everything = np.flatnonzero(self._open)
         order = everything[np.argsort(-self._worth(everything), kind="stable")]
-        known = np.concatenate(self._known_outputs)
+        known = output_vectors(np.concatenate(self._known_outputs))
         chosen: list[int] = []
         for position in order:
             if len(chosen) == self._size:
                 break
-            if _distances(known, self._outputs[position]).min() < self._apart:
+            if to_one(known, self._vector(position)).min() < self._apart:
                 self._open[position] = False
             else:
                 chosen.append(int(position))
         self._list = np.array(chosen, dtype=np.intp)
+
+    def _vector(self, position: int) -> Float:
+        return output_vectors(self._outputs[position])
 
     def _worth(self, positions: Positions, *, spectra: bool = False) -> Float:
         """Return the expected improvement of functions; -inf for what has no valid spectrum."""
@@ -209,9 +214,3 @@ class _Spectra:
         rows = found["quantiles"]
         self._kept[text] = None if rows is None else np.array(rows, dtype=np.float32)
         return float(found["seconds"])
-
-
-def _distances(many: NDArray[np.floating], one: NDArray[np.floating]) -> Float:
-    """Return the distances of outputs by Eq. 3: (functions,)."""
-    distances: Float = np.sqrt(np.mean((many.astype(np.float64) - one) ** 2, axis=1))
-    return distances
