@@ -170,8 +170,8 @@ def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float
         return found
     places = umap_places(parts, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as draft:
-        np.save(draft, places)
+    with replacing(path) as draft, draft.open("wb") as file:  # a bare path would get a suffix
+        np.save(file, places)
     return places
 
 
