@@ -22,6 +22,7 @@ test: lint types tests
 lint: $(VENV)/test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: $(VENV)/test-installed
 	$(BIN)/mypy

@@ -12,6 +12,7 @@ nothing of other tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Final, Protocol, runtime_checkable
 
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import kendalltau, spearmanr
 
+from act_bench.figures.surrogates import SUMMARY_FILE
+from act_bench.files.atomic import replacing
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.manifest import DataError
 from surrogates.features import FEATURES, Features
@@ -381,3 +384,29 @@ def verdict(gains: pl.DataFrame) -> list[str]:
             f"comparisons, behind one in {behind}" + (f" ({to})" if to else "")
         )
     return said
+
+
+def save(folder: Path, rows: pl.DataFrame) -> list[Path]:
+    """Write an evaluation to an existing folder: every row, the summary, and what the union gains.
+
+    Parameters
+    ----------
+    folder
+        Where ``evaluation.parquet``, ``summary.parquet`` and ``gains.parquet`` go.
+    rows
+        As from `evaluate`.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    frames = {
+        "evaluation.parquet": rows,
+        SUMMARY_FILE: summarise(rows),
+        "gains.parquet": union_gains(rows),
+    }
+    for name, frame in frames.items():
+        with replacing(folder / name) as draft:
+            frame.write_parquet(draft)
+    return [folder / name for name in frames]

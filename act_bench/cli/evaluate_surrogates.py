@@ -111,7 +111,7 @@ def command(
     summary, gains = evaluation.summarise(rows), evaluation.union_gains(rows)
     said = evaluation.verdict(gains)
     output.mkdir(parents=True, exist_ok=True)
-    files = write(output, rows, summary, gains)
+    files = write(output, rows)
     if as_json:
         document = {
             "table": table,
@@ -130,20 +130,13 @@ def command(
     click.echo("\n".join([*said, *files]))
 
 
-def write(
-    output: Path, rows: pl.DataFrame, summary: pl.DataFrame, gains: pl.DataFrame
-) -> list[str]:
+def write(output: Path, rows: pl.DataFrame) -> list[str]:
     """Write the results to a folder; without matplotlib, all but the figure."""
     from act_bench.figures import Request, draw
     from act_bench.figures.style import save
-    from act_bench.figures.surrogates import SUMMARY_FILE
-    from act_bench.files.atomic import replacing
+    from surrogates import evaluation
 
-    frames = {"evaluation.parquet": rows, SUMMARY_FILE: summary, "gains.parquet": gains}
-    for name, frame in frames.items():
-        with replacing(output / name) as draft:
-            frame.write_parquet(draft)
-    files = [str(output / name) for name in frames]
+    files = [str(path) for path in evaluation.save(output, rows)]
     try:
         figure = draw("surrogates", Request(results=output))
     except ModuleNotFoundError as error:

@@ -96,13 +96,23 @@ def write(path: Path, table: pa.Table) -> None:
         draft.write_bytes(content)
 
 
-def read(path: Path) -> tuple[pa.Table, bool]:
-    """Read a file whole.
+def decode(content: bytes) -> tuple[pa.Table, bool]:
+    """Return the rows of a file's bytes, and whether a seal vouches for them.
 
-    Returns
-    -------
-    tuple of pyarrow.Table and bool
-        The rows, and whether a seal vouches for them.
+    Raises
+    ------
+    SealError
+        If the file is damaged or no Parquet file.
+    """
+    sealed = is_sealed(content)
+    try:
+        return pq.ParquetFile(io.BytesIO(content)).read(), sealed
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise SealError(f"it is no whole Parquet file: {error}") from error
+
+
+def read(path: Path) -> tuple[pa.Table, bool]:
+    """Read a file whole; see `decode`.
 
     Raises
     ------
@@ -111,9 +121,4 @@ def read(path: Path) -> tuple[pa.Table, bool]:
     OSError
         If it cannot be read.
     """
-    content = path.read_bytes()
-    sealed = is_sealed(content)
-    try:
-        return pq.ParquetFile(io.BytesIO(content)).read(), sealed
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise SealError(f"it is no whole Parquet file: {error}") from error
+    return decode(path.read_bytes())

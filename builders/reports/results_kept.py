@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench.cli.evaluate_surrogates import write
 from act_bench.figures.tables import invalid_spectra
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark_data import BenchmarkData
@@ -110,7 +109,7 @@ def surrogate_rows(data: BenchmarkData, splits: int, folder: Path) -> pl.DataFra
             print(f"{data.table}, split {split}: {time.process_time() - start:.1f} s", flush=True)
         found.append(pl.read_parquet(path))
     rows = pl.concat(found)
-    write(folder, rows, evaluation.summarise(rows), evaluation.union_gains(rows))
+    evaluation.save(folder, rows)
     return rows
 
 

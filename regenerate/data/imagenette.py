@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from act_bench.files import cache
 from regenerate.data import DataMismatchError, DataNotFoundError, ImageData, Split
 from regenerate.data.ordering import stratified_order
-from regenerate.images.resampling import shrink
+from regenerate.data.resampling import shrink
 
 HUB_DATASET: Final = "frgfm/imagenette"
 HUB_REVISION: Final = "refs/convert/parquet"
@@ -77,7 +77,7 @@ def load(
 ) -> ImageData:
     """Load Imagenette from a folder of Parquet files, or from the Hugging Face Hub.
 
-    The first load at a size decodes the images, averages them down (`regenerate.images.resampling`)
+    The first load at a size decodes the images, averages them down (`regenerate.data.resampling`)
     and keeps the arrays in the folder ``imagenette-*`` of `act_bench.files.cache.cache_folder`; its
     name has the hash of the files, the decoders and the size. `act_bench.files.cache` says how much
     may be kept.

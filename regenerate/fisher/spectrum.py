@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
+from regenerate.draws import uniform
 from regenerate.fisher.capture import LayerPass, backward, forward, score_gradients
 from regenerate.fisher.convention import FisherConvention, Labels
 from regenerate.fisher.factors import (
@@ -24,7 +25,6 @@ from regenerate.fisher.factors import (
     largest_magnitude,
 )
 from regenerate.training.allocator import keep_freed_memory
-from regenerate.training.draws import uniform
 from regenerate.training.threads import torch_threads
 
 DTYPES: Final = {"float64": torch.float64, "float32": torch.float32}

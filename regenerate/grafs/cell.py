@@ -19,8 +19,8 @@ from torch.distributions import Dirichlet
 
 from act_bench.functions.expression import Expression, number
 from act_bench.functions.operators import BOUND
+from regenerate import draws
 from regenerate.grafs.operators import BINARY, UNARY, CellOperator
-from regenerate.training import draws
 
 SLOTS: Final[dict[str, tuple[CellOperator, ...]]] = {
     "u0": UNARY,

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from act_bench.functions.expression import parse
+from regenerate import draws
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.grafs.cell import Mixture
 from regenerate.images.batches import load_splits, to_network
@@ -24,7 +25,6 @@ from regenerate.networks import IMAGE_NETWORKS, build
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
-from regenerate.training import draws
 from regenerate.training.flat_weights import FlatWeights
 from regenerate.training.image_trainer import INITIALIZATION_IMAGES
 from regenerate.training.initialization import initialize

@@ -14,13 +14,13 @@ from torch.nn import functional
 
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import Expression, parse
+from regenerate.activations.learnable import parameter_groups
 from regenerate.grafs.cell import Architecture, Mixture
 from regenerate.grafs.problem import Problem, make_problem
 from regenerate.grafs.settings import Settings
 from regenerate.grafs.shrinking import drop_stages
 from regenerate.recipes import Recipe
 from regenerate.runs import clock
-from regenerate.training.learnable import parameter_groups
 from regenerate.training.schedule import learning_rate
 from regenerate.training.threads import torch_threads
 

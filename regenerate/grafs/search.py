@@ -17,9 +17,9 @@ from regenerate.grafs.settings import DEFAULT, SETTINGS, Settings
 from regenerate.recipes import Recipe, find
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
-from regenerate.runs.trainers import RecipeTrainer, Summary, summarise, train_into
 from regenerate.sweeps.sweep import SEEDS
 from regenerate.training.dispatch import choose_device
+from regenerate.training.trainers import RecipeTrainer, Summary, summarise, train_into
 
 CHECKPOINT: Final = "grafs.pt"
 RESULT: Final = "result.json"

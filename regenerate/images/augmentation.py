@@ -11,11 +11,11 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from regenerate import draws
 from regenerate.images.batches import Levels, Pixels, epoch_order
 from regenerate.images.mixing import mixed
 from regenerate.images.rand_augment import OPERATIONS, rand_augment
 from regenerate.images.random_crops import random_crops, resize
-from regenerate.training import draws
 
 LEAST_AREA = 0.08
 GENTLE_LEAST_AREA = 0.35

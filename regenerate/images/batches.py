@@ -14,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regenerate import data
-from regenerate.training import draws
+from regenerate import data, draws
 
 SHIFT = 4
 """Largest shift in pixels, each way, of the augmentation ``flip_shift``."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import betaincinv
 from torch import Tensor
 
-from regenerate.training import draws
+from regenerate import draws
 
 MIXUP_ALPHA = 0.1
 CUTMIX_ALPHA = 1.0

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regenerate.training import draws
+from regenerate import draws
 
 ATTEMPTS = 10
 RATIO = 4 / 3

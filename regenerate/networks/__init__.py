@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from regenerate.training.learnable import Activation, layer_module
+from regenerate.activations.learnable import Activation, layer_module
 
 IMAGE_NETWORKS: Final = {
     "all_cnn_c": "regenerate.networks.all_cnn_c:AllCNNC",

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from regenerate.training.draws import uniform
+from regenerate.draws import uniform
 
 Elementwise: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -32,7 +32,7 @@ class StackedMLP(nn.Module):
         Applied after every layer but the last, elementwise; or one for each of these layers.
     seeds
         One for each replica. The first weights are uniform with variance gain / fan-in, drawn
-        layer by layer from ``regenerate.training.draws``; biases are 0.
+        layer by layer from ``regenerate.draws``; biases are 0.
     initialization
         A key of ``GAINS``.
     dtype

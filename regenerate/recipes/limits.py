@@ -40,7 +40,9 @@ def check(recipe: Recipe, fixed: Mapping[str, tuple[object, ...]]) -> None:
 
 
 def check_batch(recipe: Recipe, images: int) -> None:
-    """Refuse a batch larger than the training images: an epoch would have no step.
+    """Refuse a batch larger than the training images, and more evaluations than steps.
+
+    An epoch would have no step, or a point of the learning curve would have none.
 
     Examples
     --------
@@ -51,4 +53,10 @@ def check_batch(recipe: Recipe, images: int) -> None:
         raise ValueError(
             f"expected a batch_size from 1 to the {images:,} training images; "
             f"{recipe.table}-{recipe.fidelity} has {recipe.batch_size:,}"
+        )
+    steps = images // recipe.batch_size
+    if recipe.evaluations_per_epoch > steps:
+        raise ValueError(
+            f"expected at most one of evaluations_per_epoch for each of the {steps:,} steps; "
+            f"{recipe.table}-{recipe.fidelity} has {recipe.evaluations_per_epoch:,}"
         )

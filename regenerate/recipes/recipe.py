@@ -72,6 +72,9 @@ class Recipe:
         mixed images; None leaves them as they are.
     evaluation_crop
         Share of the side in the middle of validation and test images that the network sees.
+    evaluations_per_epoch
+        How often validation is evaluated within an epoch, at equal distances, the last time at its
+        end. The weights do not depend on it; learning curves have a point for each.
 
     Examples
     --------
@@ -121,9 +124,14 @@ class Recipe:
     cooldown_epochs: float = 0.0
     target_threshold: float | None = None
     evaluation_crop: float = 1.0
+    evaluations_per_epoch: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a learning rate that would have no time to fall."""
+        """Refuse a learning rate that would have no time to fall, and epochs without a look."""
+        if self.evaluations_per_epoch < 1:
+            raise ValueError(
+                f"expected evaluations_per_epoch of at least 1, got {self.evaluations_per_epoch}"
+            )
         falling = self.epochs - self.warmup_epochs - self.cooldown_epochs
         if falling <= 0 and self.warmup_epochs < self.epochs:
             raise ValueError(
@@ -131,6 +139,27 @@ class Recipe:
                 f"for the learning rate to fall; got {self.warmup_epochs:g} and "
                 f"{self.cooldown_epochs:g}"
             )
+
+    def checkpoints(self, train_images: int) -> tuple[int, ...]:
+        """Return how many training images were seen at each point of a learning curve.
+
+        Parameters
+        ----------
+        train_images
+            Images of the training split that are used.
+
+        Examples
+        --------
+        >>> from regenerate.recipes import find
+        >>> find("cnn", "proxy").checkpoints(15000)
+        (14976, 29952)
+        """
+        steps, looks = train_images // self.batch_size, self.evaluations_per_epoch
+        return tuple(
+            (epoch * steps + steps * look // looks) * self.batch_size
+            for epoch in range(self.epochs)
+            for look in range(1, looks + 1)
+        )
 
     def canonical_json(self) -> str:
         """Return the recipe as JSON with sorted keys, without optional fields at their default."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
+from regenerate.activations.learnable import Activation
 from regenerate.networks import IMAGE_NETWORKS
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Run
-from regenerate.training.learnable import Activation
 
 # Network -> module with a function ``train`` of the signature of ``train`` below.
 TRAINERS = {

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from regenerate.activations.learnable import learned_parameters
 from regenerate.recipes.recipe import Recipe
-from regenerate.training.learnable import learned_parameters
 
 ADAM_FLOOR = 1e-8
 FLOAT32 = (nn.BatchNorm2d,)

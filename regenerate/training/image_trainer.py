@@ -10,7 +10,7 @@ a core, each with one thread, trains most runs.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from act_bench.functions.corrected import Corrected
 from regenerate.activations import Tables, TabulatedActivation, tabulate
+from regenerate.activations.learnable import Activation, learns
 from regenerate.images.batches import Pixels, Splits, batches, load_splits, to_network
 from regenerate.networks import IMAGE_NETWORKS, build, build_learning
 from regenerate.recipes.limits import check, check_batch
@@ -30,7 +31,6 @@ from regenerate.training.allocator import keep_freed_memory
 from regenerate.training.dispatch import Progress
 from regenerate.training.flat_weights import FlatWeights, make_optimizer
 from regenerate.training.initialization import initialize
-from regenerate.training.learnable import Activation, learns
 from regenerate.training.losses import evaluation_loss
 from regenerate.training.schedule import learning_rate
 from regenerate.training.step import make_step
@@ -165,8 +165,8 @@ class _Training:
 
     def _train(self, report: Progress) -> dict[str, Metrics] | None:
         """Return the metrics after the last epoch, or None if a loss was not finite."""
-        for epoch in range(self.recipe.epochs):
-            train_loss = self._train_epoch(epoch)
+        looks = len(self.recipe.checkpoints(len(self.splits.train)))
+        for number, train_loss in enumerate(self._train_losses(), start=1):
             if not math.isfinite(train_loss):
                 return None
             validation = self._evaluate(self.splits.validation)
@@ -174,7 +174,7 @@ class _Training:
                 return None
             self.train_losses.append(train_loss)
             self.validations.append(validation)
-            report((epoch + 1) / self.recipe.epochs)
+            report(number / looks)
         train = self.splits.train
         final = {
             "train": self._evaluate(
@@ -185,27 +185,37 @@ class _Training:
         }
         return final if all(math.isfinite(each.loss) for each in final.values()) else None
 
-    def _train_epoch(self, epoch: int) -> float:
-        """Pass once over the training images; return the mean loss, NaN or infinite if it broke."""
-        recipe = self.recipe
-        steps = len(self.splits.train) // recipe.batch_size
+    def _train_losses(self) -> Iterator[float]:
+        """Train up to the next checkpoint and yield the mean loss of its steps; ends with the last.
+
+        The loss is NaN or infinite if it broke; then nothing more is trained.
+        """
+        recipe, batch_size = self.recipe, self.recipe.batch_size
+        steps = len(self.splits.train) // batch_size
+        ends = {images // batch_size for images in recipe.checkpoints(len(self.splits.train))}
         every = 1 if self.device.type == "cpu" else CHECK_EVERY
         losses: list[Tensor] = []
         self.network.train()
-        for images, targets in batches(
-            self.splits.train, recipe.batch_size, self.seed, epoch, recipe.augmentation
-        ):
-            loss, gradient = self.step(images, targets)
-            losses.append(loss)
-            if len(losses) % every == 0 and not bool(loss.isfinite()):
-                break
-            rate = learning_rate(recipe, epoch + (len(losses) - 1) / steps)
-            self.optimizer.step(gradient, rate)
-        values = torch.stack(losses).double().cpu()
+        for epoch in range(recipe.epochs):
+            examples = batches(self.splits.train, batch_size, self.seed, epoch, recipe.augmentation)
+            for step, (images, targets) in enumerate(examples):
+                loss, gradient = self.step(images, targets)
+                losses.append(loss)
+                broken = len(losses) % every == 0 and not bool(loss.isfinite())
+                if not broken:
+                    self.optimizer.step(gradient, learning_rate(recipe, epoch + step / steps))
+                if broken or epoch * steps + step + 1 in ends:
+                    yield self._mean(losses)
+                    losses = []
+                    self.network.train()
+
+    def _mean(self, losses: Sequence[Tensor]) -> float:
+        """Return the mean loss of some steps, and count the images of those up to a broken one."""
+        values = torch.stack(list(losses)).double().cpu()
         # A loss that is not finite is seen up to CHECK_EVERY steps late; count to its own step.
         broken = (~values.isfinite()).nonzero()
         counted = int(broken[0]) + 1 if len(broken) else len(losses)
-        self.images_seen += counted * recipe.batch_size
+        self.images_seen += counted * self.recipe.batch_size
         return float(values.mean())
 
     def _evaluate(self, pixels: Pixels) -> Metrics:

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from regenerate import draws
+from regenerate.activations.learnable import Activation
 from regenerate.networks.all_cnn_c import AllCNNC
-from regenerate.training import draws
 from regenerate.training.flat_weights import FlatWeights
-from regenerate.training.learnable import Activation
 
 WEIGHTED = (nn.Conv2d, nn.Linear)
 """Layers whose weights are drawn; what other modules learn keeps the values of construction."""

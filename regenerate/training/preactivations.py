@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from regenerate.activations.learnable import Activation, layer_module
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
-from regenerate.training.learnable import Activation, layer_module
 from regenerate.training.stacked_trainer import DTYPES, load_images
 
 

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from regenerate import data
+from regenerate.activations.learnable import Activation, layer_module, parameter_groups
+from regenerate.draws import permutation
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
 from regenerate.recipes.limits import check, check_batch
 from regenerate.runs import clock
 from regenerate.runs.environment import environment
 from regenerate.runs.run import Run
-from regenerate.training.draws import permutation
-from regenerate.training.learnable import Activation, layer_module, parameter_groups
 from regenerate.training.schedule import learning_rate
 from regenerate.training.threads import torch_threads
 
@@ -35,6 +35,7 @@ FIXED = {
     "image_size": (None,),
     "target_threshold": (None,),
     "evaluation_crop": (1.0,),
+    "evaluations_per_epoch": (1,),
 }
 """Field of a recipe -> what this trainer does."""
 

@@ -18,7 +18,7 @@ from act_bench.search.benchmark import Benchmark, Partial, Result, Searcher
 from act_bench.search.benchmark_data import BenchmarkData
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
-from regenerate.runs.trainers import Progress, Trainer, summarise, train_into
+from regenerate.training.trainers import Progress, Trainer, summarise, train_into
 
 if TYPE_CHECKING:
     from act_bench.search.trace import Trace
@@ -87,7 +87,7 @@ class LiveBenchmark(Benchmark):
     --------
     >>> import dataclasses
     >>> from act_bench.spaces.paper import load_space
-    >>> from regenerate.runs.trainers import RecipeTrainer
+    >>> from regenerate.training.trainers import RecipeTrainer
     >>> from regenerate.recipes import find
     >>> trainer = RecipeTrainer(dataclasses.replace(find("mlp", "full"), epochs=1))
     >>> data = LiveData.empty("mlp", "full", 0.1, load_space())

@@ -16,7 +16,7 @@ from scipy import stats
 
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
-from regenerate.runs.trainers import Progress, Trainer, train_into
+from regenerate.training.trainers import Progress, Trainer, train_into
 
 FRESH: Final = 1000
 """The first seed of confirmations; searches use seeds from 0."""

@@ -21,7 +21,7 @@ from typing import Final, cast
 
 from act_bench.search.benchmark import Searcher
 from regenerate.runs.store import RunStore
-from regenerate.runs.trainers import Progress
+from regenerate.training.trainers import Progress
 from surrogates.live.benchmark import LiveBenchmark
 from surrogates.live.problem import Problem
 from surrogates.live.sessions import OptimiserSession, Proposal, ProposalSession, Session

@@ -9,8 +9,8 @@ from pathlib import Path
 from act_bench.spaces.paper import load_space
 from act_bench.tables.schema import choose_fidelity, one_of, table_info
 from regenerate.recipes import Recipe, find
-from regenerate.runs.trainers import RecipeTrainer, Trainer
 from regenerate.sweeps.sweep import SEEDS
+from regenerate.training.trainers import RecipeTrainer, Trainer
 from surrogates.live.benchmark import LiveData
 from surrogates.live.confirm import Candidate
 from surrogates.live.spaces import SPACES, open_space

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from act_bench.tables.schema import TABLES
-from regenerate.runs.trainers import RecipeTrainer
+from regenerate.training.trainers import RecipeTrainer
 from surrogates.live.course import Budget
 from surrogates.live.methods import MethodError
 from surrogates.live.problem import Problem

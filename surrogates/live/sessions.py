@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from act_bench.search.benchmark import SearchOverError
 from regenerate.runs.run import Run
 from regenerate.runs.store import TRACE, RunStore
-from regenerate.runs.trainers import Progress, Summary, summarise, train_into
+from regenerate.training.trainers import Progress, Summary, summarise, train_into
 from surrogates.live.benchmark import LiveBenchmark
 from surrogates.live.course import Budget, course
 from surrogates.live.found import Evaluated, Tested

@@ -43,7 +43,7 @@ def test_pages_have_the_public_names_and_sections(make_api, tmp_path):
     page = (tmp_path / "act_bench.html").read_text(encoding="utf-8")
     for name in act_bench.__all__:
         assert f'id="{name}"' in page
-    page = (tmp_path / "act_bench" / "distances.html").read_text(encoding="utf-8")
+    page = (tmp_path / "act_bench" / "tables" / "distances.html").read_text(encoding="utf-8")
     assert 'id="fim_distances"' in page
     for heading in ("parameters", "returns", "examples"):
         assert f'<h6 id="{heading}' in page, "numpy sections are understood"

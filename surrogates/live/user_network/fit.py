@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regenerate.activations.learnable import parameter_groups
+from regenerate.draws import permutation
 from regenerate.recipes import Recipe
-from regenerate.runs.trainers import Progress
-from regenerate.training.draws import permutation
-from regenerate.training.learnable import parameter_groups
 from regenerate.training.schedule import learning_rate
+from regenerate.training.trainers import Progress
 
 Examples: TypeAlias = tuple[Tensor, Tensor]
 """Inputs (n, ...) as the network takes them, and labels (n,) int64."""

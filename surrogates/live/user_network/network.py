@@ -41,7 +41,7 @@ from regenerate.recipes import Recipe
 from regenerate.runs import clock
 from regenerate.runs.environment import device_name, environment
 from regenerate.runs.run import Run
-from regenerate.runs.trainers import Progress
+from regenerate.training.trainers import Progress
 from surrogates.live.problem import Problem, relu
 from surrogates.live.spectra import compute_spectra, network_spectrum
 from surrogates.live.user_network.fit import Examples, Fit, fit

@@ -38,7 +38,7 @@ def test_building_again_gives_the_embedded_space(tmp_path):
     # Last bits are SciPy's and the machine's.
     np.testing.assert_allclose(again.grid, SPACE.grid, rtol=0, atol=1e-9)
     np.testing.assert_allclose(again.outputs, SPACE.outputs, rtol=1.2e-7, atol=1e-45)
-    assert "builders.space.entries build" in read_about(tmp_path / SPACE_FILE)["made"]
+    assert "builders.space build" in read_about(tmp_path / SPACE_FILE)["made"]
     stored = pq.read_table(tmp_path / SPACE_FILE)
     assert stored.num_rows == 5103
     assert stored.column_names == ["expression", "entry", "canonical_class", "outputs"]

@@ -16,8 +16,8 @@ from PIL import Image
 from act_bench.files import cache
 from regenerate import data
 from regenerate.data import DataMismatchError, DataNotFoundError, imagenette
+from regenerate.data.resampling import shrink
 from regenerate.images.batches import load_splits
-from regenerate.images.resampling import shrink
 
 COUNTS = {"train": 60, "validation": 45}
 SIDE = 32

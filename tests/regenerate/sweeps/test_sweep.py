@@ -123,7 +123,7 @@ def test_more_seeds_train_only_what_is_missing(tmp_path):
 PROGRAM = """
     import sys
     from pathlib import Path
-    from regenerate import sweep
+    from regenerate.sweeps import sweep
     from regenerate.sweeps.executor import LocalExecutor
     from regenerate.recipes import Recipe
 

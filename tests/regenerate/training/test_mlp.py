@@ -10,11 +10,10 @@ import torch
 from scipy.special import log_softmax
 
 from act_bench.functions.expression import parse
-from regenerate import data
+from regenerate import data, draws
 from regenerate.networks import mlp
 from regenerate.recipes import Recipe
 from regenerate.runs.certificate import results
-from regenerate.training import draws
 from regenerate.training.dispatch import DeviceError, train
 from regenerate.training.schedule import learning_rate
 

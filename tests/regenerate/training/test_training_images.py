@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from act_bench.functions.expression import parse
-from regenerate import data
+from regenerate import data, draws
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.images.batches import SHIFT, Pixels, batches, load_splits
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.recipes import Recipe
-from regenerate.training import draws
+from regenerate.recipes.rates import same_at_every_rate, with_rate
+from regenerate.runs.certificate import results
 from regenerate.training.flat_weights import AdamW, FlatWeights, make_optimizer
 from regenerate.training.image_trainer import train
 from regenerate.training.initialization import initialize, second_moment
@@ -89,6 +90,33 @@ def test_training_learns_and_repeats(folder: Path) -> None:
     assert (first.recipe_sha, first.device, first.seed) == (recipe.sha, "cpu", 3)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+@pytest.mark.parametrize("text", ["elu(x)", "exp(square(x))", "div(exp(x),sigmoid(x))"])
+def test_evaluations_within_an_epoch_change_no_bit(folder: Path, text: str) -> None:
+    recipe = dataclasses.replace(RECIPE, epochs=2)
+    often = dataclasses.replace(recipe, evaluations_per_epoch=3)
+    (once,) = train(recipe, parse(text), [0], device="cpu", data_dir=folder)
+    (run,) = train(often, parse(text), [0], device="cpu", data_dir=folder)
+    assert results(run) == results(once)
+    if run.outcome == "ok":
+        looks = often.checkpoints(400)
+        assert len(run.validation_accuracy_curve) == len(run.train_loss_curve) == len(looks) == 6
+        assert looks[-1] == run.images_seen
+        assert run.validation_accuracy_curve[2::3] == once.validation_accuracy_curve
+
+
+@pytest.mark.parametrize("text", ["div(one(x),zero(x))", "pow(negative(x),x)", "exp(exp(x))"])
+@pytest.mark.parametrize("rate", [0.001, 0.4])
+def test_what_diverges_at_once_is_the_same_at_every_rate(
+    folder: Path, text: str, rate: float
+) -> None:
+    recipe = dataclasses.replace(RECIPE, warmup_epochs=0.25)
+    (run,) = train(recipe, parse(text), [1], device="cpu", data_dir=folder)
+    (other,) = train(with_rate(recipe, rate), parse(text), [1], device="cpu", data_dir=folder)
+    assert other.recipe_sha != run.recipe_sha
+    assert same_at_every_rate(recipe, run.outcome, run.images_seen)
+    assert results(other) == results(run)
 
 
 def test_all_cnn_c_trains_to_the_last_bit_as_written_down_here(folder: Path) -> None:

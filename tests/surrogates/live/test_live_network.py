@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from act_bench.functions.catalogue import find
-from surrogates.live import Budget, Confirmation, fit, search
+from surrogates.live import Budget, Confirmation, search
 from surrogates.live.methods import MethodError
 from surrogates.live.replay import verify_search
 from surrogates.live.spectra import compute_spectra, read_spectra
+from surrogates.live.user_network import fit
 from surrogates.live.user_network.address import AddressError, load_function
 from surrogates.live.user_network.network import (
     OWN,
@@ -91,7 +92,7 @@ def test_without_test_data_nothing_is_shown(tmp_path):
 
 
 def test_spectra_of_ones_own_network_are_computed_once_and_searched_with(tmp_path, monkeypatch):
-    from surrogates.live import network as module
+    from surrogates.live.user_network import network as module
 
     problem = network_problem(make_model, load_data, recipe=SHORT)
     with pytest.raises(MethodError, match="Fisher spectra of your network"):

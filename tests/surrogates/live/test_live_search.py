@@ -23,7 +23,7 @@ from regenerate.grafs import SearchFailedError
 from regenerate.recipes import find
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore, SearchFolderError
-from regenerate.runs.trainers import RecipeTrainer, summarise
+from regenerate.training.trainers import RecipeTrainer, summarise
 from surrogates.live import Budget, Confirmation, search, table_problem
 from surrogates.live.benchmark import LiveBenchmark
 from surrogates.live.confirm import Candidate, Estimate, confirm

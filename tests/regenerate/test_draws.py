@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from regenerate.training import draws
+from regenerate import draws
 
 
 def test_stream_is_the_raw_one_of_pcg64():

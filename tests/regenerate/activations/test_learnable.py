@@ -15,13 +15,13 @@ from act_bench.functions.expression import parse
 from act_bench.functions.named_numeric import value_function
 from act_bench.functions.operators import SWISH_OPERATORS
 from regenerate import data
+from regenerate.activations.learnable import layer_module, learned_parameters, parameter_groups
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
 from regenerate.recipes import find as recipe_of
 from regenerate.training.dispatch import train
 from regenerate.training.flat_weights import FlatWeights, Sgd
-from regenerate.training.learnable import layer_module, learned_parameters, parameter_groups
 
 LEARNED = [name for name, function in CATALOGUE.items() if function.parameter]
 OWN = [name for name, function in CATALOGUE.items() if not function.expression]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regenerate.images.resampling import shrink
+from regenerate.data.resampling import shrink
 
 
 def by_hand(image: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -1,0 +1,273 @@
+"""Make the tables of other learning rates, and the tuned one, from the runs of sweeps.
+
+``python -m builders.rates cnn --runs sweeps/cnn-proxy-0.1 --runs sweeps/cnn-proxy-0.2`` reads the
+parts of sweeps at other rates than the recipe's own, checks every run against the recipe with its
+rate replaced, and writes ``cnn-rate-runs.parquet`` (these runs), ``cnn-rates.parquet`` (one row per
+entry and rate, the recipe's own among them) and ``cnn-tuned.parquet`` (one row per entry, at the
+rate that seed 0 chooses). Runs of other rates that are embedded already stay.
+
+Entries that diverge before the learning rate has any part in their training
+(`regenerate.recipes.rates.same_at_every_rate`) are not trained again: their run at the recipe's own
+rate stands for every rate. The files say how many these are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import polars as pl
+
+from act_bench.spaces.paper import load_space
+from act_bench.tables.loaders import load_runs
+from act_bench.tables.manifest import DATA_FOLDER, LICENCE, FileRecord
+from act_bench.tables.rates import (
+    RATE_COLUMNS,
+    TUNED_COLUMNS,
+    rate_runs_name,
+    rates_name,
+    tuned_name,
+)
+from act_bench.tables.schema import METRICS, RUN_COLUMNS, TABLES, names
+from builders.embedded import BuildError, write_manifest, write_table
+from builders.tables import EntrySpace, aggregate, check_runs, read_runs
+from regenerate.data import DataNotFoundError, ImageData, load
+from regenerate.recipes import Recipe, find
+from regenerate.recipes.rates import same_at_every_rate, with_rate
+
+FIRST_SEED = 0
+RATE = "learning_rate"
+
+
+def at_every_rate(
+    own: pl.DataFrame, others: pl.DataFrame, recipe: Recipe
+) -> dict[float, pl.DataFrame]:
+    """Return the runs at each rate, ascending, with what is the same at every rate filled in.
+
+    Parameters
+    ----------
+    own
+        Runs at the recipe's own rate.
+    others
+        Runs at other rates.
+    recipe
+        At its own rate.
+
+    Returns
+    -------
+    dict of float to polars.DataFrame
+        Runs by rate. Filled-in runs have the rate and hash that they would have.
+    """
+    fixed = own.filter(
+        pl.struct("outcome", "images_seen").map_elements(
+            lambda run: same_at_every_rate(recipe, run["outcome"], run["images_seen"]),
+            return_dtype=pl.Boolean,
+        )
+    )
+    found = {recipe.learning_rate: own}
+    for rate in others[RATE].unique().to_list():
+        trained = others.filter(pl.col(RATE) == rate)
+        filled = fixed.join(trained, on=["entry", "seed"], how="anti").with_columns(
+            pl.lit(rate).alias(RATE), recipe_sha=pl.lit(with_rate(recipe, rate).sha)
+        )
+        found[rate] = pl.concat([trained, filled])
+    return dict(sorted(found.items()))
+
+
+def rates_table(runs: dict[float, pl.DataFrame], space: EntrySpace) -> pl.DataFrame:
+    """Return one row per entry and rate, in the order of entries and then rates.
+
+    The rule of every table holds: medians over the runs, in which a diverged run ranks last.
+    """
+    tables = [
+        aggregate(of_rate, space).with_columns(pl.lit(rate).alias(RATE))
+        for rate, of_rate in runs.items()
+    ]
+    return pl.concat(tables).sort("entry", RATE).select(names(RATE_COLUMNS))
+
+
+def tuned_table(
+    runs: dict[float, pl.DataFrame], space: EntrySpace, own_rate: float, chance: float
+) -> pl.DataFrame:
+    """Return one row per entry at the rate that seed 0 chooses; see `act_bench.tables.rates`.
+
+    Of equal accuracies the rate nearest to the recipe's own is taken, and of these the lower. An
+    entry that has no run with seed 0 at some rate is ``missing``.
+
+    Parameters
+    ----------
+    runs
+        As from `at_every_rate`.
+    space
+        Gives the entries.
+    own_rate
+        The recipe's.
+    chance
+        Accuracy of guessing: what a fresh run that diverged counts as.
+    """
+    every = pl.concat([of_rate.select(names(RUN_COLUMNS)) for of_rate in runs.values()])
+    first = every.filter(pl.col("seed") == FIRST_SEED)
+    costs = first.group_by("entry").agg(
+        pl.col("runtime_s").sum().alias("tuning_s"), pl.len().cast(pl.Int32).alias("rates")
+    )
+    distance = (pl.col(RATE).log() - math.log(own_rate)).abs().round(9)
+    chosen = (
+        first.with_columns(distance=distance)
+        .sort(
+            "entry", "validation_accuracy", "distance", RATE,
+            descending=[False, True, False, False], nulls_last=True,
+        )
+        .unique("entry", keep="first", maintain_order=True)
+    )  # fmt: skip
+    fresh = every.filter(pl.col("seed") != FIRST_SEED).join(
+        chosen.filter(pl.col("outcome") == "ok").select("entry", RATE), on=["entry", RATE]
+    )
+    worth = {
+        name: pl.col(name).fill_null(chance) for name in ("validation_accuracy", "test_accuracy")
+    }
+    fresh = fresh.group_by("entry").agg(
+        pl.len().cast(pl.Int32).alias("fresh_runs"),
+        (pl.col("outcome") == "diverged").sum().cast(pl.Int32).alias("fresh_diverged_runs"),
+        worth["validation_accuracy"].mean().alias("fresh_validation_accuracy"),
+        worth["validation_accuracy"].std().alias("fresh_validation_accuracy_std"),
+        worth["test_accuracy"].mean().alias("fresh_test_accuracy"),
+    )
+    entries = pl.DataFrame(
+        {
+            "expression": list(space.representatives),
+            "entry": range(len(space.representatives)),
+            "canonical_class": list(space.canonical_class),
+        },
+        schema_overrides={"entry": pl.Int32, "canonical_class": pl.Int32},
+    )
+    complete = pl.col("rates") == len(runs)
+    table = (
+        entries.join(chosen.drop("expression"), on="entry", how="left", maintain_order="left")
+        .join(costs, on="entry", how="left", maintain_order="left")
+        .join(fresh, on="entry", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(complete).then("outcome").otherwise(pl.lit("missing")).alias("outcome"),
+            pl.col("rates", "fresh_runs", "fresh_diverged_runs").fill_null(0),
+        )
+    )
+    ok, present = pl.col("outcome") == "ok", pl.col("outcome") != "missing"
+    return table.with_columns(
+        *(pl.when(ok).then(name).alias(name) for name in (*METRICS, RATE)),
+        *(pl.when(present).then(name).alias(name) for name in ("runtime_s", "tuning_s")),
+    ).select(names(TUNED_COLUMNS))
+
+
+def build(
+    sources: Sequence[Path], recipe: Recipe, data: ImageData, space: EntrySpace, folder: Path
+) -> dict[str, FileRecord]:
+    """Write the three files of a table's rates, and the manifest.
+
+    Parameters
+    ----------
+    sources
+        What ``builders.tables.read_runs`` takes: sweeps at other rates.
+    recipe
+        At its own rate; names the table and the fidelity.
+    data
+        The images that it trains on.
+    space
+        Gives the entries.
+    folder
+        Where the files go.
+
+    Raises
+    ------
+    BuildError
+        If a run is not of the recipe with its rate, or is there twice.
+    """
+    columns = names(RUN_COLUMNS)
+    own = load_runs(recipe.table, recipe.fidelity)
+    parts = [read_runs(source).select(columns) for source in sources]
+    file = folder / rate_runs_name(recipe.table)
+    if file.exists():
+        parts.append(read_runs(file).select(columns))
+    others = pl.concat(parts).unique(maintain_order=True)
+    rates = sorted(others[RATE].unique().to_list())
+    if recipe.learning_rate in rates:
+        raise BuildError(
+            f"expected runs at other rates than the recipe's own, {recipe.learning_rate:g}: make "
+            "these with builders.tables"
+        )
+    hashes = {recipe.learning_rate: recipe.sha}
+    for rate in rates:
+        changed = with_rate(recipe, rate)
+        hashes[rate] = changed.sha
+        of_rate = others.filter(pl.col(RATE) == rate)
+        check_runs(of_rate, recipe.fidelity, changed.sha, data.fingerprint, space)
+    runs = at_every_rate(own, others, recipe)
+    filled = sum(of_rate.height for of_rate in runs.values()) - own.height - others.height
+    about = {
+        "table": recipe.table,
+        "edition": "regenerated",
+        "fidelity": recipe.fidelity,
+        "recipe": json.loads(recipe.canonical_json()),
+        "recipe_sha_by_rate": {f"{rate:g}": hashes[rate] for rate in sorted(hashes)},
+        "same_at_every_rate": f"{filled} runs that diverged before the learning rate had a part",
+        "data": {"name": data.name, "fingerprint": data.fingerprint},
+        "made": f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity} --rate RATE, then "
+        f"python -m builders.rates {recipe.table} --runs FOLDER",
+        "licence": LICENCE,
+        "version": version("act-bench"),
+    }
+    others = others.sort("entry", RATE, "seed")
+    write_table(others.to_arrow(), RUN_COLUMNS, file, about)
+    table = rates_table(runs, space).to_arrow()
+    write_table(table, RATE_COLUMNS, folder / rates_name(recipe.table), about)
+    chance = TABLES[recipe.table].chance
+    tuned = tuned_table(runs, space, recipe.learning_rate, chance).to_arrow()
+    write_table(tuned, TUNED_COLUMNS, folder / tuned_name(recipe.table), about)
+    return write_manifest(folder)
+
+
+@click.command()
+@click.argument("table")
+@click.argument("fidelity", required=False)
+@click.option(
+    "--runs",
+    "sources",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the Parquet parts of a sweep at another rate, or one Parquet file.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the images, for data sets that do not come with a library.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, path_type=Path),
+    default=DATA_FOLDER,
+    help="Where the files go; act_bench/data if not given.",
+)
+def main(
+    table: str, fidelity: str | None, sources: tuple[Path, ...], data_dir: Path | None, folder: Path
+) -> None:
+    r"""Make the files of TABLE's learning rates, at FIDELITY or its default one.
+
+    \b
+    python -m builders.rates mlp --runs sweeps/mlp-full-0.1 --runs sweeps/mlp-full-0.4
+    """
+    try:
+        recipe = find(table, fidelity or TABLES[table].default_fidelity)
+        data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
+        records = build(sources, recipe, data, load_space(), folder)
+    except (ValueError, KeyError, DataNotFoundError) as error:
+        raise click.ClickException(str(error)) from error
+    for name in (rates_name(table), rate_runs_name(table), tuned_name(table)):
+        record = records[name]
+        click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")
+
+
+if __name__ == "__main__":
+    main()

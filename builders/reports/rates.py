@@ -1,0 +1,327 @@
+"""What the learning rate does to a table: who changes places when every function is tuned.
+
+``python -m builders.reports.rates mlp`` reads the embedded tables of learning rates; ``... --runs
+FOLDER`` takes those of sweeps besides, finished or not. Prints Markdown, as it stands in
+``docs/rates.md``. Functions are counted by canonical class (the entry of each class that comes
+first), so that spellings of one function count once. Intervals are bootstrap ones of 95 %, over
+functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import bootstrap, spearmanr
+
+from act_bench.functions.operators import BASELINES
+from act_bench.spaces.paper import finite_outputs, load_space
+from act_bench.tables.loaders import load_runs
+from act_bench.tables.schema import TABLES, TRAINED_MARGIN
+from builders.rates import FIRST_SEED, RATE, at_every_rate, tuned_table
+from builders.tables import read_runs
+from regenerate.recipes import find
+
+TOP = 50
+RESAMPLES = 2000
+
+Scores = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """One table along its learning rates, by canonical class.
+
+    Parameters
+    ----------
+    rates
+        Ascending.
+    own
+        Place of the recipe's own rate among them.
+    chance
+        Accuracy of guessing.
+    entry
+        (classes,) the first entry of each class.
+    first
+        (classes, rates) validation accuracy with seed 0; NaN where it diverged.
+    measured
+        (classes, rates) whether there is a run with seed 0.
+    tuned
+        One row per class, see ``act_bench.tables.rates``.
+    """
+
+    rates: tuple[float, ...]
+    own: int
+    chance: float
+    entry: NDArray[np.int64]
+    first: Scores
+    measured: Mask
+    tuned: pl.DataFrame
+
+    @property
+    def worth(self) -> Scores:
+        """(classes, rates) accuracies, chance where it diverged."""
+        return np.where(np.isnan(self.first), self.chance, self.first)
+
+    @property
+    def complete(self) -> Mask:
+        """Classes with a run at every rate."""
+        return np.asarray(self.measured.all(axis=1))
+
+    @property
+    def trains(self) -> Mask:
+        """(classes, rates) whether it is above chance by more than the margin."""
+        return self.worth > self.chance + TRAINED_MARGIN
+
+
+def axis(table: str, runs: dict[float, pl.DataFrame]) -> Axis:
+    """Return a table along its rates.
+
+    Parameters
+    ----------
+    table
+        Its name.
+    runs
+        As from ``builders.rates.at_every_rate``.
+    """
+    space, recipe = load_space(), find(table, TABLES[table].default_fidelity)
+    entry = np.sort(np.unique(np.asarray(space.canonical_class), return_index=True)[1])
+    place = np.full(len(space.representatives), -1)
+    place[entry] = np.arange(len(entry))
+    first = np.full((len(entry), len(runs)), np.nan)
+    measured = np.zeros(first.shape, bool)
+    for column, of_rate in enumerate(runs.values()):
+        chosen = of_rate.filter((pl.col("seed") == FIRST_SEED) & pl.col("entry").is_in(entry))
+        rows = place[chosen["entry"].to_numpy()]
+        measured[rows, column] = True
+        ok = (chosen["outcome"] == "ok").to_numpy()
+        first[rows[ok], column] = chosen["validation_accuracy"].to_numpy()[ok]
+    chance = TABLES[table].chance
+    tuned = tuned_table(runs, space, recipe.learning_rate, chance)[entry]
+    own = list(runs).index(recipe.learning_rate)
+    return Axis(tuple(runs), own, chance, entry.astype(np.int64), first, measured, tuned)
+
+
+def coverage(runs: dict[float, pl.DataFrame]) -> str:
+    """Return what was trained at each rate, at which cost and where."""
+    lines = ["| rate | entries | runs | core-hours | processors |", "|---|---|---|---|---|"]
+    for rate, of_rate in runs.items():
+        made = Counter(json.loads(text)["processor"] for text in of_rate["versions"].to_list())
+        where = ", ".join(f"{name} ({count:,})" for name, count in made.most_common())
+        entries, hours = of_rate["entry"].n_unique(), of_rate["runtime_s"].sum() / 3600
+        lines.append(f"| {rate:g} | {entries:,} | {of_rate.height:,} | {hours:.2f} | {where} |")
+    return "\n".join(lines)
+
+
+def outcomes(found: Axis) -> str:
+    """Return how often the rate decides whether a function trains, is at chance or diverges."""
+    kind = np.where(np.isnan(found.first), 0, np.where(found.trains, 2, 1))[found.complete]
+    always = (kind == 0).all(axis=1)
+    rest = kind[~always]
+    changed = (rest != rest[:, :1]).any(axis=1)
+    gained = (rest[:, found.own] != 2) & (rest == 2).any(axis=1)
+    return (
+        f"Of {len(kind):,} functions with a run at every rate {always.sum():,} diverge at all of "
+        f"them. Of the other {len(rest):,}, {changed.mean():.1%} change their outcome (trains, at "
+        f"chance, diverged) with the rate; {gained.sum():,} that do not train at the recipe's own "
+        "rate train at another."
+    )
+
+
+def best_rates(found: Axis) -> str:
+    """Return at which rate functions are best, and what they gain over the recipe's own."""
+    chosen = found.complete & found.trains.any(axis=1)
+    worth = found.worth[chosen]
+    best, gain = worth.argmax(axis=1), worth.max(axis=1) - worth[:, found.own]
+    space = load_space()
+    classes = {space.canonical_class[space.resolve(text).entry] for text in BASELINES}
+    own_class = np.asarray(space.canonical_class)[found.entry[chosen]]
+    groups = {
+        "all that train": np.ones(len(best), bool),
+        f"best {TOP} at the recipe's own rate": rank(worth[:, found.own]) < TOP,
+        "baselines": np.isin(own_class, list(classes)),
+    }
+    head = " | ".join(f"{rate:g}" for rate in found.rates)
+    lines = [
+        f"| functions | n | best at {head} | mean gain |",
+        "|---|---|" + "---|" * (len(found.rates) + 1),
+    ]
+    for name, members in groups.items():
+        cells = " | ".join(map(str, np.bincount(best[members], minlength=len(found.rates))))
+        lines.append(f"| {name} | {members.sum():,} | {cells} | {gain[members].mean():.4f} |")
+    return "\n".join(lines)
+
+
+def rank(values: Scores) -> NDArray[np.int64]:
+    """Return the rank of each value, 0 for the highest; of equals the first comes first.
+
+    Examples
+    --------
+    >>> rank(np.array([0.2, 0.9, 0.5])).tolist()
+    [2, 0, 1]
+    """
+    places = np.empty(len(values), np.int64)
+    places[np.argsort(-values, kind="stable")] = np.arange(len(values))
+    return places
+
+
+def top(found: Axis) -> str:
+    """Return how many of the best at the recipe's own rate are among the best when tuned."""
+    complete = found.complete
+    default = rank(found.worth[complete, found.own]) < TOP
+    tuned = found.tuned.filter(pl.Series(complete))
+    by_first = rank(tuned["validation_accuracy"].fill_null(found.chance).to_numpy()) < TOP
+    text = (
+        f"Of the best {TOP} at the recipe's own rate {(default & by_first).sum()} are among the "
+        f"best {TOP} when tuned, by seed 0."
+    )
+    fresh = tuned["fresh_validation_accuracy"].fill_null(float("-inf")).to_numpy()
+    enough = int(np.isfinite(fresh).sum())
+    if enough >= 2 * TOP:
+        both = (default & (rank(fresh) < TOP)).sum()
+        text += f" By fresh seeds, which {enough:,} functions have, {both} are."
+    return text
+
+
+def doubled(found: Axis) -> str:
+    """Return in how many pairs twice a function beats the function, before and after tuning."""
+    outputs = finite_outputs(load_space().outputs)[found.entry].astype(float)
+    known = {(row.round(5) + 0.0).tobytes(): place for place, row in enumerate(outputs)}
+    eligible = found.complete & found.trains.any(axis=1)
+    pairs = [
+        (once, twice)
+        for once, row in enumerate(outputs)
+        if (twice := known.get(((2 * row).round(5) + 0.0).tobytes(), once)) != once
+        and (eligible[once] or eligible[twice])
+        and found.complete[[once, twice]].all()
+    ]
+    if not pairs:
+        return "No pairs f, 2f."
+    once, twice = np.array(pairs).T
+    worth = found.worth
+    default = worth[twice, found.own] - worth[once, found.own]
+    tuned = worth[twice].max(axis=1) - worth[once].max(axis=1)
+    return (
+        f"Pairs f, 2f of which one trains: {len(pairs)}. At the recipe's own rate 2f is better in "
+        f"{(default > 0).sum()} and worse in {(default < 0).sum()} (mean difference "
+        f"{default.mean():+.4f}); with both tuned, in {(tuned > 0).sum()} and {(tuned < 0).sum()} "
+        f"({tuned.mean():+.4f})."
+    )
+
+
+def deviation(found: Axis) -> str:
+    """Return how the spread of a function's outputs goes with accuracy, before and after."""
+    spread = finite_outputs(load_space().outputs)[found.entry].astype(float).std(axis=1)
+    chosen = found.complete & found.trains[:, found.own]
+    before = correlation(spread[chosen], found.worth[chosen, found.own])
+    after = correlation(spread[chosen], found.worth[chosen].max(axis=1))
+    return (
+        "Spearman of the standard deviation of a function's outputs with its accuracy, over the "
+        f"{chosen.sum():,} functions that train at the recipe's own rate: {before} there, {after} "
+        "when tuned."
+    )
+
+
+def seeds(found: Axis) -> str:
+    """Return how well seeds agree at the tuned rate, and how much the choice flatters seed 0."""
+    margin = found.chance + TRAINED_MARGIN
+    table = found.tuned.filter(
+        pl.col("outcome") == "ok",
+        pl.col("fresh_runs") > 0,
+        pl.col("validation_accuracy") > margin,
+    )
+    if table.height < 3:
+        return "No fresh seeds yet."
+    first = table["validation_accuracy"].to_numpy()
+    fresh = table["fresh_validation_accuracy"].to_numpy()
+    flattery = first - fresh
+    error = flattery.std(ddof=1) / np.sqrt(len(flattery))
+    disagree = int((table["fresh_diverged_runs"] > 0).sum())
+    return (
+        f"{table.height:,} functions that train have fresh seeds at their tuned rate. Seed 0 and "
+        f"the mean of the fresh ones agree at {correlation(first, fresh)}. Seed 0, which chose the "
+        f"rate, is {flattery.mean():.4f} ± {error:.4f} higher. For {disagree:,} "
+        f"({disagree / table.height:.1%}) some fresh seed diverges where seed 0 does not."
+    )
+
+
+def correlation(a: Scores, b: Scores) -> str:
+    """Return Spearman's correlation with its bootstrap interval over functions, in words.
+
+    Examples
+    --------
+    >>> correlation(np.arange(20.0), np.arange(20.0))
+    '1.00 [1.00, 1.00]'
+    """
+
+    def statistic(x: Scores, y: Scores) -> float:
+        return float(spearmanr(x, y).statistic)
+
+    interval = bootstrap(
+        (a, b), statistic, paired=True, vectorized=False, n_resamples=RESAMPLES,
+        method="percentile", rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    return f"{statistic(a, b):.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+
+
+def baselines(found: Axis) -> str:
+    """Return the baselines at every rate with seed 0, and tuned with fresh seeds."""
+    space = load_space()
+    head = " | ".join(f"{rate:g}" for rate in found.rates)
+    lines = [
+        f"| function | {head} | tuned rate | fresh mean | fresh seeds |",
+        "|---|" + "---|" * (len(found.rates) + 3),
+    ]
+    of_class = {space.canonical_class[entry]: place for place, entry in enumerate(found.entry)}
+    for text in BASELINES:
+        place = of_class[space.canonical_class[space.resolve(text).entry]]
+        cells = [
+            "diverged" if np.isnan(value) else f"{value:.4f}"
+            for value in found.first[place].tolist()
+        ]
+        row = found.tuned.row(place, named=True)
+        rate = "" if row[RATE] is None else f"{row[RATE]:g}"
+        mean, std = row["fresh_validation_accuracy"], row["fresh_validation_accuracy_std"]
+        count = row["fresh_runs"]
+        fresh = "" if mean is None else f"{mean:.4f}"
+        fresh += "" if std is None else f" ± {std / count**0.5:.4f}"
+        lines.append(f"| `{text}` | {' | '.join(cells)} | {rate} | {fresh} | {count} |")
+    return "\n".join(lines)
+
+
+def page(table: str, runs: dict[float, pl.DataFrame]) -> str:
+    """Return the report on one table as Markdown."""
+    found = axis(table, runs)
+    sections = (outcomes, best_rates, top, doubled, deviation, seeds, baselines)
+    return "\n\n".join([f"## {table}", coverage(runs), *(each(found) for each in sections)]) + "\n"
+
+
+def runs_of(table: str, sources: list[Path]) -> dict[float, pl.DataFrame]:
+    """Return the runs of a table at each rate: embedded ones, and those of sweeps."""
+    recipe = find(table, TABLES[table].default_fidelity)
+    embedded = load_runs(table, recipe.fidelity)
+    own = embedded.filter(pl.col(RATE) == recipe.learning_rate)
+    parts = [embedded.filter(pl.col(RATE) != recipe.learning_rate)]
+    parts += [read_runs(source).select(embedded.columns) for source in sources]
+    others = pl.concat(parts).unique(["entry", RATE, "seed"], maintain_order=True)
+    return at_every_rate(own, others, recipe)
+
+
+def main() -> None:
+    """Print the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", choices=list(TABLES))
+    parser.add_argument("--runs", type=Path, action="append", default=[])
+    options = parser.parse_args()
+    print(page(options.table, runs_of(options.table, options.runs)))
+
+
+if __name__ == "__main__":
+    main()

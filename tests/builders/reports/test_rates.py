@@ -1,0 +1,87 @@
+"""The report on learning rates: what it counts, on made-up runs of the real space."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from act_bench.spaces.paper import load_space
+from act_bench.tables.schema import METRICS, RUN_COLUMNS, arrow_schema
+from builders.reports import rates
+from regenerate.recipes import find
+
+SPACE = load_space()
+OWN = find("cnn", "proxy").learning_rate
+
+
+def runs_at(rate: float, accuracy: np.ndarray, seed: int = 0) -> pl.DataFrame:
+    """A run of every entry; NaN diverges."""
+    schema = pl.from_arrow(arrow_schema(RUN_COLUMNS).empty_table()).schema
+    rows = [
+        {
+            "expression": text,
+            "entry": entry,
+            "fidelity": "proxy",
+            "learning_rate": rate,
+            "seed": seed,
+            "outcome": "diverged" if np.isnan(value) else "ok",
+            **dict.fromkeys(METRICS, None if np.isnan(value) else float(value)),
+            "train_loss_curve": [],
+            "validation_loss_curve": [],
+            "validation_accuracy_curve": [],
+            "runtime_s": 36.0,
+            "images_seen": 10_000,
+            "device": "cpu",
+            "recipe_sha": "0" * 12,
+            "versions": json.dumps({"processor": "made up"}),
+        }
+        for entry, (text, value) in enumerate(zip(SPACE.representatives, accuracy, strict=True))
+    ]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+@pytest.fixture(scope="module")
+def found() -> rates.Axis:
+    """A third diverges everywhere, a third is better at twice the rate, a third worse."""
+    kind = np.arange(len(SPACE.representatives)) % 3
+    quality = np.random.default_rng(0).uniform(0.2, 0.6, len(kind))
+    own = np.where(kind == 0, np.nan, quality)
+    twice = np.where(kind == 1, own + 0.1, np.where(kind == 2, np.nan, np.nan))
+    frames = {OWN: runs_at(OWN, own), 2 * OWN: runs_at(2 * OWN, twice)}
+    frames[2 * OWN] = pl.concat([frames[2 * OWN], runs_at(2 * OWN, twice - 0.05, seed=1)])
+    return rates.axis("cnn", frames)
+
+
+def test_functions_are_counted_by_class(found: rates.Axis) -> None:
+    classes = len(set(SPACE.canonical_class))
+    assert found.first.shape == (classes, 2)
+    assert found.complete.all()
+    assert (found.rates, found.own) == ((OWN, 2 * OWN), 0)
+
+
+def test_what_is_counted(found: rates.Axis) -> None:
+    kind = found.entry % 3
+    rest = int((kind != 0).sum())
+    text = rates.outcomes(found)
+    assert f"{int((kind == 0).sum()):,} diverge at all" in text
+    assert f"Of the other {rest:,}, {(kind == 2).sum() / rest:.1%} change" in text
+    row = next(line for line in rates.best_rates(found).splitlines() if "all that train" in line)
+    gain = 0.1 * (kind == 1).sum() / rest
+    shown = [f"{rest:,}", str((kind == 2).sum()), str((kind == 1).sum()), f"{gain:.4f}"]
+    assert [cell.strip() for cell in row.split("|")[2:-1]] == shown
+
+
+def test_fresh_seeds_tell_how_much_the_choice_flatters(found: rates.Axis) -> None:
+    text = rates.seeds(found)
+    assert f"{(found.entry % 3 == 1).sum():,} functions that train have fresh seeds" in text
+    assert "agree at 1.00 [1.00, 1.00]" in text
+    assert "0.0500 ± 0.0000 higher" in text
+
+
+def test_the_whole_page_has_every_section(found: rates.Axis) -> None:
+    for section in (rates.top, rates.doubled, rates.deviation, rates.baselines):
+        assert section(found)
+    assert "| `elu(x)` |" in rates.baselines(found)
