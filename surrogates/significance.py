@@ -153,10 +153,27 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
     """
     from scipy.stats import spearmanr
 
+    return _rank_statistic(spearmanr, a, b)
+
+
+def kendall(a: ArrayLike, b: ArrayLike) -> float:
+    """Return Kendall's tau-b; NaN for fewer than two pairs or constant values.
+
+    Examples
+    --------
+    >>> round(kendall([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]), 4)
+    0.3333
+    """
+    from scipy.stats import kendalltau
+
+    return _rank_statistic(kendalltau, a, b)
+
+
+def _rank_statistic(measure: Callable[..., Any], a: ArrayLike, b: ArrayLike) -> float:
     first, second = (np.asarray(values, dtype=np.float64) for values in (a, b))
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return float("nan")
-    return float(spearmanr(first, second).statistic)
+        return float("nan")  # of which SciPy warns
+    return float(measure(first, second).statistic)
 
 
 def spearman_interval(
@@ -212,8 +229,8 @@ def resampled(
     Examples
     --------
     >>> found = resampled((np.arange(9.0),), np.mean, np.random.default_rng(0))
-    >>> found.shape, 3.5 < found.mean() < 4.5
-    ((2000,), True)
+    >>> found.shape, round(float(found.mean()))
+    ((2000,), 4)
     """
     from scipy.stats import DegenerateDataWarning, bootstrap
 
