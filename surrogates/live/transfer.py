@@ -22,6 +22,7 @@ from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.tables.distances import layer_weights
 from surrogates.features import spectrum_part
 from surrogates.live.large import LargeSearchSpace
+from surrogates.optimizers.each_once import EachOnce
 from surrogates.optimizers.model_based import expected_improvement
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 from surrogates.regressors import ForestRegressor
@@ -33,7 +34,7 @@ _FEATURES: Final = ("outputs", "union")
 _SPECTRA: Final = "short-list-spectra"
 
 
-class Transfer:
+class Transfer(EachOnce):
     """Asks for functions beyond a table that it makes most promising, by expected improvement.
 
     Functions that the table has are not asked for, nor those that differ from a function that is
@@ -80,7 +81,8 @@ class Transfer:
                 "expected short_list and rescan of at least 1 and at least two trees, got "
                 f"{short_list}, {rescan}, {trees}"
             )
-        self._space, self._seed, self._features = space, seed, features
+        super().__init__(space)
+        self._seed, self._features = seed, features
         self._size, self._rescan, self._trees, self._apart = short_list, rescan, trees, apart
         self._outputs = space.outputs.astype(np.float32)
         self._open = space.entry_in_table < 0
@@ -101,16 +103,16 @@ class Transfer:
             raise SpaceExhaustedError("every function of the large space is known")
         worth = self._worth(candidates, spectra=self._spectra is not None)
         position = int(candidates[np.argmax(worth)])
-        self._open[position] = False
-        return self._space.expressions[position]
+        return self._take(position)
 
     def tell(self, result: Result) -> None:
         """Learn a result, and keep away from functions that hardly differ from this one."""
-        if result.score is None:  # missing: nothing was learned
+        learned = self._learned(result)
+        if learned is None:
             return
-        position = self._space.position[result.entry]
+        position, score = learned
         self._trained.append(position)
-        self._scores.append(result.score)
+        self._scores.append(score)
         self._known_outputs.append(self._outputs[position][None])
         apart = to_one(output_vectors(self._outputs[self._list]), self._vector(position))
         near = apart < self._apart
@@ -207,7 +209,7 @@ class _Spectra:
                     draft.write_text(json.dumps(kept), encoding="utf-8")
             spent += self._keep(path, text)
         reason = f"Fisher spectra of {len(expressions)} functions of the short list"
-        self._space.spent[reason] = self._space.spent.get(reason, 0.0) + spent
+        self._space.meter.charge(reason, spent)
 
     def _keep(self, path: Path, text: str) -> float:
         found = json.loads(path.read_text(encoding="utf-8"))
