@@ -24,6 +24,7 @@ from act_bench.tables.loaders import load_table
 from act_bench.tables.manifest import DATA_FOLDER, ENTROPY_FILE, LICENCE
 from act_bench.tables.schema import ENTROPY_COLUMNS, TABLES
 from builders.embedded import write_manifest, write_table
+from surrogates.significance import spearman_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,10 +111,7 @@ def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction
 
 
 def _predict(name: str, feature: Array, accuracy: Array) -> Prediction:
-    rng = np.random.default_rng(0)
-    draws = rng.integers(0, len(feature), (RESAMPLES, len(feature)))
-    resampled = [_spearman(feature[draw], accuracy[draw]) for draw in draws]
-    low, high = np.quantile(resampled, [0.025, 0.975])
+    correlation = spearman_interval(feature, accuracy, np.random.default_rng(0), samples=RESAMPLES)
     # Rounded, because f(x) and f(x) + 1 differ in the last digits.
     values, which = np.unique(feature.round(9), return_inverse=True)
     rank = stats.rankdata(np.bincount(which, accuracy) / np.bincount(which))
@@ -125,16 +123,10 @@ def _predict(name: str, feature: Array, accuracy: Array) -> Prediction:
     return Prediction(
         name,
         len(feature),
-        _spearman(feature, accuracy),
-        float(low),
-        float(high),
+        *correlation,
         float(explained),
         len(values),
     )
-
-
-def _spearman(a: Array, b: Array) -> float:
-    return float(np.corrcoef(stats.rankdata(a), stats.rankdata(b))[0, 1])
 
 
 def figure(table: str, entropy_nats: Array, flat: Array) -> Figure:

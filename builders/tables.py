@@ -22,6 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from act_bench.spaces.paper import load_space
+from act_bench.tables.aggregation import is_diverged, median
 from act_bench.tables.manifest import (
     DATA_FOLDER,
     LICENCE,
@@ -139,9 +140,7 @@ def check_runs(
 def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
     """Return one row an entry, in entry order: medians in which a diverged run ranks last.
 
-    A diverged run counts as an accuracy below and a loss above every finite one. So an entry of
-    which at least half of the runs diverged is ``diverged`` and has no metrics, and the median of
-    any other lies among finite values.
+    The rule is that of ``act_bench.tables.aggregation``.
 
     Parameters
     ----------
@@ -156,25 +155,27 @@ def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
         ``act_bench.tables.schema.ENTRY_COLUMNS``.
     """
     diverged = pl.col("outcome") == "diverged"
-    worst = {name: float("inf") if name.endswith("loss") else float("-inf") for name in METRICS}
     rates = runs["learning_rate"].unique()
     if len(rates) > 1:
         raise BuildError(
             f"expected runs of one learning rate, got {sorted(rates)}: aggregate each by itself"
         )
-    medians = runs.group_by("entry").agg(
-        *(
-            pl.when(diverged).then(pl.lit(worst[name])).otherwise(pl.col(name)).median().alias(name)
-            for name in METRICS
-        ),
+    grouped = runs.group_by("entry").agg(
+        *METRICS,  # the values of all runs, null where one diverged
         pl.col("validation_accuracy").filter(~diverged).std().alias("validation_accuracy_std"),
         pl.col("runtime_s").mean(),
         pl.len().cast(pl.Int32).alias("runs"),
         diverged.sum().cast(pl.Int32).alias("diverged_runs"),
-        pl.when(2 * diverged.sum() >= pl.len())
-        .then(pl.lit("diverged"))
-        .otherwise(pl.lit("ok"))
-        .alias("outcome"),
+    )
+    counts = grouped.select("runs", "diverged_runs").iter_rows()
+    outcomes = ["diverged" if is_diverged(*each) else "ok" for each in counts]
+    medians = grouped.with_columns(
+        *(_medians(grouped[name], lower_is_better=name.endswith("loss")) for name in METRICS),
+        pl.Series("outcome", outcomes, dtype=pl.String),
+        # One finite run of several has a spread as well, but the entry has no metrics.
+        pl.when(pl.Series([outcome == "ok" for outcome in outcomes], dtype=pl.Boolean))
+        .then("validation_accuracy_std")
+        .alias("validation_accuracy_std"),
     )
     entries = (
         _space_frame(space)
@@ -184,11 +185,12 @@ def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
             pl.col("runs", "diverged_runs").fill_null(0),
         )
     )
-    metrics = [*METRICS, "validation_accuracy_std"]
-    entries = entries.with_columns(
-        pl.when(pl.col("outcome") == "ok").then(pl.col(name)).alias(name) for name in metrics
-    )
     return entries.select(names(ENTRY_COLUMNS))
+
+
+def _medians(values: pl.Series, *, lower_is_better: bool) -> pl.Series:
+    found = [median(each, lower_is_better=lower_is_better) for each in values.to_list()]
+    return pl.Series(values.name, found, dtype=pl.Float64)
 
 
 def _space_frame(space: EntrySpace) -> pl.DataFrame:

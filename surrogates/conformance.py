@@ -14,6 +14,7 @@ import numpy as np
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.search.benchmark import Benchmark, Event, Partial, Query
 from act_bench.search.benchmark_data import BenchmarkData, Outcome
+from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.learning_curves import LearningCurves
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
@@ -57,7 +58,7 @@ def made_up(covered: np.ndarray[tuple[int], np.dtype[np.int64]], seed: int = 0) 
     rng = np.random.default_rng(seed)
     outputs = finite_outputs(space.outputs).astype(float)
     summit = outputs[space.entry_of["max(softsign(x),swish(x))"]]
-    distance = np.sqrt(np.mean((outputs - summit) ** 2, axis=1))
+    distance = to_one(output_vectors(outputs), output_vectors(summit))
     score = np.clip(0.1 + 0.8 * np.exp(-distance) + rng.normal(0, 0.02, len(distance)), 0, 1)
     ok = rng.random(len(score)) > 1 / 3
     cost = rng.uniform(1.0, 3.0, len(score))

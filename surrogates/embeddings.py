@@ -24,7 +24,8 @@ import numpy as np
 from act_bench.errors import missing_extra
 from act_bench.files.atomic import replacing
 from act_bench.files.cache import cache_folder
-from surrogates.features import Features, Float, Metric, Part
+from act_bench.spaces.distances import Metric
+from surrogates.features import Features, Float, Part
 
 COMPONENTS: Final = 10
 """Principal components that are kept."""
@@ -167,8 +168,8 @@ def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float
         return found
     places = umap_places(parts, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as draft:
-        np.save(draft, places)
+    with replacing(path) as draft, draft.open("wb") as file:  # a bare path would get a suffix
+        np.save(file, places)
     return places
 
 

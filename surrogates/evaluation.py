@@ -20,7 +20,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import kendalltau, spearmanr
 
 from act_bench.errors import ArgumentError
 from act_bench.figures.surrogates import SUMMARY_FILE
@@ -29,7 +28,7 @@ from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.manifest import DataError
 from surrogates.features import FEATURES, Features
 from surrogates.protocol import SearchSpace
-from surrogates.significance import bootstrap_interval
+from surrogates.significance import bootstrap_interval, kendall, spearman
 
 Float = NDArray[np.float64]
 Progress = Callable[[int], None]
@@ -272,9 +271,9 @@ def judge(
     shares = np.array([(central <= level).mean() for level in LEVELS])
     best = np.argsort(-mean, kind="stable")[:TOP]
     return {
-        "spearman": _correlation(spearmanr, mean, scores),
-        "kendall": _correlation(kendalltau, mean, scores),
-        "spearman_trained": _correlation(spearmanr, mean[trained], scores[trained]),
+        "spearman": _known(spearman(mean, scores)),
+        "kendall": _known(kendall(mean, scores)),
+        "spearman_trained": _known(spearman(mean[trained], scores[trained])),
         "rmse": float(np.sqrt(np.mean(error**2))),
         "coverage_90": float((central <= 0.9).mean()),
         "calibration_error": float(np.abs(shares - LEVELS).mean()),
@@ -282,10 +281,8 @@ def judge(
     }
 
 
-def _correlation(measure: Callable[..., object], a: Float, b: Float) -> float | None:
-    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return None
-    return float(measure(a, b).statistic)  # type: ignore[attr-defined]
+def _known(correlation: float) -> float | None:
+    return None if np.isnan(correlation) else correlation
 
 
 def summarise(rows: pl.DataFrame, seed: int = 0) -> pl.DataFrame:

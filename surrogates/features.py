@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.spaces.distances import Metric, among, output_vectors, spectrum_vectors, to_one
+
 Float = NDArray[np.float64]
-Metric = Literal["euclidean", "manhattan"]
 
 KINDS: Final = ("outputs", "fim", "union")
 """What is known of a function: its outputs, its Fisher spectrum, or both."""
@@ -50,29 +51,14 @@ class Part:
         """Return the distance of a function to every function: (functions,), not to be changed."""
         known = self._known.get(position)
         if known is None:
-            known = self._metric(self.vectors - self.vectors[position])
+            known = to_one(self.vectors, self.vectors[position], self.metric)
             known.flags.writeable = False
             self._known[position] = known
         return known
 
     def between(self, positions: NDArray[np.intp]) -> Float:
         """Return the distances between some functions: (positions, positions)."""
-        some = self.vectors[positions]
-        if self.metric == "euclidean":
-            # |a - b|^2 by products; what rounding makes negative is 0.
-            squares = np.einsum("ij,ij->i", some, some)
-            apart = np.maximum(squares[:, None] + squares - 2 * (some @ some.T), 0.0)
-            np.fill_diagonal(apart, 0.0)
-            roots: Float = np.sqrt(apart)
-            return roots
-        return np.array([self._metric(some - one) for one in some])
-
-    def _metric(self, offsets: Float) -> Float:
-        if self.metric == "euclidean":
-            lengths: Float = np.sqrt((offsets * offsets).sum(axis=1))
-        else:
-            lengths = np.abs(offsets).sum(axis=1)
-        return lengths
+        return among(self.vectors[positions], self.metric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +114,7 @@ def median_distance(distances: Float) -> float:
 
 def output_part(outputs: NDArray[np.floating]) -> Part:
     """Return outputs, (functions, points) and finite, such that distances are those of Eq. 3."""
-    return Part(np.asarray(outputs, np.float64) / np.sqrt(outputs.shape[1]), "euclidean")
+    return Part(output_vectors(outputs), "euclidean")
 
 
 def spectrum_part(quantiles: NDArray[np.floating], weights: Float) -> Part:
@@ -141,5 +127,4 @@ def spectrum_part(quantiles: NDArray[np.floating], weights: Float) -> Part:
     weights : array of shape (layers,)
         As from ``act_bench.tables.distances.layer_weights``.
     """
-    scaled = quantiles * (weights / quantiles.shape[2])[:, None]
-    return Part(scaled.reshape(len(quantiles), -1), "manhattan")
+    return Part(spectrum_vectors(quantiles, weights), "manhattan")

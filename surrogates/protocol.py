@@ -32,6 +32,7 @@ from surrogates.features import (
     output_part,
     spectrum_part,
 )
+from surrogates.metering import Meter
 
 if TYPE_CHECKING:
     from act_bench.tables.maps import Feature
@@ -90,7 +91,9 @@ class SearchSpace:
 
     Functions have positions 0 to ``len(space) - 1``, which differ from entry numbers where a table
     covers a part of the space. What is derived, distances and neighbours, is computed when first
-    needed and kept, so that many searches over one space share it.
+    needed and kept, so that many searches over one space share it. A subclass that reads what is
+    known when it is first needed overrides :meth:`_entry_of`, :meth:`_spectra`,
+    :meth:`_stored_map` or :attr:`epochs`.
 
     Parameters
     ----------
@@ -100,20 +103,13 @@ class SearchSpace:
         The expressions of each function in the space; the first one names it.
     outputs : array of shape (functions, points)
         Finite values of each function at fixed points, as from ``space.finite_outputs``.
-    resolve : callable, optional
-        Returns the entry number of any spelling, or raises ``NotInSpaceError``. Default: only the
-        given spellings are known.
-    spectra : callable, optional
-        Returns the Fisher spectra of the functions, as vectors (functions, values) whose Manhattan
-        distance is that of Eq. 2, and which of them are valid (functions,). Called when they are
-        first needed. Default: there are none.
-    epochs : callable, optional
-        Returns the epochs of a whole training. Default: trainings have no parts.
-    stored_map : callable, optional
-        Returns the places of the functions, (functions, 2), on a map by ``outputs``, ``fim`` or
-        ``union`` that is stored, or None. Default: there is none, and UMAP runs when one is needed.
-    spectrum_s : float or None
-        What a Fisher spectrum costs, in seconds; None: not known, and asking for one is an error.
+    spectra : pair of array, optional
+        The Fisher spectra of the functions, as vectors (functions, values) whose Manhattan distance
+        is that of Eq. 2, and which of them are valid (functions,). Default: there are none.
+    epochs : int, optional
+        Epochs of a whole training. Default: trainings have no parts.
+    meter : Meter, optional
+        Where features that cost something are charged. Default: they cost nothing.
 
     Attributes
     ----------
@@ -123,9 +119,8 @@ class SearchSpace:
     outputs : array of shape (functions, points), float64
     position : dict of int to int
         Entry number to position.
-    spent : dict of str to float
-        What features that were asked for cost, in seconds by reason. A search that begins clears
-        it, and charges what its optimiser asked for.
+    meter : Meter
+        What is asked for within ``meter.metered(...)`` is charged to that call.
 
     Examples
     --------
@@ -139,25 +134,19 @@ class SearchSpace:
         entries: Sequence[int],
         spellings: Sequence[Sequence[str]],
         outputs: Sequence[Sequence[float]] | NDArray[np.floating],
-        resolve: Callable[[str], int] | None = None,
-        spectra: Callable[[], tuple[Float, NDArray[np.bool_]]] | None = None,
-        epochs: Callable[[], int] | None = None,
-        stored_map: Callable[[str], Float | None] = lambda kind: None,  # noqa: ARG005
-        spectrum_s: float | None = 0.0,
+        *,
+        spectra: tuple[Float, NDArray[np.bool_]] | None = None,
+        epochs: int | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.entries = tuple(entries)
         self.expressions = tuple(names[0] for names in spellings)
         self.outputs: Float = np.array(outputs, dtype=np.float64)
         self.position = {entry: position for position, entry in enumerate(self.entries)}
+        self.meter = meter or Meter()
         self._spellings = tuple(tuple(names) for names in spellings)
-        self._resolve = resolve
-        self._spectra = spectra
-        self._epochs = epochs
-        self._stored_map = stored_map
-        self._spectrum_s = spectrum_s
-        self.spent: dict[str, float] = {}
+        self._given_spectra, self._given_epochs = spectra, epochs
         self._features: dict[str, Features] = {}
-        self._distances: dict[int, Float] = {}
         self._neighbours: dict[int, tuple[int, ...]] = {}
         if not len(self.entries) == len(self._spellings) == len(self.outputs):
             raise ArgumentError(
@@ -172,35 +161,36 @@ class SearchSpace:
     @classmethod
     def of(cls, data: SearchData) -> SearchSpace:
         """Return the entries that a table covers as a search space."""
-        space = data.space
-        spellings: dict[int, list[str]] = {entry: [] for entry in data.covered}
-        for text, entry in space.entry_of.items():
-            if entry in spellings:
-                spellings[entry].append(text)
-        outputs = finite_outputs(space.outputs[list(data.covered)])
+        return TableSpace(data)
 
-        def resolve(text: str) -> int:
-            return space.resolve(text).entry
+    def _entry_of(self, expression: str) -> int:
+        """Return the entry of any spelling. Here only the given spellings are known.
 
-        def spectra() -> tuple[Float, NDArray[np.bool_]]:
-            return _spectra(data)
+        Raises
+        ------
+        act_bench.spaces.paper.NotInSpaceError
+            It is none of the space.
+        """
+        raise NotInSpaceError(expression, ())
 
-        def epochs() -> int:
-            return data.curves.epochs
+    def _spectra(self) -> tuple[Float, NDArray[np.bool_]]:
+        """Return the Fisher spectra, as vectors, and which are valid.
 
-        def stored_map(kind: str) -> Float | None:
-            return _stored_map(data, kind)
+        Raises
+        ------
+        ValueError
+            There are none.
+        """
+        if self._given_spectra is None:
+            raise ArgumentError("these features need Fisher spectra: this space has none")
+        return self._given_spectra
 
-        return cls(
-            data.covered,
-            list(spellings.values()),
-            outputs,
-            resolve,
-            spectra,
-            epochs,
-            stored_map,
-            SPECTRUM_S.get(data.table),
-        )
+    def _stored_map(self, kind: str) -> Float | None:  # noqa: ARG002
+        """Return the places of the functions on a stored map by ``outputs``, ``fim`` or ``union``.
+
+        None where there is none: then UMAP runs when one is needed.
+        """
+        return None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -208,9 +198,9 @@ class SearchSpace:
     def find(self, expression: str) -> int | None:
         """Return the position of an expression in any spelling, or None if it is not in here."""
         position = self._position_of.get(expression)
-        if position is None and self._resolve is not None:
+        if position is None:
             try:
-                position = self.position.get(self._resolve(expression))
+                position = self.position.get(self._entry_of(expression))
             except NotInSpaceError:
                 return None
         return position
@@ -222,12 +212,7 @@ class SearchSpace:
 
         (Bingham and Miikkulainen, NeurIPS 2023, Eq. 3.)
         """
-        known = self._distances.get(position)
-        if known is None:
-            known = np.sqrt(np.mean((self.outputs - self.outputs[position]) ** 2, axis=1))
-            known.flags.writeable = False
-            self._distances[position] = known
-        return known
+        return self.features("outputs").distances(position)
 
     def features(self, name: str) -> Features:
         """Return what models may know of the functions.
@@ -252,12 +237,7 @@ class SearchSpace:
         if known is None:
             known = self._features[name] = self._make(name)
         if not name.endswith("outputs"):
-            if self._spectrum_s is None:
-                raise ArgumentError(
-                    f"features {name!r} need Fisher spectra, and what one costs in this table is "
-                    "not in surrogates.features.SPECTRUM_S: benchmarks/feature_cost.py measures it"
-                )
-            self.spent[f"Fisher spectra of {len(self)} functions"] = self._spectrum_s * len(self)
+            self.meter.spectra(len(self))
         return known
 
     def _make(self, name: str) -> Features:
@@ -273,8 +253,6 @@ class SearchSpace:
         if kind != "fim":
             parts.append(output_part(self.outputs))
         if kind != "outputs":
-            if self._spectra is None:
-                raise ArgumentError(f"features {name!r} need Fisher spectra: this space has none")
             vectors, valid = self._spectra()
             parts.append(Part(vectors, "manhattan"))
         return Features(tuple(parts), valid)
@@ -311,9 +289,9 @@ class SearchSpace:
     @cached_property
     def epochs(self) -> int:
         """Epochs of a whole training; a ValueError where there are no learning curves."""
-        if self._epochs is None:
+        if self._given_epochs is None:
             raise ArgumentError("this space has no learning curves, so trainings have no parts")
-        return self._epochs()
+        return self._given_epochs
 
     @cached_property
     def _position_of(self) -> dict[str, int]:
@@ -325,29 +303,58 @@ class SearchSpace:
         return alphabet(parse(text) for text in self._position_of)
 
 
-def _spectra(data: SearchData) -> tuple[Float, NDArray[np.bool_]]:
-    """Return the Fisher spectra of what a table covers; zeros where one is not valid."""
-    from act_bench.tables.distances import layer_weights
-    from act_bench.tables.spectra import load_spectra
-    from act_bench.tables.upstream import cdf_vectors
+class TableSpace(SearchSpace):
+    """The entries that a table covers; spectra, curves and maps are read when first needed."""
 
-    if data.edition == "upstream":
-        return cdf_vectors(data.table, data.covered)
-    spectra = load_spectra(data.table)
-    covered = list(data.covered)
-    valid = spectra.valid[covered]
-    weights = layer_weights([layer.weights for layer in spectra.layers])
-    part = spectrum_part(np.where(valid[:, None, None], spectra.quantiles[covered], 0.0), weights)
-    return part.vectors, valid
+    def __init__(self, data: SearchData) -> None:
+        space = data.space
+        spellings: dict[int, list[str]] = {entry: [] for entry in data.covered}
+        for text, entry in space.entry_of.items():
+            if entry in spellings:
+                spellings[entry].append(text)
+        super().__init__(
+            data.covered,
+            list(spellings.values()),
+            finite_outputs(space.outputs[list(data.covered)]),
+            meter=Meter(SPECTRUM_S.get(data.table)),
+        )
 
+        def read_epochs() -> int:
+            return data.curves.epochs
 
-def _stored_map(data: SearchData, kind: str) -> Float | None:
-    """Return the places of what a table covers on its stored map; None where there is no map."""
-    from act_bench.tables.maps import load_map, map_name
+        # Not the data themselves: optimizers hold the space, and must not see what was not queried.
+        self._covered = list(data.covered)
+        self._table, self._edition = data.table, data.edition
+        self._resolve, self._read_epochs = space.resolve, read_epochs
 
-    if kind != "outputs" and (
-        data.edition == "upstream" or map_name(data.table) not in read_manifest()
-    ):
-        return None
-    places = load_map(data.table, cast("Feature", kind)).places[list(data.covered)]
-    return np.nan_to_num(places.astype(np.float64))
+    def _entry_of(self, expression: str) -> int:
+        return self._resolve(expression).entry
+
+    def _spectra(self) -> tuple[Float, NDArray[np.bool_]]:
+        """Return the Fisher spectra of what the table covers; zeros where one is not valid."""
+        from act_bench.tables.distances import layer_weights
+        from act_bench.tables.spectra import load_spectra
+        from act_bench.tables.upstream import cdf_vectors
+
+        if self._edition == "upstream":
+            return cdf_vectors(self._table, self._covered)
+        spectra = load_spectra(self._table)
+        valid = spectra.valid[self._covered]
+        weights = layer_weights([layer.weights for layer in spectra.layers])
+        quantiles = np.where(valid[:, None, None], spectra.quantiles[self._covered], 0.0)
+        return spectrum_part(quantiles, weights).vectors, valid
+
+    def _stored_map(self, kind: str) -> Float | None:
+        from act_bench.tables.maps import load_map, map_name
+
+        if kind != "outputs" and (
+            self._edition == "upstream" or map_name(self._table) not in read_manifest()
+        ):
+            return None
+        places = load_map(self._table, cast("Feature", kind)).places[self._covered]
+        return np.nan_to_num(places.astype(np.float64))
+
+    @cached_property
+    def epochs(self) -> int:
+        """Epochs of a whole training; a ValueError where there are no learning curves."""
+        return self._read_epochs()

@@ -1,4 +1,4 @@
-"""Which optimisers differ: all pairs, corrected for how many there are.
+"""How sure a number is: bootstrap intervals, rank correlations, and which optimisers differ.
 
 Each trial ends with a regret. Two optimisers are compared by the Mann-Whitney test of these, which
 asks nothing of their distribution and allows ties, of which there are many when a search finds the
@@ -9,9 +9,10 @@ called significant at 0.05 is chance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from itertools import combinations
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 Float = NDArray[np.float64]
 
 LEVEL: Final = 0.05
-_RESAMPLES: Final = 2000
+LEVEL_95: Final = 0.95
+SAMPLES: Final = 2000
+"""Bootstrap samples of an interval."""
+_BATCH: Final = 100
+"""Resamples at a time, which bounds the memory."""
 
 
 def holm(p_values: ArrayLike) -> Float:
@@ -98,7 +103,7 @@ def mean_ranks(regrets: Mapping[str, ArrayLike]) -> dict[str, float]:
 
 
 def bootstrap_interval(
-    values: ArrayLike, rng: np.random.Generator, statistic: str = "mean", level: float = 0.95
+    values: ArrayLike, rng: np.random.Generator, statistic: str = "mean", level: float = LEVEL_95
 ) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a mean or median.
 
@@ -117,7 +122,136 @@ def bootstrap_interval(
     (True, True)
     """
     array = np.asarray(values, dtype=np.float64)
-    drawn = array[rng.integers(array.size, size=(_RESAMPLES, array.size))]
-    middles = np.median(drawn, axis=1) if statistic == "median" else drawn.mean(axis=1)
-    low, high = np.quantile(middles, [(1 - level) / 2, (1 + level) / 2])
+    if array.size == 1:
+        return float(array[0]), float(array[0])
+    measure = np.median if statistic == "median" else np.mean
+    return _percentiles(resampled((array,), measure, rng), level)
+
+
+class Correlation(NamedTuple):
+    """A rank correlation with its interval.
+
+    Attributes
+    ----------
+    spearman : float
+    low, high : float
+        Of the percentile bootstrap over the pairs.
+    """
+
+    spearman: float
+    low: float
+    high: float
+
+
+def spearman(a: ArrayLike, b: ArrayLike) -> float:
+    """Return Spearman's rank correlation; NaN for fewer than two pairs or constant values.
+
+    Examples
+    --------
+    >>> round(spearman([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]), 12), spearman([1.0, 1.0], [0.0, 1.0])
+    (0.5, nan)
+    """
+    from scipy.stats import spearmanr
+
+    return _rank_statistic(spearmanr, a, b)
+
+
+def kendall(a: ArrayLike, b: ArrayLike) -> float:
+    """Return Kendall's tau-b; NaN for fewer than two pairs or constant values.
+
+    Examples
+    --------
+    >>> round(kendall([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]), 4)
+    0.3333
+    """
+    from scipy.stats import kendalltau
+
+    return _rank_statistic(kendalltau, a, b)
+
+
+def _rank_statistic(measure: Callable[..., Any], a: ArrayLike, b: ArrayLike) -> float:
+    first, second = (np.asarray(values, dtype=np.float64) for values in (a, b))
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")  # of which SciPy warns
+    return float(measure(first, second).statistic)
+
+
+def spearman_interval(
+    a: ArrayLike,
+    b: ArrayLike,
+    rng: np.random.Generator,
+    level: float = LEVEL_95,
+    samples: int = SAMPLES,
+) -> Correlation:
+    """Return Spearman's rank correlation with its bootstrap interval over the pairs.
+
+    Examples
+    --------
+    >>> a = np.arange(30.0)
+    >>> found = spearman_interval(a, np.sin(a) + a / 10, np.random.default_rng(0))
+    >>> found.low < found.spearman < found.high
+    True
+    """
+    x, y = (np.asarray(values, dtype=np.float64) for values in (a, b))
+    found = resampled((x, y), _rank_correlation, rng, samples)
+    return Correlation(spearman(x, y), *_percentiles(found, level))
+
+
+def _rank_correlation(a: Float, b: Float, axis: int = -1) -> Float:
+    """Return Spearman's correlation along an axis; NaN where a resample is constant."""
+    from scipy.stats import rankdata
+
+    first, second = (rankdata(values, axis=axis) for values in (a, b))
+    first, second = (rank - rank.mean(axis=axis, keepdims=True) for rank in (first, second))
+    scale = np.sqrt((first**2).sum(axis=axis) * (second**2).sum(axis=axis))
+    products: Float = (first * second).sum(axis=axis)
+    found: Float = np.divide(products, scale, out=np.full_like(products, np.nan), where=scale > 0)
+    return found
+
+
+def resampled(
+    data: tuple[Float, ...],
+    statistic: Callable[..., Any],
+    rng: np.random.Generator,
+    samples: int = SAMPLES,
+) -> Float:
+    """Return a statistic of bootstrap samples of data, which are drawn pair by pair: (samples,).
+
+    Parameters
+    ----------
+    data : tuple of array of shape (n,)
+        n is at least 2.
+    statistic : callable
+        Given as many arrays, and ``axis``, returns its values along that axis; NaN where a sample
+        has none.
+    rng : Generator
+
+    Examples
+    --------
+    >>> found = resampled((np.arange(9.0),), np.mean, np.random.default_rng(0))
+    >>> found.shape, round(float(found.mean()))
+    ((2000,), 4)
+    """
+    from scipy.stats import DegenerateDataWarning, bootstrap
+
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        # Of samples without a value or with an infinite one SciPy makes no interval, and says so.
+        warnings.simplefilter("ignore", DegenerateDataWarning)
+        found = bootstrap(
+            data,
+            statistic,
+            n_resamples=samples,
+            batch=_BATCH,
+            paired=len(data) > 1,
+            vectorized=True,
+            method="percentile",
+            random_state=rng,
+        )
+    distribution: Float = found.bootstrap_distribution
+    return distribution
+
+
+def _percentiles(distribution: Float, level: float) -> tuple[float, float]:
+    """Return the middle share of a distribution; samples without a value are left out."""
+    low, high = np.nanquantile(distribution, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

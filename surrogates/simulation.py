@@ -302,9 +302,8 @@ def begin(
     Fisher spectra are charged for all functions of the space, once, before anything is trained:
     a map needs all of them.
     """
-    space.spent.clear()
-    optimizer = factory(space, seed, **(settings or {}))
-    for reason, seconds in space.spent.items():
+    optimizer, charges = space.meter.metered(lambda: factory(space, seed, **(settings or {})))
+    for reason, seconds in charges.items():
         bench.charge(seconds, reason)
     return optimizer
 

@@ -201,9 +201,10 @@ _KEYS = ("expression", "entry", "canonical_class")
 
 
 def _median_curves(path: str, entry: int) -> dict[str, list[float]]:
-    """Return, by fidelity, the median validation accuracy over the runs after each epoch."""
-    import numpy as np
+    """Return, by fidelity, the median validation accuracy after each epoch, of runs that are ok."""
     import polars as pl
+
+    from act_bench.tables.aggregation import median
 
     runs = (
         pl.scan_parquet(path)
@@ -212,7 +213,11 @@ def _median_curves(path: str, entry: int) -> dict[str, list[float]]:
         .collect()
     )
     return {
-        str(fidelity): np.median(chosen["validation_accuracy_curve"].to_list(), axis=0).tolist()
+        str(fidelity): [
+            value
+            for epoch in zip(*chosen["validation_accuracy_curve"].to_list(), strict=True)
+            if (value := median(epoch)) is not None
+        ]
         for (fidelity,), chosen in runs.group_by("fidelity")
     }
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+SUFFIX: Final = ".draft"
+"""Of a file that is being written: what a kill leaves behind has the suffix of no finished file."""
 
 _OF_DISKS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
 """Errors of a full or read-only disk, which come without the name of a file."""
@@ -16,8 +21,8 @@ _OF_DISKS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a path to write to, in the folder of ``path``, and move it there at the end.
 
-    When the block raises, what was written is removed and ``path`` stays as it was. An OSError
-    about what was to be written names ``path``.
+    What was written is on the disk before it is moved. When the block raises, it is removed, and
+    ``path`` stays as it was. An OSError about what was to be written names ``path``.
 
     Parameters
     ----------
@@ -27,7 +32,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        A name that only this process uses, with the suffix of ``path``.
+        A new empty file with a name that nobody else uses, hidden and with the suffix ``.draft``.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to, or the disk is full.
 
     Examples
     --------
@@ -38,9 +48,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
     ['answer.txt']
     """
     path = Path(path)
-    draft = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
+    # Exclusive: a name that is taken, or a link that waits there, is an error.
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield draft
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
         if error.filename == str(draft) or (error.filename is None and error.errno in _OF_DISKS):

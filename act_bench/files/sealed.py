@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from act_bench.errors import ActBenchError, ExitCode
+from act_bench.files.atomic import replacing
 
 KEY: Final = b"act_bench_seal"
 """Key of the Parquet metadata under which the seal lies."""
@@ -87,26 +87,16 @@ def is_sealed(content: bytes) -> bool:
 
 
 def write(path: Path, table: pa.Table) -> None:
-    """Write a table as a sealed file that after a kill at any moment is there whole or not at all.
-
-    The draft has another suffix than ``.parquet``: what a kill leaves behind is no part.
+    """Write a table as a sealed file, whole or not at all.
 
     Raises
     ------
     OSError
         If the file cannot be written; no draft stays.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     content = to_bytes(table)
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    with replacing(path) as draft:
+        draft.write_bytes(content)
 
 
 def decode(content: bytes) -> tuple[pa.Table, bool]:

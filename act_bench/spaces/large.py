@@ -198,14 +198,14 @@ def neighbours(
     import polars as pl
 
     from act_bench.functions.equality import TOLERANCE, Scaled, evaluate, separation
+    from act_bench.spaces.distances import output_vectors, to_one
     from act_bench.spaces.paper import finite_outputs, load_space
 
     asked = parse(expression) if isinstance(expression, str) else expression
     space = load_space()
-    wanted = finite_outputs(asked.to_numpy()(space.points))
+    wanted = output_vectors(finite_outputs(asked.to_numpy()(space.points)))
     outputs = scan_outputs(variant).select("outputs").collect()["outputs"].to_numpy()
-    offsets = finite_outputs(outputs) - wanted
-    distances = np.sqrt(np.mean(np.square(offsets, dtype=np.float64), axis=1))
+    distances = to_one(output_vectors(finite_outputs(outputs)), wanted)
     # The class number breaks ties, so that the answer is one.
     nearest = np.lexsort((np.arange(len(distances)), distances))[:count]
     found = (

@@ -246,9 +246,10 @@ class Space:
     def _nearest(self, expression: Expression) -> tuple[tuple[str, float], ...]:
         import numpy as np
 
-        asked = finite_outputs(expression.to_numpy()(self.points))
-        offsets = (finite_outputs(self.outputs) - asked).astype(np.float64)
-        distances = np.sqrt(np.mean(np.square(offsets), axis=1))
+        from act_bench.spaces.distances import output_vectors, to_one
+
+        asked = output_vectors(finite_outputs(expression.to_numpy()(self.points)))
+        distances = to_one(output_vectors(finite_outputs(self.outputs)), asked)
         order = np.argsort(distances, kind="stable")[:_NEAREST]
         return tuple((self.representatives[i], float(distances[i])) for i in order)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from act_bench.errors import ArgumentError
+from act_bench.spaces.distances import all_pairs, spectrum_vectors
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.schema import EDITIONS, one_of
 from act_bench.tables.spectra import QUANTILES, load_spectra
@@ -118,7 +119,7 @@ def output_distances(a: ArrayLike, b: ArrayLike | None = None) -> Floats:
     """
     first = finite_outputs(np.asarray(a))
     second = None if b is None else finite_outputs(np.asarray(b))
-    return _all_pairs(first, second, "euclidean") / float(np.sqrt(first.shape[1]))
+    return all_pairs(first, second) / float(np.sqrt(first.shape[1]))
 
 
 def layer_weights(sizes: Sequence[int], weighting: Weighting = "uniform") -> Floats:
@@ -180,18 +181,8 @@ def fim_distances(a: ArrayLike, b: ArrayLike | None = None, weights: ArrayLike =
     >>> fim_distances([[[0.0, 1.0], [0.0, 0.0]]], [[[0.5, 1.5], [0.0, 2.0]]], weights=[1.0, 0.5])
     array([[1.]])
     """
-
-    def scaled(quantiles: ArrayLike) -> Floats:
-        values = np.asarray(quantiles, dtype=np.float64)
-        if values.ndim != 3:
-            raise ArgumentError(
-                f"expected (functions, layers, values), got the shape {values.shape}"
-            )
-        scale = np.broadcast_to(np.asarray(weights, np.float64), values.shape[1])
-        products: Floats = values * (scale / values.shape[2])[:, None]
-        return products.reshape(len(values), -1)
-
-    return _all_pairs(scaled(a), None if b is None else scaled(b), "cityblock")
+    second = None if b is None else spectrum_vectors(b, weights)
+    return all_pairs(spectrum_vectors(a, weights), second, "manhattan")
 
 
 def cdf_distances(
@@ -241,7 +232,7 @@ def cdf_distances(
         relative = layer_weights(sizes, weighting) / layer_weights(sizes, "reference_code")
         scale = np.repeat(relative, bins)
         first, second = first * scale, None if second is None else second * scale
-    return _all_pairs(first, second, "cityblock")
+    return all_pairs(first, second, "manhattan")
 
 
 def cdf_bins(size: int) -> int:
@@ -346,20 +337,3 @@ def _cdf(function: str | Expression | ArrayLike, table: str) -> Floats:
         known = load_cdfs(table, [load_space().resolve(function).entry]).values
         return known[0].astype(np.float64) if len(known) else np.array([np.nan])
     return np.asarray(function, dtype=np.float64)
-
-
-def _all_pairs(
-    a: NDArray[np.floating],
-    b: NDArray[np.floating] | None,
-    metric: Literal["euclidean", "cityblock"],
-) -> Floats:
-    from scipy.spatial.distance import cdist, pdist, squareform
-
-    if b is None:
-        found: Floats = squareform(pdist(a, metric))
-        # A distance to itself is NaN as well where a feature is.
-        np.fill_diagonal(found, np.where(np.isnan(a).any(1), np.nan, 0.0))
-        return found
-    if a.shape[1] != b.shape[1]:
-        raise ArgumentError(f"features of different lengths: {a.shape[1]} and {b.shape[1]}")
-    return np.asarray(cdist(a, b, metric))

@@ -1,8 +1,8 @@
 """Learning curves: what an entry's training gives after some of its epochs, and what that costs.
 
 A search with partial trainings asks ``bench.query(expression, epochs=3)``. The answer is the median
-over the runs of an entry after that epoch, by the rule of the tables: a run that has diverged by
-then ranks below every other, and an entry of which at least half of the runs have is ``diverged``.
+over the runs of an entry after that epoch, by the rule of :mod:`act_bench.tables.aggregation`: a
+run that has diverged by then ranks below every other.
 The cost is each run's share of its epochs: of a run that broke off in its second epoch, one epoch
 costs half and two or more cost all of it.
 """
@@ -88,11 +88,11 @@ def combine(
     """
     import numpy as np
 
+    from act_bench.tables.aggregation import median
+
     epochs = max((len(curve) for curve in curves), default=0)
-    accuracy = np.full((len(curves), epochs), -np.inf)
     cost = np.empty((len(curves), epochs))
     for run, curve in enumerate(curves):
-        accuracy[run, : len(curve)] = curve
         trained = min(len(curve) + diverged[run], epochs)
         cost[run] = runtime_s[run] * np.minimum(1.0, np.arange(1, epochs + 1) / trained)
     order = np.argsort(entry, kind="stable")
@@ -102,9 +102,12 @@ def combine(
     for number in range(entries):
         runs = order[bounds[number] : bounds[number + 1]]
         costs.append(cost[runs].sum(axis=0).tolist())
-        lost = 2 * np.isneginf(accuracy[runs]).sum(axis=0) >= len(runs)
-        column: list[float | None] = [None] * epochs
-        for epoch in np.flatnonzero(~lost).tolist():
-            column[epoch] = float(np.median(accuracy[runs, epoch]))
-        medians.append(column)
+        chosen = [curves[run] for run in runs.tolist()]
+        # A curve that stops before an epoch is that of a run that has diverged by then.
+        medians.append(
+            [
+                median([curve[epoch] if epoch < len(curve) else None for curve in chosen])
+                for epoch in range(epochs)
+            ]
+        )
     return LearningCurves(epochs, medians, costs)

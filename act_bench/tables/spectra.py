@@ -138,11 +138,26 @@ def load_spectra(table: str) -> Spectra:
 
 
 def read_spectra(path: Path) -> Spectra:
-    """Read spectra from a Parquet file with the columns of :func:`fisher_columns`."""
+    """Read spectra from a Parquet file with the columns of :func:`fisher_columns`.
+
+    Raises
+    ------
+    DataError
+        If the file carries a checksum, as those of ``act-bench features``, and is damaged.
+    """
+    import io
+
     import numpy as np
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    from act_bench.files import sealed
+
+    content = path.read_bytes()
+    try:
+        sealed.is_sealed(content)
+    except sealed.SealError as error:
+        raise DataError(f"{path} is damaged ({error}): make it again") from error
+    with pq.ParquetFile(io.BytesIO(content)) as file:
         table = file.read(use_threads=False)
         about = json.loads(file.metadata.metadata[ABOUT_KEY])
     layers = tuple(LayerSize(**layer) for layer in about["layers"])

@@ -14,9 +14,8 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from act_bench.files.atomic import replacing
+from act_bench.files import resumable
 from act_bench.functions.expression import parse
 from act_bench.tables.manifest import LICENCE, FileRecord
 from act_bench.tables.schema import arrow_schema
@@ -77,16 +76,14 @@ def claim(folder: Path, convention: FisherConvention) -> None:
     BuildError
         If they are of another.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    marker, wanted = folder / MARKER, convention.canonical_json()
-    if not marker.exists():
-        with replacing(marker) as draft:
-            draft.write_text(wanted, encoding="utf-8")
-    elif (found := marker.read_text(encoding="utf-8")) != wanted:
-        raise BuildError(
-            f"{folder} has parts of another convention: expected {wanted}, got {found}; "
-            "choose another folder"
-        )
+    resumable.claim(
+        folder,
+        MARKER,
+        json.loads(convention.canonical_json()),
+        holds="parts of another convention, one",
+        error=BuildError,
+        otherwise="choose another folder",
+    )
 
 
 def part_path(folder: Path, start: int) -> Path:
@@ -116,23 +113,23 @@ def embed(
         If entries are missing, or the parts disagree in the layers.
     """
     claim(parts, convention)
-    tables = [pq.ParquetFile(path).read() for path in sorted(parts.glob("part-*.parquet"))]
+    paths = sorted(parts.glob("part-*.parquet"))
+    tables = [resumable.read_part(path, BuildError)[0] for path in paths]
     found = [number for table in tables for number in table["entry"].to_pylist()]
     if found != list(range(entries)):
         raise BuildError(
             f"{parts}: expected the entries 0 to {entries - 1}, got {len(found)}; "
             f"run python -m builders.fisher {convention.table} again to make the missing ones"
         )
-    layers = {
-        table.schema.metadata[LAYERS_KEY] for table in tables if LAYERS_KEY in table.schema.metadata
-    }
+    described = [table.schema.metadata or {} for table in tables]
+    layers = {each[LAYERS_KEY] for each in described if LAYERS_KEY in each}
     if len(layers) != 1:
         raise BuildError(f"{parts}: expected one network, its layers are {sorted(layers)}")
-    described = json.loads(layers.pop())
+    sizes = json.loads(layers.pop())
     about = {
         "table": convention.table,
         "edition": "regenerated",
-        "layers": described,
+        "layers": sizes,
         "quantiles": QUANTILES,
         "resolution": RESOLUTION,
         "convention": json.loads(convention.canonical_json()),
@@ -145,9 +142,7 @@ def embed(
     position = table.schema.get_field_index("fim_quantiles")
     rounded = _rounded(table.column(position).combine_chunks())
     table = table.set_column(position, "fim_quantiles", rounded)
-    write_table(
-        table, fisher_columns(len(described)), folder / fisher_name(convention.table), about
-    )
+    write_table(table, fisher_columns(len(sizes)), folder / fisher_name(convention.table), about)
     return write_manifest(folder)
 
 
@@ -178,5 +173,4 @@ def _write_part(path: Path, start: int, features: Sequence[FisherFeature]) -> No
     if known:
         described = json.dumps([layer._asdict() for layer in known])
         schema = schema.with_metadata({LAYERS_KEY: described.encode()})
-    with replacing(path) as draft:
-        pq.write_table(pa.table(columns, schema=schema), draft, compression="zstd")
+    resumable.write_part(path, pa.table(columns, schema=schema), BuildError)

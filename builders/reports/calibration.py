@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
 
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
+from act_bench.tables.aggregation import median, medians, ranks
 from regenerate.recipes import Recipe, find
 from regenerate.training.dispatch import train
+from surrogates.significance import spearman, spearman_interval
 
 TRAINED = 0.15
 """A function trains when its validation accuracy is above this; chance is 0.1 in both tables."""
@@ -47,6 +48,8 @@ COLUMNS = {
 }
 
 Values = NDArray[np.float64]
+Scores = dict[str, float | None]
+"""Function -> validation accuracy; None where it diverged."""
 
 
 def mlp_candidates() -> dict[str, Recipe]:
@@ -153,23 +156,29 @@ def train_missing(
                 found.write_csv(draft)
 
 
-def scores(records: pl.DataFrame, name: str, seed: int) -> dict[str, float]:
-    """Return the validation accuracy of every function by one recipe and seed; -1 diverged."""
+def scores(records: pl.DataFrame, name: str, seed: int) -> Scores:
+    """Return the validation accuracy of every function by one recipe and seed."""
     rows = records.filter((pl.col("training") == name) & (pl.col("seed") == seed))
-    accuracy = rows["validation_accuracy"].fill_null(-1.0)
-    return dict(zip(rows["expression"], accuracy, strict=True))
+    return dict(zip(rows["expression"], rows["validation_accuracy"], strict=True))
 
 
-def correlation(a: dict[str, float], b: dict[str, float], functions: Sequence[str]) -> str:
+def trained(scores: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the functions that train, with their scores."""
+    return {text: value for text, value in scores.items() if value is not None and value > TRAINED}
+
+
+def correlation(
+    a: Mapping[str, float | None], b: Mapping[str, float | None], functions: Sequence[str]
+) -> str:
     """Return Spearman's correlation with its 90 % bootstrap interval over functions."""
-    x, y = (np.array([values[function] for function in functions]) for values in (a, b))
-    drawn = np.random.default_rng(0).integers(0, len(x), (2000, len(x)))
-    ranks = [rankdata(values[drawn], axis=1) for values in (x, y)]
-    first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    scale = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
-    found = (first * second).sum(axis=1)[scale > 0] / scale[scale > 0]
-    low, high = np.quantile(found, [0.05, 0.95])
-    return f"{float(spearmanr(x, y).statistic):.3f} [{low:.2f}, {high:.2f}] | {len(x)}"
+    x, y = (ranks(numbers([values[each] for each in functions])) for values in (a, b))
+    found, low, high = spearman_interval(x, y, np.random.default_rng(0), level=0.9)
+    return f"{found:.3f} [{low:.2f}, {high:.2f}] | {len(x)}"
+
+
+def numbers(values: Sequence[float | None]) -> Values:
+    """Return scores as an array, NaN where a function diverged."""
+    return np.array(values, dtype=np.float64)
 
 
 def report_mlp(records: pl.DataFrame) -> None:
@@ -179,35 +188,36 @@ def report_mlp(records: pl.DataFrame) -> None:
         end="",
     )
     print(" | spread / noise | functions that train |\n|---|---|---|---|---|---|---|---|---|")
-    medians = {}
+    middles: dict[str, Scores] = {}
     for name, recipe in mlp_candidates().items():
         by_seed = [scores(records, name, seed) for seed in range(SEEDS["mlp"])]
         functions = [text for text in by_seed[0] if all(text in values for values in by_seed)]
         if not functions:
             print(f"| {name} | not trained | | | |")
             continue
-        score = np.array([[values[text] for values in by_seed] for text in functions])
-        median = np.median(score, axis=1)
-        medians[name] = dict(zip(functions, median.tolist(), strict=True))
-        kept = score[median > TRAINED]
-        level = median[median > TRAINED]
+        score = {text: [values[text] for values in by_seed] for text in functions}
+        middles[name] = {text: median(values) for text, values in score.items()}
+        trains = trained(middles[name])
+        kept = np.array([numbers(score[text]) for text in trains])
+        level = np.array(list(trains.values()))
         better = kept[level >= np.median(level)]
-        finite = kept[(kept >= 0).all(axis=1)]
+        finite = kept[np.isfinite(kept).all(axis=1)]
         noise = np.median(finite.std(axis=1, ddof=1))
         spread = np.subtract(*np.quantile(level, [0.9, 0.25])) / noise
         bold = "**" if recipe == find("mlp", "full") else ""
         cells = [halves(kept, 3), halves(better, 2), f"{spread:.1f}", str(len(kept))]
-        shown = [f"{bold}{cell.strip()}{bold}" if cell.strip() else "" for cell in name.split("|")]
-        print("| " + " | ".join([*shown, *(f"{bold}{cell}{bold}" for cell in cells)]) + " |")
-    full, long = (medians.get(mlp_row(recipe)) for recipe in _full_and_long())
+        about = [f"{bold}{cell.strip()}{bold}" if cell.strip() else "" for cell in name.split("|")]
+        print("| " + " | ".join([*about, *(f"{bold}{cell}{bold}" for cell in cells)]) + " |")
+    full, long = (middles.get(mlp_row(recipe)) for recipe in _full_and_long())
     if full and long:
-        both = [text for text in full if text in long and min(full[text], long[text]) > TRAINED]
-        better = sorted(both, key=lambda text: -full[text])[: (len(both) + 1) // 2]
+        ours, theirs = trained(full), trained(long)
+        both = [text for text in ours if text in theirs]
+        better = sorted(both, key=lambda text: -ours[text])[: (len(both) + 1) // 2]
         print("\n| the chosen recipe against six times its epochs | functions |\n|---|---|")
         print(f"| {correlation(full, long, both)} |")
         print(f"| better half: {correlation(full, long, better)} |")
         print("\nAfter 48 epochs: ", end="")
-        print(", ".join(f"{text} {long[text]:.3f}" for text in BASELINES if text in long))
+        print(", ".join(f"{text} {shown(long[text])}" for text in BASELINES if text in long))
 
 
 def _full_and_long() -> tuple[Recipe, Recipe]:
@@ -218,14 +228,19 @@ def _full_and_long() -> tuple[Recipe, Recipe]:
 def halves(score: Values, digits: int) -> str:
     """Return Spearman's correlation of the medians of the first and second half of the seeds."""
     middle = score.shape[1] // 2
-    first, second = np.median(score[:, :middle], axis=1), np.median(score[:, middle:], axis=1)
-    return f"{float(spearmanr(first, second).statistic):.{digits}f}"
+    one, other = (ranks(medians(half)) for half in (score[:, :middle], score[:, middle:]))
+    return f"{spearman(one, other):.{digits}f}"
+
+
+def shown(score: float | None) -> str:
+    """Return a score as text."""
+    return "diverged" if score is None else f"{score:.3f}"
 
 
 def report_cnn(records: pl.DataFrame) -> None:
     """Print how well every recorded candidate agrees with long training, and seeds with seeds."""
     long = scores(records, LONG, 0)
-    trains = [text for text, value in long.items() if value > TRAINED]
+    trains = trained(long)
     screened = sample(FUNCTIONS["cnn"])
     by_name = {name: scores(records, name, 0) for name in cnn_candidates() if name != LONG}
     print(f"{len(long)} functions with long training, {len(trains)} of them train.\n")
@@ -233,31 +248,36 @@ def report_cnn(records: pl.DataFrame) -> None:
     print("|---|---|---|---|")
     for name, found in by_name.items():
         common = [text for text in trains if text in found and text in screened]
-        sigmoid = f"{found['sigmoid(x)']:.3f}" if "sigmoid(x)" in found else ""
+        sigmoid = shown(found["sigmoid(x)"]) if "sigmoid(x)" in found else ""
         row = correlation(found, long, common) if len(common) > 2 else "not recorded | 0"
         print(f"| {name} | {row} | {sigmoid} |")
     print("\n| finalists and seeds | Spearman | functions |\n|---|---|---|")
     again = scores(records, CHOSEN, 1)
     chosen, other = by_name[CHOSEN], by_name["32 pixels"]
     both = [text for text in trains if text in again]
-    mean = {text: (chosen[text] + again[text]) / 2 for text in both}
+    mean: Scores = {
+        text: None if a is None or b is None else (a + b) / 2
+        for text, a, b in ((text, chosen[text], again[text]) for text in both)
+    }
     random = [text for text in trains if text not in BASELINES]
-    twice = [text for text in chosen if min(chosen[text], again.get(text, -1.0)) > TRAINED]
+    first, second = trained(chosen), trained(again)
+    twice = [text for text in first if text in second]
     for name, a, b, functions in (
-        ("proxy and long", chosen, long, trains),
-        ("32 pixels and long", other, long, trains),
+        ("proxy and long", chosen, long, list(trains)),
+        ("32 pixels and long", other, long, list(trains)),
         ("proxy and long, random entries only", chosen, long, random),
         ("proxy with seed 1 and long", again, long, both),
         ("proxy, mean of two seeds, and long", mean, long, both),
         ("proxy, seed and seed", chosen, again, twice),
     ):
         print(f"| {name} | {correlation(a, b, functions)} |")
-    difference = np.array([chosen[text] - again[text] for text in twice])
+    difference = np.array([first[text] - second[text] for text in twice])
     print(f"\nStandard deviation of one run: {difference.std() / np.sqrt(2):.3f}.")
     print("\n| function | long | proxy, seed 0 | seed 1 | 32 pixels |\n|---|---|---|---|---|")
-    for text in sorted(trains, key=lambda text: -long[text]):
-        cells = [values.get(text, np.nan) for values in (long, chosen, again, other)]
-        print(f"| `{text}` | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
+    for text in sorted(trains, key=lambda text: -trains[text]):
+        runs = (long, chosen, again, other)
+        cells = [shown(values[text]) if text in values else "nan" for values in runs]
+        print(f"| `{text}` | " + " | ".join(cells) + " |")
 
 
 def main() -> None:

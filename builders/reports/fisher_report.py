@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from act_bench import load_table
+from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.distances import Weighting, layer_weights
 from act_bench.tables.manifest import DataError, read_manifest
@@ -100,7 +101,7 @@ def distances(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
     # float32 as stored: a mean over thousands of values does not miss the rest.
     quantiles = spectra.quantiles
     sizes = [layer.weights for layer in spectra.layers]
-    outputs = finite_outputs(load_space().outputs)
+    outputs = output_vectors(finite_outputs(load_space().outputs))
     weightings: tuple[Weighting, ...] = get_args(Weighting)
     print(f"\n| pairs among | outputs | {' | '.join(weightings)} |")
     print("|---|---|" + "---|" * len(weightings))
@@ -117,7 +118,7 @@ def distances(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
             ],
             axis=1,
         )
-        columns = [np.linalg.norm(outputs[one] - outputs[other], axis=1)]
+        columns = [to_one(outputs[one], outputs[other])]
         columns += [by_layer @ layer_weights(sizes, weighting) for weighting in weightings]
         cells = [correlation(column, gap, pairs, len(functions)) for column in columns]
         print(f"| {len(functions)} {name} | " + " | ".join(cells) + " |")

@@ -25,7 +25,7 @@ from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
-from builders.reports.calibration import TRAINED, correlation, sample
+from builders.reports.calibration import Scores, correlation, sample, shown, trained
 from regenerate.recipes import Recipe
 from regenerate.recipes.resnet import PROXY as RESNET
 from regenerate.recipes.vit import PROXY as VIT
@@ -103,17 +103,17 @@ def from_table(table: str, best: int, each: int) -> list[str]:
     """
     space, found = load_space(), table_scores(table)
     named = {space.representatives[space.resolve(name).entry]: name for name in BASELINES}
-    order = sorted((text for text in found if found[text] > TRAINED), key=lambda t: -found[t])
+    known = trained(found)
+    order = sorted(known, key=lambda text: -known[text])
     places = np.floor((np.arange(10 * each) + 0.5) / (10 * each) * len(order)).astype(int)
     chosen = dict.fromkeys([*order[:best], *(order[place] for place in places)])
     return [named.get(text, text) for text in chosen]
 
 
-def table_scores(table: str) -> dict[str, float]:
-    """Return the validation accuracy of every entry of the embedded ``proxy``; -1 diverged."""
+def table_scores(table: str) -> Scores:
+    """Return the validation accuracy of every entry of the embedded ``proxy``."""
     entries = load_table(table, fidelity="proxy", columns=["validation_accuracy"])
-    values = entries["validation_accuracy"].fill_null(-1.0)
-    return dict(zip(load_space().representatives, values, strict=True))
+    return dict(zip(load_space().representatives, entries["validation_accuracy"], strict=True))
 
 
 def read(path: Path) -> pl.DataFrame:
@@ -158,10 +158,10 @@ def train_missing(
         print(*row, flush=True)
 
 
-def scores(records: pl.DataFrame, recipe: Recipe, seed: int) -> dict[str, float]:
-    """Return the validation accuracy of every function by a recipe and seed; -1 diverged."""
+def scores(records: pl.DataFrame, recipe: Recipe, seed: int) -> Scores:
+    """Return the validation accuracy of every function by a recipe and seed."""
     rows = records.filter((pl.col("recipe_sha") == recipe.sha) & (pl.col("seed") == seed))
-    return dict(zip(rows["expression"], rows["validation_accuracy"].fill_null(-1.0), strict=True))
+    return dict(zip(rows["expression"], rows["validation_accuracy"], strict=True))
 
 
 def report(records: pl.DataFrame, candidates: dict[str, Recipe], long: dict[str, Recipe]) -> None:
@@ -176,12 +176,12 @@ def report(records: pl.DataFrame, candidates: dict[str, Recipe], long: dict[str,
         found, again = scores(records, recipe, 0), scores(records, recipe, 1)
         if not found:
             continue
-        trains = [text for text, value in found.items() if value > TRAINED]
+        trains = trained(found)
         rows = records.filter(
-            (pl.col("recipe_sha") == recipe.sha) & pl.col("expression").is_in(trains)
+            (pl.col("recipe_sha") == recipe.sha) & pl.col("expression").is_in(list(trains))
         )
         seconds = rows["runtime_s"].mean()
-        levels = [found[text] for text in trains]
+        levels = list(trains.values())
         spread = np.quantile(levels, [0.1, 0.5, 0.9]).tolist() if levels else []
         cells = [
             str(len(found)),
@@ -197,13 +197,16 @@ def report(records: pl.DataFrame, candidates: dict[str, Recipe], long: dict[str,
     names = [name for name, recipe in known.items() if scores(records, recipe, 0)]
     print("\n| function | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
     columns = [scores(records, known[name], 0) for name in names]
-    texts = {text for found in columns for text in found}
-    for text in sorted(texts, key=lambda t: [-found.get(t, -2.0) for found in reversed(columns)]):
-        cells = [
-            "" if text not in found else "diverged" if found[text] < 0 else f"{found[text]:.3f}"
-            for found in columns
-        ]
+    texts = dict.fromkeys(text for found in columns for text in found)
+    for text in sorted(texts, key=lambda t: [_place(found, t) for found in reversed(columns)]):
+        cells = [shown(found[text]) if text in found else "" for found in columns]
         print(f"| `{text}` | " + " | ".join(cells) + " |")
+
+
+def _place(found: Scores, text: str) -> tuple[bool, bool, float]:
+    """Return a key that sorts by score, then what diverged, then what there is not."""
+    value = found.get(text)
+    return text not in found, value is None, -(value or 0.0)
 
 
 def report_table(
@@ -218,11 +221,12 @@ def report_table(
             continue
         print(f"\nThe table with {name}: {agreed}.\n")
         report_groups(table, records, candidates, reference, here)
-        stuck = [text for text in reference if here[text] <= TRAINED < reference[text]]
-        lost = [text for text in reference if reference[text] <= TRAINED < here[text]]
+        there, ours = trained(reference), trained(here)
+        stuck, lost = there.keys() - ours.keys(), ours.keys() - there.keys()
         print(f"Train by {name} alone: {len(stuck)}; in the table alone: {len(lost)}.")
-        known = [reference[text] for text in BASELINES if text in reference]
-        best = [reference[text] for text in from_table(table, BEST, 0) if text in reference]
+        known = [value for text in BASELINES if (value := reference.get(text)) is not None]
+        top = from_table(table, BEST, 0)
+        best = [value for text in top if (value := reference.get(text)) is not None]
         if known and best:
             print(
                 f"By {name}, {len(best)} of the best {BEST} of the table reach "
@@ -235,22 +239,22 @@ def report_groups(
     table: str,
     records: pl.DataFrame,
     candidates: dict[str, Recipe],
-    reference: dict[str, float],
-    here: dict[str, float],
+    reference: Scores,
+    here: Scores,
 ) -> None:
     """Print how the table, and candidates with all these functions, agree by groups of them."""
-    trained = [text for text, value in reference.items() if value > TRAINED]
+    trains = list(trained(reference))
     found = {name: scores(records, recipe, 0) for name, recipe in candidates.items()}
     columns = {"the table": here} | {
-        name: values for name, values in found.items() if values.keys() >= set(trained)
+        name: values for name, values in found.items() if values.keys() >= set(trains)
     }
     best, deciles = from_table(table, 10, 0), from_table(table, 0, 1)
-    middle = np.median([value for value in table_scores(table).values() if value > TRAINED])
+    middle = float(np.median(list(trained(table_scores(table)).values())))
     groups = {
-        "all": trained,
-        "all but the ten best of the table": [text for text in trained if text not in best],
-        "one of each decile of the table": [text for text in trained if text in deciles],
-        "the better half of the table": [text for text in trained if here[text] > middle],
+        "all": trains,
+        "all but the ten best of the table": [text for text in trains if text not in best],
+        "one of each decile of the table": [text for text in trains if text in deciles],
+        "the better half of the table": [text for text in trains if (here[text] or 0.0) > middle],
     }
     print("| functions | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
     for group, texts in groups.items():
@@ -260,20 +264,21 @@ def report_groups(
     print()
 
 
-def agreement(reference: dict[str, float], other: dict[str, float]) -> str:
+def agreement(reference: Scores, other: Scores) -> str:
     """Return Spearman's correlation over the functions that train by the reference."""
-    common = [text for text, value in reference.items() if value > TRAINED and text in other]
+    common = [text for text in trained(reference) if text in other]
     if len(common) < 4:
         return ""
     return correlation(reference, other, common).replace(" | ", ", n=")
 
 
-def noise(first: dict[str, float], second: dict[str, float]) -> str:
+def noise(first: Scores, second: Scores) -> str:
     """Return the standard deviation of one run, from those that train with both seeds."""
-    both = [text for text, value in first.items() if min(value, second.get(text, -1.0)) > TRAINED]
+    one, other = trained(first), trained(second)
+    both = [text for text in one if text in other]
     if len(both) < 4:
         return ""
-    difference = np.array([first[text] - second[text] for text in both])
+    difference = np.array([one[text] - other[text] for text in both])
     return f"{np.sqrt(np.mean(difference**2) / 2):.3f}"
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, spearmanr
 
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import finite_outputs, load_space
@@ -27,9 +26,9 @@ from act_bench.tables.schema import TABLES, TRAINED_MARGIN
 from builders.rates import FIRST_SEED, RATE, at_every_rate, tuned_table
 from builders.tables import read_runs
 from regenerate.recipes import find
+from surrogates.significance import spearman_interval
 
 TOP = 50
-RESAMPLES = 2000
 
 Scores = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -260,15 +259,8 @@ def correlation(a: Scores, b: Scores) -> str:
     >>> correlation(np.arange(20.0), np.arange(20.0))
     '1.00 [1.00, 1.00]'
     """
-
-    def statistic(x: Scores, y: Scores) -> float:
-        return float(spearmanr(x, y).statistic)
-
-    interval = bootstrap(
-        (a, b), statistic, paired=True, vectorized=False, n_resamples=RESAMPLES,
-        method="percentile", rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
-    return f"{statistic(a, b):.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    found, low, high = spearman_interval(a, b, np.random.default_rng(0))
+    return f"{found:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def baselines(found: Axis) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
 from builders.reports.results_kept import EVALUATIONS, SEED
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
+from surrogates.significance import resampled
 from surrogates.simulation import TOP_SHARE
 
 
@@ -81,10 +83,11 @@ def _goal(about: str, score: float, entries: int, law: RandomSearchLaw) -> Goal:
 
 def median_with_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
     """Return the lower median and its bootstrap interval; any of them may be infinite."""
-    rng = np.random.default_rng(SEED)
-    drawn = np.sort(values[rng.integers(values.size, size=(2000, values.size))], axis=1)
-    middles = np.sort(drawn[:, (values.size - 1) // 2])
-    return float(np.sort(values)[(values.size - 1) // 2]), float(middles[49]), float(middles[1949])
+    # Between infinite values nothing can be interpolated: the inverted CDF takes one that is there.
+    quantile = partial(np.quantile, method="inverted_cdf")
+    middles = resampled((values,), partial(quantile, q=0.5), np.random.default_rng(SEED))
+    low, high = quantile(middles, [0.025, 0.975])
+    return float(quantile(values, 0.5)), float(low), float(high)
 
 
 def count(value: float) -> str:

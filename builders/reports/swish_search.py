@@ -74,12 +74,13 @@ def main() -> None:
         ends: list[float] = []
         for search in range(options.searches):
             optimizer = find_optimizer(method)(swish_space(), search)
-            best: tuple[float, str] = (-1.0, "")
+            found: list[tuple[float, str]] = []
             for _ in range(options.budget):
                 text = str(optimizer.ask())
                 result = trainer(text)
                 optimizer.tell(result)
-                best = max(best, (result.score or 0.0, text))
+                found.append((result.score or 0.0, text))
+            best = max(found)
             fresh = trainer.scores(best[1], FRESH)
             ends.append(float(np.median(fresh)))
             print(

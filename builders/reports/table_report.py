@@ -12,22 +12,25 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import rankdata
 
 from act_bench import load_runs, load_table
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
+from act_bench.tables.aggregation import is_diverged, medians, ranks
 from act_bench.tables.literature import load_literature
 from act_bench.tables.manifest import embedded_fidelities
 from act_bench.tables.schema import METRICS, TABLES, TRAINED_MARGIN, choose_fidelity
 from builders.tables import read_runs
+from surrogates.significance import spearman
 
 TOP = 10
 
@@ -61,31 +64,48 @@ class Report:
         Which one.
     runs
         The run columns but for curves.
+    ran
+        (entries, seeds): whether there is a run.
     score
-        Validation accuracies, (entries, seeds): -1 where a run diverged, NaN where there is none.
+        (entries, seeds) validation accuracies; NaN where a run diverged or there is none.
     """
 
     table: str
     fidelity: str
     runs: pl.DataFrame
+    ran: Mask
     score: Scores
+
+    @classmethod
+    def of(cls, table: str, fidelity: str, runs: pl.DataFrame, entries: int) -> Report:
+        """Return the report of some runs, with the run columns but for curves."""
+        seeds = runs["seed"].unique().sort()
+        place = runs["entry"].to_numpy(), seeds.search_sorted(runs["seed"]).to_numpy()
+        ran = np.zeros((entries, len(seeds)), dtype=np.bool_)
+        score = np.full(ran.shape, np.nan)
+        ran[place] = True
+        score[place] = runs["validation_accuracy"].to_numpy()
+        return cls(table, fidelity, runs, ran, score)
 
     @property
     def present(self) -> Mask:
         """Entries with at least one run."""
-        return np.asarray(~np.isnan(self.score).all(axis=1))
+        return np.asarray(self.ran.any(axis=1))
 
     @property
     def complete(self) -> Mask:
         """Entries with a run for every seed."""
-        return np.asarray(~np.isnan(self.score).any(axis=1))
+        return np.asarray(self.ran.all(axis=1))
+
+    @cached_property
+    def median(self) -> Scores:
+        """Median score of each entry; NaN if it diverged or has no run."""
+        return medians(self.score, self.ran)
 
     @property
-    def median(self) -> Scores:
-        """Median score of each entry, a diverged run ranking last; NaN where there is no run."""
-        found = np.full(len(self.score), np.nan)
-        found[self.present] = np.nanmedian(self.score[self.present], axis=1)
-        return found
+    def diverged(self) -> Mask:
+        """Entries that count as diverged."""
+        return self.present & np.isnan(self.median)
 
     @property
     def trained(self) -> Mask:
@@ -93,41 +113,24 @@ class Report:
         return self.median > TABLES[self.table].chance + TRAINED_MARGIN
 
 
-def scores(runs: pl.DataFrame, entries: int) -> Scores:
-    """Return the validation accuracies, (entries, seeds): -1 diverged, NaN not there."""
-    seeds = runs["seed"].unique().sort()
-    found = np.full((entries, len(seeds)), np.nan)
-    score = runs["validation_accuracy"].fill_null(-1.0).to_numpy()
-    found[runs["entry"].to_numpy(), seeds.search_sorted(runs["seed"]).to_numpy()] = score
-    return found
-
-
-def spearman(a: Scores, b: Scores) -> float:
-    """Return Spearman's rank correlation; NaN for fewer than three pairs or constant values."""
-    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan")
-    return float(spearmanr(a, b).statistic)
-
-
 def print_outcomes(report: Report) -> None:
     """Print how many entries train, and what the training cost."""
-    runs, present, median = report.runs, report.present, report.median
-    counts = Counter((~np.isnan(report.score)).sum(axis=1).tolist())
+    runs, present, score = report.runs, report.present, report.median
+    counts = Counter(report.ran.sum(axis=1).tolist())
     shown = ", ".join(f"{count:,} with {seeds}" for seeds, count in sorted(counts.items()))
-    print(f"{len(median):,} entries, {runs.height:,} runs; by number of seeds: {shown}.\n")
+    print(f"{len(score):,} entries, {runs.height:,} runs; by number of seeds: {shown}.\n")
     cost = runs.group_by("entry").agg(pl.col("runtime_s").sum(), pl.len())
-    spent, count = np.zeros(len(median)), np.zeros(len(median))
+    spent, count = np.zeros(len(score)), np.zeros(len(score))
     spent[cost["entry"].to_numpy()] = cost["runtime_s"].to_numpy()
     count[cost["entry"].to_numpy()] = cost["len"].to_numpy()
     print("| outcome of the entry | share | mean seconds a run | minutes in all |")
     print("|---|---|---|---|")
-    diverged = median < 0
     kinds = {
-        "diverged": diverged,
-        "at chance": present & ~diverged & ~report.trained,
+        "diverged": report.diverged,
+        "at chance": present & ~report.diverged & ~report.trained,
         "trained": report.trained,
         "missing": ~present,
-        "all": np.ones(len(median), dtype=bool),
+        "all": np.ones(len(score), dtype=bool),
     }
     for name, where in kinds.items():
         if name == "missing" and not where.any():
@@ -141,7 +144,7 @@ def print_outcomes(report: Report) -> None:
     }
     devices = ", ".join(sorted(runs["device"].unique()))
     print(f"\nDevice: {devices} ({'; '.join(sorted(places))}).")
-    trained = median[report.trained]
+    trained = score[report.trained]
     if len(trained):
         quantiles = np.quantile(trained, [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
         values = ", ".join(f"{value:.3f}" for value in quantiles)
@@ -157,7 +160,8 @@ def sampled(report: Report) -> Mask:
     best are the longest run of complete entries from the top; what is left without the baselines is
     the sample. None if all entries are complete.
     """
-    order = np.argsort(-np.nan_to_num(report.score[:, 0], nan=-2.0), kind="stable")
+    # After the finite ones come those that diverged, then those without a run.
+    order = np.lexsort((~report.ran[:, 0], -ranks(report.score[:, 0])))
     leading = np.cumprod(report.complete[order]).astype(bool)
     others = report.complete.copy()
     others[order[leading]] = False
@@ -186,7 +190,8 @@ def print_agreement(report: Report, splits: int = 20) -> None:
             if where.sum() < 3:
                 continue
             chosen = score[where]
-            pairs = [spearman(chosen[:, a], chosen[:, b]) for a, b in combinations(range(seeds), 2)]
+            columns = [ranks(column) for column in chosen.T]
+            pairs = [spearman(a, b) for a, b in combinations(columns, 2)]
             _print_correlations(f"seed and seed, {name}", len(chosen), pairs)
         rng = np.random.default_rng(0)
         orders = [rng.permutation(seeds) for _ in range(splits)]
@@ -195,21 +200,21 @@ def print_agreement(report: Report, splits: int = 20) -> None:
                 continue
             chosen, half = score[where], seeds // 2
             pairs = [
-                spearman(*(np.median(chosen[:, part], axis=1) for part in (o[:half], o[half:])))
+                spearman(*(ranks(medians(chosen[:, part])) for part in (o[:half], o[half:])))
                 for o in orders
             ]
             _print_correlations(f"halves of the seeds, {name}", len(chosen), pairs)
-    medians = (
+    tested = (
         report.runs.filter(pl.col("outcome") == "ok")
         .group_by("entry")
         .agg(pl.col("test_accuracy").median())
     )
     test = np.full(len(score), np.nan)
-    test[medians["entry"].to_numpy()] = medians["test_accuracy"].to_numpy()
+    test[tested["entry"].to_numpy()] = tested["test_accuracy"].to_numpy()
     across = spearman(report.median[trained], test[trained])
     _print_correlations("validation and test, that train", int(trained.sum()), [across])
     if seeds > 1 and complete.any():
-        diverged = score[complete] < 0
+        diverged = np.isnan(score[complete])
         mixed = int((diverged.any(axis=1) & ~diverged.all(axis=1)).sum())
         print(f"\nSome but not all seeds diverge: {mixed} of {len(diverged):,} entries.")
         known = score[_finite(report)]
@@ -228,16 +233,17 @@ def _print_correlations(name: str, entries: int, found: list[float]) -> None:
 
 def _finite(report: Report) -> Mask:
     """Return the entries that train and have a finite run for every seed."""
-    return report.trained & report.complete & (report.score >= 0).all(axis=1)
+    return report.trained & report.complete & np.isfinite(report.score).all(axis=1)
 
 
 def row_of(report: Report, entry: int) -> str:
     """Return mean, standard error, median and rank of an entry as cells of a row."""
-    score = report.score[entry][~np.isnan(report.score[entry])]
-    finite = score[score >= 0]
-    # As in the tables, half of the runs are enough.
-    if not len(score) or 2 * len(finite) <= len(score):
-        return f"diverged | {len(score)} | | |" if len(score) else "missing | | | |"
+    score = report.score[entry][report.ran[entry]]
+    finite = score[np.isfinite(score)]
+    if not len(score):
+        return "missing | | | |"
+    if is_diverged(len(score), len(score) - len(finite)):
+        return f"diverged | {len(score)} | | |"
     error = float("nan")
     if len(finite) >= OWN_ERROR:
         error = finite.std(ddof=1) / np.sqrt(len(finite))
@@ -254,26 +260,29 @@ def row_of(report: Report, entry: int) -> str:
 def print_best(report: Report) -> None:
     """Print the baselines and the best entries, with standard errors."""
     space, score = load_space(), report.score
-    mean = np.full(len(score), -2.0)
-    mean[report.present] = np.nanmean(score[report.present], axis=1)
+    # Of equals those come first of which fewer runs diverged, then those of the higher mean.
+    finite = np.isfinite(score)
+    lost = (report.ran & ~finite).mean(axis=1)
+    mean = np.nansum(score, axis=1) / np.maximum(finite.sum(axis=1), 1)
     columns = "mean ± standard error | seeds | median | rank |\n|---|---|---|---|---|"
     print(f"\n| baseline | {columns}")
     entries = {name: space.resolve(name).entry for name in BASELINES}
-    for name in sorted(entries, key=lambda name: -mean[entries[name]]):
+    for name in sorted(entries, key=lambda name: (lost[entries[name]], -mean[entries[name]])):
         print(f"| `{name}` | {row_of(report, entries[name])}")
     print(f"\n| best {TOP} by median | {columns}")
     # Of entries with fewer seeds than others the best are there by luck too.
-    most = (~np.isnan(score)).sum(axis=1)
+    most = report.ran.sum(axis=1)
     candidates = np.flatnonzero(report.present & (most == most.max()))
-    order = candidates[np.lexsort((-mean[candidates], -report.median[candidates]))]
+    keys = (-mean[candidates], lost[candidates], -report.median[candidates])
+    order = candidates[np.lexsort(keys)]
     for entry in order[:TOP].tolist():
         print(f"| `{space.representatives[entry]}` | {row_of(report, entry)}")
     if score.shape[1] > 1 and report.complete.any():
-        first = np.argsort(-np.where(report.complete, score[:, 0], -2.0), kind="stable")[:TOP]
-        later = score[first, 1:]
+        several = np.flatnonzero(report.complete)
+        first = several[np.argsort(-ranks(score[several, 0]), kind="stable")[:TOP]]
         print(
-            f"\nThe best {TOP} of the first seed reach {score[first, 0].mean():.4f} there and "
-            f"{later[later >= 0].mean():.4f} on average in the other seeds."
+            f"\nThe best {TOP} of the first seed reach {np.nanmean(score[first, 0]):.4f} there and "
+            f"{np.nanmean(score[first, 1:]):.4f} on average in the other seeds."
         )
 
 
@@ -311,9 +320,10 @@ def print_published(report: Report) -> None:
         rows = rows.sort("value", descending=True, maintain_order=True)
         for printed, value, entry in rows.select("printed", "value", "entry").iter_rows():
             print(f"| {printed} | {value:.4g} | {row_of(report, entry)}")
-        ours = np.nan_to_num(report.median[rows["entry"].to_numpy()], nan=-2.0)
-        found = spearman(ours[ours > -2], rows["value"].to_numpy()[ours > -2])
-        print(f"\nSpearman correlation of these: {found:.2f} (n = {(ours > -2).sum()}).")
+        entries = rows["entry"].to_numpy()
+        there = report.present[entries]
+        found = spearman(ranks(report.median[entries][there]), rows["value"].to_numpy()[there])
+        print(f"\nSpearman correlation of these: {found:.2f} (n = {there.sum()}).")
 
 
 def other_tables(report: Report) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -337,21 +347,21 @@ def print_other_tables(report: Report) -> None:
     print("| of entries |\n|---|---|---|---|---|")
     theirs: dict[str, Scores] = {}
     for name, entries in others:
-        score = entries["validation_accuracy"].fill_null(-1.0).to_numpy()
+        score = entries["validation_accuracy"].to_numpy()
         both = report.present & (entries["outcome"] != "missing").to_numpy()
         trains = score > TABLES[name.partition("-")[0]].chance + TRAINED_MARGIN
         same = (trains == report.trained)[both].mean()
         shared = both & trains & report.trained
         found = spearman(report.median[shared], score[shared])
         print(f"| `{name}` | {both.sum():,} | {same:.1%} | {found:.3f} | {shared.sum():,} |")
-        theirs[name] = np.where(both, score, -2.0)
+        theirs[name] = np.where(both, score, np.nan)
     print_specialists(report, theirs)
 
 
 def print_specialists(report: Report, theirs: dict[str, Scores]) -> None:
     """Print how the best and the failures of each table do in the other."""
-    ours = np.nan_to_num(report.median, nan=-2.0)
-    stuck = report.present & (ours >= 0) & ~report.trained
+    ours = report.median
+    stuck = np.isfinite(ours) & ~report.trained
     print(f"\n| table | of its best {BEST}: in the best {BEST} here | fail here ", end="")
     print(f"| of the {stuck.sum():,} at chance here: train there | their median there |")
     print("|---|---|---|---|---|")
@@ -364,11 +374,14 @@ def print_specialists(report: Report, theirs: dict[str, Scores]) -> None:
             f"| `{name}` | {len(np.intersect1d(best_here, best_there))} "
             f"| {(~report.trained[best_there]).sum()} | {trains.sum():,} | {median} |"
         )
-    ranks = np.max([rankdata(-score, method="min") for score in (ours, *theirs.values())], axis=0)
+    places = [
+        rankdata(-score, method="min", nan_policy="omit") for score in (ours, *theirs.values())
+    ]
+    worst = np.max(places, axis=0)  # NaN, which is sorted last, for what diverged in any of them
     space = load_space()
     print(f"\n| highest in all {len(theirs) + 1} tables | worst rank |\n|---|---|")
-    for entry in np.argsort(ranks, kind="stable")[:ALL_ROUND].tolist():
-        print(f"| `{space.representatives[entry]}` | {ranks[entry]:.0f} |")
+    for entry in np.argsort(worst, kind="stable")[:ALL_ROUND].tolist():
+        print(f"| `{space.representatives[entry]}` | {worst[entry]:.0f} |")
 
 
 def print_report(table: str, fidelity: str, source: Path | None) -> None:
@@ -379,7 +392,7 @@ def print_report(table: str, fidelity: str, source: Path | None) -> None:
     else:
         runs = read_runs(source).filter(pl.col("fidelity") == fidelity).select(columns)
     entries = len(load_space().representatives)
-    report = Report(table, fidelity, runs, scores(runs, entries))
+    report = Report.of(table, fidelity, runs, entries)
     print(f"## {table}-{fidelity}\n")
     print_outcomes(report)
     print_agreement(report)

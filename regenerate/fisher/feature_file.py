@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from act_bench.files.atomic import replacing
+from act_bench.files import sealed
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import load_space
 from act_bench.tables.manifest import DataError
@@ -145,8 +144,7 @@ def _write(
     }
     table = pa.concat_tables([held, pa.Table.from_pylist(list(rows), schema=held.schema)])
     described = table.replace_schema_metadata({ABOUT_KEY: json.dumps(about, sort_keys=True)})
-    with replacing(path) as draft:
-        pq.write_table(described, draft, compression="zstd")
+    sealed.write(path, described)
     return table
 
 
@@ -157,12 +155,12 @@ def _read(
     if not path.exists():
         return schema.empty_table(), ()
     try:
-        with pq.ParquetFile(path) as file:
-            about = json.loads(file.schema_arrow.metadata[ABOUT_KEY])
-            sha = about["convention_sha"]
-            layers = tuple(LayerSize(**layer) for layer in about["layers"])
-            table = file.read().replace_schema_metadata(None)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        table, _ = sealed.read(path)
+        about = json.loads((table.schema.metadata or {})[ABOUT_KEY])
+        sha = about["convention_sha"]
+        layers = tuple(LayerSize(**layer) for layer in about["layers"])
+        table = table.replace_schema_metadata(None)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise FeatureFileError(
             f"{path}: expected a file by act-bench features, got something else or a damaged one "
             f"({error}); move it away or choose another name"

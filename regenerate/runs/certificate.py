@@ -16,7 +16,7 @@ from act_bench.files.atomic import replacing
 from act_bench.tables.loaders import load_runs
 from regenerate.recipes import Recipe
 from regenerate.runs.environment import same_platform
-from regenerate.runs.run import Run
+from regenerate.runs.run import Run, diverges
 
 LARGEST_Z = 3.0
 """Beyond this |z| a retraining is said to differ: by chance once in 370 for normal noise."""
@@ -114,7 +114,7 @@ def compare(retrained: Sequence[Run], record: Sequence[Run]) -> Comparison:
     if difference is not None and std is not None and std > 0:
         z = difference / (std * sqrt(1 / len(new) + 1 / len(old)))
     return Comparison(
-        verdict=_verdict(shared, identical, _diverges(retrained) == _diverges(record), z, new, old),
+        verdict=_verdict(shared, identical, diverges(retrained) == diverges(record), z, new, old),
         z=z,
         difference=difference,
         seed_std=std,
@@ -141,11 +141,6 @@ def _verdict(
     if not new and not old:
         return "agrees"  # all diverged, here and there
     return "agrees" if set(new) == set(old) else "undecided"
-
-
-def _diverges(runs: Sequence[Run]) -> bool:
-    """Whether a function counts as diverged: at least half of its runs did."""
-    return 2 * sum(run.outcome == "diverged" for run in runs) >= len(runs)
 
 
 def _pooled_std(new: Sequence[float], old: Sequence[float]) -> float | None:

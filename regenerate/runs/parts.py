@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.files import sealed
+from act_bench.files import resumable
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema
 from regenerate.recipes import RECIPES, Recipe
 from regenerate.runs.run import Run
@@ -69,8 +69,14 @@ def to_table(runs: Iterable[Run]) -> pa.Table:
 
 
 def write(path: Path, table: pa.Table) -> None:
-    """Write a table as a part, whole or not at all, with its checksum."""
-    sealed.write(path, table)
+    """Write a table as a part, whole or not at all, with its checksum.
+
+    Raises
+    ------
+    PartError
+        If the disk is full or the folder cannot be written to.
+    """
+    resumable.write_part(path, table, PartError)
 
 
 def read(folder: Path, recipe: Recipe | None = None) -> list[Part]:
@@ -111,13 +117,7 @@ def unverified(parts: Iterable[Part]) -> str:
 
 def read_part(path: Path, recipe: Recipe | None = None) -> Part:
     """Read one part; see `read`."""
-    try:
-        table, is_sealed = sealed.read(path)
-    except (sealed.SealError, OSError) as error:
-        raise PartError(
-            f"{path} is damaged ({error}); delete it and run the sweep again: "
-            "it trains what the file held and nothing else"
-        ) from error
+    table, is_sealed = resumable.read_part(path, PartError)
     table = _with_run_columns(path, table)
     if recipe is not None:
         _check_recipe(path, table, recipe)

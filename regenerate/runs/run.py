@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
+
+from act_bench.tables.aggregation import is_diverged
 
 Outcome = Literal["ok", "diverged"]
 
@@ -80,3 +82,8 @@ class Run:
             name: tuple(cell) if isinstance(cell, list) else cell for name, cell in row.items()
         }
         return cls(**cells)
+
+
+def diverges(runs: Sequence[Run]) -> bool:
+    """Return whether the function of some runs counts as diverged: at least half of them did."""
+    return is_diverged(len(runs), sum(run.outcome == "diverged" for run in runs))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.files.atomic import replacing
+from act_bench.files import resumable
 from regenerate.runs import parts
 from regenerate.runs.run import Run
 
@@ -57,7 +56,18 @@ class RunStore:
     def __init__(self, folder: Path, identity: Mapping[str, object]) -> None:
         self.folder = folder
         self.parts_folder = folder / RUNS
-        _claim(folder, identity)
+        resumable.claim(
+            folder,
+            MARKER,
+            identity,
+            holds="a search",
+            error=SearchFolderError,
+            otherwise="choose another --out, or go on with that search",
+        )
+        try:
+            self.parts_folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise SearchFolderError(f"cannot write to {folder}: {error.strerror}") from error
         self._runs: dict[tuple[str, int], Run] = {}
         for part in parts.read(self.parts_folder):
             self.note(Run.from_row(row) for row in part.table.to_pylist())
@@ -98,16 +108,9 @@ def write_runs(folder: Path, runs: Sequence[Run]) -> list[Run]:
     SearchFolderError
         If the disk is full or the folder cannot be written to.
     """
-    what = repr([(run.expression, run.seed) for run in runs])
-    path = folder / f"part-{hashlib.sha256(what.encode()).hexdigest()[:12]}.parquet"
+    path = resumable.part_path(folder, [(run.expression, run.seed) for run in runs])
     table = parts.to_table(runs)
-    try:
-        parts.write(path, table)
-    except OSError as error:
-        raise SearchFolderError(
-            f"cannot write {path}: {error.strerror or error}; what was finished is safe. Make room "
-            "and run the same command again to go on"
-        ) from error
+    resumable.write_part(path, table, SearchFolderError)
     return [Run.from_row(row) for row in table.to_pylist()]
 
 
@@ -119,35 +122,4 @@ def read_identity(folder: Path) -> dict[str, object]:
     SearchFolderError
         If the folder holds no search, or its file is damaged.
     """
-    marker = folder / MARKER
-    try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SearchFolderError(f"{folder} holds no search: {error.strerror}") from error
-    except ValueError as error:
-        raise SearchFolderError(f"{marker} is damaged ({error}); choose another --out") from error
-    if not isinstance(found, dict):
-        raise SearchFolderError(f"{marker} is damaged: expected a JSON object, got {found!r}")
-    return found
-
-
-def _claim(folder: Path, identity: Mapping[str, object]) -> None:
-    marker = folder / MARKER
-    try:
-        (folder / RUNS).mkdir(parents=True, exist_ok=True)
-        if not marker.exists():
-            with replacing(marker) as draft, draft.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(identity, indent=2) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-    except OSError as error:
-        raise SearchFolderError(
-            f"cannot write to {folder}: {error.strerror}; choose another --out"
-        ) from error
-    found, own = read_identity(folder), json.loads(json.dumps(identity))
-    for what in sorted(found.keys() | own.keys()):
-        if found.get(what) != own.get(what):
-            raise SearchFolderError(
-                f"{folder} holds a search with another {what}: {found.get(what)}, not "
-                f"{own.get(what)}; choose another --out, or go on with that search"
-            )
+    return resumable.read_identity(folder, MARKER, holds="a search", error=SearchFolderError)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.files.atomic import replacing
+from act_bench.files import resumable
 from act_bench.functions.expression import parse
 from regenerate import data
 from regenerate.recipes import Recipe
@@ -157,30 +157,12 @@ def claim(folder: Path, recipe: Recipe, data_fingerprint: str) -> None:
     SweepError
         If the folder cannot be written to, or its parts were made with another recipe or images.
     """
-    marker = folder / MARKER
-    mark = {
+    identity = {
         "recipe": json.loads(recipe.canonical_json()),
         "recipe_sha": recipe.sha,
         "data": data_fingerprint,
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not marker.exists():
-            with replacing(marker) as draft:
-                draft.write_text(json.dumps(mark, indent=2) + "\n")
-        found = json.loads(marker.read_text())
-    except OSError as error:
-        raise SweepError(
-            f"cannot write to {folder}: {error.strerror}; choose another --out"
-        ) from error
-    except ValueError as error:
-        raise SweepError(f"{marker} is damaged ({error}); choose another --out") from error
-    for what, own in mark.items():
-        if found.get(what) != own:
-            raise SweepError(
-                f"{folder} holds a sweep with another {what}: {found.get(what)}, not {own}; "
-                "choose another --out"
-            )
+    resumable.claim(folder, MARKER, identity, holds="a sweep", error=SweepError)
 
 
 def sweep(
@@ -237,7 +219,8 @@ def sweep(
     if progress is not None:
         progress(remaining, outcomes)
     for trained, runs in executor.run(work, chunks):
-        _write_part(folder, trained, runs)
+        path = resumable.part_path(folder, trained)
+        resumable.write_part(path, parts.to_table(runs), SweepError)
         remaining -= len(trained)
         outcomes += Counter(run.outcome for run in runs)
         if progress is not None:
@@ -254,17 +237,3 @@ def _train_chunk(
         trained = train(recipe, expression, task.seeds, device=device, data_dir=data_dir)
         runs += [dataclasses.replace(run, entry=task.entry) for run in trained]
     return tasks, runs
-
-
-def _write_part(folder: Path, tasks: Sequence[Task], runs: Iterable[Run]) -> None:
-    """Write the runs of some functions as one part."""
-    # The name follows from the content, so a part that is made twice replaces itself.
-    name = hashlib.sha256(repr(tasks).encode()).hexdigest()[:12]
-    path = folder / f"part-{name}.parquet"
-    try:
-        parts.write(path, parts.to_table(runs))
-    except OSError as error:
-        raise SweepError(
-            f"cannot write {path}: {error.strerror or error}; all finished parts are safe. Make "
-            "room and run the same command again to go on"
-        ) from error

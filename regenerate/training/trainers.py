@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Final, NamedTuple, Protocol
 
 from act_bench.functions.catalogue import read
+from act_bench.tables.aggregation import median
 from regenerate import data
 from regenerate.recipes import Recipe
-from regenerate.runs.run import Outcome, Run
+from regenerate.runs.run import Outcome, Run, diverges
 from regenerate.runs.store import write_runs
 from regenerate.training.dispatch import train
 
@@ -111,7 +110,7 @@ def train_into(
 
 
 class Summary(NamedTuple):
-    """What the runs of one function amount to, by the rule of the tables.
+    """What the runs of one function amount to, by ``act_bench.tables.aggregation``.
 
     Attributes
     ----------
@@ -142,17 +141,14 @@ def summarise(runs: Sequence[Run]) -> Summary:
     'ok'
     """
     cost_s = sum(run.runtime_s for run in runs)
-    if 2 * sum(run.outcome == "diverged" for run in runs) >= len(runs):
+    if diverges(runs):
         return Summary("diverged", None, None, None, cost_s)
-    accuracy = median(_ranked(run, run.validation_accuracy, -math.inf) for run in runs)
-    if any(run.outcome == "ok" and run.test_accuracy is None for run in runs):
-        return Summary("ok", accuracy, None, None, cost_s)
-    test = median(_ranked(run, run.test_accuracy, -math.inf) for run in runs)
-    if any(run.outcome == "ok" and run.test_loss is None for run in runs):
-        return Summary("ok", accuracy, test, None, cost_s)
-    loss = median(_ranked(run, run.test_loss, math.inf) for run in runs)
+    accuracy = median([run.validation_accuracy for run in runs])
+    # Not every network has test data, or a loss of them: then a run that is ok lacks the metric.
+    trained = [run for run in runs if run.outcome == "ok"]
+    test = loss = None
+    if all(run.test_accuracy is not None for run in trained):
+        test = median([run.test_accuracy for run in runs])
+        if all(run.test_loss is not None for run in trained):
+            loss = median([run.test_loss for run in runs], lower_is_better=True)
     return Summary("ok", accuracy, test, loss, cost_s)
-
-
-def _ranked(run: Run, metric: float | None, worst: float) -> float:
-    return worst if run.outcome == "diverged" or metric is None else metric

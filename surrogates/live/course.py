@@ -89,11 +89,10 @@ def course(
     while True:
         while len(waiting) < workers and budget.allows(len(asked), bench.clock_s):
             try:
-                space.spent.clear()
-                request = optimizer.ask()
+                request, charges = space.meter.metered(optimizer.ask)
             except SpaceExhaustedError:
                 break  # until a result is told, or for good
-            for reason, seconds in space.spent.items():
+            for reason, seconds in charges.items():
                 bench.charge(seconds, reason)
             asked.add(start(request))
             waiting.append(request)

@@ -76,10 +76,13 @@ class LargeSearchSpace(SearchSpace):
             range(len(space.representatives)),
             [[text] for text in space.representatives],
             space.outputs,
-            lambda text: space.resolve(text).entry,
         )
+        self._resolve = space.resolve
         self.table, self.fidelity, self.folder = table, fidelity, folder
         self.entry_in_table = space.entry_in_table
+
+    def _entry_of(self, expression: str) -> int:
+        return self._resolve(expression).entry
 
     @cached_property
     def prior(self) -> Prior:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from act_bench.tables.maps import load_map
 from act_bench.tables.schema import TABLES, one_of
 from surrogates.live.benchmark import LiveData
 from surrogates.live.spectra import SPECTRA, read_spectra, seconds_each
+from surrogates.metering import Meter
 from surrogates.protocol import SearchSpace
 
 if TYPE_CHECKING:
@@ -111,30 +112,45 @@ def search_space(data: LiveData, folder: Path) -> SearchSpace:
     if data.table in TABLES:
         # What is known without training is what is known of the table: spectra, maps, their cost.
         return SearchSpace.of(data)
-    space, spectra = data.space, folder / SPECTRA
-    spellings: list[list[str]] = [[] for _ in space.representatives]
-    for text, entry in space.entry_of.items():
-        spellings[entry].append(text)
-    known = spectra.exists()
-    return SearchSpace(
-        data.covered,
-        spellings,
-        finite_outputs(space.outputs),
-        lambda text: space.resolve(text).entry,
-        (lambda: read_spectra(spectra)) if known else _no_spectra,
-        stored_map=_map_by_outputs,
-        spectrum_s=seconds_each(spectra) if known else 0.0,
-    )
+    return NetworkSpace(data.space, folder / SPECTRA)
 
 
-def _map_by_outputs(kind: str) -> NDArray[np.float64] | None:
-    """Return the stored map by outputs, which no network changes."""
-    if kind != "outputs":
-        return None
-    return load_map("mlp", "outputs").places.astype(np.float64)
+class NetworkSpace(SearchSpace):
+    """The functions of the paper's space as a user's own network sees them.
 
+    Parameters
+    ----------
+    space
+        All of it.
+    spectra
+        The file of the network's Fisher spectra, if they were computed.
+    """
 
-def _no_spectra() -> NoReturn:
-    raise ArgumentError(
-        "it needs Fisher spectra of your network: give --fisher, or fisher=True to network_problem"
-    )
+    def __init__(self, space: FunctionSpace, spectra: Path) -> None:
+        spellings: list[list[str]] = [[] for _ in space.representatives]
+        for text, entry in space.entry_of.items():
+            spellings[entry].append(text)
+        super().__init__(
+            range(len(spellings)),
+            spellings,
+            finite_outputs(space.outputs),
+            meter=Meter(seconds_each(spectra)) if spectra.exists() else None,
+        )
+        self._resolve, self._file = space.resolve, spectra
+
+    def _entry_of(self, expression: str) -> int:
+        return self._resolve(expression).entry
+
+    def _spectra(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        if not self._file.exists():
+            raise ArgumentError(
+                "it needs Fisher spectra of your network: give --fisher, or fisher=True to "
+                "network_problem"
+            )
+        return read_spectra(self._file)
+
+    def _stored_map(self, kind: str) -> NDArray[np.float64] | None:
+        """Return the stored map by outputs, which no network changes."""
+        if kind != "outputs":
+            return None
+        return load_map("mlp", "outputs").places.astype(np.float64)

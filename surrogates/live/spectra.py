@@ -6,19 +6,21 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from act_bench.errors import ArgumentError
-from act_bench.files.atomic import replacing
+from act_bench.files.resumable import read_part, write_part
 from act_bench.functions.expression import Expression, parse
 from act_bench.tables.distances import layer_weights, quantile_function
 from act_bench.tables.spectra import QUANTILES
 from regenerate.fisher import FisherConvention, InvalidSpectrumError, Labels, fisher_spectrum
+from regenerate.runs.store import SearchFolderError
 from surrogates.features import spectrum_part
 
 SPECTRA: Final = "spectra.parquet"
@@ -63,6 +65,11 @@ def compute_spectra(
         Computes one, see :func:`network_spectrum`.
     progress
         Told how many functions are done, and of how many.
+
+    Raises
+    ------
+    regenerate.runs.store.SearchFolderError
+        If a part is damaged, or the folder cannot be written to.
     """
     target, parts = folder / SPECTRA, folder / _PARTS
     if target.exists():
@@ -85,27 +92,33 @@ def compute_spectra(
                         "seconds": perf_counter() - begun,
                     }
                 )
-            with replacing(part) as draft:
-                pl.DataFrame(rows, schema=_SCHEMA).write_parquet(draft)
+            write_part(part, pa.Table.from_pylist(rows, schema=_SCHEMA), SearchFolderError)
         if progress is not None:
             progress(min(start + _CHUNK, len(expressions)), len(expressions))
-    whole = pl.concat([pl.read_parquet(part) for part in finished])
-    with replacing(target) as draft:
-        whole.write_parquet(draft)
+    whole = pa.concat_tables([_read(part) for part in finished])
+    write_part(target, whole, SearchFolderError)
     shutil.rmtree(parts)
 
 
-_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
-    "expression": pl.String,
-    "quantiles": pl.List(pl.Float32),
-    "weights": pl.List(pl.Int64),
-    "seconds": pl.Float64,
-}
+_SCHEMA: Final = pa.schema(
+    [
+        ("expression", pa.string()),
+        ("quantiles", pa.list_(pa.float32())),
+        ("weights", pa.list_(pa.int64())),
+        ("seconds", pa.float64()),
+    ]
+)
+
+
+def _read(path: Path) -> pa.Table:
+    """Read spectra, also those of older versions, which had other types of the same values."""
+    table, _ = read_part(path, SearchFolderError)
+    return table.select(_SCHEMA.names).cast(_SCHEMA)
 
 
 def seconds_each(path: Path) -> float:
     """Return what the spectrum of a function took, on average."""
-    return float(pl.read_parquet(path, columns=["seconds"])["seconds"].to_numpy().mean())
+    return float(_read(path).column("seconds").to_numpy().mean())
 
 
 def read_spectra(path: Path) -> tuple[Float, NDArray[np.bool_]]:
@@ -117,8 +130,10 @@ def read_spectra(path: Path) -> tuple[Float, NDArray[np.bool_]]:
     ------
     ValueError
         No function has a valid spectrum.
+    regenerate.runs.store.SearchFolderError
+        The file is damaged.
     """
-    rows = pl.read_parquet(path)
+    rows = cast("pl.DataFrame", pl.from_arrow(_read(path)))
     valid = rows["quantiles"].is_not_null().to_numpy()
     if not valid.any():
         raise ArgumentError(

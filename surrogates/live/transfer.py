@@ -19,9 +19,11 @@ from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
 from act_bench.search.benchmark import Result
+from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.tables.distances import layer_weights
 from surrogates.features import spectrum_part
 from surrogates.live.large import LargeSearchSpace
+from surrogates.optimizers.each_once import EachOnce
 from surrogates.optimizers.model_based import expected_improvement
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 from surrogates.regressors import ForestRegressor
@@ -33,7 +35,7 @@ _FEATURES: Final = ("outputs", "union")
 _SPECTRA: Final = "short-list-spectra"
 
 
-class Transfer:
+class Transfer(EachOnce):
     """Asks for functions beyond a table that it makes most promising, by expected improvement.
 
     Functions that the table has are not asked for, nor those that differ from a function that is
@@ -80,7 +82,8 @@ class Transfer:
                 "expected short_list and rescan of at least 1 and at least two trees, got "
                 f"{short_list}, {rescan}, {trees}"
             )
-        self._space, self._seed, self._features = space, seed, features
+        super().__init__(space)
+        self._seed, self._features = seed, features
         self._size, self._rescan, self._trees, self._apart = short_list, rescan, trees, apart
         self._outputs = space.outputs.astype(np.float32)
         self._open = space.entry_in_table < 0
@@ -101,18 +104,19 @@ class Transfer:
             raise SpaceExhaustedError("every function of the large space is known")
         worth = self._worth(candidates, spectra=self._spectra is not None)
         position = int(candidates[np.argmax(worth)])
-        self._open[position] = False
-        return self._space.expressions[position]
+        return self._take(position)
 
     def tell(self, result: Result) -> None:
         """Learn a result, and keep away from functions that hardly differ from this one."""
-        if result.score is None:  # missing: nothing was learned
+        learned = self._learned(result)
+        if learned is None:
             return
-        position = self._space.position[result.entry]
+        position, score = learned
         self._trained.append(position)
-        self._scores.append(result.score)
+        self._scores.append(score)
         self._known_outputs.append(self._outputs[position][None])
-        near = _distances(self._outputs[self._list], self._outputs[position]) < self._apart
+        apart = to_one(output_vectors(self._outputs[self._list]), self._vector(position))
+        near = apart < self._apart
         self._open[self._list[near]] = False
         self._since += 1
 
@@ -120,16 +124,19 @@ class Transfer:
         """Make the short list anew: the most promising functions that differ from what is known."""
         everything = np.flatnonzero(self._open)
         order = everything[np.argsort(-self._worth(everything), kind="stable")]
-        known = np.concatenate(self._known_outputs)
+        known = output_vectors(np.concatenate(self._known_outputs))
         chosen: list[int] = []
         for position in order:
             if len(chosen) == self._size:
                 break
-            if _distances(known, self._outputs[position]).min() < self._apart:
+            if to_one(known, self._vector(position)).min() < self._apart:
                 self._open[position] = False
             else:
                 chosen.append(int(position))
         self._list = np.array(chosen, dtype=np.intp)
+
+    def _vector(self, position: int) -> Float:
+        return output_vectors(self._outputs[position])
 
     def _worth(self, positions: Positions, *, spectra: bool = False) -> Float:
         """Return the expected improvement of functions; -inf for what has no valid spectrum."""
@@ -203,16 +210,10 @@ class _Spectra:
                     draft.write_text(json.dumps(kept), encoding="utf-8")
             spent += self._keep(path, text)
         reason = f"Fisher spectra of {len(expressions)} functions of the short list"
-        self._space.spent[reason] = self._space.spent.get(reason, 0.0) + spent
+        self._space.meter.charge(reason, spent)
 
     def _keep(self, path: Path, text: str) -> float:
         found = json.loads(path.read_text(encoding="utf-8"))
         rows = found["quantiles"]
         self._kept[text] = None if rows is None else np.array(rows, dtype=np.float32)
         return float(found["seconds"])
-
-
-def _distances(many: NDArray[np.floating], one: NDArray[np.floating]) -> Float:
-    """Return the distances of outputs by Eq. 3: (functions,)."""
-    distances: Float = np.sqrt(np.mean((many.astype(np.float64) - one) ** 2, axis=1))
-    return distances

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 Float = NDArray[np.float64]
 
@@ -138,7 +139,7 @@ class Lstm:
         return hidden, cell, log_p, (inputs, gates, candidate)
 
 
-class Controller:
+class Controller(EachOnce):
     """Emits ``left``, ``right`` and ``binary`` from a policy that is paid by validation accuracy.
 
     Ramachandran, Zoph and Le (*Searching for Activation Functions*, 2017): an LSTM predicts one
@@ -203,10 +204,8 @@ class Controller:
         for name, value in counts.items():
             if value < 1:
                 raise ArgumentError(f"{name} must be at least 1, got {value}")
-        self._space = space
         self._rng = np.random.default_rng(seed)
-        order: list[int] = self._rng.permutation(len(space)).tolist()
-        self._order = iter(order)
+        super().__init__(space, self._rng.permutation(len(space)).tolist())
         self._unary, self._binary = space.operators.get(1, ()), space.operators.get(2, ())
         self._policy = Lstm((len(self._unary), len(self._binary)), width, self._rng)
         self._moments = {name: (0.0 * w, 0.0 * w) for name, w in self._policy.weights.items()}
@@ -214,38 +213,35 @@ class Controller:
         self._batch, self._passes, self._patience = batch, passes, patience
         self._rate, self._clip, self._entropy, self._memory = rate, clip, entropy, memory
         self._baseline: float | None = None
-        self._asked: set[int] = set()
         self._scores: dict[int, float] = {}
         self._running: dict[int, Episode] = {}
         self._paid: list[tuple[Episode, float]] = []
 
     def ask(self) -> str:
         """Return a function that the policy emits and that was not asked for."""
-        if len(self._asked) < len(self._space):
+        if self._open.any():
             for _ in range(self._patience):
                 episode = self._policy.sample(self._rng)
                 left, right, binary = episode.operators
                 text = f"{self._binary[binary]}({self._unary[left]}(x),{self._unary[right]}(x))"
                 position = self._space.find(text)
-                if position is not None and position not in self._asked:
+                if position is not None and self._open[position]:
                     self._running[position] = episode
                     return self._take(position)
                 if position in self._scores:
                     self._pay(episode, self._scores[position])
-        for position in self._order:
-            if position not in self._asked:
-                return self._take(position)
-        raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
+        return self._take(self._next())
 
     def tell(self, result: Result) -> None:
         """Pay the policy for its episode."""
-        position = self._space.position.get(result.entry)
-        if position is None or result.score is None:  # missing: nothing was learned
+        learned = self._learned(result)
+        if learned is None:
             return
-        self._scores[position] = result.score
+        position, score = learned
+        self._scores[position] = score
         episode = self._running.pop(position, None)
         if episode is not None:
-            self._pay(episode, result.score)
+            self._pay(episode, score)
 
     def _pay(self, episode: Episode, reward: float) -> None:
         self._paid.append((episode, reward))
@@ -282,10 +278,6 @@ class Controller:
             first = first / (1 - _DECAY[0] ** self._updates)
             second = second / (1 - _DECAY[1] ** self._updates)
             self._policy.weights[name] += self._rate * first / (np.sqrt(second) + 1e-8)
-
-    def _take(self, position: int) -> str:
-        self._asked.add(position)
-        return self._space.expressions[position]
 
 
 def _with_one(values: Float) -> Float:

@@ -8,10 +8,11 @@ import numpy as np
 
 from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 
-class RegularisedEvolution:
+class RegularisedEvolution(EachOnce):
     """Mutates the best of a random sample of the youngest functions.
 
     Ageing evolution of Real, Aggarwal, Huang and Le (*Regularized Evolution for Image Classifier
@@ -62,13 +63,10 @@ class RegularisedEvolution:
             )
         if patience < 0:
             raise ArgumentError(f"patience must be at least 0, got {patience}")
-        self._space = space
         self._rng = np.random.default_rng(seed)
-        order: list[int] = self._rng.permutation(len(space)).tolist()
-        self._order = iter(order)
+        super().__init__(space, self._rng.permutation(len(space)).tolist())
         self._tournament = tournament
         self._patience = patience
-        self._asked: set[int] = set()
         # Positions and scores, the oldest first.
         self._population: deque[tuple[int, float]] = deque(maxlen=population)
         self._random_left = population
@@ -77,7 +75,7 @@ class RegularisedEvolution:
         """Return a random function while the population is small, then a mutation."""
         if self._random_left or not self._population:
             self._random_left = max(0, self._random_left - 1)
-            return self._take(self._next_random())
+            return self._take(self._next())
         drawn = self._rng.choice(
             len(self._population), min(self._tournament, len(self._population)), replace=False
         )
@@ -86,27 +84,17 @@ class RegularisedEvolution:
 
     def tell(self, result: Result) -> None:
         """Let the function join the population, and the oldest leave it."""
-        if result.score is None:  # missing: nothing was learned
-            return
-        self._population.append((self._space.position[result.entry], result.score))
+        learned = self._learned(result)
+        if learned is not None:
+            self._population.append(learned)
 
     def _mutation(self, parent: int) -> int:
         for _ in range(1 + self._patience):
             neighbours = self._space.neighbours(parent)
-            fresh = [p for p in neighbours if p not in self._asked]
+            fresh = [p for p in neighbours if self._open[p]]
             if fresh:
                 return fresh[self._rng.integers(len(fresh))]
             if not neighbours:
                 break
             parent = neighbours[self._rng.integers(len(neighbours))]
-        return self._next_random()
-
-    def _next_random(self) -> int:
-        for position in self._order:
-            if position not in self._asked:
-                return position
-        raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
-
-    def _take(self, position: int) -> str:
-        self._asked.add(position)
-        return self._space.expressions[position]
+        return self._next()

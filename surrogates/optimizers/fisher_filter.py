@@ -6,10 +6,11 @@ import numpy as np
 
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark import Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 
-class FisherFilter:
+class FisherFilter(EachOnce):
     """Asks for the baselines, then at random for functions whose Fisher spectrum is valid.
 
     AQuaSurF without its surrogate: what it finds above random search is due to the baselines and to
@@ -40,14 +41,11 @@ class FisherFilter:
         first = [space.find(text) for text in BASELINES] if baselines else []
         positions = [position for position in first if position is not None]
         positions += [*order[valid].tolist(), *order[~valid].tolist()]
-        self._expressions = [space.expressions[position] for position in dict.fromkeys(positions)]
-        self._order = iter(self._expressions)
+        super().__init__(space, positions)
 
     def ask(self) -> str:
         """Return the next expression of the order."""
-        for expression in self._order:
-            return expression
-        raise SpaceExhaustedError(f"all {len(self._expressions)} functions were asked for")
+        return self._take(self._next())
 
     def tell(self, result: Result) -> None:
         """Learn nothing: the order was drawn beforehand."""

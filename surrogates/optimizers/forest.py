@@ -62,15 +62,15 @@ class RandomForestEI(ModelBased):
         self._predictions = np.zeros((trees, len(space)))
         self._regrown = regrown
         self._oldest = 0
-        self._learned = 0
+        self._grown_for = 0
 
     def _acquisition(self, candidates: Positions) -> Float:
         trees = len(self._predictions)
-        fresh = len(self._scores) - self._learned
-        for _ in range(min(trees, self._regrown * fresh) if self._learned else trees):
+        fresh = len(self._scores) - self._grown_for
+        for _ in range(min(trees, self._regrown * fresh) if self._grown_for else trees):
             self._predictions[self._oldest] = self._grow()
             self._oldest = (self._oldest + 1) % trees
-        self._learned = len(self._scores)
+        self._grown_for = len(self._scores)
         chosen = self._predictions[:, candidates]
         return expected_improvement(chosen.mean(axis=0), chosen.std(axis=0), max(self._scores))
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import cycle, islice
 from math import ceil
 
 import numpy as np
 
 from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Partial, Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 
 def rungs(epochs: int, reduction: int) -> list[int]:
@@ -65,7 +66,7 @@ class _Bracket:
         return stopped
 
 
-class Hyperband:
+class Hyperband(EachOnce):
     """Races brackets of random functions, from many that start short to few that start long.
 
     Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar (*Hyperband: A Novel Bandit-Based Approach to
@@ -86,7 +87,7 @@ class Hyperband:
 
     Examples
     --------
-    >>> space = SearchSpace([0], [["relu(x)"]], [[0.0]], epochs=lambda: 3)
+    >>> space = SearchSpace([0], [["relu(x)"]], [[0.0]], epochs=3)
     >>> Hyperband(space, seed=0).ask()
     Partial(expression='relu(x)', epochs=1)
     """
@@ -94,29 +95,29 @@ class Hyperband:
     def __init__(self, space: SearchSpace, seed: int, *, reduction: int = 3) -> None:
         if reduction < 2:
             raise ArgumentError(f"reduction must be at least 2, got {reduction}")
-        self._space = space
+        super().__init__(space, np.random.default_rng(seed).permutation(len(space)).tolist())
         self._reduction = reduction
-        self._order: list[int] = np.random.default_rng(seed).permutation(len(space))[::-1].tolist()
         self._plans = cycle(self._brackets(rungs(space.epochs, reduction)))
-        self._open: list[_Bracket] = []
+        self._racing: list[_Bracket] = []
         self._running: dict[int, _Bracket | None] = {}
         self._stopped: dict[int, tuple[int, float]] = {}  # position -> epochs and score
 
     def ask(self) -> str | Partial:
         """Return the next function of the first bracket that has one to train."""
-        bracket = next((bracket for bracket in self._open if bracket.queue), None)
-        if bracket is None and self._order:
+        bracket = next((bracket for bracket in self._racing if bracket.queue), None)
+        if bracket is None and self._open.any():
             count, levels = next(self._plans)
-            drawn = [self._order.pop() for _ in range(min(count, len(self._order)))]
+            drawn = list(islice(self._order, count))
+            self._open[drawn] = False
             bracket = _Bracket(drawn, levels, self._reduction)
-            self._open.append(bracket)
+            self._racing.append(bracket)
         if bracket is not None:
             return self._start(bracket.queue.pop(0), bracket, bracket.epochs)
         if self._stopped:
             furthest = max(self._stopped, key=lambda p: self._stopped[p])
             del self._stopped[furthest]
             return self._start(furthest, None, self._space.epochs)
-        raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
+        raise self._exhausted()
 
     def tell(self, result: Result) -> None:
         """Let the function's bracket go on when its rung is complete."""
@@ -128,7 +129,7 @@ class Hyperband:
         for stopped, score in bracket.tell(position, result.score).items():
             self._stopped[stopped] = (epochs, score)
         if bracket.over:
-            self._open.remove(bracket)
+            self._racing.remove(bracket)
 
     def _start(self, position: int, bracket: _Bracket | None, epochs: int) -> str | Partial:
         self._running[position] = bracket
@@ -152,7 +153,7 @@ class SuccessiveHalving(Hyperband):
 
     Examples
     --------
-    >>> space = SearchSpace([0], [["relu(x)"]], [[0.0]], epochs=lambda: 3)
+    >>> space = SearchSpace([0], [["relu(x)"]], [[0.0]], epochs=3)
     >>> SuccessiveHalving(space, seed=0).ask()
     Partial(expression='relu(x)', epochs=1)
     """

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from act_bench.errors import ArgumentError
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark import Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 _DIGITS: Final = 12
 
 
-class NearestNeighbours:
+class NearestNeighbours(EachOnce):
     """Asks for the baselines, then for the function whose nearest evaluated functions score best.
 
     The prediction of a function is the mean score of its ``neighbours`` nearest evaluated functions
@@ -52,12 +53,11 @@ class NearestNeighbours:
     ) -> None:
         if neighbours < 1:
             raise ArgumentError(f"neighbours must be at least 1, got {neighbours}")
-        self._space = space
+        super().__init__(space)
         self._features = space.features(features)
         self._known = self._features.known
         self._rng = np.random.default_rng(seed)
         self._first = [p for text in reversed(BASELINES) if (p := space.find(text)) is not None]
-        self._open = np.ones(len(space), dtype=np.bool_)
         # By nearness, the distances and scores of each function's nearest evaluated functions.
         self._distances = np.full((len(space), neighbours), np.inf)
         self._scores = np.zeros((len(space), neighbours))
@@ -74,23 +74,20 @@ class NearestNeighbours:
             predicted = self._predict()[candidates]
             candidates = candidates[predicted == predicted.max()]
         else:
-            candidates = np.flatnonzero(self._open)
-        if not candidates.size:
-            raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
+            candidates = self._left()
         return self._take(int(self._rng.choice(candidates)))
 
     def tell(self, result: Result) -> None:
         """Let the function be a neighbour of all others."""
-        if result.score is None:  # missing: nothing was learned
+        learned = self._learned(result)
+        if learned is None or not self._features.known[learned[0]]:
             return
-        position = self._space.position[result.entry]
-        if not self._features.known[position]:
-            return
+        position, score = learned
         distances = self._features.distances(position)
         # Only where it is nearer than the last of the neighbours: of equals the earlier one stays.
         rows = np.flatnonzero(distances < self._distances[:, -1])
         nearer = np.column_stack([self._distances[rows], distances[rows]])
-        scores = np.column_stack([self._scores[rows], np.full(len(rows), result.score)])
+        scores = np.column_stack([self._scores[rows], np.full(len(rows), score)])
         nearest = np.argsort(nearer, axis=1, kind="stable")[:, : self._scores.shape[1]]
         self._distances[rows] = np.take_along_axis(nearer, nearest, axis=1)
         self._scores[rows] = np.take_along_axis(scores, nearest, axis=1)
@@ -104,7 +101,3 @@ class NearestNeighbours:
         # Rounded, so that equal means are equal in whatever order their terms were added.
         means: NDArray[np.float64] = self._scores[:, :evaluated].mean(axis=1)
         return means.round(_DIGITS)
-
-    def _take(self, position: int) -> str:
-        self._open[position] = False
-        return self._space.expressions[position]

@@ -6,10 +6,11 @@ import numpy as np
 
 from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 
-class LocalSearch:
+class LocalSearch(EachOnce):
     """Climbs by first improvement from the best of a few random starts; restarts at each summit.
 
     Round by round: draw ``starts`` functions at random; stand on the best of them; try its
@@ -40,11 +41,8 @@ class LocalSearch:
     def __init__(self, space: SearchSpace, seed: int, *, starts: int = 10) -> None:
         if starts < 1:
             raise ArgumentError(f"starts must be at least 1, got {starts}")
-        self._space = space
         self._rng = np.random.default_rng(seed)
-        order: list[int] = self._rng.permutation(len(space)).tolist()
-        self._order = iter(order)
-        self._asked: set[int] = set()
+        super().__init__(space, self._rng.permutation(len(space)).tolist())
         self._scores: dict[int, float] = {}
         self._starts = starts
         self._left_to_draw = starts
@@ -56,28 +54,22 @@ class LocalSearch:
         if self._left_to_draw == 0:
             while self._to_try:
                 position = self._to_try.pop()
-                if position not in self._asked:
+                if self._open[position]:
                     return self._take(position)
             self._standing = None
             self._left_to_draw = self._starts
         self._left_to_draw -= 1
-        for position in self._order:
-            if position not in self._asked:
-                return self._take(position)
-        raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
+        return self._take(self._next())
 
     def tell(self, result: Result) -> None:
         """Step to the function if it is better than where the search stands."""
-        if result.score is None:  # missing: nothing was learned
+        learned = self._learned(result)
+        if learned is None:
             return
-        position = self._space.position[result.entry]
-        self._scores[position] = result.score
-        if self._standing is None or result.score > self._scores[self._standing]:
+        position, score = learned
+        self._scores[position] = score
+        if self._standing is None or score > self._scores[self._standing]:
             self._stand_on(position)
-
-    def _take(self, position: int) -> str:
-        self._asked.add(position)
-        return self._space.expressions[position]
 
     def _stand_on(self, position: int) -> None:
         """Stand on a function or, where neighbours are known to be better, on the best beyond."""
@@ -88,7 +80,7 @@ class LocalSearch:
                 break
             position = best
         self._standing = position
-        untried = [p for p in neighbours if p not in self._asked]
+        untried = [p for p in neighbours if self._open[p]]
         self._to_try = [untried[i] for i in self._rng.permutation(len(untried))]
 
     def _known(self, position: int) -> float:

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 Float = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
 
-class ModelBased(ABC):
+class ModelBased(EachOnce, ABC):
     """Asks for random functions, then for those that a model of the scores thinks most of.
 
     What diverged has the chance level as its score, for the model as for everybody. With the
@@ -30,13 +31,12 @@ class ModelBased(ABC):
     def __init__(self, space: SearchSpace, seed: int, starts: int, features: str) -> None:
         if starts < 1:
             raise ArgumentError(f"starts must be at least 1, got {starts}")
-        self._space = space
+        super().__init__(space)
         self._features = space.features(features)
         self._rng = np.random.default_rng(seed)
         order = self._rng.permutation(len(space))
         known = order[self._features.known[order]]
         self._starts: list[int] = known[:starts][::-1].tolist()
-        self._open = np.ones(len(space), dtype=np.bool_)
         self._positions: list[int] = []
         self._scores: list[float] = []
 
@@ -51,27 +51,19 @@ class ModelBased(ABC):
             acquisition = self._acquisition(candidates)
             candidates = candidates[acquisition == acquisition.max()]
         elif not candidates.size:
-            candidates = np.flatnonzero(self._open)
-        if not candidates.size:
-            raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
+            candidates = self._left()
         return self._take(int(self._rng.choice(candidates)))
 
     def tell(self, result: Result) -> None:
         """Keep a score for the model."""
-        if result.score is None:  # missing: nothing was learned
-            return
-        position = self._space.position[result.entry]
-        if self._features.known[position]:
-            self._positions.append(position)
-            self._scores.append(result.score)
+        learned = self._learned(result)
+        if learned is not None and self._features.known[learned[0]]:
+            self._positions.append(learned[0])
+            self._scores.append(learned[1])
 
     @abstractmethod
     def _acquisition(self, candidates: Positions) -> Float:
         """Return what each candidate is worth asking for; at least two scores differ."""
-
-    def _take(self, position: int) -> str:
-        self._open[position] = False
-        return self._space.expressions[position]
 
 
 def expected_improvement(mean: Float, deviation: Float, best: float) -> Float:

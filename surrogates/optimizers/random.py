@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from act_bench.search.benchmark import Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 
-class RandomSearch:
+class RandomSearch(EachOnce):
     """Asks for the functions of a space in random order, each once.
 
     What it finds is known exactly: see :mod:`surrogates.exact`.
@@ -28,15 +29,11 @@ class RandomSearch:
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
-        self._expressions = space.expressions
-        order: list[int] = np.random.default_rng(seed).permutation(len(space)).tolist()
-        self._order = iter(order)
+        super().__init__(space, np.random.default_rng(seed).permutation(len(space)).tolist())
 
     def ask(self) -> str:
         """Return the next expression of the order."""
-        for position in self._order:
-            return self._expressions[position]
-        raise SpaceExhaustedError(f"all {len(self._expressions)} functions were asked for")
+        return self._take(self._next())
 
     def tell(self, result: Result) -> None:
         """Learn nothing: the order was drawn beforehand."""

@@ -8,10 +8,11 @@ from optuna.trial import Trial, TrialState
 
 from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Result
-from surrogates.protocol import SearchSpace, SpaceExhaustedError
+from surrogates.optimizers.each_once import EachOnce
+from surrogates.protocol import SearchSpace
 
 
-class TreeParzen:
+class TreeParzen(EachOnce):
     """Asks for ``binary(left(x),right(x))`` with operators that good functions have more than bad.
 
     Bergstra, Bardenet, Bengio and Kegl (*Algorithms for Hyper-Parameter Optimization*, NeurIPS
@@ -48,33 +49,27 @@ class TreeParzen:
             raise ArgumentError(
                 f"starts and patience must be at least 1, got {starts} and {patience}"
             )
-        self._space = space
         rng = np.random.default_rng(seed)
-        order: list[int] = rng.permutation(len(space)).tolist()
-        self._order = iter(order)
+        super().__init__(space, rng.permutation(len(space)).tolist())
         self._patience = patience
         sampler = optuna.samplers.TPESampler(seed=int(rng.integers(2**32)), n_startup_trials=starts)
         self._study = _quiet_study(sampler)
-        self._asked: set[int] = set()
         self._scores: dict[int, float] = {}
         self._trials: dict[int, Trial] = {}
 
     def ask(self) -> str:
         """Return a function that the estimator draws and that was not asked for."""
-        if len(self._asked) < len(self._space):
+        if self._open.any():
             for _ in range(self._patience):
                 trial = self._study.ask()
                 position = self._space.find(self._suggest(trial))
-                if position is not None and position not in self._asked:
+                if position is not None and self._open[position]:
                     self._trials[position] = trial
                     return self._take(position)
                 # Unless it runs, or the table does not cover it: then nothing can be told.
                 known = None if position is None else self._scores.get(position)
                 self._tell(trial, known)
-        for position in self._order:
-            if position not in self._asked:
-                return self._take(position)
-        raise SpaceExhaustedError(f"all {len(self._space)} functions were asked for")
+        return self._take(self._next())
 
     def tell(self, result: Result) -> None:
         """Let the study know the score."""
@@ -97,10 +92,6 @@ class TreeParzen:
     def _tell(self, trial: Trial, score: float | None) -> None:
         state = TrialState.FAIL if score is None else TrialState.COMPLETE
         self._study.tell(trial, score, state=state)
-
-    def _take(self, position: int) -> str:
-        self._asked.add(position)
-        return self._space.expressions[position]
 
 
 def _quiet_study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:

@@ -48,7 +48,7 @@ class Stuck(RandomSearch):
     """Asks for its first function for ever."""
 
     def ask(self) -> str:
-        return self._expressions[0]
+        return self._space.expressions[0]
 
 
 class Endless(RandomSearch):
@@ -58,7 +58,7 @@ class Endless(RandomSearch):
         try:
             return super().ask()
         except SpaceExhaustedError:
-            return self._expressions[0]
+            return self._space.expressions[0]
 
 
 class OneAtATime(RandomSearch):

@@ -18,6 +18,7 @@ from act_bench.tables.spectra import LAYERS, fisher_name, load_spectra
 from surrogates import embeddings
 from surrogates.embeddings import UmapSettings, cached_places
 from surrogates.features import FEATURES, SPECTRUM_S, Features, Part, output_part
+from surrogates.metering import Meter
 from surrogates.protocol import SearchSpace
 
 MakeData = Callable[..., BenchmarkData]
@@ -106,7 +107,7 @@ def test_other_spaces_are_laid_out_when_that_is_needed(monkeypatch: pytest.Monke
         [0, 1, 2],
         [["relu(x)"], ["elu(x)"], ["exp(x)"]],
         np.eye(3),
-        spectra=lambda: (np.ones((3, 4)), valid),
+        spectra=(np.ones((3, 4)), valid),
     )
     assert space.features("umap-union").vectors().tolist() == [[1, 1], [1, 1], [0, 0]]
     assert seen == [[("euclidean", 2), ("manhattan", 2)]]
@@ -136,12 +137,12 @@ def test_the_distance_of_a_union_is_the_sum_of_both_in_their_medians() -> None:
 
 
 def test_spectra_that_are_asked_for_are_noted_with_their_cost(space: SearchSpace) -> None:
-    space.spent.clear()
-    space.features("umap-outputs")
-    assert not space.spent
-    space.features("umap-union")
-    space.features("fim")  # paid already
-    (seconds,) = space.spent.values()
+    _, nothing = space.meter.metered(lambda: space.features("umap-outputs"))
+    assert not nothing
+    _, charges = space.meter.metered(
+        lambda: [space.features(name) for name in ("umap-union", "fim")]  # paid once
+    )
+    (seconds,) = charges.values()
     assert seconds == pytest.approx(SPECTRUM_S["mlp"] * len(space))
     embedded = {table for table in LAYERS if fisher_name(table) in read_manifest()}
     assert embedded <= set(SPECTRUM_S), "a table has spectra whose cost is not known"
@@ -149,8 +150,8 @@ def test_spectra_that_are_asked_for_are_noted_with_their_cost(space: SearchSpace
 
 def test_spectra_whose_cost_is_not_known_are_refused() -> None:
     space = SearchSpace(
-        [0], [["relu(x)"]], [[1.0]], spectra=lambda: (np.ones((1, 4)), np.ones(1, bool)),
-        spectrum_s=None,
+        [0], [["relu(x)"]], [[1.0]], spectra=(np.ones((1, 4)), np.ones(1, bool)),
+        meter=Meter(spectrum_s=None),
     )  # fmt: skip
     space.features("outputs")
     with pytest.raises(ValueError, match="feature_cost"):

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, spearmanr
 
-from surrogates.significance import bootstrap_interval, holm, mean_ranks, pairwise
+from surrogates.significance import (
+    bootstrap_interval,
+    holm,
+    mean_ranks,
+    pairwise,
+    spearman,
+    spearman_interval,
+)
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -89,3 +96,16 @@ def test_intervals_hold_the_mean_about_as_often_as_they_say() -> None:
     assert 170 < held <= 199  # of 200 at 95 %, a little less for a skewed sample
     low, high = bootstrap_interval(np.arange(101.0), np.random.default_rng(0), "median")
     assert low < 50 < high
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=3, max_size=20))
+def test_a_rank_correlation_is_that_of_each_sample(pairs: list[tuple[int, int]]) -> None:
+    a, b = np.array(pairs, dtype=np.float64).T
+    if np.isnan(spearman(a, b)):
+        assert len(set(a.tolist())) == 1 or len(set(b.tolist())) == 1
+        return
+    found = spearman_interval(a, b, np.random.default_rng(0), level=0.9, samples=50)
+    drawn = np.random.default_rng(0).integers(len(a), size=(50, len(a)))
+    samples = [value for d in drawn if not np.isnan(value := spearman(a[d], b[d]))]
+    assert found.spearman == spearmanr(a, b).statistic
+    assert (found.low, found.high) == pytest.approx(np.quantile(samples, [0.05, 0.95]))

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from act_bench.cli import LazyGroup
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
+from act_bench.tables.manifest import DataError
 from act_bench.tables.spectra import RESOLUTION, load_spectra, read_spectra
 from regenerate.fisher import feature_file
 from regenerate.fisher.networks import setting
@@ -130,6 +131,19 @@ def test_bad_files_cost_nothing_and_are_named(tmp_path: Path) -> None:
     assert code == 3
     assert "damaged" in err
     assert out.read_bytes() == b"PAR1 truncated"
+
+
+def test_a_changed_bit_is_never_a_feature(tmp_path: Path) -> None:
+    out = tmp_path / "mine.parquet"
+    assert run("tanh(x)", "--out", str(out))[0] == 0
+    changed = bytearray(out.read_bytes())
+    changed[len(changed) // 3] ^= 1
+    out.write_bytes(changed)
+    code, _, err = run("elu(x)", "--out", str(out))
+    assert code == 3
+    assert "damaged" in err
+    with pytest.raises(DataError, match="damaged"):
+        read_spectra(out)
 
 
 def test_file_of_another_convention_is_refused(tmp_path: Path) -> None:

@@ -86,6 +86,25 @@ def test_parts_of_another_convention_are_refused(mlp: Setting, tmp_path: Path) -
         next(build_parts(other, EXPRESSIONS, tmp_path))
 
 
+@pytest.mark.usefixtures("small_parts")
+def test_damaged_parts_are_named_and_those_of_older_versions_are_read(
+    mlp: Setting, tmp_path: Path
+) -> None:
+    few, parts = EXPRESSIONS[:3], tmp_path / "parts"
+    list(build_parts(mlp, few, parts))
+    (part,) = parts.glob("*.parquet")
+    embed(mlp.convention, len(few), parts, tmp_path)
+    whole = (tmp_path / "mlp-fisher.parquet").read_bytes()
+    pq.write_table(pq.read_table(part).replace_schema_metadata(
+        {b"layers": pq.read_schema(part).metadata[b"layers"]}
+    ), part)  # fmt: skip
+    embed(mlp.convention, len(few), parts, tmp_path)
+    assert (tmp_path / "mlp-fisher.parquet").read_bytes() == whole
+    part.write_bytes(part.read_bytes()[:-9])
+    with pytest.raises(BuildError, match=rf"{part.name} is damaged.*delete it"):
+        embed(mlp.convention, len(few), parts, tmp_path)
+
+
 def test_other_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(networks.FINGERPRINTS, "mlp", "0" * 16)
     with pytest.raises(BatchMismatchError, match="fingerprint 0000000000000000"):

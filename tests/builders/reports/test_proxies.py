@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from act_bench.spaces.paper import load_space
-from builders.reports import proxies
+from builders.reports import calibration, proxies
 from regenerate.recipes import find
 
 
@@ -47,7 +47,7 @@ def test_what_is_recorded_is_not_trained_again(
 def test_the_best_and_the_deciles_are_those_of_the_table() -> None:
     found = proxies.table_scores("cnn")
     space = load_space()
-    trained = np.sort([value for value in found.values() if value > proxies.TRAINED])[::-1]
+    trained = np.sort(list(calibration.trained(found).values()))[::-1]
 
     def reached(best: int, each: int) -> list[float]:
         chosen = proxies.from_table("cnn", best, each)

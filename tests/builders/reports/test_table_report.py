@@ -10,7 +10,7 @@ from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, arrow_schema
 from builders.reports import table_report
-from builders.reports.table_report import Report, sampled, scores
+from builders.reports.table_report import Report, sampled
 from builders.tables import aggregate
 from regenerate.sweeps.sweep import shuffled
 
@@ -72,12 +72,12 @@ def made_up():
 @pytest.fixture
 def report(made_up):
     runs, _ = made_up
-    return Report("cnn", "proxy", runs, scores(runs, ENTRIES))
+    return Report.of("cnn", "proxy", runs, ENTRIES)
 
 
 def test_entries_are_judged_as_the_builder_judges_them(made_up, report):
     entries = aggregate(made_up[0], SPACE)
-    outcome = np.where(~report.present, "missing", np.where(report.median < 0, "diverged", "ok"))
+    outcome = np.where(~report.present, "missing", np.where(report.diverged, "diverged", "ok"))
     assert outcome.tolist() == entries["outcome"].to_list()
     ok = outcome == "ok"
     expected = entries["validation_accuracy"].to_numpy()
@@ -104,11 +104,9 @@ def test_standard_errors_of_few_seeds_come_from_entries_alike(report):
 
 
 def test_half_of_the_runs_are_enough_to_diverge(report):
-    for scores_of_runs, cells in (([-1, 0.5], "diverged | 2"), ([-1, -1, 0.5], "diverged | 3")):
-        report.score[5] = [
-            *scores_of_runs,
-            *[np.nan] * (report.score.shape[1] - len(scores_of_runs)),
-        ]
+    for runs, cells in (([None, 0.5], "diverged | 2"), ([None, None, 0.5], "diverged | 3")):
+        report.ran[5] = np.arange(report.ran.shape[1]) < len(runs)
+        report.score[5, : len(runs)] = runs
         assert table_report.row_of(report, 5).startswith(cells)
 
 

@@ -192,7 +192,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path, monkeypatch):
     sync, written = os.fsync, []
 
     def until_full(file):
-        if len(written) == 2:
+        if len(written) == 3:  # the marker and two parts
             raise OSError(errno.ENOSPC, "No space left on device")
         sync(file)
         written.append(file)

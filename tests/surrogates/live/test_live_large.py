@@ -83,15 +83,11 @@ def test_it_prefers_what_the_table_says_is_good(tmp_path):
 
 def test_spectra_of_the_short_list_are_computed_charged_and_kept(tmp_path):
     space, optimizer = transfer(tmp_path, features="union", short_list=3, trees=4)
-    space.spent.clear()
-    text = optimizer.ask()
-    (reason,) = space.spent
+    text, charges = space.meter.metered(optimizer.ask)
+    (reason,) = charges
     assert reason == "Fisher spectra of 3 functions of the short list"
-    kept = dict(space.spent)
     again_space, again = transfer(tmp_path, features="union", short_list=3, trees=4)
-    again_space.spent.clear()
-    assert again.ask() == text
-    assert again_space.spent == kept  # read, not measured again
+    assert again_space.meter.metered(again.ask) == (text, charges)  # read, not measured again
 
 
 def test_a_search_over_the_large_space_goes_on_and_is_verified(tmp_path):

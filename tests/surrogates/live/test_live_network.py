@@ -4,11 +4,13 @@ import dataclasses
 import math
 from functools import partial
 
+import polars as pl
 import pytest
 import torch
 from torch import nn
 
 from act_bench.functions.catalogue import find
+from regenerate.runs.store import SearchFolderError
 from regenerate.training.optimizers import torch_optimizer
 from surrogates.live import Budget, Confirmation, search
 from surrogates.live.methods import MethodError
@@ -119,6 +121,13 @@ def test_spectra_of_ones_own_network_are_computed_once_and_searched_with(tmp_pat
     vectors, valid = read_spectra(tmp_path / "spectra.parquet")
     assert vectors.shape == (4, 3 * 128)
     assert valid.tolist() == [module_valid(trainer, text) for text in few]
+    # Older versions wrote no checksum, and other types of the same values.
+    pl.read_parquet(tmp_path / "spectra.parquet").write_parquet(tmp_path / "old.parquet")
+    assert (read_spectra(tmp_path / "old.parquet")[0] == vectors).all()
+    torn = (tmp_path / "spectra.parquet").read_bytes()[:-1]
+    (tmp_path / "torn.parquet").write_bytes(torn)
+    with pytest.raises(SearchFolderError, match=r"torn.parquet is damaged.*delete it"):
+        read_spectra(tmp_path / "torn.parquet")
 
 
 def module_valid(trainer, text):

@@ -21,7 +21,7 @@ MakeData = Callable[..., BenchmarkData]
 
 def space_of(functions: int, epochs: int) -> SearchSpace:
     names = [[f"f{i}"] for i in range(functions)]
-    return SearchSpace(range(functions), names, [[0.0]] * functions, epochs=lambda: epochs)
+    return SearchSpace(range(functions), names, [[0.0]] * functions, epochs=epochs)
 
 
 def ask(optimizer: Hyperband) -> tuple[int, int | None]:

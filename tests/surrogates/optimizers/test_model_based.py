@@ -36,7 +36,7 @@ def line(functions: int = 40, invalid: tuple[int, ...] = ()) -> SearchSpace:
     valid[list(invalid)] = False
     places = np.arange(float(functions))[:, None]
     names = [[f"x{'' if i == 0 else i}"] for i in range(functions)]
-    return SearchSpace(range(functions), names, places / 10, spectra=lambda: (places, valid))
+    return SearchSpace(range(functions), names, places / 10, spectra=(places, valid))
 
 
 def result(entry: int, score: float) -> Result:
