@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import click
 
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.live.large import LargeSearchSpace, LargeSpace, open_large_space
 from surrogates.live.transfer import Transfer
 

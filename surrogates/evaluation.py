@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import kendalltau, spearmanr
 
+from act_bench.files.manifest import DataError
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.manifest import DataError
 from surrogates.features import FEATURES, Features
 from surrogates.protocol import SearchSpace
 from surrogates.significance import bootstrap_interval
@@ -189,7 +189,7 @@ def evaluate(
     ------
     ValueError
         Unknown features, or no size leaves enough to predict.
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         The table has no Fisher spectra, and the features need them.
     """
     names = available_features(data) if features is None else tuple(features)

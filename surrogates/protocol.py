@@ -1,6 +1,6 @@
 """What an optimiser is, and what it may know.
 
-An optimiser asks for an expression and is told its :class:`~act_bench.search.benchmark.Result`,
+An optimiser asks for an expression and is told its :class:`~act_bench.search.events.Result`,
 again and again. It is made from a :class:`SearchSpace` and a seed. A search space holds what is
 known before any training, and an optimiser holds nothing else but what it was told: there is no way
 from it to the values of entries that were not queried, nor to test.
@@ -17,15 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.functions.expression import parse
-from act_bench.search.benchmark import Partial, Result, Setting
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Partial, Result, Setting
 from act_bench.spaces.paper import NotInSpaceError, finite_outputs
-from act_bench.tables.manifest import read_manifest
+from act_bench.tables.registry import TABLES
 from surrogates import embeddings
 from surrogates.edits import alphabet, edits
 from surrogates.features import (
     FEATURES,
-    SPECTRUM_S,
     Features,
     Part,
     output_part,
@@ -194,7 +193,7 @@ class SearchSpace:
             spectra,
             epochs,
             stored_map,
-            SPECTRUM_S.get(data.table),
+            TABLES[data.table].spectrum_s if data.table in TABLES else None,
         )
 
     def __len__(self) -> int:
@@ -238,7 +237,7 @@ class SearchSpace:
         ------
         ValueError
             Another name, or this space has no Fisher spectra.
-        act_bench.tables.manifest.DataError
+        act_bench.files.manifest.DataError
             Those of the table are not embedded in this version.
         """
         if name not in FEATURES:
@@ -250,7 +249,7 @@ class SearchSpace:
             if self._spectrum_s is None:
                 raise ValueError(
                     f"features {name!r} need Fisher spectra, and what one costs in this table is "
-                    "not in surrogates.features.SPECTRUM_S: benchmarks/feature_cost.py measures it"
+                    "not in its record, spectrum_s: benchmarks/feature_cost.py measures it"
                 )
             self.spent[f"Fisher spectra of {len(self)} functions"] = self._spectrum_s * len(self)
         return known
@@ -338,10 +337,11 @@ def _spectra(data: BenchmarkData) -> tuple[Float, NDArray[np.bool_]]:
 
 def _stored_map(data: BenchmarkData, kind: str) -> Float | None:
     """Return the places of what a table covers on its stored map; None where there is no map."""
+    from act_bench.tables.files import table_files
     from act_bench.tables.maps import load_map, map_name
 
     if kind != "outputs" and (
-        data.edition != "regenerated" or map_name(data.table) not in read_manifest()
+        data.edition != "regenerated" or map_name(data.table) not in table_files(data.table)
     ):
         return None
     places = load_map(data.table, cast("Feature", kind)).places[list(data.covered)]

@@ -32,16 +32,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench.search.benchmark import (
-    Benchmark,
-    Partial,
-    Query,
-    Result,
-    Revealed,
-    Searcher,
-    Setting,
-)
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Partial, Query, Result, Revealed, Searcher, Setting
 from act_bench.search.trace import Trace
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer, plain_name

@@ -33,8 +33,8 @@ def command(repo_id: str, *, revision: str, folder: Path, as_json: bool) -> None
     Every data file is checked against the SHA-256 in the manifest of that commit. A download that
     breaks off continues at the next call. Exit code 3: a file is damaged or missing.
     """
+    from act_bench.files.manifest import DataError
     from act_bench.publishing.hub import HubError, pull
-    from act_bench.tables.manifest import DataError
 
     try:
         checked = pull(repo_id, revision, folder)

@@ -17,7 +17,8 @@ from rich.table import Table
 
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import DataFailure, explained_errors
-from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.tables.registry import TABLES, choose_fidelity
+from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
     from regenerate.grafs import GrafsResult

@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 
 from act_bench.cli.training import DataFailure, ExpressionFailure
-from act_bench.tables.schema import EDITIONS, TABLES
+from act_bench.tables.registry import EDITIONS, TABLES
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
@@ -41,10 +41,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 @contextmanager
 def explained_errors() -> Iterator[None]:
     """Turn what can go wrong in looking up into a sentence on stderr and an exit code."""
+    from act_bench.files.manifest import DataError
     from act_bench.functions.expression import ParseError
     from act_bench.search.benchmark import MissingRunError
     from act_bench.spaces.paper import NotInSpaceError
-    from act_bench.tables.manifest import DataError
     from act_bench.tables.schema import UnknownNameError
 
     try:

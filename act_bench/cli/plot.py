@@ -9,7 +9,7 @@ import click
 
 from act_bench.cli.lookup import explained_errors, json_option, table_type
 from act_bench.figures import FIGURES
-from act_bench.tables.schema import EDITIONS
+from act_bench.tables.registry import EDITIONS
 
 
 def _listing() -> str:

@@ -44,9 +44,9 @@ def command(
     A new repository is private unless --public is given; one that exists stays as it is. A tag
     that exists is an error: a version that was published does not change.
     """
+    from act_bench.files.manifest import DataError
     from act_bench.publishing.export import export
     from act_bench.publishing.hub import HubError, push, uploads
-    from act_bench.tables.manifest import DataError
 
     tag = tag or f"v{version('act-bench')}"
     with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as chosen:

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import explained_errors, training_options
-from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.tables.registry import TABLES, choose_fidelity
+from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
     from regenerate.runs.certificate import Certificate
@@ -97,10 +98,10 @@ def _retrain(
     data_dir: Path | None,
 ) -> tuple[Certificate, str]:
     """Train, look up the record and compare; return the certificate and a note on the record."""
+    from act_bench.files.manifest import DataError
     from act_bench.functions.catalogue import NamedFunction, read
     from act_bench.functions.expression import parse
     from act_bench.spaces.paper import NotInSpaceError, load_space
-    from act_bench.tables.manifest import DataError
     from regenerate.recipes import find
     from regenerate.runs.certificate import Certificate, compare, find_record
     from regenerate.training.dispatch import train

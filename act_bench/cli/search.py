@@ -18,7 +18,7 @@ from rich.table import Table
 from act_bench.cli.grafs import METHOD, search_grafs
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import DataFailure, explained_errors, training_options
-from act_bench.tables.schema import TABLES
+from act_bench.tables.registry import TABLES
 
 if TYPE_CHECKING:
     from surrogates.live import Confirmation, Evaluated, Found, Problem

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from act_bench.cli.training import DataFailure, explained_errors, training_options
-from act_bench.tables.schema import TABLES, UnknownNameError, choose_fidelity
+from act_bench.tables.registry import TABLES, choose_fidelity
+from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
     from regenerate.recipes import Recipe
@@ -200,8 +201,8 @@ def command(
 
 def _fixed_entries(recipe: Recipe) -> set[int]:
     """Return the entries whose recorded run would be the same at every learning rate."""
+    from act_bench.files.manifest import DataError
     from act_bench.tables.loaders import load_runs
-    from act_bench.tables.manifest import DataError
     from regenerate.recipes.rates import fixed_entries
     from regenerate.sweeps.selection import FIRST_SEED
 

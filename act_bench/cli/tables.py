@@ -8,8 +8,8 @@ from typing import TypedDict
 import click
 
 from act_bench.cli.lookup import explained_errors, json_option
-from act_bench.tables.manifest import entries_name, read_manifest, runs_name
-from act_bench.tables.schema import TABLES
+from act_bench.tables.files import entries_name, runs_name, table_files
+from act_bench.tables.registry import TABLES
 
 
 class Coverage(TypedDict):
@@ -33,9 +33,9 @@ class Coverage(TypedDict):
 
 def coverage() -> list[Coverage]:
     """Return one record a table and fidelity, read from the manifest alone."""
-    records = read_manifest()
     found: list[Coverage] = []
     for table in TABLES.values():
+        records = table_files(table.name)
         runs = records.get(runs_name(table.name))
         for fidelity in table.fidelities:
             entries = records.get(entries_name(table.name, fidelity))

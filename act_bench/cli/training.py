@@ -41,9 +41,9 @@ def training_options(function: Function) -> Function:
 def explained_errors() -> Iterator[None]:
     """Turn what can go wrong in training into a sentence on stderr and an exit code."""
     from act_bench.files.cache import CacheLimitError
+    from act_bench.files.manifest import DataError
     from act_bench.functions.expression import ParseError
     from act_bench.spaces.paper import NotInSpaceError
-    from act_bench.tables.manifest import DataError
 
     try:
         from regenerate.data import DataMismatchError, DataNotFoundError

@@ -157,10 +157,10 @@ def continuity(places: Floats, score: Floats) -> float:
 
 
 def _has_map(table: str) -> bool:
-    from act_bench.tables.manifest import read_manifest
+    from act_bench.tables.files import table_files
     from act_bench.tables.maps import map_name
 
-    return map_name(table) in read_manifest()
+    return map_name(table) in table_files(table)
 
 
 def _nearest(places: Floats, place: Floats) -> int:

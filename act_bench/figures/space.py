@@ -14,7 +14,7 @@ import polars as pl
 from act_bench.spaces.large import scan_outputs
 from act_bench.spaces.paper import finite_outputs
 from act_bench.tables.loaders import load_table
-from act_bench.tables.schema import TABLES
+from act_bench.tables.registry import TABLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
 from act_bench.figures.style import GREY, GRID, OKABE_ITO, PALE, bare, wrapped
+from act_bench.files.manifest import DataError
 from act_bench.functions.operators import BASELINES
-from act_bench.tables.manifest import DataError, entries_file, read_manifest
-from act_bench.tables.schema import (
-    TABLES,
-    TRAINED_MARGIN,
-    UnknownNameError,
-    choose_fidelity,
-    table_info,
-)
+from act_bench.tables.files import entries_file, table_files
+from act_bench.tables.registry import TABLES, TRAINED_MARGIN, choose_fidelity, table_info
+from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +86,7 @@ def invalid_spectra(table: str) -> NDArray[np.bool_] | None:
     """Return which functions have no valid Fisher spectrum; None where there are no spectra."""
     from act_bench.tables.spectra import fisher_name, load_spectra
 
-    if fisher_name(table) not in read_manifest():
+    if fisher_name(table) not in table_files(table):
         return None
     return ~load_spectra(table).valid
 

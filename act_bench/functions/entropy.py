@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from act_bench.tables.manifest import ENTROPY_FILE, verified
+from act_bench.files.manifest import ENTROPY_FILE, verified
 
 if TYPE_CHECKING:
     import polars as pl
@@ -248,7 +248,7 @@ def load_entropies() -> pl.DataFrame:
 
     Raises
     ------
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         The file is missing or damaged.
 
     Examples

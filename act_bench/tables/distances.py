@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from act_bench.spaces.paper import finite_outputs, load_space
-from act_bench.tables.schema import EDITIONS, one_of
+from act_bench.tables.registry import EDITIONS
+from act_bench.tables.schema import one_of
 from act_bench.tables.spectra import QUANTILES, load_spectra
 
 if TYPE_CHECKING:

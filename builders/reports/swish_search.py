@@ -17,8 +17,8 @@ import numpy as np
 
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import SWISH_OPERATORS
-from act_bench.search.benchmark import Result
-from act_bench.tables.schema import TABLES
+from act_bench.search.events import Result
+from act_bench.tables.registry import TABLES
 from regenerate.recipes import find
 from regenerate.training.dispatch import train
 from surrogates.live.confirm import Estimate

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from act_bench.functions.expression import Expression
-from act_bench.search.benchmark import Benchmark, Partial, Result, Searcher
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Partial, Result, Searcher
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
 from regenerate.runs.trainers import Progress, Trainer, summarise, train_into

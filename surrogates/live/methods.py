@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
 
-from act_bench.search.benchmark import Searcher
+from act_bench.search.events import Searcher
 from regenerate.runs.store import RunStore
 from regenerate.runs.trainers import Progress
 from surrogates.live.benchmark import LiveBenchmark

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from act_bench.spaces.paper import load_space
-from act_bench.tables.schema import choose_fidelity, one_of, table_info
+from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.schema import one_of
 from regenerate.recipes import Recipe, find
 from regenerate.runs.trainers import RecipeTrainer, Trainer
 from regenerate.sweeps.sweep import SEEDS
@@ -127,8 +128,8 @@ def best_of_table(table: str, fidelity: str) -> Candidate | None:
     >>> best_of_table("mlp", "full").role
     'best of the table'
     """
+    from act_bench.files.manifest import DataError
     from act_bench.search.benchmark_data import load_data
-    from act_bench.tables.manifest import DataError
 
     try:
         data = load_data(table, fidelity)

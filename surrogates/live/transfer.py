@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from act_bench.tables.distances import layer_weights
 from surrogates.features import spectrum_part
 from surrogates.live.large import LargeSearchSpace

@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import Final, cast
 
-from act_bench.search.benchmark import Setting
+from act_bench.search.events import Setting
 from surrogates.optimizers.evolution import RegularisedEvolution
 from surrogates.optimizers.knn import NearestNeighbours
 from surrogates.optimizers.local import LocalSearch

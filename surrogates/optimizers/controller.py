@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 Float = NDArray[np.float64]

@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 

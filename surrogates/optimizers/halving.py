@@ -8,7 +8,7 @@ from math import ceil
 
 import numpy as np
 
-from act_bench.search.benchmark import Partial, Result
+from act_bench.search.events import Partial, Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.functions.operators import BASELINES
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 _DIGITS: Final = 12

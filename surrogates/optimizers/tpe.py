@@ -6,7 +6,7 @@ import numpy as np
 import optuna
 from optuna.trial import Trial, TrialState
 
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 

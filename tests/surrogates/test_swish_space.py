@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from act_bench.functions.operators import COMMUTATIVE, SWISH_BINARY, SWISH_UNARY
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.optimizers.controller import Controller
 from surrogates.swish import enumerate_swish, swish_space
 

@@ -15,8 +15,9 @@ from torch import nn
 from act_bench.functions.expression import parse
 from act_bench.tables.spectra import RESOLUTION, load_spectra, read_spectra
 from builders.embedded import BuildError
+from builders.fisher import build
 from builders.fisher.build import build_parts, embed
-from regenerate.fisher import FisherConvention, build, fisher_spectrum, networks
+from regenerate.fisher import FisherConvention, fisher_spectrum, networks
 from regenerate.fisher.capture import weighted_layers
 from regenerate.fisher.features import fisher_feature
 from regenerate.fisher.networks import BatchMismatchError, Setting, initialized, setting
@@ -86,8 +87,8 @@ def test_parts_of_another_convention_are_refused(mlp: Setting, tmp_path: Path) -
 
 
 def test_other_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(networks.FINGERPRINTS, "mlp", "0" * 16)
-    with pytest.raises(BatchMismatchError, match="fingerprint 0000000000000000"):
+    monkeypatch.setattr(networks, "fingerprint", lambda *_: "0" * 16)
+    with pytest.raises(BatchMismatchError, match="these images give 0000000000000000"):
         setting("mlp")
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from act_bench.search.benchmark import Benchmark, Partial, Result
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.trace import verify
+from act_bench.search.events import Partial, Result
+from act_bench.search.verify import verify
 from surrogates.optimizers import find_optimizer
 from surrogates.optimizers.halving import Hyperband, SuccessiveHalving, rungs
 from surrogates.protocol import SearchSpace, SpaceExhaustedError

@@ -9,8 +9,9 @@ import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
 from act_bench.functions.operators import BASELINES
-from act_bench.search.benchmark import Benchmark, Query, Result
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Query, Result
 from surrogates.optimizers import OPTIMIZERS, find_optimizer
 from surrogates.protocol import Factory, SearchSpace, settings_of
 from surrogates.simulation import run_search
