@@ -29,8 +29,8 @@ from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.distances import Weighting, layer_weights
 from act_bench.tables.files import table_files
 from act_bench.tables.maps import MAP_COLUMNS, map_name, spectra_sha
-from act_bench.tables.registry import TABLES, table_info
-from act_bench.tables.schema import EMBEDDING_COLUMNS
+from act_bench.tables.registry import TABLES, import_own_tables, table_info
+from act_bench.tables.schema import EMBEDDING_COLUMNS, UnknownNameError
 from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
 from builders.embedded import write_manifest, write_table
 from surrogates.embeddings import LIBRARIES, UMAP, umap_places
@@ -135,7 +135,6 @@ def _about(option: str, method: dict[str, object]) -> dict[str, object]:
     "--table",
     "tables",
     multiple=True,
-    type=click.Choice(list(TABLES)),
     help="The maps by the spectra of a table; may be given several times.",
 )
 @click.option(
@@ -146,12 +145,16 @@ def _about(option: str, method: dict[str, object]) -> dict[str, object]:
 @click.option("--check", is_flag=True, help="Write nothing; compare with the embedded files.")
 def main(outputs: bool, tables: tuple[str, ...], folder: Path | None, check: bool) -> None:
     """Make the stored maps and the manifest; without options, all that there can be."""
+    import_own_tables()
     if not outputs and not tables:
         outputs = True
         tables = tuple(name for name in TABLES if fisher_name(name) in table_files(name))
     makers = {EMBEDDING_FILE: (build, DATA_FOLDER)} if outputs else {}
     for name in tables:
-        own = table_info(name).folder or DATA_FOLDER
+        try:
+            own = table_info(name).folder or DATA_FOLDER
+        except UnknownNameError as error:
+            raise click.BadParameter(str(error), param_hint="--table") from error
         makers[map_name(name)] = partial(build_table, name), own
     for file, (make, own) in makers.items():
         if check:

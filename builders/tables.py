@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
 from act_bench.spaces.paper import load_space
 from act_bench.tables.files import entries_name, runs_name
-from act_bench.tables.registry import table_info
+from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, OWN_RATE_RUN_COLUMNS, names
 from builders.embedded import BuildError, read_about, write_manifest, write_table
 from regenerate.data import DataNotFoundError, ImageData, load
@@ -292,6 +292,7 @@ def main(
     python -m builders.tables mlp full --runs sweeps/mlp-full
     python -m builders.tables manifest
     """
+    import_own_tables()
     if table == "manifest":
         records = write_manifest(folder or DATA_FOLDER)
     elif fidelity is None or source is None:

@@ -221,7 +221,7 @@ def evaluate(
                     model = maker(known)
                     told = vectors[learned], scores[learned]
                     if isinstance(model, LearnsFailure):
-                        model.chance = data.chance
+                        model.chance = data.worst_score
                         model.fit(*told, failed=~trained[learned])
                     else:
                         model.fit(*told)

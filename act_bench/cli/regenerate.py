@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from act_bench.cli.lookup import table_type
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import explained_errors, training_options
 from act_bench.tables.registry import TABLES, choose_fidelity
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("expression")
-@click.option("--table", type=click.Choice(list(TABLES)), default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True)
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Use seeds 0 to N - 1."

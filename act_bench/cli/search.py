@@ -16,16 +16,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from act_bench.cli.grafs import METHOD, search_grafs
+from act_bench.cli.lookup import table_type
 from act_bench.cli.sparkline import sparkline
 from act_bench.cli.training import DataFailure, explained_errors, training_options
-from act_bench.tables.registry import TABLES
 
 if TYPE_CHECKING:
     from surrogates.live import Confirmation, Evaluated, Found, Problem
 
 
 @click.command()
-@click.option("--table", type=click.Choice(list(TABLES)), help="Whose network to train.")
+@click.option("--table", type=table_type, help="Whose network to train.")
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option("--model", help="Your own network: my_module:make_model, or path/to/file.py:name.")
 @click.option("--data", help="Its data: my_module:load_data.")

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from act_bench.cli.lookup import table_type
 from act_bench.cli.training import DataFailure, explained_errors, training_options
 from act_bench.tables.registry import TABLES, choose_fidelity
 from act_bench.tables.schema import UnknownNameError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("table", type=click.Choice(list(TABLES)))
+@click.argument("table", type=table_type)
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--rate",
@@ -123,7 +124,7 @@ def command(
         from regenerate.recipes.rates import with_rate
         from regenerate.runs import parts
         from regenerate.sweeps.selection import Selection
-        from regenerate.sweeps.sweep import SEEDS, Shard, SweepError, plan, sweep
+        from regenerate.sweeps.sweep import Shard, SweepError, plan, sweep
 
         own = find(table, fidelity)
         recipe = with_rate(own, rate)
@@ -150,10 +151,10 @@ def command(
                     f"{len(fixed):,} entries diverge at once, at any rate: left out", err=True
                 )
         if selection is not None:
-            entry_of = selection.choose(space, folder)
+            entry_of = selection.choose(space, folder, TABLES[table])
         tasks = plan(
             entry_of,
-            range(seeds or SEEDS.get((table, fidelity), 1)),
+            range(seeds or TABLES[table].seeds.get(fidelity, 1)),
             limit=limit,
             shard=shard,
         )

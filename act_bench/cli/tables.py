@@ -20,6 +20,8 @@ class Coverage(TypedDict):
     network: str
     dataset: str
     chance: float
+    metric: str
+    higher_is_better: bool
     fidelity: str
     is_default: bool
     edition: str
@@ -47,6 +49,8 @@ def coverage() -> list[Coverage]:
                     "network": table.network,
                     "dataset": table.dataset,
                     "chance": table.chance,
+                    "metric": table.metric,
+                    "higher_is_better": table.higher_is_better,
                     "fidelity": fidelity,
                     "is_default": fidelity == table.default_fidelity,
                     "edition": "regenerated",
@@ -92,5 +96,6 @@ def command(*, as_json: bool) -> None:
         )
     Console().print(shown)
     for table in TABLES.values():
-        click.echo(f"{table.name:7} {table.title}: {table.network} on {table.dataset}")
+        by = "" if table.higher_is_better else f"; searched by {table.metric_in_words}"
+        click.echo(f"{table.name:7} {table.title}: {table.network} on {table.dataset}{by}")
     click.echo("* the default fidelity. Rows are entries, by outcome; runs are single trainings.")

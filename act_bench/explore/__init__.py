@@ -48,6 +48,7 @@ class TableData(TypedDict):
 
     title: str
     chance: float
+    metric: str
     outcome: list[int]
     metrics: dict[str, list[float | None]]
     spectra: str | None
@@ -115,6 +116,7 @@ def collect() -> Payload:
             tables[f"{name}-{fidelity}"] = {
                 "title": f"{table.title}, fidelity {fidelity}: {table.network} on {table.dataset}",
                 "chance": table.chance,
+                "metric": table.metric,
                 "outcome": [OUTCOMES.index(outcome) for outcome in frame["outcome"]],
                 "metrics": {column: _rounded(frame[column].to_list()) for column in SHOWN},
                 "spectra": name if name in with_spectra else None,

@@ -122,7 +122,7 @@ def maps(request: Request) -> Figure:
             title = f"{table}, {TITLES[feature]}: {rank:.3f}"
             axes.set_title(title, loc="left", fontsize=9)
             _unmarked(axes)
-        figure.colorbar(drawn, ax=row, label="validation accuracy", shrink=0.8, extend="both")
+        figure.colorbar(drawn, ax=row, label=found.info.score_in_words, shrink=0.8, extend="both")
     figure.supxlabel(
         "grey: diverged. The number: Spearman correlation of a function's accuracy with the mean "
         "of its three nearest, over functions with a valid spectrum, a diverged one at chance",

@@ -8,6 +8,8 @@ data sets are code and belong to ``regenerate``; they refer to a table by its na
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +29,9 @@ VALIDATION_METRICS: Final = tuple(name for name in METRICS if name.startswith("v
 
 TRAINED_MARGIN: Final = 0.05
 """A function *trains* where its validation accuracy is above chance by more than this."""
+
+OWN_TABLES: Final = "ACT_BENCH_TABLES"
+"""Environment variable: modules that register tables of your own, separated by commas."""
 
 _RESERVED: Final = ("space", "embedding", "entropy", "literature", "manifest")
 """Names of other embedded files, and of a command of the builder."""
@@ -152,6 +157,11 @@ class TableInfo:
         return self.metric.replace("_", " ")
 
     @property
+    def score_in_words(self) -> str:
+        """The score for axes of figures: the metric, and that it is negated if so."""
+        return self.metric_in_words if self.higher_is_better else f"minus {self.metric_in_words}"
+
+    @property
     def test_metric(self) -> Literal["test_accuracy", "test_loss"]:
         """The column that shows on test what the metric shows on validation."""
         return "test_accuracy" if self.metric == "validation_accuracy" else "test_loss"
@@ -165,6 +175,9 @@ TABLES: Final[Mapping[str, TableInfo]] = MappingProxyType(_tables)
 
 def register(info: TableInfo) -> TableInfo:
     """Add a table, for this process; loaders, searches and commands find it from then on.
+
+    For the command line, and for workers, do it in a module that the environment variable
+    ``ACT_BENCH_TABLES`` names.
 
     Parameters
     ----------
@@ -220,6 +233,29 @@ def register(info: TableInfo) -> TableInfo:
         )
     _tables[info.name] = info
     return info
+
+
+def import_own_tables() -> None:
+    """Import the modules that the environment variable ``ACT_BENCH_TABLES`` names.
+
+    Commands, builders and the workers of a sweep begin with this; Python of your own imports its
+    modules itself.
+
+    Raises
+    ------
+    RegistrationError
+        If one of them cannot be found.
+    """
+    for name in filter(None, os.environ.get(OWN_TABLES, "").split(",")):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise RegistrationError(
+                f"{OWN_TABLES} names the module {name}, which cannot be found: add its folder to "
+                "PYTHONPATH"
+            ) from error
 
 
 def table_info(name: str) -> TableInfo:
@@ -321,3 +357,6 @@ register(
         upstream=UpstreamTable(runs=1, bins=10_948, validation_is_test=True),
     )
 )
+
+BUILT_IN: Final = tuple(_tables)
+"""Names of the tables that come with this package."""

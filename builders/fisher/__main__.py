@@ -8,13 +8,13 @@ import click
 
 from act_bench.files.manifest import DATA_FOLDER
 from act_bench.spaces.paper import load_space
-from act_bench.tables.registry import TABLES, table_info
+from act_bench.tables.registry import import_own_tables, table_info
 from builders.fisher.build import build_parts, embed
 from regenerate.fisher.networks import setting
 
 
 @click.command()
-@click.argument("table", type=click.Choice(list(TABLES)))
+@click.argument("table")
 @click.option(
     "--parts",
     type=click.Path(file_okay=False, path_type=Path),
@@ -50,10 +50,11 @@ def main(
 
     Stop it at any moment and run it again to go on.
     """
-    folder = folder or table_info(table).folder or DATA_FOLDER
+    import_own_tables()
     parts = parts or Path("sweeps") / f"{table}-fisher"
     expressions = load_space().representatives
     try:
+        folder = folder or table_info(table).folder or DATA_FOLDER
         found = setting(table, device=device, data_dir=data_dir)
         for done in build_parts(found, expressions, parts, shard):
             click.echo(f"{done} of {len(expressions) // shard[1]} entries", err=True)
