@@ -249,7 +249,8 @@ def _show(known: Known) -> None:
             shown.add_row("", name, "-" if value is None else _short(value))
         if curve:
             line = sparkline(curve, about.chance, max(*curve, about.chance))
-            shown.add_row("", "validation by epoch", f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
+            name = "validation by epoch" if about.higher_is_better else "accuracy by epoch"
+            shown.add_row("", name, f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
         console.print(title)
         console.print(shown)
     if known["published"]:

@@ -93,7 +93,7 @@ def invalid_spectra(table: str) -> NDArray[np.bool_] | None:
     """Return which functions have no valid Fisher spectrum; None where there are no spectra."""
     from act_bench.tables.spectra import fisher_name, load_spectra
 
-    if fisher_name(table) not in table_files(table):
+    if table not in TABLES or fisher_name(table) not in table_files(table):
         return None
     return ~load_spectra(table).valid
 
