@@ -56,7 +56,15 @@ class Trainer:
             score = float(np.median(self.scores(text, range(self.seeds))))
             self.known[position] = score, time.perf_counter() - begin
         score, seconds = self.known[position]
-        return Result("ok", score, seconds, position, "exact", score, False)
+        return Result(
+            outcome="ok",
+            validation_accuracy=score,
+            cost_s=seconds,
+            entry=position,
+            how_resolved="exact",
+            score=score,
+            repeated=False,
+        )
 
 
 def main() -> None:

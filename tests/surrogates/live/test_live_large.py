@@ -48,7 +48,15 @@ def transfer(folder, **settings):
 
 
 def result(space, expression, score):
-    return Result("ok", score, 1.0, space.find(expression), "exact", score, False)
+    return Result(
+        outcome="ok",
+        validation_accuracy=score,
+        cost_s=1.0,
+        entry=space.find(expression),
+        how_resolved="exact",
+        score=score,
+        repeated=False,
+    )
 
 
 def test_any_spelling_resolves_and_others_are_refused(tmp_path):

@@ -34,7 +34,16 @@ def ask(optimizer: Hyperband) -> tuple[int, int | None]:
 
 def result(entry: int, score: float | None, epochs: int | None) -> Result:
     outcome = "missing" if score is None else "ok"
-    return Result(outcome, score, 1.0, entry, "exact", score, False, epochs)
+    return Result(
+        outcome=outcome,
+        validation_accuracy=score,
+        cost_s=1.0,
+        entry=entry,
+        how_resolved="exact",
+        score=score,
+        repeated=False,
+        epochs=epochs,
+    )
 
 
 def test_a_bracket_by_hand() -> None:

@@ -40,7 +40,15 @@ def line(functions: int = 40, invalid: tuple[int, ...] = ()) -> SearchSpace:
 
 
 def result(entry: int, score: float) -> Result:
-    return Result("ok", score, 1.0, entry, "exact", score, False)
+    return Result(
+        outcome="ok",
+        validation_accuracy=score,
+        cost_s=1.0,
+        entry=entry,
+        how_resolved="exact",
+        score=score,
+        repeated=False,
+    )
 
 
 @with_models
