@@ -13,8 +13,8 @@ from functools import partial
 
 from act_bench.spaces.paper import load_space
 from act_bench.tables.distances import fim_distances, output_distances
-from act_bench.tables.manifest import read_manifest
-from act_bench.tables.schema import TABLES
+from act_bench.tables.files import table_files
+from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import fisher_name, load_spectra
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {len(outputs)} entries")
     print(f"outputs, {outputs.shape[1]} values: {best_s(partial(output_distances, outputs)):.2f} s")
     for table in TABLES:
-        if fisher_name(table) in read_manifest():
+        if fisher_name(table) in table_files(table):
             quantiles = load_spectra(table).quantiles
             seconds = best_s(partial(fim_distances, quantiles))
             print(f"spectra of {table}, {quantiles[0].size} values: {seconds:.2f} s")

@@ -3,7 +3,8 @@
     python benchmarks/feature_cost.py [--table mlp] [--functions 150] [--data-dir FOLDER]
 
 A fair sample of the entries, invalid ones included, each from its expression to the quantiles, by
-the time of the thread. The mean belongs into ``surrogates.features.SPECTRUM_S``.
+the time of the thread. The mean is ``spectrum_s`` of the table's record
+(``act_bench.tables.registry``).
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import torch
 
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
+from act_bench.tables.registry import TABLES
 from regenerate.fisher.features import fisher_feature
 from regenerate.fisher.networks import setting
-from surrogates.features import SPECTRUM_S
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {platform.processor()}")
     print(
         f"{chosen.table}: {mean:.4f} s +- {error:.4f} a function, mean of {len(seconds)}; "
-        f"charged: {SPECTRUM_S[chosen.table]} s"
+        f"charged: {TABLES[chosen.table].spectrum_s} s"
     )
 
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import click
 
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.live.large import LargeSearchSpace, LargeSpace, open_large_space
 from surrogates.live.transfer import Transfer
 
@@ -42,7 +42,17 @@ def main(table: str, fidelity: str) -> None:
         first = timed(f"first suggestion, over {len(space):,} functions", optimizer.ask)
         position = space.find(first)
         assert position is not None  # noqa: S101  (it was just suggested)
-        optimizer.tell(Result("ok", 0.5, 1.0, position, "exact", 0.5, repeated=False))
+        optimizer.tell(
+            Result(
+                outcome="ok",
+                validation_accuracy=0.5,
+                cost_s=1.0,
+                entry=position,
+                how_resolved="exact",
+                score=0.5,
+                repeated=False,
+            )
+        )
         timed("a later suggestion, over the short list", optimizer.ask)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     click.echo(f"\npeak memory {peak:.1f} GiB; the first suggestion is {first}")

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
-from act_bench.tables.manifest import ABOUT, LICENCE, MANIFEST, FileRecord, sha256
+from act_bench.files.manifest import ABOUT, LICENCE, MANIFEST, FileRecord, sha256, write_records
 from act_bench.tables.schema import Column, arrow_schema, names, split_dtype
 
 COMPRESSION_LEVEL: Final = 9
@@ -109,9 +109,6 @@ def write_manifest(folder: Path) -> dict[str, FileRecord]:
             made=about["made"],
             licence=about.get("licence", LICENCE),
         )
-    files = {name: record._asdict() for name, record in records.items()}
-    for record in files.values():
-        del record["name"]
     with replacing(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps({"files": files}, indent=2) + "\n", encoding="utf-8")
+        write_records(records, temporary)
     return records

@@ -24,11 +24,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from act_bench.files.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, verified
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.distances import Weighting, layer_weights
-from act_bench.tables.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, read_manifest, verified
+from act_bench.tables.files import table_files
 from act_bench.tables.maps import MAP_COLUMNS, map_name, spectra_sha
-from act_bench.tables.schema import EMBEDDING_COLUMNS, TABLES
+from act_bench.tables.registry import TABLES, import_own_tables, table_info
+from act_bench.tables.schema import EMBEDDING_COLUMNS, UnknownNameError
 from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
 from builders.embedded import write_manifest, write_table
 from surrogates.embeddings import LIBRARIES, UMAP, umap_places
@@ -133,31 +135,35 @@ def _about(option: str, method: dict[str, object]) -> dict[str, object]:
     "--table",
     "tables",
     multiple=True,
-    type=click.Choice(list(TABLES)),
     help="The maps by the spectra of a table; may be given several times.",
 )
 @click.option(
     "--folder",
     type=click.Path(exists=True, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the files go; act_bench/data if not given.",
+    help="Where the files go.  [default: the folder of the table, or act_bench/data]",
 )
 @click.option("--check", is_flag=True, help="Write nothing; compare with the embedded files.")
-def main(outputs: bool, tables: tuple[str, ...], folder: Path, check: bool) -> None:
+def main(outputs: bool, tables: tuple[str, ...], folder: Path | None, check: bool) -> None:
     """Make the stored maps and the manifest; without options, all that there can be."""
+    import_own_tables()
     if not outputs and not tables:
-        outputs, files = True, read_manifest()
-        tables = tuple(name for name in TABLES if fisher_name(name) in files)
-    makers = {EMBEDDING_FILE: build} if outputs else {}
-    makers |= {map_name(name): partial(build_table, name) for name in tables}
-    for file, make in makers.items():
+        outputs = True
+        tables = tuple(name for name in TABLES if fisher_name(name) in table_files(name))
+    makers = {EMBEDDING_FILE: (build, DATA_FOLDER)} if outputs else {}
+    for name in tables:
+        try:
+            own = table_info(name).folder or DATA_FOLDER
+        except UnknownNameError as error:
+            raise click.BadParameter(str(error), param_hint="--table") from error
+        makers[map_name(name)] = partial(build_table, name), own
+    for file, (make, own) in makers.items():
         if check:
-            compare(file, make)
+            compare(file, make, own)
         else:
-            click.echo(f"{file}: {make(folder).num_rows} rows")
+            click.echo(f"{file}: {make(folder or own).num_rows} rows")
 
 
-def compare(file: str, make: Callable[[Path], pa.Table]) -> None:
+def compare(file: str, make: Callable[[Path], pa.Table], folder: Path) -> None:
     """Make a file again and say whether it has the numbers of the embedded one.
 
     Raises
@@ -165,9 +171,9 @@ def compare(file: str, make: Callable[[Path], pa.Table]) -> None:
     click.ClickException
         It has others, beyond `ROUNDING`; exit code 1.
     """
-    with TemporaryDirectory() as folder:
-        make(Path(folder))
-        again, known = _numbers(Path(folder) / file), _numbers(verified(file))
+    with TemporaryDirectory() as beside:
+        make(Path(beside))
+        again, known = _numbers(Path(beside) / file), _numbers(verified(file, folder))
     if np.array_equal(again, known, equal_nan=True):
         click.echo(f"{file}: made again, the same numbers")
         return

@@ -22,9 +22,9 @@ from typing import Final
 import click
 import pyarrow as pa
 
+from act_bench.files.manifest import DATA_FOLDER, LICENCE, LITERATURE_FILE
 from act_bench.functions.catalogue import CATALOGUE, SOURCES
 from act_bench.spaces.paper import entry_of
-from act_bench.tables.manifest import DATA_FOLDER, LICENCE, LITERATURE_FILE
 from act_bench.tables.schema import LITERATURE_COLUMNS, arrow_schema
 from builders.embedded import BuildError, write_manifest, write_table
 

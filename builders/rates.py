@@ -22,9 +22,9 @@ from pathlib import Path
 import click
 import polars as pl
 
+from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
 from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_runs
-from act_bench.tables.manifest import DATA_FOLDER, LICENCE, FileRecord
 from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,
@@ -32,7 +32,8 @@ from act_bench.tables.rates import (
     rates_name,
     tuned_name,
 )
-from act_bench.tables.schema import METRICS, RUN_COLUMNS, TABLES, names
+from act_bench.tables.registry import TABLES
+from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
 from builders.embedded import BuildError, write_manifest, write_table
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
 from regenerate.data import DataNotFoundError, ImageData, load

@@ -21,21 +21,12 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
 from act_bench.spaces.paper import load_space
 from act_bench.tables.aggregation import is_diverged, median
-from act_bench.tables.manifest import (
-    DATA_FOLDER,
-    LICENCE,
-    FileRecord,
-    entries_name,
-    runs_name,
-)
-from act_bench.tables.schema import (
-    ENTRY_COLUMNS,
-    METRICS,
-    OWN_RATE_RUN_COLUMNS,
-    names,
-)
+from act_bench.tables.files import entries_name, runs_name
+from act_bench.tables.registry import import_own_tables, table_info
+from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, OWN_RATE_RUN_COLUMNS, names
 from builders.embedded import BuildError, read_about, write_manifest, write_table
 from regenerate.data import DataNotFoundError, ImageData, load
 from regenerate.recipes import Recipe, find
@@ -288,11 +279,14 @@ def build(
 @click.option(
     "--folder",
     type=click.Path(exists=True, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the files go; act_bench/data if not given.",
+    help="Where the files go.  [default: the folder of the table, or act_bench/data]",
 )
 def main(
-    table: str, fidelity: str | None, source: Path | None, data_dir: Path | None, folder: Path
+    table: str,
+    fidelity: str | None,
+    source: Path | None,
+    data_dir: Path | None,
+    folder: Path | None,
 ) -> None:
     r"""Make the embedded files of TABLE at FIDELITY, or only the manifest.
 
@@ -300,14 +294,17 @@ def main(
     python -m builders.tables mlp full --runs sweeps/mlp-full
     python -m builders.tables manifest
     """
+    import_own_tables()
     if table == "manifest":
-        records = write_manifest(folder)
+        records = write_manifest(folder or DATA_FOLDER)
     elif fidelity is None or source is None:
         raise click.UsageError("expected TABLE FIDELITY --runs FOLDER, or manifest")
     else:
         try:
             recipe = find(table, fidelity)
             data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
+            folder = folder or table_info(table).folder or DATA_FOLDER
+            folder.mkdir(parents=True, exist_ok=True)
             records = build(source, recipe, data, load_space(), folder)
         except (ValueError, DataNotFoundError) as error:
             raise click.ClickException(str(error)) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.protocol import SearchSpace
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.search.benchmark import Benchmark, Event, Partial, Query
-from act_bench.search.benchmark_data import BenchmarkData, Outcome
+from act_bench.search.benchmark import Benchmark
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Event, Outcome, Partial, Query
 from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.learning_curves import LearningCurves

@@ -24,8 +24,8 @@ from scipy.special import ndtr
 from act_bench.errors import ArgumentError
 from act_bench.figures.surrogates import SUMMARY_FILE
 from act_bench.files.atomic import replacing
+from act_bench.files.manifest import DataError
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.manifest import DataError
 from surrogates.features import FEATURES, Features
 from surrogates.protocol import SearchSpace
 from surrogates.significance import bootstrap_interval, kendall, spearman
@@ -192,7 +192,7 @@ def evaluate(
     ------
     ValueError
         Unknown features, or no size leaves enough to predict.
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         The table has no Fisher spectra, and the features need them.
     """
     names = available_features(data) if features is None else tuple(features)
@@ -224,7 +224,7 @@ def evaluate(
                     model = maker(known)
                     told = vectors[learned], scores[learned]
                     if isinstance(model, LearnsFailure):
-                        model.chance = data.chance
+                        model.chance = data.worst_score
                         model.fit(*told, failed=~trained[learned])
                     else:
                         model.fit(*told)

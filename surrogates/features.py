@@ -21,8 +21,6 @@ VIEWS: Final = ("", "standard-", "pca-", "umap-")
 FEATURES: Final = tuple(view + kind for view in VIEWS for kind in KINDS)
 """Names of the features that models can use: ``outputs``, ``umap-union`` and so on."""
 
-SPECTRUM_S: Final = {"mlp": 0.021, "cnn": 1.7, "resnet": 1.1, "vit": 2.4}
-"""Table -> seconds of one core for a Fisher spectrum (`python benchmarks/feature_cost.py`)."""
 _FEW: Final = 300
 
 

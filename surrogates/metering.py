@@ -49,7 +49,7 @@ class Meter:
         if self._spectrum_s is None:
             raise ValueError(
                 "these features need Fisher spectra, and what one costs in this table is not in "
-                "surrogates.features.SPECTRUM_S: benchmarks/feature_cost.py measures it"
+                "its record, spectrum_s: benchmarks/feature_cost.py measures it"
             )
         if self._due is not None:
             self._due[f"Fisher spectra of {functions} functions"] = self._spectrum_s * functions

@@ -1,6 +1,6 @@
 """What an optimiser is, and what it may know.
 
-An optimiser asks for an expression and is told its :class:`~act_bench.search.benchmark.Result`,
+An optimiser asks for an expression and is told its :class:`~act_bench.search.events.Result`,
 again and again. It is made from a :class:`SearchSpace` and a seed. A search space holds what is
 known before any training, and an optimiser holds nothing else but what it was told: there is no way
 from it to the values of entries that were not queried, nor to test.
@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.functions.expression import parse
-from act_bench.search.benchmark import Partial, Result, Setting
 from act_bench.search.benchmark_data import SearchData
+from act_bench.search.events import Partial, Result, Setting
 from act_bench.spaces.paper import NotInSpaceError, finite_outputs
-from act_bench.tables.manifest import read_manifest
+from act_bench.tables.registry import TABLES
 from surrogates import embeddings
 from surrogates.edits import alphabet, edits
 from surrogates.features import (
     FEATURES,
-    SPECTRUM_S,
     Features,
     Part,
     output_part,
@@ -228,7 +227,7 @@ class SearchSpace:
         ------
         ValueError
             Another name, or this space has no Fisher spectra.
-        act_bench.tables.manifest.DataError
+        act_bench.files.manifest.DataError
             Those of the table are not embedded in this version.
         """
         if name not in FEATURES:
@@ -316,7 +315,7 @@ class TableSpace(SearchSpace):
             data.covered,
             list(spellings.values()),
             finite_outputs(space.outputs[list(data.covered)]),
-            meter=Meter(SPECTRUM_S.get(data.table)),
+            meter=Meter(TABLES[data.table].spectrum_s if data.table in TABLES else None),
         )
 
         def read_epochs() -> int:
@@ -345,10 +344,11 @@ class TableSpace(SearchSpace):
         return spectrum_part(quantiles, weights).vectors, valid
 
     def _stored_map(self, kind: str) -> Float | None:
+        from act_bench.tables.files import table_files
         from act_bench.tables.maps import load_map, map_name
 
         if kind != "outputs" and (
-            self._edition == "upstream" or map_name(self._table) not in read_manifest()
+            self._edition == "upstream" or map_name(self._table) not in table_files(self._table)
         ):
             return None
         places = load_map(self._table, cast("Feature", kind)).places[self._covered]

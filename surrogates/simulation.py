@@ -3,8 +3,9 @@
 Every trial is a :class:`~act_bench.search.benchmark.Benchmark` of its own, queried through
 ``Benchmark.query`` like any other search, so that what is simulated is what a user would get.
 
-**Regret** is a difference of validation accuracies: the best of the table less the best so far,
-where what diverged counts as chance level. It says how good the search is at what it can see. What
+**Regret** is a difference of scores: the best of the table less the best so far. A score is the
+metric of the table, validation accuracy for most, negated where lower is better; what diverged has
+that of a network which learned nothing. It says how good the search is at what it can see. What
 a search found is worth what its incumbent, the best by validation, gives in test: that is revealed
 once a trial, at the end, and stands in ``finals``.
 
@@ -33,17 +34,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
-from act_bench.search.benchmark import (
-    Benchmark,
-    Partial,
-    Query,
-    Result,
-    Revealed,
-    Searcher,
-    Setting,
-)
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
+from act_bench.search.events import Partial, Query, Result, Revealed, Searcher, Setting
 from act_bench.search.trace import Trace
+from act_bench.tables.registry import Metric
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer, plain_name
 from surrogates.protocol import (
@@ -112,7 +107,7 @@ class Simulation:
     steps : polars.DataFrame
         One row an evaluation of a trial: ``optimiser``, ``trial`` (from 0), ``evaluation`` (from
         1), ``entry``, ``validation_accuracy`` (null when diverged), ``best_so_far``, ``regret``
-        (both with chance level for what diverged, and while nothing was trained to the end),
+        (both with the worst score for what diverged, and while nothing was trained to the end),
         ``clock_s`` (seconds of training and features so far, summed over the workers),
         ``elapsed_s`` (when it finished, from the start of the search; the same with one worker).
     finals : polars.DataFrame
@@ -127,6 +122,8 @@ class Simulation:
         How many entries reach it.
     seconds : dict of str to float
         Computing time of each optimiser's trials.
+    metric : {"validation_accuracy", "validation_loss"}
+        What scores are made of.
     """
 
     steps: pl.DataFrame
@@ -135,6 +132,7 @@ class Simulation:
     top_score: float
     top_entries: int
     seconds: dict[str, float]
+    metric: Metric = "validation_accuracy"
 
     def summary(self) -> list[dict[str, object]]:
         """Return one row an optimiser: quartiles of regret, and how soon the top was reached.
@@ -143,7 +141,8 @@ class Simulation:
         10, 30, 100 and the last evaluation where they were made; ``evaluations_to_top`` (median
         number of evaluations to the best hundredth of the table; None when fewer than half of the
         trials got there), ``reached_top`` (fraction of the trials), ``test_accuracy`` (median of
-        the revealed incumbents) and ``seconds`` of computing.
+        the revealed incumbents; of a table that is searched by its loss ``test_loss`` too) and
+        ``seconds`` of computing.
         """
         return [self._summary(name) for name in self.seconds]
 
@@ -177,6 +176,8 @@ class Simulation:
         first = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
         middle = float(np.quantile(first, 0.5, method="inverted_cdf"))
         finals = self.finals.filter(pl.col("optimiser") == name)
+        if self.metric == "validation_loss":
+            row["test_loss"] = finals["test_loss"].median()
         return row | {
             "evaluations_to_top": int(middle) if np.isfinite(middle) else None,
             "reached_top": float(reached.any(axis=1).mean()),
@@ -267,7 +268,7 @@ def simulate(
                 bench.trace.save(traces / f"{name.replace(':', '-')}-{trial}.jsonl")
             if progress is not None:
                 progress(name, trial + 1)
-        steps.append(_frame(name, taken, trials, data.chance, best=float(exact.scores[-1])))
+        steps.append(_frame(name, taken, trials, data.worst_score, best=float(exact.scores[-1])))
         seconds[name] = perf_counter() - start
     return Simulation(
         steps=pl.concat(steps),
@@ -276,6 +277,7 @@ def simulate(
         top_score=top_score,
         top_entries=int(np.count_nonzero(scores >= top_score)),
         seconds=seconds,
+        metric=data.metric,
     )
 
 
@@ -431,11 +433,11 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
     return bench.trace
 
 
-def _frame(name: str, taken: list[Step], trials: int, chance: float, best: float) -> pl.DataFrame:
+def _frame(name: str, taken: list[Step], trials: int, worst: float, best: float) -> pl.DataFrame:
     """Return the steps of all trials of one optimiser as rows."""
     entry, accuracy, best_so_far, clock_s, elapsed_s = zip(*taken, strict=True)
     evaluations = len(taken) // trials
-    scores = pl.Series(best_so_far, dtype=pl.Float64).fill_null(chance)
+    scores = pl.Series(best_so_far, dtype=pl.Float64).fill_null(worst)
     return pl.DataFrame(
         {
             "optimiser": pl.repeat(name, len(taken), dtype=pl.String, eager=True),

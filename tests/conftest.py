@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from act_bench.search.benchmark_data import BenchmarkData, Outcome
+from act_bench.files.manifest import read_manifest
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Outcome
 from act_bench.spaces import paper as space
 from act_bench.tables import maps, spectra
 from act_bench.tables.learning_curves import LearningCurves
-from act_bench.tables.manifest import read_manifest
 
 # Test files are imported by path, so what they share must be put on the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -85,7 +86,7 @@ def bare_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     hidden = {spectra.fisher_name("vit"), maps.map_name("vit")}
     shown = {name: record for name, record in read_manifest().items() if name not in hidden}
     for module in (spectra, maps):
-        monkeypatch.setattr(module, "read_manifest", lambda: shown)
+        monkeypatch.setattr(module, "table_files", lambda table: shown)
     kept = (spectra.load_spectra, maps.load_map)
     for each in kept:
         each.cache_clear()

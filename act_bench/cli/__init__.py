@@ -45,6 +45,12 @@ class LazyGroup(click.Group):
         """Import the module of ``cmd_name`` and return its command."""
         if cmd_name not in COMMANDS:
             return None
+        from act_bench.tables.registry import RegistrationError, import_own_tables
+
+        try:
+            import_own_tables()
+        except RegistrationError as error:
+            raise click.UsageError(str(error)) from error
         module = importlib.import_module(f"act_bench.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         command.help = _unwrapped(command.help)

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from act_bench.cli._search_options import GRAFS, SearchOptions
 from act_bench.cli._sparkline import sparkline
-from act_bench.tables.schema import TABLES, choose_fidelity
+from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.grafs import GrafsResult

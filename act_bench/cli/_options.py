@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
-from act_bench.tables.schema import EDITIONS, TABLES
+from act_bench.tables.registry import EDITIONS, TABLES
 
 Function = TypeVar("Function", bound=Callable[..., None])
 Record = TypeVar("Record")
@@ -64,7 +65,33 @@ class OutputFile(click.Path):
         return path
 
 
-table_type = click.Choice(list(TABLES))
+class TableChoice(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on
+    """The tables that are registered when a command runs, those of a user's own too."""
+
+    name = "table"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name of a table, or refuse it with the names that there are."""
+        if value not in TABLES:
+            known = ", ".join(repr(name) for name in TABLES)
+            self.fail(f"{value!r} is not one of {known}.", param, ctx)
+        return value
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Return the choices as the help shows them."""
+        del ctx  # which click passes from 8.2 on
+        known = "|".join(TABLES)
+        return f"{{{known}}}" if param.param_type_name == "argument" else f"[{known}]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the names that begin so."""
+        del ctx, param
+        return [CompletionItem(name) for name in TABLES if name.startswith(incomplete)]
+
+
+table_type = TableChoice()
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

@@ -110,7 +110,7 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
 
     if name == "gaussian":
         return Gaussian()
-    from act_bench.tables.schema import TABLES
+    from act_bench.tables.registry import TABLES
     from regenerate.recipes import find
     from regenerate.training.preactivations import measure
 
@@ -118,7 +118,7 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
 
 
 def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
-    from act_bench.tables.schema import TABLES
+    from act_bench.tables.registry import TABLES
     from regenerate.recipes import find
     from regenerate.training.dispatch import train
 

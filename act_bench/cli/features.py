@@ -62,7 +62,9 @@ def command(
         raise click.UsageError("expected an EXPRESSION or --expressions FILE, got neither")
     from act_bench.cli._expression_file import read_expressions
     from act_bench.functions.expression import parse
+    from act_bench.tables.registry import table_info
     from regenerate.fisher.networks import setting
+    from regenerate.recipes import find
     from regenerate.training.dispatch import choose_device
 
     # All are parsed before anything is computed.
@@ -71,7 +73,8 @@ def command(
         functions += read_expressions(expressions_file)
     if not functions:
         raise click.UsageError(f"expected an expression in {expressions_file}, got none")
-    found = setting(table, device=choose_device(table, device), data_dir=data_dir)
+    recipe = find(table, table_info(table).fidelities[-1])
+    found = setting(table, device=choose_device(recipe.network, device), data_dir=data_dir)
     if out is None:
         _print(functions, found, as_json=as_json)
     else:

@@ -10,7 +10,7 @@ import click
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option, table_type
 from act_bench.figures import FIGURES
-from act_bench.tables.schema import EDITIONS
+from act_bench.tables.registry import EDITIONS
 
 
 def _listing() -> str:

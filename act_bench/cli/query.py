@@ -36,6 +36,7 @@ def command(
     accuracy is sealed in a search; act-bench show prints it.
     """
     from act_bench.search.benchmark import Benchmark
+    from act_bench.tables.registry import table_info
 
     bench = Benchmark(table, fidelity, edition, run_seed)
     results = [bench.query(expression) for expression in expressions]
@@ -59,16 +60,19 @@ def command(
     shown.add_column("expression", overflow="fold")
     for heading in ("entry", "resolved", "outcome"):
         shown.add_column(heading)
-    for heading in ("validation accuracy", "cost (s)"):
+    info = table_info(table)
+    for heading in (info.metric_in_words, "cost (s)"):
         shown.add_column(heading, justify="right")
     for text, result in zip(expressions, results, strict=True):
-        accuracy = result.validation_accuracy
+        value = None
+        if result.outcome == "ok" and result.score is not None:
+            value = result.score if info.higher_is_better else -result.score
         shown.add_row(
             text,
             str(result.entry),
             result.how_resolved,
             result.outcome,
-            "" if accuracy is None else f"{accuracy:.4f}",
+            "" if value is None else f"{value:.4f}",
             "repeat" if result.repeated else f"{result.cost_s:.2f}",
         )
     Console().print(shown)

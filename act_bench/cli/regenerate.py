@@ -14,10 +14,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from act_bench.cli._command import Command
-from act_bench.cli._options import OutputFile, collected, training_options
-from act_bench.cli._sparkline import sparkline
+from act_bench.cli._options import OutputFile, collected, table_type, training_options
+from act_bench.cli.sparkline import sparkline
 from act_bench.errors import ExitCode
-from act_bench.tables.schema import TABLES, choose_fidelity
+from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.runs.certificate import Certificate
@@ -41,7 +41,7 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("expression")
-@click.option("--table", type=click.Choice(list(TABLES)), default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True)
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Use seeds 0 to N - 1."
@@ -88,11 +88,11 @@ def command(options: Options) -> None:
 
 def _retrain(options: Options) -> tuple[Certificate, str]:
     """Train, look up the record and compare; return the certificate and a note on the record."""
+    from act_bench.files.manifest import DataError
     from act_bench.functions.catalogue import read
     from act_bench.functions.expression import parse
     from act_bench.functions.named import NamedFunction
     from act_bench.spaces.paper import NotInSpaceError, load_space
-    from act_bench.tables.manifest import DataError
     from regenerate.recipes import find
     from regenerate.runs.certificate import Certificate, compare, find_record
     from regenerate.training.dispatch import train

@@ -15,10 +15,9 @@ from rich.table import Table
 
 from act_bench.cli._command import Command
 from act_bench.cli._grafs import search_grafs
-from act_bench.cli._options import collected, training_options
+from act_bench.cli._options import collected, table_type, training_options
 from act_bench.cli._search_options import SearchOptions
-from act_bench.cli._sparkline import sparkline
-from act_bench.tables.schema import TABLES
+from act_bench.cli.sparkline import sparkline
 
 if TYPE_CHECKING:
     from surrogates.live import Confirmation, Evaluated, Found, Problem
@@ -28,7 +27,7 @@ _DEFAULT_BUDGET: Final = 30
 
 
 @click.command(cls=Command)
-@click.option("--table", type=click.Choice(list(TABLES)), help="Whose network to train.")
+@click.option("--table", type=table_type, help="Whose network to train.")
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option("--model", help="Your own network: my_module:make_model, or path/to/file.py:name.")
 @click.option("--data", help="Its data: my_module:load_data.")

@@ -146,29 +146,18 @@ def _operators(tree: Expression) -> dict[str, str]:
 
 
 def _records(entry: int) -> list[Record]:
+    from act_bench.files.manifest import DataError
+    from act_bench.tables.files import embedded_fidelities, runs_file, runs_name, table_files
     from act_bench.tables.loaders import load_table
-    from act_bench.tables.manifest import (
-        DataError,
-        embedded_fidelities,
-        read_manifest,
-        runs_file,
-        runs_name,
-    )
-    from act_bench.tables.schema import (
-        ENTRY_COLUMNS,
-        TABLES,
-        UPSTREAM_FIDELITY,
-        UnknownNameError,
-        scalar_names,
-    )
+    from act_bench.tables.registry import TABLES, UPSTREAM_FIDELITY
+    from act_bench.tables.schema import ENTRY_COLUMNS, UnknownNameError, scalar_names
 
     metrics = [name for name in scalar_names(ENTRY_COLUMNS) if name not in _KEYS]
-    with_runs = read_manifest().keys()
     records: list[Record] = []
     for table in TABLES:
         fidelities = embedded_fidelities(table)
         curves: dict[str, list[float]] = {}
-        if fidelities and runs_name(table) in with_runs:
+        if fidelities and runs_name(table) in table_files(table):
             curves = _median_curves(str(runs_file(table)), entry)
         for fidelity in fidelities:
             row = load_table(table, fidelity=fidelity, columns=metrics).row(entry, named=True)
@@ -226,7 +215,7 @@ def _show(known: Known) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from act_bench.tables.schema import TABLES
+    from act_bench.tables.registry import TABLES
 
     spellings = known["equivalent_expressions"]
     listed = ", ".join(spellings[:_SPELLINGS_SHOWN])
@@ -266,7 +255,8 @@ def _show(known: Known) -> None:
             shown.add_row("", name, "-" if value is None else _short(value))
         if curve:
             line = sparkline(curve, about.chance, max(*curve, about.chance))
-            shown.add_row("", "validation by epoch", f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
+            name = "validation by epoch" if about.higher_is_better else "accuracy by epoch"
+            shown.add_row("", name, f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
         console.print(title)
         console.print(shown)
     if known["published"]:

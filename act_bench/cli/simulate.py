@@ -95,8 +95,9 @@ def command(options: Options) -> None:
       act-bench simulate mlp --workers 4
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
 
-    Regret is the best validation accuracy of the table less the best so far; what diverged counts
-    as chance level. The top is the best hundredth of the entries. Writes steps.parquet (one row an
+    Regret is the best score of the table less the best so far. A score is validation accuracy,
+    with what diverged at chance level, or minus the loss for a table that is searched by it. The
+    top is the best hundredth of the entries. Writes steps.parquet (one row an
     evaluation), finals.parquet (one row a trial, with its revealed test accuracy),
     significance.parquet (one row a pair of optimisers), simulation.json and the figures.
     """
@@ -231,6 +232,7 @@ def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> 
             "expected_regret": simulation.exact.expected_regret.tolist(),
             "evaluations_to_top": simulation.exact_evaluations_to_top(),
         },
+        "metric": simulation.metric,
         "top_score": simulation.top_score,
         "top_entries": simulation.top_entries,
     }
@@ -242,6 +244,9 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
     from rich.table import Table
 
     rows = simulation.summary()
+    by_loss = simulation.metric == "validation_loss"
+    test_metric = "test_loss" if by_loss else "test_accuracy"
+    at_top = -simulation.top_score if by_loss else simulation.top_score
     marks = [key for key in rows[0] if key.startswith("regret_at_")]
     shown = Table(
         title=f"{data.title}: median regret and its quartiles",
@@ -255,7 +260,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
         shown.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         quartiles = [cast("list[float]", row[mark]) for mark in marks]
-        to_top, test = row["evaluations_to_top"], row["test_accuracy"]
+        to_top, test = row["evaluations_to_top"], row[test_metric]
         shown.add_row(
             str(row["optimiser"]).replace(":", "\n  "),  # a setting a line
             *(f"{middle:.4f}\n{low:.3f}-{high:.3f}" for low, middle, high in quartiles),
@@ -275,6 +280,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
     Console().print(shown)
     click.echo(
         f"top 1 %: median number of evaluations until one of the {simulation.top_entries} best "
-        f"entries,\n  of validation accuracy {simulation.top_score:.4f} or more; never: fewer than "
-        "half got there.\ntest: median test accuracy of the incumbents, revealed at the end."
+        f"entries,\n  of {simulation.metric.replace('_', ' ')} {at_top:.4f} or "
+        f"{'less' if by_loss else 'more'}; never: fewer than half got there.\n"
+        f"test: median {test_metric.replace('_', ' ')} of the incumbents, revealed at the end."
     )

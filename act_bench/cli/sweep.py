@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from act_bench.cli._command import Command
-from act_bench.cli._options import collected, training_options
-from act_bench.tables.schema import TABLES, choose_fidelity
+from act_bench.cli._options import collected, table_type, training_options
+from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
     from regenerate.recipes import Recipe
@@ -45,7 +45,7 @@ class Options:
 
 
 @click.command(cls=Command)
-@click.argument("table", type=click.Choice(list(TABLES)))
+@click.argument("table", type=table_type)
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--rate",
@@ -120,7 +120,7 @@ def command(options: Options) -> None:
     from regenerate.recipes import find
     from regenerate.recipes.rates import with_rate
     from regenerate.runs import parts
-    from regenerate.sweeps.sweep import SEEDS, Shard, plan, sweep
+    from regenerate.sweeps.sweep import Shard, plan, sweep
 
     if options.select_text and options.expressions_file:
         raise click.UsageError("expected --select or --expressions, got both")
@@ -133,7 +133,7 @@ def command(options: Options) -> None:
     shard = Shard.parse(options.shard_text) if options.shard_text else None
     tasks = plan(
         _chosen(options, own, recipe, folder),
-        range(options.seeds or SEEDS.get((table, fidelity), 1)),
+        range(options.seeds or TABLES[table].seeds.get(fidelity, 1)),
         limit=options.limit,
         shard=shard,
     )
@@ -201,8 +201,8 @@ def _chosen(options: Options, own: Recipe, recipe: Recipe, folder: Path) -> dict
 
 def _fixed_entries(recipe: Recipe) -> set[int]:
     """Return the entries whose recorded run would be the same at every learning rate."""
+    from act_bench.files.manifest import DataError
     from act_bench.tables.loaders import load_runs
-    from act_bench.tables.manifest import DataError
     from regenerate.recipes.rates import fixed_entries
     from regenerate.sweeps.selection import FIRST_SEED
 

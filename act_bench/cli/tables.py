@@ -9,8 +9,8 @@ import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
-from act_bench.tables.manifest import entries_name, read_manifest, runs_name
-from act_bench.tables.schema import TABLES
+from act_bench.tables.files import entries_name, runs_name, table_files
+from act_bench.tables.registry import TABLES
 
 
 class Coverage(TypedDict):
@@ -21,6 +21,8 @@ class Coverage(TypedDict):
     network: str
     dataset: str
     chance: float
+    metric: str
+    higher_is_better: bool
     fidelity: str
     is_default: bool
     edition: str
@@ -34,9 +36,9 @@ class Coverage(TypedDict):
 
 def coverage() -> list[Coverage]:
     """Return one record a table and fidelity, read from the manifest alone."""
-    records = read_manifest()
     found: list[Coverage] = []
     for table in TABLES.values():
+        records = table_files(table.name)
         runs = records.get(runs_name(table.name))
         for fidelity in table.fidelities:
             entries = records.get(entries_name(table.name, fidelity))
@@ -48,6 +50,8 @@ def coverage() -> list[Coverage]:
                     "network": table.network,
                     "dataset": table.dataset,
                     "chance": table.chance,
+                    "metric": table.metric,
+                    "higher_is_better": table.higher_is_better,
                     "fidelity": fidelity,
                     "is_default": fidelity == table.default_fidelity,
                     "edition": "regenerated",
@@ -92,5 +96,6 @@ def command(*, as_json: bool) -> None:
         )
     Console().print(shown)
     for table in TABLES.values():
-        click.echo(f"{table.name:7} {table.title}: {table.network} on {table.dataset}")
+        by = "" if table.higher_is_better else f"; searched by {table.metric_in_words}"
+        click.echo(f"{table.name:7} {table.title}: {table.network} on {table.dataset}{by}")
     click.echo("* the default fidelity. Rows are entries, by outcome; runs are single trainings.")

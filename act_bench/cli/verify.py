@@ -59,21 +59,25 @@ def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
 
 
 def _embedded() -> list[Verdict]:
-    from act_bench.tables.manifest import DataError, read_manifest, verified
+    from act_bench.files.manifest import DataError, read_manifest, verified
+    from act_bench.tables.files import table_files
+    from act_bench.tables.registry import TABLES
 
     verdicts: list[Verdict] = []
-    for name, record in read_manifest().items():
-        try:
-            verified(name)
-            passed, detail = True, f"{record.rows:,} rows, SHA-256 {record.sha256[:12]}"
-        except DataError as error:
-            passed, detail = False, str(error)
-        verdicts.append({"check": name, "passed": passed, "detail": detail, "line": None})
+    own = {info.folder: table_files(info.name) for info in TABLES.values() if info.folder}
+    for folder, records in [(None, read_manifest()), *own.items()]:
+        for name, record in records.items():
+            try:
+                verified(name, folder)
+                passed, detail = True, f"{record.rows:,} rows, SHA-256 {record.sha256[:12]}"
+            except DataError as error:
+                passed, detail = False, str(error)
+            verdicts.append({"check": name, "passed": passed, "detail": detail, "line": None})
     return verdicts
 
 
 def _replayed(path: Path, with_rerun: bool) -> list[Verdict]:
-    from act_bench.search.trace import Rerun, verify
+    from act_bench.search.verify import Rerun, verify
 
     if (path.parent / "search.json").exists():  # the folder of `act-bench search`
         from surrogates.live.replay import verify_search

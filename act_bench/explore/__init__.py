@@ -15,14 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from act_bench.tables.manifest import (
-    EMBEDDING_FILE,
-    DataError,
-    embedded_fidelities,
-    read_manifest,
-    verified,
-)
-from act_bench.tables.schema import METRICS, TABLES
+from act_bench.files.manifest import EMBEDDING_FILE, DataError, verified
+from act_bench.tables.files import embedded_fidelities, table_files
+from act_bench.tables.registry import TABLES
+from act_bench.tables.schema import METRICS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +48,7 @@ class TableData(TypedDict):
 
     title: str
     chance: float
+    metric: str
     outcome: list[int]
     metrics: dict[str, list[float | None]]
     spectra: str | None
@@ -111,7 +108,7 @@ def collect() -> Payload:
     from act_bench.tables.maps import map_name
     from act_bench.tables.spectra import fisher_name, load_spectra
 
-    with_spectra = {name for name in TABLES if fisher_name(name) in read_manifest()}
+    with_spectra = {name for name in TABLES if fisher_name(name) in table_files(name)}
     tables: dict[str, TableData] = {}
     for name, table in TABLES.items():
         for fidelity in embedded_fidelities(name):
@@ -119,6 +116,7 @@ def collect() -> Payload:
             tables[f"{name}-{fidelity}"] = {
                 "title": f"{table.title}, fidelity {fidelity}: {table.network} on {table.dataset}",
                 "chance": table.chance,
+                "metric": table.metric,
                 "outcome": [OUTCOMES.index(outcome) for outcome in frame["outcome"]],
                 "metrics": {column: _rounded(frame[column].to_list()) for column in SHOWN},
                 "spectra": name if name in with_spectra else None,
@@ -128,7 +126,7 @@ def collect() -> Payload:
     spectra = sorted({table["spectra"] for table in tables.values() if table["spectra"]})
     return payload(tables) | {
         "spectra": {name: pack_spectra(load_spectra(name)) for name in spectra},
-        "maps": {name: _maps(name) for name in spectra if map_name(name) in read_manifest()},
+        "maps": {name: _maps(name) for name in spectra if map_name(name) in table_files(name)},
     }
 
 

@@ -59,9 +59,10 @@
   const oneOf = (value, choices, fallback) => (choices.includes(value) ? value : fallback);
   const tables = Object.keys(data.tables);
   const metrics = Object.keys(data.tables[tables[0]].metrics);
+  const first = oneOf(given.get("table"), tables, tables[0]);
   const state = {
-    table: oneOf(given.get("table"), tables, tables[0]),
-    metric: oneOf(given.get("metric"), metrics, "validation_accuracy"),
+    table: first,
+    metric: oneOf(given.get("metric"), metrics, data.tables[first].metric),
     map: oneOf(given.get("map"), Object.keys(MAPS), "outputs"),
     search: given.get("search") || "",
     hidden: new Set((given.get("hide") || "").split(",").filter((o) => data.outcomes.includes(o))),

@@ -122,7 +122,7 @@ def maps(request: Request) -> Figure:
             title = f"{table}, {TITLES[feature]}: {rank:.3f}"
             axes.set_title(title, loc="left", fontsize=9)
             _unmarked(axes)
-        figure.colorbar(drawn, ax=row, label="validation accuracy", shrink=0.8, extend="both")
+        figure.colorbar(drawn, ax=row, label=found.info.score_in_words, shrink=0.8, extend="both")
     figure.supxlabel(
         "grey: diverged. The number: Spearman correlation of a function's accuracy with the mean "
         "of its three nearest, over functions with a valid spectrum, a diverged one at chance",
@@ -157,10 +157,10 @@ def continuity(places: Floats, score: Floats) -> float:
 
 
 def _has_map(table: str) -> bool:
-    from act_bench.tables.manifest import read_manifest
+    from act_bench.tables.files import table_files
     from act_bench.tables.maps import map_name
 
-    return map_name(table) in read_manifest()
+    return map_name(table) in table_files(table)
 
 
 def _nearest(places: Floats, place: Floats) -> int:

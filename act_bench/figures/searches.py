@@ -28,11 +28,12 @@ _TIMES: Final = 200
 
 
 class Results(NamedTuple):
-    """What a simulation wrote: its steps, what random search gives exactly, and a title."""
+    """What a simulation wrote: its steps, what random search gives exactly, a title, a metric."""
 
     steps: pl.DataFrame
     exact: Floats
     title: str
+    metric: str = "validation accuracy"
 
 
 def read_results(request: Request) -> Results:
@@ -49,7 +50,8 @@ def read_results(request: Request) -> Results:
     about = json.loads((folder / SEARCH_FILE).read_text(encoding="utf-8"))
     steps = pl.read_parquet(folder / STEPS_FILE)
     exact = np.array(about["random_exact"]["expected_regret"])
-    return Results(steps, exact, title(about["table"], about["fidelity"], steps))
+    metric = about.get("metric", "validation_accuracy").replace("_", " ")
+    return Results(steps, exact, title(about["table"], about["fidelity"], steps), metric)
 
 
 def results_folder(request: Request, name: str, command: str) -> Path:
@@ -74,7 +76,12 @@ def regret(request: Request) -> Figure:
     return regret_figure(*read_results(request))
 
 
-def regret_figure(steps: pl.DataFrame, exact: Sequence[float] | Floats, title: str) -> Figure:
+def regret_figure(
+    steps: pl.DataFrame,
+    exact: Sequence[float] | Floats,
+    title: str,
+    metric: str = "validation accuracy",
+) -> Figure:
     """Draw regret against evaluations: median and interquartile range, one line an optimiser.
 
     Parameters
@@ -85,6 +92,8 @@ def regret_figure(steps: pl.DataFrame, exact: Sequence[float] | Floats, title: s
     exact : array of shape (evaluations,)
         Expected regret of random search, drawn as a thin dashed line.
     title : str
+    metric : str
+        What regret is measured in, in words.
 
     Returns
     -------
@@ -116,17 +125,19 @@ def regret_figure(steps: pl.DataFrame, exact: Sequence[float] | Floats, title: s
     )
     axes.set_xlim(1, max(len(exact), 2))
     axes.set_xlabel("evaluations")
-    _finish(axes, title)
+    _finish(axes, title, metric)
     return figure
 
 
 def regret_time(request: Request) -> Figure:
     """Draw regret against simulated time; see :func:`regret_time_figure`."""
-    steps, _, title = read_results(request)
-    return regret_time_figure(steps, title)
+    steps, _, title, metric = read_results(request)
+    return regret_time_figure(steps, title, metric)
 
 
-def regret_time_figure(steps: pl.DataFrame, title: str) -> Figure:
+def regret_time_figure(
+    steps: pl.DataFrame, title: str, metric: str = "validation accuracy"
+) -> Figure:
     """Draw regret against the time that one waits for a search, on its simulated clock.
 
     Median and interquartile range, from the moment at which half of the trials have a first result
@@ -155,13 +166,13 @@ def regret_time_figure(steps: pl.DataFrame, title: str) -> Figure:
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel(f"simulated {unit} of training and features")
-    _finish(axes, title)
+    _finish(axes, title, metric)
     return figure
 
 
 def finals(request: Request) -> Figure:
     """Draw the regret at the end of each search; see :func:`finals_figure`."""
-    steps, _, title = read_results(request)
+    steps, _, title, _ = read_results(request)
     return finals_figure(steps, title)
 
 
@@ -300,8 +311,8 @@ def _regret_axis(axes: Axes, drawn: Sequence[Floats], top: float, along: str = "
     return foot
 
 
-def _finish(axes: Axes, title: str) -> None:
-    axes.set_ylabel("regret in validation accuracy")
+def _finish(axes: Axes, title: str, metric: str) -> None:
+    axes.set_ylabel(f"regret in {metric}")
     axes.set_title(title, loc="left", fontsize=11)
     bare(axes)
     axes.legend(

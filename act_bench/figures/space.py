@@ -14,7 +14,7 @@ import polars as pl
 from act_bench.spaces.large import scan_outputs
 from act_bench.spaces.paper import finite_outputs
 from act_bench.tables.loaders import load_table
-from act_bench.tables.schema import TABLES
+from act_bench.tables.registry import table_info
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,19 +41,25 @@ def large_space(request: Request) -> Figure:
     others = np.flatnonzero(~known)
     drawn = np.random.default_rng(SEED).choice(others, min(SAMPLE, len(others)), replace=False)
     rows = rows[np.sort(np.concatenate([np.flatnonzero(known), drawn])).tolist()]
-    columns = ["entry", "validation_accuracy"]
+    info = table_info(table)
+    columns = ["entry", info.metric]
     trained = load_table(table, edition=request.edition, fidelity=request.fidelity, columns=columns)
     rows = rows.join(trained.cast({"entry": pl.Int16}), on="entry", how="left")
     return draw(
         finite_outputs(rows["outputs"].to_numpy()),
-        rows["validation_accuracy"].to_numpy(),
+        rows[info.metric].to_numpy() * (1 if info.higher_is_better else -1),
         f"{len(rows):,} of the large space by outputs; coloured: trained in {table}",
-        TABLES[table].chance,
+        info.worst_score,
+        info.score_in_words,
     )
 
 
 def draw(
-    outputs: NDArray[np.float32], accuracy: NDArray[np.float64], title: str, chance: float
+    outputs: NDArray[np.float32],
+    accuracy: NDArray[np.float64],
+    title: str,
+    chance: float,
+    label: str = "validation accuracy",
 ) -> Figure:
     """Draw functions where UMAP puts them, those with an accuracy larger and coloured.
 
@@ -62,10 +68,12 @@ def draw(
     outputs : ndarray, shape (functions, points)
         Finite.
     accuracy : ndarray, shape (functions,)
-        NaN for a function that was not trained, or diverged.
+        Or another score, higher being better. NaN for a function that was not trained, or diverged.
     title : str
     chance : float
         Where the colours begin.
+    label : str
+        What the colours are.
     """
     from matplotlib.figure import Figure
 
@@ -92,5 +100,5 @@ def draw(
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    figure.colorbar(points, ax=axes, label="validation accuracy", shrink=0.7)
+    figure.colorbar(points, ax=axes, label=label, shrink=0.7)
     return figure

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
 from act_bench.figures.style import GREY, GRID, OKABE_ITO, PALE, bare, wrapped
+from act_bench.files.manifest import DataError
 from act_bench.functions.operators import BASELINES
-from act_bench.tables.manifest import DataError, entries_file, read_manifest
-from act_bench.tables.schema import (
-    TABLES,
-    TRAINED_MARGIN,
-    UnknownNameError,
-    choose_fidelity,
-    table_info,
-)
+from act_bench.tables.files import entries_file, table_files
+from act_bench.tables.registry import TABLES, TableInfo, choose_fidelity, table_info
+from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,22 +31,28 @@ class Accuracies(NamedTuple):
     label
         Its title and fidelity.
     score
-        (2913,) validation accuracy; chance level where diverged, NaN where missing.
+        (2913,) validation accuracy, or minus the loss for a table that is searched by it; the score
+        of guessing where diverged, NaN where missing.
     diverged
         (2913,) bool.
-    chance
-        Accuracy of guessing.
+    info
+        The record of the table.
     """
 
     label: str
     score: NDArray[np.float64]
     diverged: NDArray[np.bool_]
-    chance: float
+    info: TableInfo
 
     @property
     def trained(self) -> NDArray[np.bool_]:
-        """(2913,) whether the accuracy is above chance by more than ``TRAINED_MARGIN``."""
-        return self.score > self.chance + TRAINED_MARGIN
+        """(2913,) whether the score is above that of guessing by more than a margin."""
+        return np.asarray(self.score > self.info.trained_score)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The axis of scores: all accuracies, or losses up to twice that of guessing."""
+        return (0.0, 1.0) if self.info.higher_is_better else (2 * self.info.worst_score, 0.0)
 
 
 def read_accuracies(table: str, request: Request) -> Accuracies:
@@ -58,12 +60,13 @@ def read_accuracies(table: str, request: Request) -> Accuracies:
     from act_bench.tables.loaders import load_table
 
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
-    columns = ["outcome", "validation_accuracy"]
-    rows = load_table(table, request.edition, fidelity, columns)
-    info, diverged = table_info(table), rows["outcome"].to_numpy() == "diverged"
-    score = rows["validation_accuracy"].to_numpy().astype(np.float64)
+    info = table_info(table)
+    rows = load_table(table, request.edition, fidelity, ["outcome", info.metric])
+    diverged = rows["outcome"].to_numpy() == "diverged"
+    values = rows[info.metric].to_numpy().astype(np.float64)
+    score = values if info.higher_is_better else -values
     label = f"{info.network} on {info.dataset}, {fidelity}"
-    return Accuracies(label, np.where(diverged, info.chance, score), diverged, info.chance)
+    return Accuracies(label, np.where(diverged, info.worst_score, score), diverged, info)
 
 
 def tables_with_data(request: Request) -> tuple[str, ...]:
@@ -90,7 +93,7 @@ def invalid_spectra(table: str) -> NDArray[np.bool_] | None:
     """Return which functions have no valid Fisher spectrum; None where there are no spectra."""
     from act_bench.tables.spectra import fisher_name, load_spectra
 
-    if fisher_name(table) not in read_manifest():
+    if table not in TABLES or fisher_name(table) not in table_files(table):
         return None
     return ~load_spectra(table).valid
 
@@ -114,15 +117,15 @@ def accuracies(request: Request) -> Figure:
         }
         groups = {name: chosen & shown for name, chosen in groups.items() if chosen.any()}
         axes.hist(
-            [found.score[chosen] for chosen in groups.values()],
-            bins=np.linspace(0, 1, BINS + 1).tolist(),
+            [found.score[chosen].clip(*found.limits) for chosen in groups.values()],
+            bins=np.linspace(*found.limits, BINS + 1).tolist(),
             stacked=True,
             color=[OKABE_ITO[i] for i in range(len(groups))],
             label=[f"{name}: {int(chosen.sum()):,}" for name, chosen in groups.items()],
         )
         axes.set_yscale("log")
-        axes.axvline(found.chance, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.set(xlim=(0, 1), xlabel="validation accuracy", ylabel="functions")
+        axes.axvline(found.info.worst_score, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.set(xlim=found.limits, xlabel=found.info.score_in_words, ylabel="functions")
         axes.set_title(found.label, loc="left", fontsize=10)
         axes.legend(frameon=False, fontsize=8, loc="upper center")
         axes.set_ylim(top=axes.get_ylim()[1] * 3)  # room for the legend
@@ -163,27 +166,44 @@ def scatter(request: Request) -> Figure:
             a.score[trained], b.score[trained], s=5, alpha=0.5, color=OKABE_ITO[0], linewidths=0
         )
         shown = {text: entry for text, entry in baselines.items() if both[entry]}
-        _name(axes, {text: (a.score[entry], b.score[entry]) for text, entry in shown.items()})
+        places = {text: (a.score[entry], b.score[entry]) for text, entry in shown.items()}
+        _name(axes, places, a.limits, b.limits)
         rank = spearmanr(a.score[trained], b.score[trained]).statistic
         title = f"Spearman {rank:.2f} among the {int(trained.sum()):,} that train in both"
         axes.set_title(title, loc="left", fontsize=9)
-        axes.set(xlabel=a.label, ylabel=b.label, xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axes.set(xlabel=a.label, ylabel=b.label, xlim=a.limits, ylim=b.limits)
+        if a.limits == b.limits:
+            axes.set_aspect("equal")
+        else:
+            axes.set_box_aspect(1)
         axes.grid(color=GRID, linewidth=0.5)
         axes.set_axisbelow(True)
         bare(axes)
     return figure
 
 
-def _name(axes: Axes, places: dict[str, tuple[float, float]]) -> None:
-    """Mark functions and write their names in a column beside them, so that none covers another."""
+def _name(
+    axes: Axes,
+    places: dict[str, tuple[float, float]],
+    across: tuple[float, float],
+    up: tuple[float, float],
+) -> None:
+    """Mark functions and write their names in a column beside them, so that none covers another.
+
+    ``across`` and ``up`` are the limits of the axes; what follows is in shares of their lengths.
+    """
     height = 0.045
+    shares = {
+        text: ((x - across[0]) / (across[1] - across[0]), (y - up[0]) / (up[1] - up[0]))
+        for text, (x, y) in places.items()
+    }
     names = sorted(places, key=lambda text: places[text][1])
     if not names:
         return
-    across = [x for x, _ in places.values()]
-    left = float(np.median(across)) > 0.5
-    column = 0.62 if left else max(across) + 0.08
-    level = float(np.mean([y for _, y in places.values()])) - height * (len(names) - 1) / 2
+    columns = [x for x, _ in shares.values()]
+    left = float(np.median(columns)) > 0.5
+    column = 0.62 if left else max(columns) + 0.08
+    level = float(np.mean([y for _, y in shares.values()])) - height * (len(names) - 1) / 2
     level = min(max(level, height), 1.0 - height * len(names))
     for number, text in enumerate(names):
         axes.plot(*places[text], marker="^", markersize=5, color=OKABE_ITO[1])
@@ -191,6 +211,7 @@ def _name(axes: Axes, places: dict[str, tuple[float, float]]) -> None:
             text.removesuffix("(x)"),
             places[text],
             xytext=(column, level + height * number),
+            textcoords="axes fraction",
             ha="right" if left else "left",
             va="center",
             fontsize=7,

@@ -12,8 +12,8 @@ from datetime import date
 from importlib.metadata import version
 from typing import Final, TypeAlias
 
+from act_bench.files.manifest import FileRecord
 from act_bench.tables.loaders import Configuration, configurations
-from act_bench.tables.manifest import FileRecord, read_manifest
 from act_bench.tables.schema import Column, split_dtype
 
 Json: TypeAlias = "str | bool | int | dict[str, Json] | list[Json]"
@@ -152,9 +152,8 @@ def croissant(published: date, url: str | None = None) -> dict[str, Json]:
     >>> document["conformsTo"][0]
     'http://mlcommons.org/croissant/1.1'
     """
-    records = read_manifest()
     chosen = list(configurations().values())
-    used = sorted({configuration.file for configuration in chosen})
+    used = {configuration.file: configuration.record for configuration in chosen}
     document: dict[str, Json] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -176,7 +175,7 @@ def croissant(published: date, url: str | None = None) -> dict[str, Json]:
         "isLiveDataset": False,
         "keywords": ["activation functions", "AutoML", "benchmark", "neural architecture search"],
         **_RAI,
-        "distribution": [_file(records[name]) for name in used],
+        "distribution": [_file(used[name]) for name in sorted(used)],
         "recordSet": [_record_set(configuration) for configuration in _once_a_file(chosen)],
     }
     return document | {"url": url} if url else document

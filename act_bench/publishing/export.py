@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from act_bench.errors import ActBenchError, ExitCode
+from act_bench.files.manifest import MANIFEST, MEND, DataError, write_records
 from act_bench.publishing.croissant import NAME as CROISSANT
 from act_bench.publishing.croissant import croissant
-from act_bench.tables.loaders import configurations
-from act_bench.tables.manifest import MANIFEST, MEND, DataError, read_manifest, verified
+from act_bench.tables.loaders import Configuration, configurations
 from act_bench.tables.schema import Column, split_dtype
 
 CARD: Final = "DATASET_CARD.md"
@@ -90,7 +90,7 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
             f"{folder} is not an empty folder; choose another, or --force to replace the files of "
             "an earlier export in it"
         )
-    sources = [verified(name) for name in sorted(used_files())]
+    sources = [each.path for _, each in sorted(used_files().items())]
     readme = f"---\n{front_matter()}---\n\n{card()}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
@@ -98,7 +98,8 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
         (draft / "data").mkdir(parents=True)
         for source in sources:
             shutil.copyfile(source, draft / "data" / source.name)
-        shutil.copyfile(sources[0].parent / MANIFEST, draft / "data" / MANIFEST)
+        records = {name: each.record for name, each in used_files().items()}
+        write_records(dict(sorted(records.items())), draft / "data" / MANIFEST)
         metadata = json.dumps(croissant(datetime.now(UTC).date(), url), indent=2)
         (draft / CROISSANT).write_text(metadata + "\n", encoding="utf-8")
         # The README names the other files, so it is moved last.
@@ -108,9 +109,9 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
         return [file.replace(folder / file.relative_to(draft)) for file in files]
 
 
-def used_files() -> set[str]:
-    """Return the names of the embedded files that a configuration needs."""
-    return {configuration.file for configuration in configurations().values()}
+def used_files() -> dict[str, Configuration]:
+    """Return the names of the files that configurations need, each with one that needs it."""
+    return {configuration.file: configuration for configuration in configurations().values()}
 
 
 def card() -> str:
@@ -132,11 +133,10 @@ def front_matter() -> str:
 
     The first configuration is the default one, as in ``act_bench.load_dataset``.
     """
-    records = read_manifest()
     chosen = list(configurations().values())
     if not chosen:
         raise DataError(f"there is no data to export; {MEND}")
-    rows = sum(records[name].rows for name in used_files())
+    rows = sum(configuration.record.rows for configuration in used_files().values())
     lines = [_HEAD.rstrip(), "size_categories:", f"- {size_category(rows)}", "configs:"]
     for configuration in chosen:
         lines += [f"- config_name: {configuration.name}"]
@@ -144,8 +144,8 @@ def front_matter() -> str:
         lines += ["  data_files:", "  - split: train", f"    path: data/{configuration.file}"]
     lines += ["dataset_info:"]
     for configuration in chosen:
-        record = records[configuration.file]
-        size = _size_in_memory(configuration.file)
+        record = configuration.record
+        size = _size_in_memory(configuration)
         lines += [f"- config_name: {configuration.name}", "  features:"]
         lines += _features(configuration.columns)
         # datasets compares the rows that it reads with these, so a short file is noticed there too.
@@ -155,11 +155,11 @@ def front_matter() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _size_in_memory(name: str) -> int:
-    """Return the bytes of an embedded file as an Arrow table."""
+def _size_in_memory(configuration: Configuration) -> int:
+    """Return the bytes of the file of a configuration as an Arrow table."""
     import pyarrow.parquet as pq
 
-    return int(pq.read_table(verified(name)).nbytes)
+    return int(pq.read_table(configuration.path).nbytes)
 
 
 def _features(columns: Iterable[Column]) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode, needs_extra
-from act_bench.tables.manifest import MANIFEST, DataError, read_manifest, sha256, verified
+from act_bench.files.manifest import MANIFEST, DataError, read_manifest, sha256, verified
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

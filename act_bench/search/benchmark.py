@@ -2,7 +2,8 @@
 
 A :class:`Benchmark` is *one search* over one table. What the rules are:
 
-- **Validation only.** A query shows validation accuracy. Test is sealed until
+- **Validation only.** A query shows validation accuracy, and a score: the metric of the table,
+  higher being better. Test is sealed until
   :meth:`Benchmark.reveal`, which ends the search: it can be called once, and no query comes after.
 - **Any spelling.** An expression resolves to its entry, and the result says how.
 - **A repeat is charged once.** Asking for an entry again, in whatever spelling, costs nothing and
@@ -23,18 +24,27 @@ Reading needs pyarrow, not polars, so that a cold start stays short.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.search.benchmark_data import Outcome, SearchData, load_data
+from act_bench.search.benchmark_data import SearchData, load_data
+from act_bench.search.events import (
+    Charge,
+    Event,
+    Outcome,
+    Partial,
+    Query,
+    Result,
+    Revealed,
+    Searcher,
+)
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression
     from act_bench.search.trace import Trace
     from act_bench.spaces.paper import How
-
-Setting = bool | int | float | str | None
 
 
 class MissingRunError(ActBenchError, LookupError):
@@ -47,114 +57,6 @@ class SearchOverError(ActBenchError, RuntimeError):
     """The test split was revealed, which ends a search."""
 
     exit_code = ExitCode.USAGE
-
-
-class Result(NamedTuple):
-    """The answer to one query. Immutable.
-
-    Attributes
-    ----------
-    outcome : {"ok", "diverged", "missing"}
-        ``diverged``: a loss was not finite. ``missing``: the table has no run of this entry.
-    validation_accuracy : float or None
-        Fraction in [0, 1]; None unless ``ok``.
-    cost_s : float
-        What this query added to the clock, in seconds of training; 0 for a repeat.
-    entry : int
-        Number of the function in the space.
-    how_resolved : {"exact", "commuted", "numerical"}
-        How the spelling that was asked for relates to the first spelling of its entry: it is that
-        one, or that one with arguments swapped, or another formula with the same values.
-    score : float or None
-        What a maximiser may use: the validation accuracy; the chance level of the table when
-        ``diverged``, because that is what such a network is worth; None when ``missing``.
-    repeated : bool
-        Whether this search had asked for the entry before, for as many epochs or more.
-    epochs : int or None
-        After how many epochs this is; None after the whole training.
-    """
-
-    outcome: Outcome
-    validation_accuracy: float | None
-    cost_s: float
-    entry: int
-    how_resolved: How
-    score: float | None
-    repeated: bool
-    epochs: int | None = None
-
-
-class Partial(NamedTuple):
-    """A question for a part of a training: an expression, and after how many epochs."""
-
-    expression: str
-    epochs: int
-
-
-class Query(NamedTuple):
-    """One query of a search: what was asked, the answer, and the clock after it in seconds."""
-
-    expression: str
-    result: Result
-    clock_s: float
-
-
-class Charge(NamedTuple):
-    """Seconds that a search was charged besides training, for what, and the clock after it."""
-
-    reason: str
-    cost_s: float
-    clock_s: float
-
-
-class Revealed(NamedTuple):
-    """The end of a search: the best entry by validation and its sealed test metrics.
-
-    Attributes
-    ----------
-    entry : int
-        Of the highest score; of equals, the one that was queried first.
-    expression : str
-        Its first spelling in the space.
-    validation_accuracy, test_accuracy : float or None
-        Fractions in [0, 1]; None when everything that was queried diverged.
-    test_loss : float or None
-        In nats.
-    evaluations : int
-        Number of different entries that were queried.
-    clock_s : float
-        The clock at the end, in seconds.
-    """
-
-    entry: int
-    expression: str
-    validation_accuracy: float | None
-    test_accuracy: float | None
-    test_loss: float | None
-    evaluations: int
-    clock_s: float
-
-
-Event = Query | Charge | Revealed
-
-
-class Searcher(NamedTuple):
-    """Who searches: what a trace needs to run the search again.
-
-    Attributes
-    ----------
-    name : str
-        Of the optimiser.
-    settings : mapping of str to bool, int, float, str or None
-    seed : int
-    workers : int
-        How many trainings ran at a time.
-    """
-
-    name: str
-    settings: Mapping[str, Setting]
-    seed: int
-    workers: int = 1
 
 
 class Benchmark:
@@ -177,7 +79,7 @@ class Benchmark:
     ------
     ValueError
         Unknown table, fidelity or edition, or no run has the seed; the message lists what there is.
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         The file is absent or damaged.
 
     Examples
@@ -296,15 +198,7 @@ class Benchmark:
         if epochs is not None and not self._is_whole(epochs):
             result = self._part(entry, how, epochs)
         elif before is not None:
-            result = Result(
-                before.outcome,
-                before.validation_accuracy,
-                0.0,
-                entry,
-                how,
-                before.score,
-                True,
-            )
+            result = before._replace(cost_s=0.0, how_resolved=how, repeated=True)
         else:
             result = self._first(entry, how)
         self._clock_s += result.cost_s
@@ -315,19 +209,19 @@ class Benchmark:
         data = self._data
         outcome = self._outcome(entry)
         if outcome == "missing":
-            return Result(outcome, None, 0.0, entry, how, None, False)
+            return _missing(entry, how)
         cost_s = data.cost_s[entry]
         begun = self._begun.pop(entry, None)
         if begun is not None:
             cost_s = max(0.0, cost_s - data.curves.cost_s[entry][begun - 1])
         result = Result(
-            outcome,
-            data.validation_accuracy[entry],
-            cost_s,
-            entry,
-            how,
-            data.score(entry),
-            False,
+            outcome=outcome,
+            validation_accuracy=data.validation_accuracy[entry],
+            cost_s=cost_s,
+            entry=entry,
+            how_resolved=how,
+            score=data.score(entry),
+            repeated=False,
         )
         self._seen[entry] = result
         return result
@@ -335,17 +229,26 @@ class Benchmark:
     def _part(self, entry: int, how: How, epochs: int) -> Result:
         curves = self._data.curves
         if self._outcome(entry) == "missing":
-            return Result("missing", None, 0.0, entry, how, None, False, epochs)
-        accuracy = curves.validation_accuracy[entry][epochs - 1]
-        score = self._data.chance if accuracy is None else accuracy
-        outcome: Outcome = "diverged" if accuracy is None else "ok"
+            return _missing(entry, how, epochs)
+        score = curves.scores[entry][epochs - 1]
+        outcome: Outcome = "diverged" if score is None else "ok"
         begun = self._begun.get(entry, 0)
-        if entry in self._seen or epochs <= begun:
-            return Result(outcome, accuracy, 0.0, entry, how, score, True, epochs)
-        before = curves.cost_s[entry][begun - 1] if begun else 0.0
-        cost_s = curves.cost_s[entry][epochs - 1] - before
-        self._begun[entry] = epochs
-        return Result(outcome, accuracy, cost_s, entry, how, score, False, epochs)
+        repeated = entry in self._seen or epochs <= begun
+        cost_s = 0.0
+        if not repeated:
+            before = curves.cost_s[entry][begun - 1] if begun else 0.0
+            cost_s = curves.cost_s[entry][epochs - 1] - before
+            self._begun[entry] = epochs
+        return Result(
+            outcome=outcome,
+            validation_accuracy=curves.validation_accuracy[entry][epochs - 1],
+            cost_s=cost_s,
+            entry=entry,
+            how_resolved=how,
+            score=self._data.worst_score if score is None else score,
+            repeated=repeated,
+            epochs=epochs,
+        )
 
     def _outcome(self, entry: int) -> Outcome:
         data = self._data
@@ -405,16 +308,16 @@ class Benchmark:
         if not self._seen:
             raise ValueError("nothing was trained to the end yet: there is no best entry to reveal")
         # max keeps the first of equals, and a dict keeps the order of the queries.
-        best = max(self._seen.values(), key=lambda r: (r.outcome == "ok", r.score or 0.0))
+        best = max(self._seen.values(), key=_rank)
         data = self._data
         revealed = Revealed(
-            best.entry,
-            data.space.representatives[best.entry],
-            best.validation_accuracy,
-            data.test_accuracy[best.entry],
-            data.test_loss[best.entry],
-            self.evaluations,
-            self._clock_s,
+            entry=best.entry,
+            expression=data.space.representatives[best.entry],
+            validation_accuracy=best.validation_accuracy,
+            test_accuracy=data.test_accuracy[best.entry],
+            test_loss=data.test_loss[best.entry],
+            evaluations=self.evaluations,
+            clock_s=self._clock_s,
         )
         self._revealed = True
         self._events.append(revealed)
@@ -438,3 +341,21 @@ class Benchmark:
             f"{self.evaluations} evaluations, clock {self.clock_s:.1f} s of training"
             f"{', revealed' if self._revealed else ''}>"
         )
+
+
+def _missing(entry: int, how: How, epochs: int | None = None) -> Result:
+    return Result(
+        outcome="missing",
+        validation_accuracy=None,
+        cost_s=0.0,
+        entry=entry,
+        how_resolved=how,
+        score=None,
+        repeated=False,
+        epochs=epochs,
+    )
+
+
+def _rank(result: Result) -> tuple[bool, float]:
+    """Return what the best result has most of: what trained comes before what diverged."""
+    return result.outcome == "ok", -math.inf if result.score is None else result.score

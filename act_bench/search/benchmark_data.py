@@ -11,8 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from act_bench.tables.manifest import entries_file, read_manifest, runs_file
-from act_bench.tables.schema import UnknownNameError, choose_fidelity, table_info
+from act_bench.files.manifest import read_manifest
+from act_bench.tables.files import entries_file, runs_file
+from act_bench.tables.registry import Metric, choose_fidelity, table_info
+from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
     from act_bench.spaces.paper import Space
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["ok", "diverged", "missing"]
 
-_COLUMNS = ["outcome", "validation_accuracy", "test_accuracy", "test_loss", "runtime_s"]
+_COLUMNS = ("outcome", "validation_accuracy", "test_accuracy", "test_loss", "runtime_s")
 
 
 class SearchData(Protocol):
@@ -95,8 +97,12 @@ class SearchData(Protocol):
     def values(self) -> str:
         """What a value is, in words."""
 
+    @property
+    def worst_score(self) -> float:
+        """The score of a diverged entry."""
+
     def score(self, entry: int) -> float | None:
-        """Return validation accuracy, chance level when diverged, or None when missing."""
+        """Return what a maximizer may use; the worst score when diverged, None when missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +119,7 @@ class BenchmarkData:
     seed : int or None
         The seed of the runs, or None for the medians over all runs of an entry.
     chance : float
-        Accuracy of guessing: the score of a diverged entry.
+        Accuracy of guessing.
     sha256 : str
         Of the file the values were read from.
     space : Space
@@ -127,6 +133,11 @@ class BenchmarkData:
         Entries that have runs, but none with this seed: asking for one is an error.
     read_curves : callable, optional
         Reads the learning curves when they are first needed. Default: there are none.
+    validation_loss : sequence of float or None, optional
+        In nats, for a table whose metric is the loss: then the score is minus the loss. Default:
+        the metric, and so the score, is the validation accuracy.
+    floor : float, optional
+        Score of a diverged entry. Default: ``chance``.
     """
 
     table: str
@@ -143,6 +154,8 @@ class BenchmarkData:
     cost_s: Sequence[float]
     without_run: frozenset[int] = frozenset()
     read_curves: Callable[[], LearningCurves] | None = None
+    validation_loss: Sequence[float | None] | None = None
+    floor: float | None = None
 
     @property
     def name(self) -> str:
@@ -158,7 +171,8 @@ class BenchmarkData:
 
     def __post_init__(self) -> None:
         entries = len(self.space.representatives)
-        for name in ("outcome", "validation_accuracy", "test_accuracy", "test_loss", "cost_s"):
+        columns = ("outcome", "validation_accuracy", "test_accuracy", "test_loss", "cost_s")
+        for name in (*columns, *(["validation_loss"] if self.validation_loss else [])):
             rows = len(getattr(self, name))
             if rows != entries:
                 raise ValueError(
@@ -167,8 +181,23 @@ class BenchmarkData:
                 )
 
     def score(self, entry: int) -> float | None:
-        """Return validation accuracy, chance level when diverged, or None when missing."""
-        return self.chance if self.outcome[entry] == "diverged" else self.validation_accuracy[entry]
+        """Return what a maximizer may use; :attr:`worst_score` when diverged, None when missing."""
+        if self.outcome[entry] == "diverged":
+            return self.worst_score
+        if self.validation_loss is None:
+            return self.validation_accuracy[entry]
+        loss = self.validation_loss[entry]
+        return None if loss is None else -loss
+
+    @property
+    def worst_score(self) -> float:
+        """The score of a diverged entry: what a network is worth that learned nothing."""
+        return self.chance if self.floor is None else self.floor
+
+    @property
+    def metric(self) -> Metric:
+        """What the score is made of: ``validation_accuracy``, or ``validation_loss``."""
+        return "validation_accuracy" if self.validation_loss is None else "validation_loss"
 
     @cached_property
     def covered(self) -> tuple[int, ...]:
@@ -210,7 +239,7 @@ def load_data(
     ------
     act_bench.tables.schema.UnknownNameError
         Unknown table, fidelity or edition, or no run has the seed; a ValueError.
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         The file is absent or damaged.
 
     Examples
@@ -222,8 +251,10 @@ def load_data(
     from act_bench.spaces.paper import load_space
 
     fidelity = choose_fidelity(table, fidelity, edition)
+    info = table_info(table)
     path = entries_file(table, fidelity, edition)
-    rows = _columns(path, [*_COLUMNS, "runs"])
+    columns = list(dict.fromkeys([*_COLUMNS, info.metric]))
+    rows = _columns(path, [*columns, "runs"])
     runs = rows.pop("runs")
     without_run: frozenset[int] = frozenset()
     if seed is None:
@@ -236,7 +267,7 @@ def load_data(
         )
     else:
         path = runs_file(table)
-        rows = _single_runs(path, table, fidelity, seed, entries=len(runs))
+        rows = _single_runs(path, columns, table, fidelity, seed, entries=len(runs))
         cost = [seconds or 0.0 for seconds in rows["runtime_s"]]
         without_run = frozenset(
             entry
@@ -247,14 +278,14 @@ def load_data(
     def read_curves() -> LearningCurves:
         from act_bench.tables.learning_curves import read_curves
 
-        return read_curves(runs_file(table), fidelity, seed, entries=len(runs))
+        return read_curves(runs_file(table), fidelity, seed, len(runs), info.metric)
 
     return BenchmarkData(
         table=table,
         edition=edition,
         fidelity=fidelity,
         seed=seed,
-        chance=table_info(table).chance,
+        chance=info.chance,
         sha256=read_manifest(path.parent)[path.name].sha256,
         space=load_space(),
         outcome=rows["outcome"],
@@ -264,6 +295,8 @@ def load_data(
         cost_s=cost,
         without_run=without_run,
         read_curves=None if edition == "upstream" else read_curves,
+        validation_loss=rows.get("validation_loss"),
+        floor=info.floor,
     )
 
 
@@ -278,14 +311,14 @@ def _columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
 
 
 def _single_runs(
-    path: Path, table: str, fidelity: str, seed: int, entries: int
+    path: Path, names: list[str], table: str, fidelity: str, seed: int, entries: int
 ) -> dict[str, list[Any]]:
     """Read the runs with one seed as columns over all entries; ``missing`` where there is none."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     rows = pq.read_table(
-        path, columns=["entry", "seed", *_COLUMNS], filters=[("fidelity", "==", fidelity)]
+        path, columns=["entry", "seed", *names], filters=[("fidelity", "==", fidelity)]
     )
     seeds = rows.column("seed").to_pylist()
     if seed not in seeds:
@@ -294,9 +327,9 @@ def _single_runs(
             f"{table} at fidelity {fidelity} has no run with seed {seed}; its seeds: {known}. "
             "seed=None answers with the medians over the runs"
         )
-    columns: dict[str, list[Any]] = {name: [None] * entries for name in _COLUMNS}
+    columns: dict[str, list[Any]] = {name: [None] * entries for name in names}
     columns["outcome"] = ["missing"] * entries
     for row in rows.filter(pc.field("seed") == seed).to_pylist():
-        for name in _COLUMNS:
+        for name in names:
             columns[name][row["entry"]] = row[name]
     return columns

@@ -13,25 +13,25 @@ the last, ``reveal``.
      "epochs": null, "clock_s": 9.1}
 
 The header names the data by their SHA-256 and the optimiser by its name, settings and seed, so that
-:func:`verify` can check that the data are those, that each answer is what the data say, and that
-the optimiser, run again, asks the same questions. Floats are written in full and compared bit by
-bit.
+``act_bench.search.verify`` can check that the data are those, that each answer is what the data
+say, and that the optimiser, run again, asks the same questions. Floats are written in full and
+compared bit by bit.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
-from act_bench.search.benchmark import Benchmark, Charge, Event, Query, Result, Revealed, Searcher
-from act_bench.search.benchmark_data import SearchData, load_data
+from act_bench.search.benchmark_data import SearchData
+from act_bench.search.events import Charge, Event, Query, Result, Revealed, Searcher
 
 FORMAT = 1
 
@@ -84,7 +84,7 @@ class Header(NamedTuple):
     def of(cls, data: SearchData, searcher: Searcher | None) -> Header:
         """Return the header of a search by ``searcher`` over ``data``, made here and now."""
         return cls(
-            data.table, data.edition, data.fidelity, data.seed, data.sha256, searcher, _versions()
+            data.table, data.edition, data.fidelity, data.seed, data.sha256, searcher, versions()
         )
 
 
@@ -101,7 +101,7 @@ class Trace(NamedTuple):
         header["optimizer"] = None if optimizer is None else optimizer._asdict()
         yield json.dumps(header, allow_nan=False)
         for event in self.events:
-            yield json.dumps(_event_to_json(event), allow_nan=False)
+            yield json.dumps(event_to_json(event), allow_nan=False)
 
     def save(self, path: str | Path) -> None:
         """Write the trace to a file, which appears whole or not at all.
@@ -113,30 +113,6 @@ class Trace(NamedTuple):
         """
         with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in self.lines())
-
-
-class Check(NamedTuple):
-    """One check of :func:`verify`.
-
-    Attributes
-    ----------
-    name : {"format", "data", "answers", "rerun"}
-    passed : bool or None
-        None when it could not be made; ``detail`` says why.
-    detail : str
-        In words.
-    line : int or None
-        The line of the trace that failed.
-    """
-
-    name: str
-    passed: bool | None
-    detail: str
-    line: int | None = None
-
-
-Rerun = Callable[[Trace, SearchData], Trace | None]
-"""Runs the optimiser of a trace again; None when the name of the optimiser is not known."""
 
 
 def read_trace(path: str | Path) -> Trace:
@@ -175,133 +151,9 @@ def read_trace(path: str | Path) -> Trace:
     return Trace(header, tuple(events))
 
 
-def verify(
-    path: str | Path, *, data: SearchData | None = None, rerun: Rerun | None = None
-) -> list[Check]:
-    """Check a trace against the data, and against its optimiser run again.
-
-    Parameters
-    ----------
-    path : str or Path
-        The trace.
-    data : SearchData, optional
-        What to check against; default: what the header names.
-    rerun : callable, optional
-        Runs the optimiser again, such as ``surrogates.simulation.rerun``. Default: no such check.
-
-    Returns
-    -------
-    list of Check
-        ``format``: the file is a trace. ``data``: its SHA-256 is that of the data here.
-        ``answers``: every line is what the data say. ``rerun``: the optimiser asks the same again.
-        After a failed ``format`` the others are left out.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-    act_bench.tables.manifest.DataError
-        The data it names are absent or damaged.
-    """
-    try:
-        trace = read_trace(path)
-    except TraceError as error:
-        return [Check("format", passed=False, detail=error.reason, line=error.line)]
-    header = trace.header
-    checks = [Check("format", passed=True, detail=f"a trace of {len(trace.events)} events")]
-    if data is None:
-        try:
-            data = load_data(header.table, header.fidelity, header.edition, header.run_seed)
-        except ValueError as error:  # a table, fidelity, edition or seed that is not known
-            return [*checks, Check("data", passed=False, detail=str(error), line=1)]
-    checks.append(_check_data(header, data))
-    checks.append(_check_answers(trace, data))
-    if rerun is not None:
-        checks.append(_check_rerun(trace, data, rerun))
-    return checks
-
-
-def _check_data(header: Header, data: SearchData) -> Check:
-    if header.data_sha256 == data.sha256:
-        return Check("data", passed=True, detail=f"SHA-256 {data.sha256[:12]}... as here")
-    return Check(
-        "data",
-        passed=False,
-        detail=f"the trace was made on data with SHA-256 {header.data_sha256}, those here have "
-        f"{data.sha256}: install act-bench {header.versions.get('act-bench', '?')}, which made it",
-        line=1,
-    )
-
-
-def _check_answers(trace: Trace, data: SearchData) -> Check:
-    bench = Benchmark(data, searcher=trace.header.optimizer)
-    for number, event in enumerate(trace.events, start=2):
-        try:
-            if isinstance(event, Query):
-                bench.query(event.expression, event.result.epochs)
-            elif isinstance(event, Charge):
-                bench.charge(event.cost_s, event.reason)
-            else:
-                bench.reveal()
-        except (ValueError, LookupError) as error:
-            return Check("answers", passed=False, detail=str(error), line=number)
-        difference = _difference(event, bench.events[-1])
-        if difference:
-            return Check("answers", passed=False, detail=difference, line=number)
-    return Check("answers", passed=True, detail="every line is what the data say")
-
-
-def _check_rerun(trace: Trace, data: SearchData, rerun: Rerun) -> Check:
-    optimizer = trace.header.optimizer
-    if optimizer is None:
-        return Check("rerun", passed=None, detail="the trace names no optimiser")
-    try:
-        again = rerun(trace, data)
-    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
-        detail = f"{optimizer.name} cannot be run again with the settings of the header: {error}"
-        return Check("rerun", passed=False, detail=detail, line=1)
-    except ImportError as error:  # an extra that is not installed
-        return Check("rerun", passed=None, detail=str(error))
-    if again is None:
-        detail = f"no optimiser {optimizer.name!r} is registered here"
-        return Check("rerun", passed=None, detail=detail)
-    for number, (recorded, found) in enumerate(
-        zip(trace.events, again.events, strict=False), start=2
-    ):
-        difference = _difference(recorded, found)
-        if difference:
-            return Check("rerun", passed=False, detail=difference + _changed(trace), line=number)
-    if len(trace.events) != len(again.events):
-        detail = f"recorded {len(trace.events)} events, now {len(again.events)}" + _changed(trace)
-        return Check("rerun", passed=False, detail=detail, line=len(trace.events) + 1)
-    detail = f"{optimizer.name} with seed {optimizer.seed} asks the same, bit by bit"
-    return Check("rerun", passed=True, detail=detail)
-
-
-def _changed(trace: Trace) -> str:
-    """Say which versions differ from those of the trace: the first suspects of a difference."""
-    here = _versions()
-    changed = [
-        f"{name} {made} then, {here.get(name, 'none')} now"
-        for name, made in trace.header.versions.items()
-        if here.get(name) != made
-    ]
-    return f" ({'; '.join(changed)})" if changed else ""
-
-
-def _difference(recorded: Event, found: Event) -> str:
-    """Say in what two events differ, or return an empty string; floats differ by any bit."""
-    if type(recorded) is not type(found):
-        return f"recorded a {_TYPES[type(recorded)]}, now a {_TYPES[type(found)]}"
-    before, now = _event_to_json(recorded), _event_to_json(found)
-    differences = [
-        f"{k}: recorded {before[k]!r}, now {now[k]!r}" for k in before if before[k] != now[k]
-    ]
-    return "; ".join(differences)
-
-
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions that a header names: those of this package, NumPy and Python."""
     return {
         "act-bench": version("act-bench"),
         "numpy": version("numpy"),
@@ -309,7 +161,8 @@ def _versions() -> dict[str, str]:
     }
 
 
-_TYPES = {Query: "query", Charge: "charge", Revealed: "reveal"}
+KINDS: Final[dict[type[Event], str]] = {Query: "query", Charge: "charge", Revealed: "reveal"}
+"""Event -> the type of its line."""
 
 # The fields of each line and the JSON types that they may have.
 _NUMBER = (int, float)
@@ -351,8 +204,9 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
 }
 
 
-def _event_to_json(event: Event) -> Json:
-    kind = _TYPES[type(event)]
+def event_to_json(event: Event) -> Json:
+    """Return the fields of the line of an event."""
+    kind = KINDS[type(event)]
     if isinstance(event, Query):
         result = event.result._asdict()
         return {"type": kind, "expression": event.expression, **result, "clock_s": event.clock_s}

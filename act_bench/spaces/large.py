@@ -103,30 +103,6 @@ def outputs_file(variant: Variant = "27") -> Path:
     return cache_folder() / f"large-space-{_checked(variant)}-outputs.parquet"
 
 
-def build(variant: Variant = "27", *, again: bool = False) -> Path:
-    """Make the large space in the user's cache, unless it is there.
-
-    Takes half a minute of processor time on two cores; needs polars, NumPy and SciPy.
-
-    Parameters
-    ----------
-    variant : {"27", "31"}
-        How many unary operators.
-    again : bool
-        Whether to make it although it is there.
-
-    Returns
-    -------
-    Path
-        The folder with both files.
-    """
-    if again or not (expressions_file(variant).exists() and outputs_file(variant).exists()):
-        from builders.space.large import write  # making a file is the builders' part
-
-        write(variant)
-    return cache_folder()
-
-
 def scan(variant: Variant = "27") -> pl.LazyFrame:
     """Return the expressions, one row each in the order of :func:`enumerate_large`, read lazily.
 
@@ -140,7 +116,7 @@ def scan(variant: Variant = "27") -> pl.LazyFrame:
     Raises
     ------
     NotBuiltError
-        It has not been made: call :func:`build`.
+        It has not been made: ``act-bench space build``.
     """
     return _scan(expressions_file(variant))
 
@@ -159,7 +135,7 @@ def scan_outputs(variant: Variant = "27") -> pl.LazyFrame:
     Raises
     ------
     NotBuiltError
-        It has not been made: call :func:`build`.
+        It has not been made: ``act-bench space build``.
     """
     return _scan(outputs_file(variant))
 
@@ -190,7 +166,7 @@ def neighbours(
     Raises
     ------
     NotBuiltError
-        The space has not been made: call :func:`build`.
+        The space has not been made: ``act-bench space build``.
     ParseError
         The text is no expression.
     """
@@ -239,7 +215,7 @@ def _scan(path: Path) -> pl.LazyFrame:
     if not path.exists():
         raise NotBuiltError(
             f"the large space is not in {path.parent}: make it with `act-bench space build` or "
-            f"act_bench.spaces.large.build()"
+            f"builders.space.large.build()"
         )
     return pl.scan_parquet(path)
 

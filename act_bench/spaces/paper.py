@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from act_bench.errors import ActBenchError, ExitCode
+from act_bench.files.manifest import ABOUT, SPACE_FILE, verified
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
-from act_bench.tables.manifest import SPACE_FILE, verified
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from act_bench.functions.equality import Scaled
 
 How = Literal["exact", "commuted", "numerical"]
-
-ABOUT_KEY: Final = b"act_bench"
-"""Key of the file's metadata: JSON with ``points`` (of the outputs) and ``grid``."""
 
 OUTPUT_BOUND: Final = 10.0
 _NEAREST: Final = 3
@@ -287,7 +284,7 @@ class Space:
         import numpy as np
         import pyarrow.parquet as pq
 
-        about = json.loads(pq.read_metadata(self.path).metadata[ABOUT_KEY])
+        about = json.loads(pq.read_metadata(self.path).metadata[ABOUT])
         stored = np.array(about[name], np.float64)
         stored.setflags(write=False)
         return stored
@@ -305,7 +302,7 @@ def load_space() -> Space:
 
     Raises
     ------
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         The file is missing or damaged.
 
     Examples

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from act_bench.errors import ArgumentError
 from act_bench.spaces.distances import all_pairs, spectrum_vectors
 from act_bench.spaces.paper import finite_outputs, load_space
-from act_bench.tables.schema import EDITIONS, one_of
+from act_bench.tables.registry import EDITIONS
+from act_bench.tables.schema import one_of
 from act_bench.tables.spectra import QUANTILES, load_spectra
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from act_bench.tables.manifest import ENTROPY_FILE, verified
+from act_bench.files.manifest import ENTROPY_FILE, verified
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +21,7 @@ def load_entropies() -> pl.DataFrame:
 
     Raises
     ------
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         The file is missing or damaged.
 
     Examples

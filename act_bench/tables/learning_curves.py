@@ -10,7 +10,8 @@ costs half and two or more cost all of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 
@@ -26,14 +27,31 @@ class LearningCurves:
         (entries, epochs) fractions in [0, 1]; None where the entry has diverged, or has no run.
     cost_s : sequence of sequence of float
         (entries, epochs) seconds of training from the start, over all runs.
+    losses : sequence of sequence of float or None, optional
+        (entries, epochs) validation losses, for tables whose metric is the loss. Default: the
+        metric is the accuracy.
     """
 
     epochs: int
     validation_accuracy: Sequence[Sequence[float | None]]
     cost_s: Sequence[Sequence[float]]
+    losses: Sequence[Sequence[float | None]] | None = None
+
+    @cached_property
+    def scores(self) -> Sequence[Sequence[float | None]]:
+        """What a maximizer may use, (entries, epochs): the accuracy, or minus the loss."""
+        if self.losses is None:
+            return self.validation_accuracy
+        return [[None if loss is None else -loss for loss in row] for row in self.losses]
 
 
-def read_curves(path: Path, fidelity: str, seed: int | None, entries: int) -> LearningCurves:
+def read_curves(
+    path: Path,
+    fidelity: str,
+    seed: int | None,
+    entries: int,
+    metric: str = "validation_accuracy",
+) -> LearningCurves:
     """Read the learning curves of one fidelity from a file of runs.
 
     Parameters
@@ -45,21 +63,31 @@ def read_curves(path: Path, fidelity: str, seed: int | None, entries: int) -> Le
         Of the runs; None for medians over all of them.
     entries : int
         Number of entries of the space.
+    metric : {"validation_accuracy", "validation_loss"}
+        What the table is searched by; losses are read only where it is the loss.
     """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    by_loss = metric == "validation_loss"
     columns = ["entry", "seed", "outcome", "validation_accuracy_curve", "runtime_s"]
+    columns += ["validation_loss_curve"] if by_loss else []
     rows = pq.read_table(path, columns=columns, filters=[("fidelity", "==", fidelity)])
     if seed is not None:
         rows = rows.filter(pc.field("seed") == seed)
-    return combine(
-        rows.column("entry").to_pylist(),
-        rows.column("validation_accuracy_curve").to_pylist(),
-        [outcome == "diverged" for outcome in rows.column("outcome").to_pylist()],
-        rows.column("runtime_s").to_pylist(),
-        entries,
+    entry, runtime_s, outcome = (
+        rows.column(name).to_pylist() for name in ("entry", "runtime_s", "outcome")
     )
+    diverged = [each == "diverged" for each in outcome]
+    accuracy = rows.column("validation_accuracy_curve").to_pylist()
+    curves = combine(entry, accuracy, diverged, runtime_s, entries)
+    if not by_loss:
+        return curves
+    # Negated, so that a run that has diverged ranks below every other here too.
+    negated = [[-loss for loss in run] for run in rows.column("validation_loss_curve").to_pylist()]
+    scores = combine(entry, negated, diverged, runtime_s, entries).validation_accuracy
+    losses = [[None if score is None else -score for score in row] for row in scores]
+    return replace(curves, losses=losses)
 
 
 def combine(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from act_bench.files.manifest import LITERATURE_FILE, verified
 from act_bench.functions.catalogue import CATALOGUE, read
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.named import NamedFunction
-from act_bench.tables.manifest import LITERATURE_FILE, verified
 
 if TYPE_CHECKING:
     import polars as pl

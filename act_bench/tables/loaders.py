@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from act_bench.errors import needs_extra
-from act_bench.tables.manifest import (
+from act_bench.files.manifest import (
     ABOUT,
     EMBEDDING_FILE,
     ENTROPY_FILE,
@@ -20,13 +20,12 @@ from act_bench.tables.manifest import (
     LITERATURE_FILE,
     SPACE_FILE,
     DataError,
-    entries_file,
-    entries_name,
+    FileRecord,
     read_manifest,
-    runs_file,
-    runs_name,
     verified,
 )
+from act_bench.tables.files import entries_file, entries_name, runs_file, runs_name, table_files
+from act_bench.tables.registry import TABLES, choose_fidelity
 from act_bench.tables.schema import (
     EMBEDDING_COLUMNS,
     ENTROPY_COLUMNS,
@@ -35,10 +34,8 @@ from act_bench.tables.schema import (
     OWN_RATE_RUN_COLUMNS,
     RUN_COLUMNS,
     SPACE_COLUMNS,
-    TABLES,
     Column,
     UnknownNameError,
-    choose_fidelity,
     names,
     one_of,
 )
@@ -61,7 +58,7 @@ def load_table(
     Parameters
     ----------
     name
-        A key of ``act_bench.tables.schema.TABLES``.
+        A key of ``act_bench.tables.registry.TABLES``.
     edition
         ``regenerated``, the data that come with this package, or ``upstream``, the authors' own,
         where ``act-bench import-upstream`` has put them.
@@ -123,7 +120,7 @@ def load_runs(
     Parameters
     ----------
     name
-        A key of ``act_bench.tables.schema.TABLES``.
+        A key of ``act_bench.tables.registry.TABLES``.
     fidelity
         Only the runs of this fidelity; None gives all, told apart by the column ``fidelity``.
     columns
@@ -172,7 +169,7 @@ def recipe_rates(path: Path) -> dict[str, float]:
 
     Examples
     --------
-    >>> from act_bench.tables.manifest import runs_file
+    >>> from act_bench.tables.files import runs_file
     >>> recipe_rates(runs_file("cnn"))
     {'proxy': 0.05}
     """
@@ -212,18 +209,31 @@ class Configuration(NamedTuple):
         Its columns.
     description
         One sentence.
+    folder
+        Where the file lies; None: in this package.
     """
 
     name: str
     file: str
     columns: tuple[Column, ...]
     description: str
+    folder: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """The path of the file, checked against its manifest; a DataError if it is damaged."""
+        return verified(self.file, self.folder)
+
+    @property
+    def record(self) -> FileRecord:
+        """What the manifest says of the file."""
+        return read_manifest(self.folder)[self.file]
 
 
 def known_configurations() -> dict[str, Configuration]:
     """Return every configuration that the registered tables give rise to, embedded or not."""
     from act_bench.tables.maps import MAP_COLUMNS, map_name
-    from act_bench.tables.spectra import LAYERS, fisher_columns, fisher_name
+    from act_bench.tables.spectra import fisher_columns, fisher_name
 
     found = []
     for table in TABLES.values():
@@ -233,19 +243,20 @@ def known_configurations() -> dict[str, Configuration]:
         for name, fidelity in by_fidelity.items():
             about = f"{subject}; one row an entry; fidelity {fidelity}, edition regenerated."
             file = entries_name(table.name, fidelity)
-            found.append(Configuration(name, file, ENTRY_COLUMNS, about))
+            found.append(Configuration(name, file, ENTRY_COLUMNS, about, table.folder))
         about = f"{subject}; one row a training, with curves; all fidelities, edition regenerated."
-        found.append(
-            Configuration(f"{table.name}-runs", runs_name(table.name), OWN_RATE_RUN_COLUMNS, about)
-        )
-        if table.name in LAYERS:
+        runs, file = f"{table.name}-runs", runs_name(table.name)
+        found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
+        if table.spectrum_layers is not None:
             about = f"{subject}; one row an entry: its Fisher spectrum at initialisation."
-            columns = fisher_columns(LAYERS[table.name])
+            columns = fisher_columns(table.spectrum_layers)
             file = fisher_name(table.name)
-            found.append(Configuration(f"{table.name}-fisher", file, columns, about))
+            found.append(Configuration(f"{table.name}-fisher", file, columns, about, table.folder))
             about = f"{subject}; one row an entry: UMAP of its Fisher spectrum, and of the union."
             file = map_name(table.name)
-            found.append(Configuration(f"{table.name}-embedding", file, MAP_COLUMNS, about))
+            found.append(
+                Configuration(f"{table.name}-embedding", file, MAP_COLUMNS, about, table.folder)
+            )
     about = "The 5,103 expressions of the space, their entries, classes and outputs."
     found.append(Configuration("space", SPACE_FILE, SPACE_COLUMNS, about))
     about = "A map of the entries: UMAP of their outputs in two dimensions."
@@ -265,8 +276,8 @@ def configurations() -> dict[str, Configuration]:
     >>> "mlp-runs" in configurations()
     True
     """
-    files = read_manifest()
-    return {name: known for name, known in known_configurations().items() if known.file in files}
+    embedded = set(read_manifest()).union(*(table_files(name) for name in TABLES))
+    return {name: known for name, known in known_configurations().items() if known.file in embedded}
 
 
 def load_dataset(
@@ -323,7 +334,7 @@ def load_dataset(
         import datasets
     import pyarrow.parquet as pq
 
-    table = pq.read_table(verified(configuration.file)).replace_schema_metadata(None)
+    table = pq.read_table(configuration.path).replace_schema_metadata(None)
     info = datasets.DatasetInfo(
         description=configuration.description,
         license=LICENCE,

@@ -15,11 +15,14 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from act_bench.tables.manifest import EMBEDDING_FILE, DataError, read_manifest, verified
-from act_bench.tables.schema import Column, one_of, table_info
-from act_bench.tables.spectra import ABOUT_KEY, load_spectra
+from act_bench.files.manifest import ABOUT, EMBEDDING_FILE, DataError, verified
+from act_bench.tables.files import table_file, table_files
+from act_bench.tables.registry import TABLES, table_info
+from act_bench.tables.schema import Column, one_of
+from act_bench.tables.spectra import load_spectra
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +86,7 @@ def load_map(table: str, feature: Feature = "union") -> Map:
     Parameters
     ----------
     table
-        A key of ``act_bench.tables.schema.TABLES``. The map by outputs is the same for all.
+        A key of ``act_bench.tables.registry.TABLES``. The map by outputs is the same for all.
     feature
         ``outputs``, ``fim`` or ``union``.
 
@@ -107,8 +110,8 @@ def load_map(table: str, feature: Feature = "union") -> Map:
     if one_of("feature", feature, FEATURES) == "outputs":
         columns, path = ("x", "y"), verified(EMBEDDING_FILE)
     else:
-        columns, path = (f"{feature}_x", f"{feature}_y"), verified(_present(table))
-        made_from = json.loads(pq.read_schema(path).metadata[ABOUT_KEY])["spectra_sha"]
+        columns, path = (f"{feature}_x", f"{feature}_y"), _present(table)
+        made_from = json.loads(pq.read_schema(path).metadata[ABOUT])["spectra_sha"]
         if made_from != spectra_sha(load_spectra(table)):
             raise DataError(
                 f"{path.name} was made from other Fisher spectra than those of the table {table}; "
@@ -122,13 +125,13 @@ def load_map(table: str, feature: Feature = "union") -> Map:
     return Map(places, known)
 
 
-def _present(table: str) -> str:
-    known = read_manifest()
-    if map_name(table) not in known:
-        others = [name.removesuffix("-embedding.parquet") for name in known if "-embedding" in name]
+def _present(table: str) -> Path:
+    name = map_name(table)
+    if name not in table_files(table):
+        others = [other for other in TABLES if map_name(other) in table_files(other)]
         raise DataError(
             f"this version of act-bench embeds no map by the Fisher spectra of the table {table}; "
             f"it has those of {', '.join(others) or 'none'}. `python -m builders.embedding --table "
             f"{table}` makes one where the spectra are embedded"
         )
-    return map_name(table)
+    return table_file(table, name)

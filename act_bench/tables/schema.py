@@ -1,4 +1,4 @@
-"""The tables and their columns: names, types, units and meanings. Standard library only.
+"""The columns of the tables: names, types, units and meanings. Standard library only.
 
 This is the one place that says what a column is. The builders write with it, the loaders check
 against it, the dataset card and ``docs/tables.md`` are made from it.
@@ -18,9 +18,6 @@ from act_bench.errors import ActBenchError, ExitCode, did_you_mean
 if TYPE_CHECKING:
     import pyarrow as pa
 
-EDITIONS: Final = ("regenerated", "upstream")
-UPSTREAM_FIDELITY: Final = "full"
-"""The only fidelity of the edition ``upstream``: the authors trained at their full budget."""
 ENTRIES: Final = 2913
 EXPRESSIONS: Final = 5103
 OUTPUT_POINTS: Final = 80
@@ -290,75 +287,6 @@ METRICS: Final = (
 )
 
 
-class TableInfo(NamedTuple):
-    """A table of the benchmark.
-
-    Attributes
-    ----------
-    name
-        Its key in ``TABLES``.
-    title, network, dataset
-        In words.
-    chance
-        Accuracy of guessing, a fraction.
-    fidelities
-        Its recipes, cheapest first.
-    default_fidelity
-        The highest fidelity that covers every entry; what a loader takes if not told.
-    """
-
-    name: str
-    title: str
-    network: str
-    dataset: str
-    chance: float
-    fidelities: tuple[str, ...]
-    default_fidelity: str
-
-
-TRAINED_MARGIN: Final = 0.05
-"""A function *trains* where its validation accuracy is above chance by more than this."""
-
-TABLES: Final[dict[str, TableInfo]] = {
-    "mlp": TableInfo(
-        name="mlp",
-        title="Act-Bench-MLP",
-        network="MLP with two hidden layers",
-        dataset="scikit-learn's digits",
-        chance=0.1,
-        fidelities=("full",),
-        default_fidelity="full",
-    ),
-    "cnn": TableInfo(
-        name="cnn",
-        title="Act-Bench-CNN",
-        network="All-CNN-C",
-        dataset="CIFAR-10",
-        chance=0.1,
-        fidelities=("proxy", "reduced", "full"),
-        default_fidelity="proxy",
-    ),
-    "resnet": TableInfo(
-        name="resnet",
-        title="Act-Bench-ResNet",
-        network="ResNet-56",
-        dataset="CIFAR-10",
-        chance=0.1,
-        fidelities=("proxy", "reduced", "full"),
-        default_fidelity="proxy",
-    ),
-    "vit": TableInfo(
-        name="vit",
-        title="Act-Bench-ViT",
-        network="MobileViTv2-0.5",
-        dataset="Imagenette",
-        chance=0.1,
-        fidelities=("proxy", "reduced", "full"),
-        default_fidelity="proxy",
-    ),
-}
-
-
 def one_of(kind: str, name: str, choices: Iterable[str]) -> str:
     """Return ``name`` if it is one of ``choices``.
 
@@ -369,11 +297,11 @@ def one_of(kind: str, name: str, choices: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> one_of("table", "mpl", TABLES)
+    >>> one_of("metric", "test_los", METRICS[-2:])
     Traceback (most recent call last):
         ...
-    act_bench.tables.schema.UnknownNameError: no table 'mpl'; choose from mlp, cnn, resnet, vit;
-    did you mean 'mlp'?
+    act_bench.tables.schema.UnknownNameError: no metric 'test_los'; choose from validation_loss,
+    test_loss; did you mean 'test_loss'?
     """
     known = list(choices)
     if name in known:
@@ -382,44 +310,6 @@ def one_of(kind: str, name: str, choices: Iterable[str]) -> str:
     raise UnknownNameError(
         f"no {kind} {name!r}; choose from {', '.join(known)}" + (f"; {hint}" if hint else "")
     )
-
-
-def table_info(name: str) -> TableInfo:
-    """Return the table called ``name``.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none.
-
-    Examples
-    --------
-    >>> table_info("mlp").default_fidelity
-    'full'
-    """
-    return TABLES[one_of("table", name, TABLES)]
-
-
-def choose_fidelity(table: str, fidelity: str | None = None, edition: str = "regenerated") -> str:
-    """Return ``fidelity`` if ``table`` has it, or its default fidelity if None.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such table or edition, or it has no such fidelity.
-
-    Examples
-    --------
-    >>> choose_fidelity("cnn"), choose_fidelity("cnn", edition="upstream")
-    ('proxy', 'full')
-    """
-    info = table_info(table)
-    if one_of("edition", edition, EDITIONS) == "upstream":
-        of_edition = f"fidelity of the upstream edition of the table {table}"
-        return one_of(of_edition, fidelity or UPSTREAM_FIDELITY, (UPSTREAM_FIDELITY,))
-    if fidelity is None:
-        return info.default_fidelity
-    return one_of(f"fidelity of the table {table}", fidelity, info.fidelities)
 
 
 def names(columns: Iterable[Column]) -> list[str]:

@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from act_bench.tables.manifest import DataError, read_manifest, verified
-from act_bench.tables.schema import Column, table_info
+from act_bench.files.manifest import ABOUT, DataError
+from act_bench.tables.files import table_file, table_files
+from act_bench.tables.registry import TABLES
+from act_bench.tables.schema import Column
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +27,6 @@ FLOOR: Final = -100.0
 RESOLUTION: Final = 2.0**-8
 """Embedded values are multiples of this, so that a value takes one byte of a file, not two and a
 half. The mean absolute difference of two spectra moves by less than that."""
-ABOUT_KEY: Final = b"act_bench"
 
 
 class LayerSize(NamedTuple):
@@ -57,10 +58,6 @@ class Spectra(NamedTuple):
     quantiles: NDArray[np.float32]
     valid: NDArray[np.bool_]
     reason: tuple[str, ...]
-
-
-LAYERS: Final = {"mlp": 3, "cnn": 9, "resnet": 56, "vit": 65}
-"""Table -> number of layers with weights in its network."""
 
 
 def fisher_name(table: str) -> str:
@@ -100,16 +97,15 @@ def fisher_file(table: str) -> Path:
     DataError
         If this version embeds no spectra of it, or the file is missing or damaged.
     """
-    name = fisher_name(table_info(table).name)
-    known = read_manifest()
-    if name not in known:
-        others = [each.removesuffix("-fisher.parquet") for each in known if "-fisher." in each]
+    name = fisher_name(table)
+    if name not in table_files(table):
+        others = [other for other in TABLES if fisher_name(other) in table_files(other)]
         raise DataError(
             f"this version of act-bench embeds no Fisher spectra of the table {table}; it has "
             f"those of {', '.join(others) or 'none'}. `act-bench features EXPRESSION --table "
             f"{table}` computes one"
         )
-    return verified(name)
+    return table_file(table, name)
 
 
 @cache
@@ -119,7 +115,7 @@ def load_spectra(table: str) -> Spectra:
     Parameters
     ----------
     table
-        A key of ``act_bench.tables.schema.TABLES``.
+        A key of ``act_bench.tables.registry.TABLES``.
 
     Raises
     ------
@@ -159,7 +155,7 @@ def read_spectra(path: Path) -> Spectra:
         raise DataError(f"{path} is damaged ({error}): make it again") from error
     with pq.ParquetFile(io.BytesIO(content)) as file:
         table = file.read(use_threads=False)
-        about = json.loads(file.metadata.metadata[ABOUT_KEY])
+        about = json.loads(file.metadata.metadata[ABOUT])
     layers = tuple(LayerSize(**layer) for layer in about["layers"])
     valid = table["fim_valid"].to_numpy()
     column = table["fim_quantiles"].combine_chunks()

@@ -10,12 +10,13 @@ through Surrogate Modeling*, arXiv 2301.05785.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from act_bench.files.cache import cache_folder
-from act_bench.tables.manifest import MANIFEST, DataError, verified
+from act_bench.files.manifest import MANIFEST, DataError, verified
+from act_bench.tables.registry import TABLES, UpstreamTable
 from act_bench.tables.schema import one_of
 
 if TYPE_CHECKING:
@@ -30,33 +31,10 @@ BASE_URL: Final = "https://act-bench.s3.us-west-2.amazonaws.com"
 """Where the authors publish their files."""
 
 
-class UpstreamTable(NamedTuple):
-    """What is known of one of the authors' files.
-
-    Attributes
-    ----------
-    name
-        The table.
-    runs
-        Trainings behind each value: medians of three, or one.
-    bins
-        Length of its Fisher CDF vectors as far as known, else None. It follows from the reference
-        code and the layers' sizes; the import takes the length that most entries have.
-    validation_is_test
-        Whether validation and test were measured on the same images.
-    """
-
-    name: str
-    runs: int
-    bins: int | None
-    validation_is_test: bool
-
-
-UPSTREAM: Final[dict[str, UpstreamTable]] = {
-    "cnn": UpstreamTable("cnn", runs=3, bins=13_683, validation_is_test=False),
-    "resnet": UpstreamTable("resnet", runs=3, bins=None, validation_is_test=False),
-    "vit": UpstreamTable("vit", runs=1, bins=10_948, validation_is_test=True),
+UPSTREAM: Final[Mapping[str, UpstreamTable]] = {
+    name: info.upstream for name, info in TABLES.items() if info.upstream is not None
 }
+"""Table -> what the authors published of it."""
 
 
 class FisherCdfs(NamedTuple):

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
+from act_bench.files.manifest import DATA_FOLDER
 from act_bench.spaces.paper import load_space
-from act_bench.tables.manifest import DATA_FOLDER
+from act_bench.tables.registry import import_own_tables, table_info
 from builders.fisher.build import build_parts, embed
-from regenerate.fisher.networks import SETTINGS, setting
+from regenerate.fisher.networks import setting
 
 
 @click.command()
-@click.argument("table", type=click.Choice(list(SETTINGS)))
+@click.argument("table")
 @click.option(
     "--parts",
     type=click.Path(file_okay=False, path_type=Path),
@@ -35,8 +36,7 @@ from regenerate.fisher.networks import SETTINGS, setting
 @click.option(
     "--folder",
     type=click.Path(exists=True, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the embedded file goes; act_bench/data if not given.",
+    help="Where the file goes.  [default: the folder of the table]",
 )
 def main(
     table: str,
@@ -44,15 +44,17 @@ def main(
     shard: tuple[int, int],
     device: str,
     data_dir: Path | None,
-    folder: Path,
+    folder: Path | None,
 ) -> None:
     """Compute the Fisher spectra of all entries of TABLE and embed them.
 
     Stop it at any moment and run it again to go on.
     """
+    import_own_tables()
     parts = parts or Path("sweeps") / f"{table}-fisher"
     expressions = load_space().representatives
     try:
+        folder = folder or table_info(table).folder or DATA_FOLDER
         found = setting(table, device=device, data_dir=data_dir)
         for done in build_parts(found, expressions, parts, shard):
             click.echo(f"{done} of {len(expressions) // shard[1]} entries", err=True)

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from act_bench.files import resumable
+from act_bench.files.manifest import LICENCE, FileRecord
 from act_bench.functions.expression import parse
-from act_bench.tables.manifest import LICENCE, FileRecord
 from act_bench.tables.schema import arrow_schema
 from act_bench.tables.spectra import QUANTILES, RESOLUTION, LayerSize, fisher_columns, fisher_name
 from builders.embedded import BuildError, write_manifest, write_table

@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from act_bench import load_table
+from act_bench.files.manifest import DataError
 from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.distances import Weighting, layer_weights
-from act_bench.tables.manifest import DataError, read_manifest
-from act_bench.tables.schema import TABLES, TRAINED_MARGIN
+from act_bench.tables.files import table_files
+from act_bench.tables.registry import TABLES, TRAINED_MARGIN
 from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
 
 PAIRS = 200_000
@@ -153,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("table", nargs="?", choices=list(TABLES))
     table: str | None = parser.parse_args().table
-    embedded = [name for name in TABLES if fisher_name(name) in read_manifest()]
+    embedded = [name for name in TABLES if fisher_name(name) in table_files(name)]
     for name in [table] if table else embedded:
         try:
             entries = load_table(name, columns=["outcome", "validation_accuracy"])

@@ -19,7 +19,7 @@ from scipy.stats import wasserstein_distance
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
 from act_bench.tables.distances import quantile_function
-from act_bench.tables.schema import TABLES
+from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import RESOLUTION, load_spectra
 from regenerate.fisher import fisher_spectrum
 from regenerate.fisher.networks import setting

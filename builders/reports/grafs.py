@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from act_bench.tables.loaders import load_table
-from act_bench.tables.schema import TABLES, choose_fidelity
+from act_bench.tables.registry import TABLES, choose_fidelity
 from regenerate.grafs import GrafsResult, Settings, search
 from regenerate.grafs.settings import DEFAULT, SETTINGS
 from surrogates.exact import random_search_law

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.loaders import load_runs
-from act_bench.tables.schema import TABLES, TRAINED_MARGIN
+from act_bench.tables.registry import TABLES, TRAINED_MARGIN
 from builders.rates import FIRST_SEED, RATE, at_every_rate, tuned_table
 from builders.tables import read_runs
 from regenerate.recipes import find

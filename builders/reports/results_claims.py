@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from act_bench.figures.tables import invalid_spectra
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.schema import TRAINED_MARGIN
+from act_bench.tables.registry import TABLES, TRAINED_MARGIN
 from builders.reports.map_draws import Draw, report
 from builders.reports.results_goals import Goal, count, interval, median_with_interval
 from builders.reports.results_kept import EVALUATIONS, SEED, Searches
 from builders.reports.results_ranking import against
 from surrogates import evaluation
-from surrogates.features import SPECTRUM_S
 from surrogates.optimizers import plain_name
 from surrogates.significance import bootstrap_interval, mean_ranks
 
@@ -202,7 +201,7 @@ def claim_filter(data: BenchmarkData, pairs: pl.DataFrame) -> str:
             f"{removed.sum() / max(1, invalid.sum()):.1%} |"
         )
     share, sure = against(pairs, "fisher-filter:baselines=false", "random")
-    seconds = SPECTRUM_S[data.table] * len(covered)
+    seconds = (TABLES[data.table].spectrum_s or 0.0) * len(covered)
     mean_s = float(np.mean([data.cost_s[entry] for entry in data.covered]))
     verdict = "Confirmed" if recalls[0] > 0.5 else "Refuted"
     lines.append(

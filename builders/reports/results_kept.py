@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from act_bench.figures.tables import invalid_spectra
 from act_bench.files.atomic import replacing
+from act_bench.files.manifest import EMBEDDING_FILE, read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.manifest import EMBEDDING_FILE, read_manifest
+from act_bench.tables.files import table_files
 from act_bench.tables.maps import map_name
+from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import fisher_name
 from regenerate.runs.environment import processor
 from surrogates import evaluation
@@ -60,7 +62,7 @@ class Searches(NamedTuple):
 
 def sha256(data: BenchmarkData) -> str:
     """Return the hash of all that the results hang on: the table, its spectra, their maps."""
-    files = read_manifest()
+    files = read_manifest() | (table_files(data.table) if data.table in TABLES else {})
     features = (fisher_name(data.table), map_name(data.table), EMBEDDING_FILE)
     digests = [data.sha256, *(files[name].sha256 for name in features if name in files)]
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()

@@ -17,8 +17,8 @@ import numpy as np
 
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import SWISH_OPERATORS
-from act_bench.search.benchmark import Result
-from act_bench.tables.schema import TABLES
+from act_bench.search.events import Result
+from act_bench.tables.registry import TABLES
 from regenerate.recipes import find
 from regenerate.training.dispatch import train
 from surrogates.live.confirm import Estimate
@@ -56,7 +56,15 @@ class Trainer:
             score = float(np.median(self.scores(text, range(self.seeds))))
             self.known[position] = score, time.perf_counter() - begin
         score, seconds = self.known[position]
-        return Result("ok", score, seconds, position, "exact", score, False)
+        return Result(
+            outcome="ok",
+            validation_accuracy=score,
+            cost_s=seconds,
+            entry=position,
+            how_resolved="exact",
+            score=score,
+            repeated=False,
+        )
 
 
 def main() -> None:

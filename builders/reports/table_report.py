@@ -26,9 +26,10 @@ from act_bench.functions.expression import parse
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
 from act_bench.tables.aggregation import is_diverged, medians, ranks
+from act_bench.tables.files import embedded_fidelities
 from act_bench.tables.literature import load_literature
-from act_bench.tables.manifest import embedded_fidelities
-from act_bench.tables.schema import METRICS, TABLES, TRAINED_MARGIN, choose_fidelity
+from act_bench.tables.registry import TABLES, choose_fidelity
+from act_bench.tables.schema import METRICS
 from builders.tables import read_runs
 from surrogates.significance import spearman
 
@@ -110,7 +111,7 @@ class Report:
     @property
     def trained(self) -> Mask:
         """Entries whose median is above chance."""
-        return self.median > TABLES[self.table].chance + TRAINED_MARGIN
+        return self.median > TABLES[self.table].trained_score
 
 
 def print_outcomes(report: Report) -> None:
@@ -349,7 +350,7 @@ def print_other_tables(report: Report) -> None:
     for name, entries in others:
         score = entries["validation_accuracy"].to_numpy()
         both = report.present & (entries["outcome"] != "missing").to_numpy()
-        trains = score > TABLES[name.partition("-")[0]].chance + TRAINED_MARGIN
+        trains = score > TABLES[name.partition("-")[0]].trained_score
         same = (trains == report.trained)[both].mean()
         shared = both & trains & report.trained
         found = spearman(report.median[shared], score[shared])
@@ -368,7 +369,7 @@ def print_specialists(report: Report, theirs: dict[str, Scores]) -> None:
     best_here = np.argsort(-ours, kind="stable")[:BEST]
     for name, score in theirs.items():
         best_there = np.argsort(-score, kind="stable")[:BEST]
-        trains = stuck & (score > TABLES[name.partition("-")[0]].chance + TRAINED_MARGIN)
+        trains = stuck & (score > TABLES[name.partition("-")[0]].trained_score)
         median = f"{np.median(score[trains]):.3f}" if trains.any() else ""
         print(
             f"| `{name}` | {len(np.intersect1d(best_here, best_there))} "

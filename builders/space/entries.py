@@ -16,9 +16,9 @@ import click
 import numpy as np
 import pyarrow as pa
 
+from act_bench.files.manifest import DATA_FOLDER, LICENCE, SPACE_FILE
 from act_bench.functions.equality import TOLERANCE, space_values
 from act_bench.spaces.paper import enumerate_space, load_space, read_space
-from act_bench.tables.manifest import DATA_FOLDER, LICENCE, SPACE_FILE
 from act_bench.tables.schema import ENTRIES, SPACE_COLUMNS
 from builders.embedded import BuildError, write_manifest, write_table
 from builders.space.cells import REACH, cell_grid, crossings

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from act_bench.files.atomic import replacing
+from act_bench.files.cache import cache_folder
 from act_bench.functions.equality import TOLERANCE, UNIT_ROUNDOFF, Scaled, kinds
 from act_bench.functions.numeric import Array
 from act_bench.functions.operators import BASELINES, BINARY, NARY
@@ -73,6 +75,28 @@ class Reduced(NamedTuple):
     layers: Layers
     rows: Rows
     nodes: list[int]
+
+
+def build(variant: Variant = "27", *, again: bool = False) -> Path:
+    """Make the large space in the user's cache, unless it is there.
+
+    Takes half a minute of processor time on two cores; needs polars, NumPy and SciPy.
+
+    Parameters
+    ----------
+    variant : {"27", "31"}
+        How many unary operators.
+    again : bool
+        Whether to make it although it is there.
+
+    Returns
+    -------
+    Path
+        The folder with both files.
+    """
+    if again or not (expressions_file(variant).exists() and outputs_file(variant).exists()):
+        write(variant)
+    return cache_folder()
 
 
 def write(variant: Variant = "27") -> dict[str, int]:

@@ -23,9 +23,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from act_bench.files.manifest import ABOUT, sha256
 from act_bench.spaces.paper import Space, load_space
-from act_bench.tables.manifest import ABOUT, sha256
-from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, UPSTREAM_FIDELITY, names
+from act_bench.tables.registry import UPSTREAM_FIDELITY
+from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, names
 from act_bench.tables.upstream import UPSTREAM, upstream_folder, upstream_name
 from builders.embedded import write_manifest, write_table
 from builders.upstream.report import Report, make_report

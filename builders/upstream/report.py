@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from act_bench.functions.expression import ParseError, parse
 from act_bench.spaces.paper import Space
-from act_bench.tables.schema import TABLES
+from act_bench.tables.registry import TABLES
 from act_bench.tables.upstream import UPSTREAM
 from builders.upstream.rows import Place, Row
 

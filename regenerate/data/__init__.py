@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
-
-# Name -> module with ``load(data_dir: Path | None) -> ImageData``; imported when asked for.
-DATA_SETS = {
-    "digits": "regenerate.data.digits",
-    "cifar10": "regenerate.data.cifar10",
-    "imagenette": "regenerate.data.imagenette",
-}
-
-SIZED = frozenset({"imagenette"})
-"""Data sets whose ``load`` takes ``image_size``: too large to be loaded whole and then shrunk."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +69,44 @@ class ImageData:
         return digest.hexdigest()[:16]
 
 
+class DataSet(NamedTuple):
+    """How a data set is loaded.
+
+    Attributes
+    ----------
+    load
+        A function ``load(data_dir: Path | None) -> ImageData``, or the module that has one of this
+        name, which is imported when it is needed.
+    sized
+        Whether it takes ``image_size`` too: for images too large to be loaded whole and then
+        shrunk.
+    """
+
+    load: str | Callable[..., ImageData]
+    sized: bool = False
+
+
+DATA_SETS: Final = {
+    "digits": DataSet("regenerate.data.digits"),
+    "cifar10": DataSet("regenerate.data.cifar10"),
+    "imagenette": DataSet("regenerate.data.imagenette", sized=True),
+}
+"""Name -> how the data set is loaded."""
+
+
+def register(name: str, data_set: DataSet) -> None:
+    """Add a data set, for this process.
+
+    Raises
+    ------
+    ArgumentError
+        If the name is taken.
+    """
+    if name in DATA_SETS:
+        raise ArgumentError(f"the name {name!r} is that of another data set")
+    DATA_SETS[name] = data_set
+
+
 class DataNotFoundError(ActBenchError, FileNotFoundError):
     """The pixels of a data set are not there; the message says how to get them."""
 
@@ -100,7 +130,7 @@ def load(name: str, data_dir: Path | None = None, *, image_size: int | None = No
         Folder with the files, for data sets that do not come with a library; None looks where the
         data set's module says.
     image_size
-        Side of the images in pixels, for the data sets in ``SIZED``; others come as published.
+        Side of the images in pixels, for data sets that are ``sized``; others come as published.
 
     Raises
     ------
@@ -119,8 +149,8 @@ def load(name: str, data_dir: Path | None = None, *, image_size: int | None = No
     """
     if name not in DATA_SETS:
         raise ArgumentError(f"unknown data set {name!r}; the data sets are {', '.join(DATA_SETS)}")
-    module = importlib.import_module(DATA_SETS[name])
-    data: ImageData = (
-        module.load(data_dir, image_size=image_size) if name in SIZED else module.load(data_dir)
-    )
+    function, sized = DATA_SETS[name]
+    if isinstance(function, str):
+        function = importlib.import_module(function).load
+    data: ImageData = function(data_dir, **({"image_size": image_size} if sized else {}))
     return data

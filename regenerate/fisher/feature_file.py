@@ -11,11 +11,12 @@ from typing import Final
 import pyarrow as pa
 
 from act_bench.files import sealed
+from act_bench.files.manifest import ABOUT, DataError
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import load_space
-from act_bench.tables.manifest import DataError
+from act_bench.tables.registry import table_info
 from act_bench.tables.schema import OUTPUT_POINTS, Column, arrow_schema
-from act_bench.tables.spectra import ABOUT_KEY, LAYERS, QUANTILES, LayerSize, fisher_columns
+from act_bench.tables.spectra import QUANTILES, LayerSize, fisher_columns
 from regenerate.fisher.convention import FisherConvention
 from regenerate.fisher.features import FisherFeature, fisher_feature
 from regenerate.fisher.networks import Setting
@@ -29,8 +30,20 @@ class FeatureFileError(DataError):
 
 
 def feature_columns(table: str) -> tuple[Column, ...]:
-    """Return the columns of a file with features in a table's network."""
-    _, quantiles, valid, reason = fisher_columns(LAYERS[table])
+    """Return the columns of a file with features in a table's network.
+
+    Raises
+    ------
+    FeatureFileError
+        If the record of the table does not say how many layers its spectra have.
+    """
+    layers = table_info(table).spectrum_layers
+    if layers is None:
+        raise FeatureFileError(
+            f"how many layers a spectrum of the table {table} has is not known: register the table "
+            "with spectrum_layers"
+        )
+    _, quantiles, valid, reason = fisher_columns(layers)
     exact = quantiles._replace(
         meaning=f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer; "
         "names and sizes of layers are in the file's metadata. Null if not valid."
@@ -143,7 +156,7 @@ def _write(
         "made": f"act-bench features --table {convention.table}",
     }
     table = pa.concat_tables([held, pa.Table.from_pylist(list(rows), schema=held.schema)])
-    described = table.replace_schema_metadata({ABOUT_KEY: json.dumps(about, sort_keys=True)})
+    described = table.replace_schema_metadata({ABOUT: json.dumps(about, sort_keys=True)})
     sealed.write(path, described)
     return table
 
@@ -156,7 +169,7 @@ def _read(
         return schema.empty_table(), ()
     try:
         table, _ = sealed.read(path)
-        about = json.loads((table.schema.metadata or {})[ABOUT_KEY])
+        about = json.loads((table.schema.metadata or {})[ABOUT])
         sha = about["convention_sha"]
         layers = tuple(LayerSize(**layer) for layer in about["layers"])
         table = table.replace_schema_metadata(None)

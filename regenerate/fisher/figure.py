@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from act_bench.functions.expression import parse
-from regenerate.fisher.networks import SETTINGS, setting
+from act_bench.tables.registry import TABLES
+from regenerate.fisher.networks import setting
 from regenerate.fisher.spectrum import fisher_spectrum
 
 FUNCTIONS: Final = {"elu(x)": "#0072B2", "tanh(x)": "#D55E00", "abs(x)": "#009E73"}
@@ -50,7 +51,7 @@ def spectra_figure(tables: tuple[str, ...], data_dir: Path | None = None) -> Fig
 
 @click.command()
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--table", "tables", multiple=True, type=click.Choice(list(SETTINGS)))
+@click.option("--table", "tables", multiple=True, type=click.Choice(list(TABLES)))
 @click.option("--data-dir", type=click.Path(exists=True, path_type=Path))
 def main(out: Path, tables: tuple[str, ...], data_dir: Path | None) -> None:
     """Draw the spectra of +-ELU, +-tanh and +-abs to the file OUT."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from act_bench.functions.expression import Expression
+from act_bench.tables.registry import table_info
 from act_bench.tables.schema import one_of
 from regenerate import data
 from regenerate.fisher import batches
@@ -26,7 +26,7 @@ from regenerate.fisher.batches import fingerprint
 from regenerate.fisher.convention import FisherConvention, Labels
 from regenerate.fisher.spectrum import DTYPES
 from regenerate.images.batches import load_splits, to_network
-from regenerate.networks import build
+from regenerate.networks import IMAGE_NETWORKS, build
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe, find
 from regenerate.training.initialization import initial_weights
@@ -69,7 +69,7 @@ def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) ->
     Parameters
     ----------
     table
-        A key of :data:`SETTINGS`.
+        A registered table whose network is an image network, the mlp or a registered one.
     device
         A torch device.
     data_dir
@@ -79,7 +79,7 @@ def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) ->
     Raises
     ------
     UnknownNameError
-        If there are no spectra of the table.
+        If there is no such table, or it is not known how to make its network.
     DataNotFoundError
         If its images are not found.
     BatchMismatchError
@@ -91,20 +91,41 @@ def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) ->
     >>> found.images.shape, found.convention.labels.value
     (torch.Size([599, 64]), 'predicted')
     """
-    return SETTINGS[one_of("network with Fisher spectra", table, SETTINGS)](device, data_dir)
+    recipe = find(table, table_info(table).fidelities[-1])
+    if recipe.network in IMAGE_NETWORKS:
+        return _images(recipe, device, data_dir)
+    make = SETTINGS[one_of("network with Fisher spectra", recipe.network, SETTINGS)]
+    return make(recipe, device, data_dir)
 
 
-def _mlp(device: str, data_dir: Path | None) -> Setting:
-    recipe = find("mlp", "full")
+def register(network: str, make: Callable[[Recipe, str, Path | None], Setting]) -> None:
+    """Say how the spectra of a network are made, for all tables that have it.
+
+    Image networks that are registered in ``regenerate.networks`` need no word here.
+
+    Parameters
+    ----------
+    network
+        ``Recipe.network`` of the tables' recipes.
+    make
+        Returns the setting for a recipe, a torch device and a folder of images;
+        :func:`perceptron` is one.
+    """
+    SETTINGS[network] = make
+
+
+def perceptron(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
+    """Return the setting of a multilayer perceptron with the recipe's ``widths``, in float64."""
+    recipe = dataclasses.replace(recipe, dtype="float64")
+    source = data.load(recipe.dataset, data_dir)
     convention = FisherConvention(
-        table="mlp",
+        table=recipe.table,
         labels=Labels.PREDICTED,
-        batch=(0, MLP_BATCH),
+        batch=(0, min(MLP_BATCH, len(source.train))),
         initialization=recipe.initialization,
         dtype="float64",
     )
     dtype = DTYPES[convention.dtype]
-    source = data.load(recipe.dataset, data_dir)
     chosen = slice(*convention.batch)
     pixels = torch.from_numpy(source.train.images[chosen]).flatten(1).to(dtype)
     images = (pixels * (2.0 / source.largest_pixel) - 1.0).to(device)  # as in training
@@ -147,17 +168,16 @@ def unstacked_mlp(
     return nn.Sequential(*layers[:-1])
 
 
-def _images(table: str, device: str, data_dir: Path | None) -> Setting:
+def _images(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
     """Return the setting of a table whose network takes images, at its published size."""
-    recipe = find(table, "full")
     convention = FisherConvention(
-        table=table,
+        table=recipe.table,
         labels=Labels.PREDICTED_SAMPLE,
         batch=(0, IMAGE_BATCH),
         initialization=recipe.initialization,
         dtype="float32",
     )
-    batch = batches.kept(FINGERPRINTS.get(table, ""))
+    batch = batches.kept(table_info(recipe.table).spectrum_batch or "")
     if batch is None:
         train = load_splits(
             recipe.dataset,
@@ -267,7 +287,7 @@ def _rescaled(features: Tensor, mean: Tensor, rescale: Tensor) -> Tensor:
 def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> FisherConvention:
     """Return the convention with the batch's fingerprint, which must be the expected one."""
     got = fingerprint(images, labels)
-    expected = FINGERPRINTS.get(convention.table, got)
+    expected = table_info(convention.table).spectrum_batch or got
     if got != expected:
         raise BatchMismatchError(
             f"the spectra of the table {convention.table} are over a batch with the fingerprint "
@@ -276,18 +296,5 @@ def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> Fi
     return dataclasses.replace(convention, batch_fingerprint=got)
 
 
-SETTINGS: Final[dict[str, Callable[[str, Path | None], Setting]]] = {
-    "mlp": _mlp,
-    "cnn": partial(_images, "cnn"),
-    "resnet": partial(_images, "resnet"),
-    "vit": partial(_images, "vit"),
-}
-"""Table -> its setting on a device, with images from a folder."""
-
-FINGERPRINTS: Final = {
-    "mlp": "27bb1ad61edc72f7",
-    "cnn": "a9fef76d67c262a6",
-    "resnet": "a9fef76d67c262a6",  # the images of cnn
-    "vit": "d0bde22ae58fabc9",
-}
-"""Table -> :func:`regenerate.fisher.batches.fingerprint` of the batch of the embedded spectra."""
+SETTINGS: Final[dict[str, Callable[[Recipe, str, Path | None], Setting]]] = {"mlp": perceptron}
+"""Network -> its setting for a recipe, on a device, with images from a folder."""

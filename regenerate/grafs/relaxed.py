@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +21,12 @@ from regenerate.grafs.settings import Settings
 from regenerate.grafs.shrinking import drop_stages
 from regenerate.recipes import Recipe
 from regenerate.runs import clock
+from regenerate.training.dispatch import trainer_of
 from regenerate.training.optimizers import torch_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.threads import torch_threads
 
 CHECKPOINT_EVERY_S = 2.0
-_ONE_THREAD: Final = frozenset({"mlp"})
-"""Networks too small for a second thread."""
 
 
 class SearchFailedError(ActBenchError, RuntimeError):
@@ -94,7 +93,7 @@ def search_relaxed(
     SearchFailedError
         If no step of a whole stage could be taken.
     """
-    with torch_threads(1 if recipe.network in _ONE_THREAD else torch.get_num_threads()):
+    with torch_threads(1 if trainer_of(recipe.network).cpu_only else torch.get_num_threads()):
         run = _Search(recipe, settings, seed, checkpoint, device, data_dir)
         return run.finish(progress)
 

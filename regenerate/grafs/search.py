@@ -12,12 +12,12 @@ from typing import Any, Final
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import NotInSpaceError, load_space
+from act_bench.tables.registry import TABLES
 from regenerate.grafs.relaxed import Stage, search_relaxed
 from regenerate.grafs.settings import DEFAULT, SETTINGS, Settings
 from regenerate.recipes import Recipe, find
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
-from regenerate.sweeps.sweep import SEEDS
 from regenerate.training.dispatch import choose_device
 from regenerate.training.trainers import RecipeTrainer, Summary, summarise, train_into
 
@@ -154,7 +154,7 @@ def search(
     recipe = recipe or find(table, fidelity)
     settings = settings or SETTINGS.get(table, DEFAULT)
     if retrainings is None:
-        retrainings = SEEDS.get((table, fidelity), RETRAININGS)
+        retrainings = TABLES[table].seeds.get(fidelity, RETRAININGS)
     told = progress or (lambda _what, _share: None)
     trainer = RecipeTrainer(recipe, device, data_dir)
     store = RunStore(

@@ -65,6 +65,6 @@ def _levels(pixels: Pixels) -> Levels:
     if pixels.levels is None:
         raise ValueError(
             "this augmentation works on levels from 0 to 255, which are kept for data sets that "
-            "load at any size (regenerate.data.SIZED); use flip_shift for the others"
+            "load at any size (regenerate.data.DataSet.sized); use flip_shift for the others"
         )
     return pixels.levels

@@ -93,6 +93,10 @@ class Splits:
     classes: int
 
 
+def _sized(dataset: str) -> bool:
+    return dataset in data.DATA_SETS and data.DATA_SETS[dataset].sized
+
+
 @lru_cache(maxsize=2)
 def load_splits(
     dataset: str,
@@ -111,7 +115,7 @@ def load_splits(
         A key of ``regenerate.data.DATA_SETS``, of coloured images.
     image_size
         Side in pixels; images are averaged down over blocks, so it must divide their own side,
-        unless the data set loads at any size (``data.SIZED``). None keeps that.
+        unless the data set loads at any size (``data.DataSet.sized``). None keeps that.
     train_images
         How many training images to keep, the first ones; None keeps all.
     device
@@ -127,7 +131,7 @@ def load_splits(
     ValueError
         If ``image_size`` does not divide the side of the images.
     """
-    sized = {"image_size": image_size} if dataset in data.SIZED else {}
+    sized = {"image_size": image_size} if _sized(dataset) else {}
     source = data.load(dataset, data_dir, **sized)
     side = source.train.images.shape[1]
     size = image_size or side
@@ -153,7 +157,7 @@ def load_splits(
         )
 
     train = pixels(source.train, train_images)
-    if dataset in data.SIZED:
+    if _sized(dataset):
         train = replace(
             train,
             levels=Levels(

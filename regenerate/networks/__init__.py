@@ -24,6 +24,26 @@ IMAGE_NETWORKS: Final = {
 """Network of a recipe -> module and class, imported when asked for."""
 
 
+def register(name: str, constructor: str) -> None:
+    """Add an image network, for this process; ``regenerate.training.image_trainer`` trains it.
+
+    Parameters
+    ----------
+    name
+        For ``Recipe.network``.
+    constructor
+        ``module:Class`` of a module as described above.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+    if name in IMAGE_NETWORKS:
+        raise ValueError(f"the name {name!r} is that of another network")
+    IMAGE_NETWORKS[name] = constructor
+
+
 def build(
     name: str, activation: Callable[[], nn.Module], *, width: float = 1.0, classes: int = 10
 ) -> nn.Module:

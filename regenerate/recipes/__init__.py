@@ -1,17 +1,50 @@
-"""The recipes: one for each table and fidelity."""
+"""The recipes: one for each table and fidelity. Those of a table lie in the module of its name."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Final
+
 from act_bench.errors import ActBenchError, ExitCode
-from regenerate.recipes import cnn, mlp, resnet, vit
+from act_bench.tables.registry import BUILT_IN, choose_fidelity
 from regenerate.recipes.recipe import Recipe
 
-__all__ = ["RECIPES", "Recipe", "UnknownRecipeError", "find"]
+__all__ = ["RECIPES", "Recipe", "UnknownRecipeError", "find", "register"]
 
-RECIPES: dict[tuple[str, str], Recipe] = {
-    (recipe.table, recipe.fidelity): recipe
-    for recipe in (*mlp.RECIPES, *cnn.RECIPES, *resnet.RECIPES, *vit.RECIPES)
-}
+RECIPES: Final[dict[tuple[str, str], Recipe]] = {}
+"""(table, fidelity) -> recipe."""
+
+
+def register(recipe: Recipe) -> Recipe:
+    """Add the recipe of a table and fidelity, for this process.
+
+    Returns
+    -------
+    Recipe
+        The same.
+
+    Raises
+    ------
+    act_bench.tables.schema.UnknownNameError
+        If there is no such table, or it has no such fidelity.
+    ValueError
+        If there is another recipe of it.
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> register(dataclasses.replace(find("mlp", "full"), epochs=9))
+    Traceback (most recent call last):
+        ...
+    ValueError: there is another recipe for mlp-full, d8349a0f8bc8
+    """
+    choose_fidelity(recipe.table, recipe.fidelity)
+    known = RECIPES.setdefault((recipe.table, recipe.fidelity), recipe)
+    if known != recipe:
+        raise ValueError(
+            f"there is another recipe for {recipe.table}-{recipe.fidelity}, {known.sha}"
+        )
+    return recipe
 
 
 class UnknownRecipeError(ActBenchError, ValueError):
@@ -40,3 +73,8 @@ def find(table: str, fidelity: str) -> Recipe:
         raise UnknownRecipeError(
             f"no recipe for {table}-{fidelity}; the recipes are {known}"
         ) from None
+
+
+for _table in BUILT_IN:
+    for _recipe in import_module(f"{__name__}.{_table}").RECIPES:
+        register(_recipe)

@@ -22,8 +22,8 @@ class Recipe:
     table, fidelity
         The table and the fidelity that the recipe fills, for instance ``"mlp"`` and ``"full"``.
     network
-        The network to build and the trainer to run it with; a key of
-        ``regenerate.training.dispatch.TRAINERS``.
+        The network to build and the trainer to run it with; see
+        ``regenerate.training.dispatch.trainer_of``.
     dataset
         A key of ``regenerate.data.DATA_SETS``.
     epochs

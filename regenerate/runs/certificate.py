@@ -157,7 +157,7 @@ def find_record(recipe: Recipe, entry: int) -> list[Run]:
 
     Raises
     ------
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         If the table has no embedded runs.
     """
     runs = load_runs(recipe.table, fidelity=recipe.fidelity)

@@ -21,6 +21,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
+from act_bench.tables.registry import import_own_tables
 from regenerate.training.dispatch import choose_device
 
 Chunk = TypeVar("Chunk")
@@ -123,6 +124,7 @@ def available_cores() -> int:
 
 def start_worker(threads: int) -> None:
     """Make this a worker: so many threads, and an end with the parent or at an interrupt."""
+    import_own_tables()
     torch.set_num_threads(threads)
     # Ctrl-C reaches every process of a terminal. Workers end at once, without a traceback each;
     # parts are whole or absent, so nothing but the part in hand is lost.

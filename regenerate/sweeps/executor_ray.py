@@ -26,8 +26,9 @@ import ray.exceptions as failures
 import torch
 
 from act_bench.errors import ArgumentError
+from act_bench.tables.registry import import_own_tables
 from regenerate.sweeps.executor import Chunk, Result, WorkerDiedError, available_cores
-from regenerate.training.dispatch import CPU_ONLY, DeviceError
+from regenerate.training.dispatch import DeviceError, trainer_of
 
 OBJECT_STORE = 100 * 2**20
 """Bytes that a cluster started here reserves to pass results: runs are small, and the default is a
@@ -90,11 +91,12 @@ class RayExecutor:
         DeviceError
             If the network does not train on the device, or no machine of the cluster has it.
         """
+        cpu_only = trainer_of(network).cpu_only
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         found = max((machine.get("GPU", 0.0) for machine in machines), default=0.0)
         if device == "auto":
-            device = "cuda" if found >= self.gpus and network not in CPU_ONLY else "cpu"
-        if device != "cpu" and network in CPU_ONLY:
+            device = "cuda" if found >= self.gpus and not cpu_only else "cpu"
+        if device != "cpu" and cpu_only:
             raise DeviceError(f"the {network} trains on the cpu only, got device {device!r}")
         if device not in ("cpu", "cuda"):  # which of a machine's GPUs, Ray says
             raise DeviceError(f"expected a device auto, cpu or cuda, got {device!r}")
@@ -169,4 +171,5 @@ def _connect(address: str | None, jobs: int | None) -> None:
 def _apply(work: Callable[[Chunk], Result], chunk: Chunk) -> Result:
     # As many threads as cores were asked for, whatever the machine has.
     torch.set_num_threads(1)
+    import_own_tables()
     return work(chunk)

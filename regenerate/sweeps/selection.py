@@ -13,6 +13,7 @@ from pathlib import Path
 
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import Space
+from act_bench.tables.registry import TABLES, TableInfo
 from regenerate.runs import parts
 from regenerate.sweeps.sweep import SweepError, SweepOptionError, shuffled
 
@@ -26,8 +27,8 @@ class Selection:
     Parameters
     ----------
     best
-        So many with the highest validation accuracy of the first seed; of equals those that come
-        first in the order of all sweeps. A diverged run is no candidate.
+        So many with the highest score of the first seed, by the metric of the table; of equals
+        those that come first in the order of all sweeps. A diverged run is no candidate.
     baselines
         Whether to take the baselines of ``act_bench.functions.operators``.
     random
@@ -65,7 +66,7 @@ class Selection:
             found[name] = int(count or 1)
         return cls(found.get("best", 0), "baselines" in found, found.get("random", 0))
 
-    def choose(self, space: Space, folder: Path) -> dict[str, int]:
+    def choose(self, space: Space, folder: Path, info: TableInfo = TABLES["mlp"]) -> dict[str, int]:
         """Return the functions, spelling to entry, from the runs in the folder of a sweep.
 
         Only runs with the first seed count, so the choice stays the same when runs with other
@@ -77,6 +78,8 @@ class Selection:
             Its entries are the candidates.
         folder
             The sweep's own, with its parts.
+        info
+            The table, whose metric says which are best. Default: by validation accuracy.
 
         Raises
         ------
@@ -85,7 +88,7 @@ class Selection:
         regenerate.runs.parts.PartError
             If a part is damaged.
         """
-        reached = _first_seed(folder)
+        reached = _first_seed(folder, info)
         order = shuffled(space.representatives)
         missing = [text for text in order if text not in reached]
         if missing:
@@ -102,11 +105,11 @@ class Selection:
         return {text: space.entry_of[text] for text in dict.fromkeys(chosen)}
 
 
-def _first_seed(folder: Path) -> dict[str, float | None]:
-    """Return the validation accuracy of every function with the first seed; None for diverged."""
-    columns = ["expression", "seed", "validation_accuracy"]
+def _first_seed(folder: Path, info: TableInfo) -> dict[str, float | None]:
+    """Return the score of every function with the first seed; None for diverged."""
+    columns = ["expression", "seed", info.metric]
     return {
-        row["expression"]: row["validation_accuracy"]
+        row["expression"]: None if row[info.metric] is None else info.score(row[info.metric])
         for part in parts.read(folder)
         for row in part.table.select(columns).to_pylist()
         if row["seed"] == FIRST_SEED

@@ -20,18 +20,13 @@ from typing import NamedTuple
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files import resumable
 from act_bench.functions.expression import parse
+from act_bench.tables.registry import TABLES
 from regenerate import data
 from regenerate.recipes import Recipe
 from regenerate.runs import parts
 from regenerate.runs.run import Run
 from regenerate.sweeps.executor import Executor
 from regenerate.training.dispatch import train
-
-SEEDS = {("mlp", "full"): 10}
-"""(table, fidelity) -> seeds of each function in the published table; 1 where not named."""
-
-FUNCTIONS_PER_PART = {"mlp": 16}
-"""Table -> functions in a part, for tables whose training is short; 1 where not named."""
 
 MARKER = "sweep.json"
 """The file in a sweep's folder that says which recipe and images its parts were made with."""
@@ -173,6 +168,7 @@ def sweep(
     *,
     device: str = "auto",
     data_dir: Path | None = None,
+    functions_per_part: int | None = None,
     progress: Callable[[int, Counter[str]], None] | None = None,
 ) -> None:
     """Train what is pending of the tasks and write it as parts into the folder.
@@ -189,6 +185,8 @@ def sweep(
         Where the training runs.
     device, data_dir
         As for ``regenerate.training.dispatch.train``.
+    functions_per_part
+        How many functions go into one part; None: as the record of the table says.
     progress
         Called with the number of functions left at the start, and after every part, together with
         the count of runs by outcome since the start.
@@ -211,7 +209,7 @@ def sweep(
         data.load(recipe.dataset, data_dir, image_size=recipe.image_size).fingerprint,
     )
     left = pending(tasks, folder, recipe)
-    functions = FUNCTIONS_PER_PART.get(recipe.table, 1)
+    functions = functions_per_part or _functions_per_part(recipe.table)
     chunks = [left[start : start + functions] for start in range(0, len(left), functions)]
     work = partial(_train_chunk, recipe, device, data_dir)
     remaining = len(left)
@@ -225,6 +223,10 @@ def sweep(
         outcomes += Counter(run.outcome for run in runs)
         if progress is not None:
             progress(remaining, outcomes)
+
+
+def _functions_per_part(table: str) -> int:
+    return TABLES[table].functions_per_part if table in TABLES else 1
 
 
 def _train_chunk(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import torch
 
@@ -14,15 +15,6 @@ from regenerate.networks import IMAGE_NETWORKS
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Run
 
-# Network -> module with a function ``train`` of the signature of ``train`` below.
-TRAINERS = {
-    "mlp": "regenerate.training.stacked_trainer",
-    **dict.fromkeys(IMAGE_NETWORKS, "regenerate.training.image_trainer"),
-}
-
-CPU_ONLY = frozenset({"mlp"})
-"""Networks too small to gain from another device than the CPU."""
-
 Progress = Callable[[float], None]
 """Told the share of the training that is done, from 0 to 1."""
 
@@ -31,6 +23,70 @@ class DeviceError(ActBenchError, ValueError):
     """A device that is not there, or that a network does not train on."""
 
     exit_code = ExitCode.USAGE
+
+
+class NetworkTrainer(NamedTuple):
+    """What trains a network.
+
+    Attributes
+    ----------
+    train
+        A function with the parameters of :func:`train` below, or the module that has one of this
+        name, which is imported when it is needed.
+    cpu_only
+        Whether the network is too small to gain from another device than one core of a CPU.
+    stacked
+        Whether all seeds of a function train in one stack, for little more than the time of one.
+    """
+
+    train: str | Callable[..., list[Run]]
+    cpu_only: bool = False
+    stacked: bool = False
+
+
+TRAINERS: Final = {
+    "mlp": NetworkTrainer("regenerate.training.stacked_trainer", cpu_only=True, stacked=True)
+}
+"""Network -> what trains it, image networks excepted."""
+
+IMAGE_TRAINER: Final = NetworkTrainer("regenerate.training.image_trainer")
+"""What trains the networks of ``regenerate.networks``."""
+
+
+def register(network: str, trainer: NetworkTrainer) -> None:
+    """Say what trains a network, for all recipes that name it.
+
+    Networks that train on images, and are registered in ``regenerate.networks``, need no word here.
+
+    Raises
+    ------
+    ValueError
+        If the network has a trainer.
+    """
+    if network in TRAINERS or network in IMAGE_NETWORKS:
+        raise ValueError(f"the network {network!r} has a trainer")
+    TRAINERS[network] = trainer
+
+
+def trainer_of(network: str) -> NetworkTrainer:
+    """Return what trains a network.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+
+    Examples
+    --------
+    >>> trainer_of("mlp").stacked, trainer_of("all_cnn_c").stacked
+    (True, False)
+    """
+    if network in IMAGE_NETWORKS:
+        return IMAGE_TRAINER
+    if network not in TRAINERS:
+        known = ", ".join([*TRAINERS, *IMAGE_NETWORKS])
+        raise ValueError(f"recipe names network {network!r}; the networks are {known}")
+    return TRAINERS[network]
 
 
 def choose_device(network: str, device: str) -> str:
@@ -46,7 +102,7 @@ def choose_device(network: str, device: str) -> str:
     >>> choose_device("mlp", "auto")
     'cpu'
     """
-    if network in CPU_ONLY:
+    if trainer_of(network).cpu_only:
         if device not in ("auto", "cpu"):
             raise DeviceError(f"the {network} trains on the cpu only, got device {device!r}")
         return "cpu"
@@ -99,15 +155,15 @@ def train(
     ValueError
         If the recipe names an unknown network, or the seeds repeat or are negative.
     """
-    if recipe.network not in TRAINERS:
-        known = ", ".join(TRAINERS)
-        raise ValueError(f"recipe names network {recipe.network!r}; the networks are {known}")
+    trainer = trainer_of(recipe.network)
     if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
         raise ValueError(f"seeds must be different and at least 0, got {list(seeds)}")
     if not seeds:
         return []
-    trainer = importlib.import_module(TRAINERS[recipe.network])
-    runs: list[Run] = trainer.train(
+    function = trainer.train
+    if isinstance(function, str):
+        function = importlib.import_module(function).train
+    runs: list[Run] = function(
         recipe,
         expression,
         seeds,

@@ -21,7 +21,7 @@ from act_bench.functions.corrected import Corrected
 from regenerate.activations import Tables, TabulatedActivation, tabulate
 from regenerate.activations.learnable import Activation, learns
 from regenerate.images.batches import Pixels, Splits, batches, load_splits, to_network
-from regenerate.networks import IMAGE_NETWORKS, build, build_learning
+from regenerate.networks import build, build_learning
 from regenerate.recipes.limits import check, check_batch
 from regenerate.recipes.recipe import Recipe
 from regenerate.runs import clock
@@ -42,7 +42,6 @@ TRAIN_METRIC_IMAGES = 2000
 CHECK_EVERY = 50
 
 FIXED = {
-    "network": tuple(IMAGE_NETWORKS),
     "dtype": ("bfloat16",),
     "activation": ("tabulated",),
     "widths": ((),),

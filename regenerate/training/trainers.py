@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from act_bench.functions.catalogue import read
 from act_bench.tables.aggregation import median
@@ -15,13 +15,10 @@ from regenerate import data
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Outcome, Run, diverges
 from regenerate.runs.store import write_runs
-from regenerate.training.dispatch import train
+from regenerate.training.dispatch import train, trainer_of
 
 Progress = Callable[[float], None]
 """Told the share of the training that is done, from 0 to 1."""
-
-_STACKED: Final = frozenset({"mlp"})
-"""Networks whose seeds train in one stack, for little more than the time of one."""
 
 
 class Trainer(Protocol):
@@ -70,7 +67,7 @@ class RecipeTrainer:
     @property
     def stacked(self) -> bool:
         """Whether the recipe's network trains its seeds in one stack."""
-        return self.recipe.network in _STACKED
+        return trainer_of(self.recipe.network).stacked
 
     def __call__(
         self, expression: str, seeds: Sequence[int], progress: Progress | None = None

@@ -13,8 +13,9 @@ from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, NoReturn
 
 from act_bench.functions.expression import Expression
-from act_bench.search.benchmark import Benchmark, Partial, Result, Searcher
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import Outcome
+from act_bench.search.events import Partial, Result, Searcher
 from act_bench.tables.schema import UnknownNameError
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
@@ -55,6 +56,7 @@ class LiveData:
         self, table: str, fidelity: str, chance: float, space: FunctionSpace, sha256: str = ""
     ) -> None:
         self.table, self.fidelity, self.chance = table, fidelity, chance
+        self.worst_score = chance
         self.space, self.sha256 = space, sha256
         count = len(space.representatives)
         self.covered = tuple(range(count))
@@ -80,7 +82,8 @@ class LiveData:
 
     def score(self, entry: int) -> float | None:
         """Return validation accuracy, chance level when diverged, or None when missing."""
-        return self.chance if self.outcome[entry] == "diverged" else self.validation_accuracy[entry]
+        diverged = self.outcome[entry] == "diverged"
+        return self.worst_score if diverged else self.validation_accuracy[entry]
 
     def learn(self, entry: int, runs: Sequence[Run]) -> None:
         """Let an entry be what its runs amount to."""

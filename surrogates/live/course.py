@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from act_bench.errors import ArgumentError
-from act_bench.search.benchmark import Benchmark, Partial, Result
+from act_bench.search.benchmark import Benchmark
+from act_bench.search.events import Partial, Result
 from regenerate.sweeps.executor import WorkerDiedError, available_cores, start_worker
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
 from surrogates.simulation import StalledSearchError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from act_bench.search.benchmark_data import Outcome
+from act_bench.search.events import Outcome
 from surrogates.live.confirm import Confirmed, Estimate
 
 

@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.files.manifest import DataError
 from act_bench.functions.expression import Expression, parse
 from act_bench.spaces import large as large_space
 from act_bench.spaces.paper import NotInSpaceError, Resolution, finite_outputs, load_space
-from act_bench.tables.manifest import DataError
 from surrogates.protocol import SearchSpace
 
 Float = NDArray[np.float64]
@@ -90,7 +90,7 @@ class LargeSearchSpace(SearchSpace):
 
         Raises
         ------
-        act_bench.tables.manifest.DataError
+        act_bench.files.manifest.DataError
             The table is not embedded at this fidelity.
         """
         return read_prior(self.table, self.fidelity)
@@ -148,7 +148,7 @@ def open_large_space() -> LargeSpace:
 
     Raises
     ------
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         It was not made on this machine; the message says how.
     """
     try:
@@ -171,7 +171,7 @@ def read_prior(table: str, fidelity: str) -> Prior:
 
     Raises
     ------
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         It is not embedded at this fidelity.
 
     Examples

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, Final
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
-from act_bench.search.benchmark import Searcher
+from act_bench.search.events import Searcher
 from regenerate.runs.store import RunStore
 from regenerate.training.trainers import Progress
 from surrogates import optimizers

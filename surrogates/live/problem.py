@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from act_bench.spaces.paper import load_space
-from act_bench.tables.schema import choose_fidelity, one_of, table_info
+from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.schema import UnknownNameError, one_of
 from regenerate.recipes import Recipe, find
-from regenerate.sweeps.sweep import SEEDS
 from regenerate.training.trainers import RecipeTrainer, Trainer
 from surrogates.live.benchmark import LiveData
 from surrogates.live.confirm import Candidate
@@ -98,7 +98,7 @@ def table_problem(
     Raises
     ------
     act_bench.tables.schema.UnknownNameError
-        Unknown table, fidelity or space; a ValueError.
+        Unknown table, fidelity or space, or a table that is searched by its loss; a ValueError.
 
     Examples
     --------
@@ -106,29 +106,34 @@ def table_problem(
     >>> len(problem.seeds), problem.reference.role
     (10, 'best of the table')
     """
-    fidelity = choose_fidelity(table, fidelity)
+    fidelity, info = choose_fidelity(table, fidelity), table_info(table)
+    if info.metric != "validation_accuracy":
+        raise UnknownNameError(
+            f"a live search maximizes validation accuracy, and the metric of the table {table} is "
+            f"{info.metric}: search its measurements with `act-bench simulate {table}`"
+        )
     recipe = recipe or find(table, fidelity)
     return Problem(
         table=table,
         fidelity=fidelity,
-        chance=table_info(table).chance,
+        chance=info.chance,
         trainer=RecipeTrainer(recipe, device, data_dir),
-        seeds=tuple(range(SEEDS.get((table, fidelity), 1)) if seeds is None else seeds),
+        seeds=tuple(range(info.seeds.get(fidelity, 1)) if seeds is None else seeds),
         space=one_of("space", space, SPACES),
         reference=best_of_table(table, fidelity) or relu(),
     )
 
 
 def best_of_table(table: str, fidelity: str) -> Candidate | None:
-    """Return the entry of the highest validation accuracy; None where none is embedded.
+    """Return the entry of the highest score; None where none is embedded.
 
     Examples
     --------
     >>> best_of_table("mlp", "full").role
     'best of the table'
     """
+    from act_bench.files.manifest import DataError
     from act_bench.search.benchmark_data import load_data
-    from act_bench.tables.manifest import DataError
 
     try:
         data = load_data(table, fidelity)
@@ -137,7 +142,7 @@ def best_of_table(table: str, fidelity: str) -> Candidate | None:
     trained = [entry for entry in data.covered if data.outcome[entry] == "ok"]
     if not trained:
         return None
-    best = max(trained, key=lambda entry: data.validation_accuracy[entry] or 0.0)
+    best = max(trained, key=lambda entry: data.score(entry) or 0.0)
     return Candidate(data.space.representatives[best], best, BEST_OF_TABLE, None)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from act_bench.tables.schema import TABLES
+from act_bench.tables.registry import TABLES
 from regenerate.training.trainers import RecipeTrainer
 from surrogates.live.course import Budget
 from surrogates.live.methods import MethodError

@@ -11,9 +11,11 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from act_bench.search.benchmark import Benchmark, Partial, Query, Revealed
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import SearchData
-from act_bench.search.trace import Check, Trace, TraceError, read_trace, verify
+from act_bench.search.events import Partial, Query, Revealed
+from act_bench.search.trace import Trace, TraceError, read_trace
+from act_bench.search.verify import Check, verify
 from regenerate.runs.store import MARKER, RunStore, SearchFolderError, read_identity
 from surrogates.live.benchmark import LiveData
 from surrogates.live.course import Budget, course
@@ -24,7 +26,7 @@ from surrogates.simulation import begin
 
 
 def verify_search(path: Path, *, again: bool = True) -> list[Check]:
-    """Check the trace of a live search; see ``act_bench.search.trace.verify`` for the checks.
+    """Check the trace of a live search; see ``act_bench.search.verify.verify`` for the checks.
 
     Parameters
     ----------

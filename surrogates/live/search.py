@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
-from act_bench.search.benchmark import Searcher
+from act_bench.search.events import Searcher
 from regenerate.runs.store import RunStore, SearchFolderError
 from surrogates.live.confirm import FRESH, Candidate, Confirmed, Estimate, confirm
 from surrogates.live.course import Budget, pool

@@ -12,7 +12,8 @@ from act_bench.errors import ArgumentError
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import NotInSpaceError, Resolution, Space, finite_outputs, load_space
 from act_bench.tables.maps import load_map
-from act_bench.tables.schema import TABLES, one_of
+from act_bench.tables.registry import TABLES
+from act_bench.tables.schema import one_of
 from surrogates.live.benchmark import LiveData
 from surrogates.live.spectra import SPECTRA, read_spectra, seconds_each
 from surrogates.metering import Meter
@@ -75,7 +76,7 @@ def open_space(name: str) -> FunctionSpace:
     ------
     act_bench.tables.schema.UnknownNameError
         There is no such space; a ValueError.
-    act_bench.tables.manifest.DataError
+    act_bench.files.manifest.DataError
         The large space was not built yet.
 
     Examples

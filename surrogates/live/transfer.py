@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.tables.distances import layer_weights
 from surrogates.features import spectrum_part

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Final
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode, needs_extra
-from act_bench.search.benchmark import Setting
+from act_bench.search.events import Setting
 from surrogates.optimizers.evolution import RegularisedEvolution
 from surrogates.optimizers.knn import NearestNeighbours
 from surrogates.optimizers.local import LocalSearch

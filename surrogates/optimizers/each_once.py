@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from act_bench.functions.operators import BASELINES
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
 from surrogates.protocol import SearchSpace
 

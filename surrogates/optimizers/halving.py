@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 
 from act_bench.errors import ArgumentError
-from act_bench.search.benchmark import Partial, Result
+from act_bench.search.events import Partial, Result
 from surrogates.optimizers.each_once import EachOnce
 from surrogates.protocol import SearchSpace
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from act_bench.errors import ArgumentError
 from act_bench.functions.operators import BASELINES
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
 from surrogates.protocol import SearchSpace
 

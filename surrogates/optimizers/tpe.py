@@ -7,7 +7,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from act_bench.errors import ArgumentError
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
 from surrogates.protocol import SearchSpace
 

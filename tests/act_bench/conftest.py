@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from act_bench.tables import manifest
+from act_bench.files import manifest
 from act_bench.tables.schema import RUN_COLUMNS, SPACE_COLUMNS
 from builders.embedded import write_manifest, write_table
 from builders.tables import build

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from act_bench.tables.manifest import read_manifest
+from act_bench.files.manifest import read_manifest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"act_bench", "builders", "surrogates", "regenerate"}

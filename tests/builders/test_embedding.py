@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from act_bench.files.manifest import EMBEDDING_FILE, verified
 from act_bench.spaces.paper import load_space
 from act_bench.tables.distances import fim_distances, layer_weights
-from act_bench.tables.manifest import EMBEDDING_FILE, verified
 from act_bench.tables.maps import MAP_COLUMNS, load_map, map_name, spectra_sha
 from act_bench.tables.schema import names
 from act_bench.tables.spectra import Spectra, load_spectra

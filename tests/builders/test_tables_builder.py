@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from act_bench.tables import manifest
-from act_bench.tables.manifest import sha256
+from act_bench.files import manifest
+from act_bench.files.manifest import sha256
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, RUN_COLUMNS, arrow_schema, names
 from builders import tables as builder
 from builders.embedded import BuildError, read_about, write_manifest

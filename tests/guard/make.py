@@ -19,7 +19,7 @@ import torch
 from act_bench.functions.expression import parse
 from act_bench.search.benchmark_data import load_data
 from act_bench.spaces.paper import load_space
-from act_bench.tables.schema import TABLES
+from act_bench.tables.registry import TABLES
 from regenerate.activations import tabulate
 from regenerate.recipes import find
 from regenerate.runs.certificate import results

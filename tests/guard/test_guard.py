@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from act_bench.search.trace import verify
+from act_bench.search.verify import verify
 from act_bench.spaces.paper import load_space
 from surrogates.simulation import rerun
 

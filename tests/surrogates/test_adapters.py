@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from act_bench.search.benchmark import Benchmark, Query
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Query
 from surrogates.adapters import FromStudy, FromSuggester
 from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from act_bench.testing import check_optimizer
 from surrogates.adapters import FromSuggester
 from surrogates.conformance import ConformanceError, made_up

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from act_bench.files.manifest import read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.manifest import read_manifest
 from act_bench.tables.maps import load_map
-from act_bench.tables.spectra import LAYERS, fisher_name, load_spectra
+from act_bench.tables.registry import TABLES
+from act_bench.tables.spectra import fisher_name, load_spectra
 from surrogates import embeddings
 from surrogates.embeddings import UmapSettings, cached_places
-from surrogates.features import FEATURES, SPECTRUM_S, Features, Part, output_part
+from surrogates.features import FEATURES, Features, Part, output_part
 from surrogates.metering import Meter
 from surrogates.protocol import SearchSpace
 
@@ -143,9 +144,10 @@ def test_spectra_that_are_asked_for_are_noted_with_their_cost(space: SearchSpace
         lambda: [space.features(name) for name in ("umap-union", "fim")]  # paid once
     )
     (seconds,) = charges.values()
-    assert seconds == pytest.approx(SPECTRUM_S["mlp"] * len(space))
-    embedded = {table for table in LAYERS if fisher_name(table) in read_manifest()}
-    assert embedded <= set(SPECTRUM_S), "a table has spectra whose cost is not known"
+    assert seconds == pytest.approx(TABLES["mlp"].spectrum_s * len(space))
+    embedded = {name for name in TABLES if fisher_name(name) in read_manifest()}
+    priced = {name for name in TABLES if TABLES[name].spectrum_s}
+    assert embedded <= priced, "a table has spectra whose cost is not known"
 
 
 def test_spectra_whose_cost_is_not_known_are_refused() -> None:

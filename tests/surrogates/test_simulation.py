@@ -10,9 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from act_bench.search.benchmark import Benchmark, Result
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.trace import read_trace, verify
+from act_bench.search.events import Result
+from act_bench.search.trace import read_trace
+from act_bench.search.verify import verify
 from surrogates.optimizers import OPTIMIZERS
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 from surrogates.simulation import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from act_bench.functions.operators import COMMUTATIVE, SWISH_BINARY, SWISH_UNARY
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from surrogates.optimizers.controller import Controller
 from surrogates.swish import enumerate_swish, swish_space
 
@@ -34,6 +34,16 @@ def test_the_controller_learns_what_is_paid() -> None:
         assert position is not None
         score = 0.9 if "sin(x)" in text.replace("sinc", "") else 0.1
         asked.append(score > 0.5)
-        controller.tell(Result("ok", score, 1.0, position, "exact", score, False))
+        controller.tell(
+            Result(
+                outcome="ok",
+                validation_accuracy=score,
+                cost_s=1.0,
+                entry=position,
+                how_resolved="exact",
+                score=score,
+                repeated=False,
+            )
+        )
     share = np.mean([("sin(x)" in name) for name in space.expressions])
     assert np.mean(asked[-100:]) > 3 * share

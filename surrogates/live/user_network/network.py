@@ -37,7 +37,7 @@ from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.catalogue import read
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import load_space
-from act_bench.tables.schema import TABLES
+from act_bench.tables.registry import TABLES
 from regenerate.recipes import Recipe
 from regenerate.runs import clock
 from regenerate.runs.environment import device_name, environment

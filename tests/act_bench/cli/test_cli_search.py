@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from act_bench.cli import query, show, simulate, verify
-from act_bench.search import benchmark, benchmark_data, trace
+from act_bench.files.manifest import DataError
+from act_bench.search import benchmark, benchmark_data
+from act_bench.search import verify as checking
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.manifest import DataError
-from surrogates.features import SPECTRUM_S
+from act_bench.tables.registry import TABLES
 
 MakeData = Callable[..., BenchmarkData]
 
@@ -28,7 +29,7 @@ def run(command: click.Command, *arguments: str) -> Result:
 def data(make_data: MakeData, monkeypatch: pytest.MonkeyPatch) -> BenchmarkData:
     """Let the commands find made-up data in place of the table mlp."""
     made = make_data(missing=(5,), table="mlp")
-    for module in (benchmark, benchmark_data, trace):
+    for module in (benchmark, benchmark_data, checking):
         monkeypatch.setattr(module, "load_data", lambda *arguments: made)
     return made
 
@@ -251,7 +252,7 @@ def test_optimisers_with_settings_are_told_apart_and_replayed(
     # Features are on the clock from the beginning: 2,912 spectra.
     steps = pl.read_parquet(tmp_path / "steps.parquet").filter(pl.col("evaluation") == 1)
     first = dict(steps.group_by("optimiser").agg(pl.col("elapsed_s").min()).iter_rows())
-    spent = SPECTRUM_S["mlp"] * len(data.covered)
+    spent = TABLES["mlp"].spectrum_s * len(data.covered)
     assert first["knn"] < 4 < spent < first["fisher-filter:baselines=false"] < spent + 4
 
 

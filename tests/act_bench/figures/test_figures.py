@@ -46,13 +46,13 @@ def test_the_histogram_counts_every_function_once() -> None:
         f"diverged, shown at chance: {int((found.diverged & ~invalid).sum()):,}",
         f"no valid Fisher spectrum: {int(invalid.sum()):,}",
     ]
-    assert found.score[found.diverged].max() == found.chance == 0.1
+    assert found.score[found.diverged].max() == found.info.worst_score == 0.1
 
 
 def test_two_tables_are_set_against_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     first = read_accuracies("mlp", Request())
     rng = np.random.default_rng(0)
-    second = Accuracies("another", 1 - first.score, rng.random(2913) < 0.1, 0.1)
+    second = Accuracies("another", 1 - first.score, rng.random(2913) < 0.1, first.info)
     known = {"mlp": first, "cnn": second}
     monkeypatch.setattr(tables, "read_accuracies", lambda table, request: known[table])
     (axes,) = draw("scatter", Request(("mlp", "cnn"))).axes

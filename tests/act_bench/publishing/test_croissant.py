@@ -9,10 +9,10 @@ from datetime import date
 import polars as pl
 import pytest
 
+from act_bench.files.manifest import read_manifest, sha256
 from act_bench.publishing.croissant import croissant
 from act_bench.publishing.export import export
 from act_bench.tables.loaders import configurations
-from act_bench.tables.manifest import read_manifest, sha256
 
 RAI_FIELDS = (
     "dataCollection",

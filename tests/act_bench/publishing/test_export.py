@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from act_bench.cli.export import command as export_command
 from act_bench.cli.tables import command as tables_command
+from act_bench.files.manifest import DataError, sha256
 from act_bench.publishing import export as exporting
 from act_bench.publishing.export import export
-from act_bench.tables.manifest import DataError, sha256
 
 
 def test_exported_files_are_the_embedded_ones(data_folder, tmp_path):

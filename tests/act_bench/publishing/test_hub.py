@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from act_bench.cli import main
+from act_bench.files.manifest import DataError
 from act_bench.publishing import hub
 from act_bench.publishing.export import export
-from act_bench.tables.manifest import DataError
 
 huggingface_hub = pytest.importorskip("huggingface_hub")
 

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import act_bench
+from act_bench.files.manifest import DATA_FOLDER
 from act_bench.publishing.export import export
 from act_bench.tables.loaders import configurations
-from act_bench.tables.manifest import DATA_FOLDER
 
 pytest.importorskip("datasets")
 SCRIPT = Path(__file__).parents[1] / "plain_datasets.py"

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from act_bench.files.manifest import DataError
 from act_bench.functions.expression import ParseError, parse
 from act_bench.search.benchmark import Benchmark, MissingRunError, SearchOverError
 from act_bench.search.benchmark_data import BenchmarkData, load_data
 from act_bench.spaces import paper as space_module
 from act_bench.spaces.paper import NotInSpaceError, Resolution
-from act_bench.tables.manifest import DataError
 from act_bench.tables.schema import UnknownNameError
 
 MakeData = Callable[..., BenchmarkData]

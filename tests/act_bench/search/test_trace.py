@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from act_bench.search.benchmark import Benchmark, Searcher
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.trace import Check, Trace, TraceError, read_trace, verify
+from act_bench.search.events import Searcher
+from act_bench.search.trace import Trace, TraceError, read_trace
+from act_bench.search.verify import Check, verify
 
 MakeData = Callable[..., BenchmarkData]
 

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from act_bench.search.benchmark import Benchmark, Partial
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData, load_data
-from act_bench.search.trace import read_trace, verify
+from act_bench.search.events import Partial
+from act_bench.search.trace import read_trace
+from act_bench.search.verify import verify
 from act_bench.tables.learning_curves import combine
 from act_bench.tables.schema import UnknownNameError
 

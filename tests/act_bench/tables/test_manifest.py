@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from act_bench.tables import manifest
-from act_bench.tables.manifest import DataError
+from act_bench.files import manifest
+from act_bench.files.manifest import DataError
+from act_bench.tables import files as table_files
 
 FILE = "mlp-full.parquet"
 
@@ -74,9 +75,9 @@ def test_damaged_manifest(data_folder, content):
 
 def test_known_table_without_data(data_folder):
     with pytest.raises(DataError, match=r"the table cnn .* is known.*fidelity proxy; it has none"):
-        manifest.entries_file("cnn")
+        table_files.entries_file("cnn")
     with pytest.raises(DataError, match=r"the table cnn .* is known.*of single runs"):
-        manifest.runs_file("cnn")
+        table_files.runs_file("cnn")
 
 
 def test_known_fidelity_without_data_names_those_with(data_folder):
@@ -84,14 +85,14 @@ def test_known_fidelity_without_data_names_those_with(data_folder):
     files["files"]["cnn-proxy.parquet"] = files["files"][FILE]
     (data_folder / "manifest.json").write_text(json.dumps(files))
     with pytest.raises(DataError, match=r"at fidelity full; its embedded fidelities: proxy"):
-        manifest.entries_file("cnn", "full")
+        table_files.entries_file("cnn", "full")
 
 
 def test_upstream_edition_says_what_to_do(data_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("ACT_BENCH_CACHE", str(tmp_path))
     with pytest.raises(DataError, match=r"run `act-bench import-upstream cnn --accept-licence`"):
-        manifest.entries_file("cnn", edition="upstream")
+        table_files.entries_file("cnn", edition="upstream")
     with pytest.raises(ValueError, match=r"no upstream table 'mlp'; choose from cnn, resnet, vit"):
-        manifest.entries_file("mlp", edition="upstream")
+        table_files.entries_file("mlp", edition="upstream")
     with pytest.raises(ValueError, match=r"no edition 'original'; choose from regenerated, upst"):
-        manifest.entries_file("mlp", edition="original")
+        table_files.entries_file("mlp", edition="original")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from act_bench.files.manifest import DataError
 from act_bench.tables import maps
-from act_bench.tables.manifest import DataError
 from act_bench.tables.maps import load_map, spectra_sha
 from act_bench.tables.schema import UnknownNameError
 from act_bench.tables.spectra import load_spectra

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from act_bench.files.manifest import read_manifest, verified
 from act_bench.publishing.export import markdown_columns
-from act_bench.tables import schema
+from act_bench.tables import registry, schema
+from act_bench.tables.files import embedded_fidelities, entries_name
 from act_bench.tables.loaders import configurations
-from act_bench.tables.manifest import embedded_fidelities, entries_name, read_manifest, verified
 from act_bench.tables.maps import MAP_COLUMNS
-from act_bench.tables.spectra import LAYERS, fisher_columns
+from act_bench.tables.spectra import fisher_columns
 
 ROOT = Path(__file__).parents[3]
 ALL_COLUMNS = {
@@ -24,7 +25,7 @@ ALL_COLUMNS = {
     "embedding": schema.EMBEDDING_COLUMNS,
     "maps": MAP_COLUMNS,
     "literature": schema.LITERATURE_COLUMNS,
-    "fisher": fisher_columns(LAYERS["mlp"]),
+    "fisher": fisher_columns(registry.TABLES["mlp"].spectrum_layers),
 }
 
 
@@ -81,21 +82,21 @@ def test_arrow_types():
 
 def test_unknown_names_offer_the_nearest():
     with pytest.raises(schema.UnknownNameError, match=r"no table 'CNN'; choose from mlp, cnn"):
-        schema.table_info("CNN")
+        registry.table_info("CNN")
     with pytest.raises(schema.UnknownNameError, match=r"fidelity of the table cnn.*'proxy'\?"):
-        schema.choose_fidelity("cnn", "proxi")
+        registry.choose_fidelity("cnn", "proxi")
 
 
-@pytest.mark.parametrize("table", schema.TABLES.values(), ids=list(schema.TABLES))
+@pytest.mark.parametrize("table", registry.TABLES.values(), ids=list(registry.TABLES))
 def test_tables_are_consistent(table):
-    assert schema.TABLES[table.name] is table
+    assert registry.TABLES[table.name] is table
     assert table.default_fidelity in table.fidelities
     assert 0 < table.chance < 1
 
 
 def test_default_fidelity_is_the_highest_that_covers_every_entry():
     files = read_manifest()
-    for table in schema.TABLES.values():
+    for table in registry.TABLES.values():
         embedded = embedded_fidelities(table.name)
         counts = {name: files[entries_name(table.name, name)].counts for name in embedded}
         covering = [name for name in embedded if counts[name].get("missing", 0) == 0]

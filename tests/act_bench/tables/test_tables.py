@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 
 import act_bench
+from act_bench.files import manifest
+from act_bench.files.manifest import DataError
 from act_bench.tables import loaders as tables
-from act_bench.tables import manifest, schema
-from act_bench.tables.manifest import DataError
+from act_bench.tables import schema
 from act_bench.tables.schema import UnknownNameError
 
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from act_bench.files.manifest import SPACE_FILE
 from act_bench.spaces.paper import enumerate_space, load_space, read_space
-from act_bench.tables.manifest import SPACE_FILE
 from builders.embedded import BuildError, read_about
 from builders.space.entries import build, check_refinement, main, read_entries
 

@@ -12,11 +12,11 @@ from upstream_files import CNN_BINS, FIRST_KEY, write_large, write_upstream
 
 import act_bench
 from act_bench.cli import main
+from act_bench.files.manifest import DataError
 from act_bench.search.benchmark_data import load_data
 from act_bench.spaces.paper import load_space
 from act_bench.tables import upstream
 from act_bench.tables.distances import cdf_distances
-from act_bench.tables.manifest import DataError
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, names
 from builders.upstream.convert import import_file
 from builders.upstream.stream import CDF_KEY, UpstreamFormatError
@@ -323,7 +323,7 @@ def test_damage_after_the_import_is_noticed(file, cache, kind):
 
 
 def test_nothing_derived_is_in_the_package():
-    names_in_package = {path.name for path in act_bench.tables.manifest.DATA_FOLDER.iterdir()}
+    names_in_package = {path.name for path in act_bench.files.manifest.DATA_FOLDER.iterdir()}
     assert not any("upstream" in name for name in names_in_package)
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from act_bench.functions.catalogue import find as find_named
 from act_bench.functions.expression import parse
-from act_bench.tables.spectra import LAYERS
+from act_bench.tables.registry import TABLES
 from regenerate import data
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.networks import build_learning
@@ -62,7 +62,7 @@ def test_parameters_by_the_formula_of_the_paper() -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == PARAMETERS
     kinds = [type(module) for module in network.modules()]
     assert kinds.count(nn.Conv2d) == 55
-    assert kinds.count(nn.Conv2d) + kinds.count(nn.Linear) == 56 == LAYERS["resnet"]
+    assert kinds.count(nn.Conv2d) + kinds.count(nn.Linear) == 56 == TABLES["resnet"].spectrum_layers
     assert kinds.count(nn.BatchNorm2d) == kinds.count(nn.ReLU) == 55
 
 

@@ -51,11 +51,6 @@ def cluster():
     ray.shutdown()
 
 
-@pytest.fixture(autouse=True)
-def _small_parts(monkeypatch):
-    monkeypatch.setitem(sweep.FUNCTIONS_PER_PART, "mlp", 2)
-
-
 def dying_once(folder, doomed, work, chunk):
     """Note the attempt; the first time that the doomed function is trained, die with its runs."""
     first = not (folder / f"{chunk[0].entry}").exists()
@@ -85,7 +80,14 @@ def test_a_killed_worker_loses_the_chunk_in_hand_and_nothing_else(tmp_path):
     doomed = tasks[4].entry  # the third of six chunks begins with it
     left = []
     told = lambda remaining, outcomes: left.append(remaining)  # noqa: E731
-    sweep.sweep(TINY, tasks, tmp_path / "ray", WithADeath(attempts, doomed), progress=told)
+    sweep.sweep(
+        TINY,
+        tasks,
+        tmp_path / "ray",
+        WithADeath(attempts, doomed),
+        functions_per_part=2,
+        progress=told,
+    )
     assert left == [12, 10, 8, 6, 4, 2, 0]
     workers = {int(path.name): path.read_text().split() for path in attempts.iterdir()}
     assert {entry: len(pids) for entry, pids in workers.items()} == {
@@ -95,7 +97,7 @@ def test_a_killed_worker_loses_the_chunk_in_hand_and_nothing_else(tmp_path):
     merged = parts.merge([tmp_path / "ray"])
     written = sum(part.table.num_rows for part in parts.read(tmp_path / "ray"))
     assert written == merged.num_rows == 24
-    sweep.sweep(TINY, tasks, tmp_path / "serial", SerialExecutor())
+    sweep.sweep(TINY, tasks, tmp_path / "serial", SerialExecutor(), functions_per_part=2)
     serial = parts.merge([tmp_path / "serial"])
     clock = ["runtime_s"]
     assert merged.drop_columns(clock).to_pylist() == serial.drop_columns(clock).to_pylist()

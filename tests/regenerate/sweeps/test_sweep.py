@@ -44,13 +44,8 @@ FUNCTIONS = {f"{f}({g}(x))": 0 for f in ("relu", "tanh", "elu", "square") for g 
 FUNCTIONS = {text: entry for entry, text in enumerate(FUNCTIONS)}
 
 
-@pytest.fixture(autouse=True)
-def _small_parts(monkeypatch):
-    monkeypatch.setitem(sweep.FUNCTIONS_PER_PART, "mlp", 2)
-
-
 def run_sweep(folder, tasks, executor=None, recipe=TINY):
-    sweep.sweep(recipe, tasks, folder, executor or SerialExecutor())
+    sweep.sweep(recipe, tasks, folder, executor or SerialExecutor(), functions_per_part=2)
 
 
 def comparable(table):
@@ -97,7 +92,7 @@ def test_a_sweep_trains_everything_once_and_knows_it(tmp_path):
     tasks = plan(FUNCTIONS, [0, 1])
     told = []
     report = lambda left, outcomes: told.append((left, outcomes.total()))  # noqa: E731
-    sweep.sweep(TINY, tasks, tmp_path, SerialExecutor(), progress=report)
+    sweep.sweep(TINY, tasks, tmp_path, SerialExecutor(), functions_per_part=2, progress=report)
     assert told == [(8, 0), (6, 4), (4, 8), (2, 12), (0, 16)]
     merged = parts.merge([tmp_path])
     runs = [Run.from_row(row) for row in merged.to_pylist()]
@@ -128,11 +123,10 @@ PROGRAM = """
     from regenerate.recipes import Recipe
 
     if __name__ == "__main__":
-        sweep.FUNCTIONS_PER_PART["mlp"] = 2
         functions = {functions!r}
         recipe = {recipe!r}
         tasks = sweep.plan(functions, range(4))
-        sweep.sweep(recipe, tasks, Path(sys.argv[1]), LocalExecutor(2))
+        sweep.sweep(recipe, tasks, Path(sys.argv[1]), LocalExecutor(2), functions_per_part=2)
 """
 
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from act_bench.tables.manifest import DataError
+from act_bench.files.manifest import DataError
 from regenerate.runs import certificate
 from regenerate.runs.run import Run
 

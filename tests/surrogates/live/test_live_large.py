@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from act_bench.files.manifest import DataError
 from act_bench.functions.expression import parse
-from act_bench.search.benchmark import Result
+from act_bench.search.events import Result
 from act_bench.spaces import large as large_space
 from act_bench.spaces.paper import finite_outputs, load_space
-from act_bench.tables.manifest import DataError
 from regenerate.recipes import find
 from surrogates.live import Budget, Confirmation, search, table_problem
 from surrogates.live.large import NotInLargeSpaceError, open_large_space
@@ -48,7 +48,15 @@ def transfer(folder, **settings):
 
 
 def result(space, expression, score):
-    return Result("ok", score, 1.0, space.find(expression), "exact", score, False)
+    return Result(
+        outcome="ok",
+        validation_accuracy=score,
+        cost_s=1.0,
+        entry=space.find(expression),
+        how_resolved="exact",
+        score=score,
+        repeated=False,
+    )
 
 
 def test_any_spelling_resolves_and_others_are_refused(tmp_path):

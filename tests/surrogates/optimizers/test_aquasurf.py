@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
+from act_bench.files.manifest import DataError
 from act_bench.functions.operators import BASELINES
-from act_bench.search.benchmark import Benchmark, Charge, Query
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.manifest import DataError
+from act_bench.search.events import Charge, Query
+from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import load_spectra
 from act_bench.testing import check_optimizer
-from surrogates.features import SPECTRUM_S
 from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace, settings_of
 from surrogates.simulation import begin, run_search
@@ -109,7 +110,7 @@ def test_the_filter_alone_is_random_search_after_the_baselines(space: SearchSpac
 def test_spectra_are_charged_before_anything_is_trained(
     data: BenchmarkData, space: SearchSpace
 ) -> None:
-    spent = SPECTRUM_S["mlp"] * len(space)
+    spent = TABLES["mlp"].spectrum_s * len(space)
     for name, due in (("aquasurf", spent), ("fisher-filter", spent), ("knn", 0.0)):
         bench = Benchmark(data)
         begin(bench, space, find_optimizer(name), 0)
@@ -123,7 +124,7 @@ def test_with_workers_the_spectra_are_computed_by_all_of_them(
     bench = Benchmark(data)
     optimizer = begin(bench, space, find_optimizer("aquasurf"), 0)
     steps = run_search(bench, optimizer, 8, workers=4)
-    spent = SPECTRUM_S["mlp"] * len(space)
+    spent = TABLES["mlp"].spectrum_s * len(space)
     assert spent / 4 < steps[0].elapsed_s < spent / 4 + 3
     assert steps[-1].clock_s == pytest.approx(spent + sum(data.cost_s[s.entry] for s in steps))
 

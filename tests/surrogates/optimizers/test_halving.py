@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from act_bench.search.benchmark import Benchmark, Partial, Result
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.trace import verify
+from act_bench.search.events import Partial, Result
+from act_bench.search.verify import verify
 from surrogates.optimizers import find_optimizer
 from surrogates.optimizers.halving import Hyperband, SuccessiveHalving, rungs
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
@@ -33,7 +34,16 @@ def ask(optimizer: Hyperband) -> tuple[int, int | None]:
 
 def result(entry: int, score: float | None, epochs: int | None) -> Result:
     outcome = "missing" if score is None else "ok"
-    return Result(outcome, score, 1.0, entry, "exact", score, False, epochs)
+    return Result(
+        outcome=outcome,
+        validation_accuracy=score,
+        cost_s=1.0,
+        entry=entry,
+        how_resolved="exact",
+        score=score,
+        repeated=False,
+        epochs=epochs,
+    )
 
 
 def test_a_bracket_by_hand() -> None:

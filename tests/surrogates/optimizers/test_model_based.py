@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from act_bench.errors import MissingExtraError
-from act_bench.search.benchmark import Benchmark, Result
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from surrogates.optimizers import find_optimizer
+from act_bench.search.events import Result
+from surrogates.optimizers import MissingExtraError, find_optimizer
 from surrogates.protocol import SearchSpace
 from surrogates.simulation import run_search
 
@@ -40,7 +40,15 @@ def line(functions: int = 40, invalid: tuple[int, ...] = ()) -> SearchSpace:
 
 
 def result(entry: int, score: float) -> Result:
-    return Result("ok", score, 1.0, entry, "exact", score, False)
+    return Result(
+        outcome="ok",
+        validation_accuracy=score,
+        cost_s=1.0,
+        entry=entry,
+        how_resolved="exact",
+        score=score,
+        repeated=False,
+    )
 
 
 @with_models

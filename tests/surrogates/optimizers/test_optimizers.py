@@ -9,8 +9,9 @@ import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
 from act_bench.functions.operators import BASELINES
-from act_bench.search.benchmark import Benchmark, Query, Result
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Query, Result
 from surrogates.optimizers import OPTIMIZERS, find_optimizer
 from surrogates.protocol import Factory, SearchSpace, settings_of
 from surrogates.simulation import run_search
@@ -150,7 +151,17 @@ def test_evolution_walks_on_where_all_neighbours_are_known() -> None:
     space = SearchSpace([0, 1, 2, 3], [[name] for name in names], np.eye(4))
     optimizer = OPTIMIZERS["evolution"](space, 0, population=1, tournament=1)
     first = optimizer.ask()
-    optimizer.tell(Result("ok", 0.5, 1.0, names.index(first), "exact", 0.5, False))
+    optimizer.tell(
+        Result(
+            outcome="ok",
+            validation_accuracy=0.5,
+            cost_s=1.0,
+            entry=names.index(first),
+            how_resolved="exact",
+            score=0.5,
+            repeated=False,
+        )
+    )
     assert {first, *(optimizer.ask() for _ in range(3))} == set(names)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.tables.schema import choose_fidelity, table_info
 
 DATA_FOLDER: Final = Path(__file__).parent.parent / "data"
 MANIFEST: Final = "manifest.json"
@@ -88,6 +88,14 @@ def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, Fil
         raise DataError(f"{path} is damaged ({error!r}); {mend}") from error
 
 
+def write_records(records: Mapping[str, FileRecord], path: Path) -> None:
+    """Write a manifest: the record of each file by its name, in the order given."""
+    files = {name: record._asdict() for name, record in records.items()}
+    for record in files.values():
+        del record["name"]
+    path.write_text(json.dumps({"files": files}, indent=2) + "\n", encoding="utf-8")
+
+
 def sha256(path: Path) -> str:
     """Return the hex digits of the SHA-256 of a file."""
     with path.open("rb") as file:
@@ -130,67 +138,3 @@ def verified(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
             f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {mend}"
         )
     return path
-
-
-def entries_name(table: str, fidelity: str) -> str:
-    """Return the name of the file with a table's entries at one fidelity."""
-    return f"{table}-{fidelity}.parquet"
-
-
-def runs_name(table: str) -> str:
-    """Return the name of the file with a table's runs at all fidelities."""
-    return f"{table}-runs.parquet"
-
-
-def embedded_fidelities(table: str) -> tuple[str, ...]:
-    """Return the fidelities of a table whose entries are embedded, cheapest first."""
-    files = read_manifest()
-    fidelities = table_info(table).fidelities
-    return tuple(name for name in fidelities if entries_name(table, name) in files)
-
-
-def entries_file(table: str, fidelity: str | None = None, edition: str = "regenerated") -> Path:
-    """Return the path of a table's entries, checked against the manifest.
-
-    Parameters
-    ----------
-    table
-        A key of ``act_bench.tables.schema.TABLES``.
-    fidelity
-        One of the table's fidelities; None takes its default.
-    edition
-        ``regenerated``, or ``upstream`` where it was imported (``act-bench import-upstream``).
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such table, fidelity or edition.
-    DataError
-        If the table is known and has no data here, or its file is missing or damaged.
-    """
-    fidelity = choose_fidelity(table, fidelity, edition)
-    if edition == "upstream":
-        from act_bench.tables.upstream import upstream_file
-
-        return upstream_file(table)
-    embedded = embedded_fidelities(table)
-    if fidelity not in embedded:
-        raise _without_data(table, f"at fidelity {fidelity}", embedded)
-    return verified(entries_name(table, fidelity))
-
-
-def runs_file(table: str) -> Path:
-    """Return the path of a table's runs, checked against the manifest; raises as entries_file."""
-    embedded = embedded_fidelities(table)
-    if runs_name(table) not in read_manifest():
-        raise _without_data(table, "of single runs", embedded)
-    return verified(runs_name(table))
-
-
-def _without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
-    """Return the error for a known table that this version embeds no such data of."""
-    there = f"its embedded fidelities: {', '.join(embedded)}" if embedded else "it has none at all"
-    return DataError(
-        f"the table {table} ({table_info(table).title}) is known, but this version of act-bench "
-        f"embeds no data of it {what}; {there}. `act-bench tables` lists what there is"
-    )

@@ -1,0 +1,124 @@
+"""What happens in a search: questions, answers, charges and the end. All of it is immutable.
+
+Benchmarks make these, traces store them, optimizers are told of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from act_bench.spaces.paper import How
+
+Outcome = Literal["ok", "diverged", "missing"]
+Setting = bool | int | float | str | None
+
+
+class Result(NamedTuple):
+    """The answer to one query. Immutable.
+
+    Attributes
+    ----------
+    outcome : {"ok", "diverged", "missing"}
+        ``diverged``: a loss was not finite. ``missing``: the table has no run of this entry.
+    validation_accuracy : float or None
+        Fraction in [0, 1]; None unless ``ok``.
+    cost_s : float
+        What this query added to the clock, in seconds of training; 0 for a repeat.
+    entry : int
+        Number of the function in the space.
+    how_resolved : {"exact", "commuted", "numerical"}
+        How the spelling that was asked for relates to the first spelling of its entry: it is that
+        one, or that one with arguments swapped, or another formula with the same values.
+    score : float or None
+        What a maximizer may use: the metric of the table, negated where lower is better; when
+        ``diverged`` that of a network which learned nothing, such as the accuracy of guessing; None
+        when ``missing``.
+    repeated : bool
+        Whether this search had asked for the entry before, for as many epochs or more.
+    epochs : int or None
+        After how many epochs this is; None after the whole training.
+    """
+
+    outcome: Outcome
+    validation_accuracy: float | None
+    cost_s: float
+    entry: int
+    how_resolved: How
+    score: float | None
+    repeated: bool
+    epochs: int | None = None
+
+
+class Partial(NamedTuple):
+    """A question for a part of a training: an expression, and after how many epochs."""
+
+    expression: str
+    epochs: int
+
+
+class Query(NamedTuple):
+    """One query of a search: what was asked, the answer, and the clock after it in seconds."""
+
+    expression: str
+    result: Result
+    clock_s: float
+
+
+class Charge(NamedTuple):
+    """Seconds that a search was charged besides training, for what, and the clock after it."""
+
+    reason: str
+    cost_s: float
+    clock_s: float
+
+
+class Revealed(NamedTuple):
+    """The end of a search: the best entry by validation and its sealed test metrics.
+
+    Attributes
+    ----------
+    entry : int
+        Of the highest score; of equals, the one that was queried first.
+    expression : str
+        Its first spelling in the space.
+    validation_accuracy, test_accuracy : float or None
+        Fractions in [0, 1]; None when everything that was queried diverged.
+    test_loss : float or None
+        In nats.
+    evaluations : int
+        Number of different entries that were queried.
+    clock_s : float
+        The clock at the end, in seconds.
+    """
+
+    entry: int
+    expression: str
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    test_loss: float | None
+    evaluations: int
+    clock_s: float
+
+
+Event = Query | Charge | Revealed
+
+
+class Searcher(NamedTuple):
+    """Who searches: what a trace needs to run the search again.
+
+    Attributes
+    ----------
+    name : str
+        Of the optimiser.
+    settings : mapping of str to bool, int, float, str or None
+    seed : int
+    workers : int
+        How many trainings ran at a time.
+    """
+
+    name: str
+    settings: Mapping[str, Setting]
+    seed: int
+    workers: int = 1

@@ -1,0 +1,108 @@
+"""Where the files of a table lie: by its name, fidelity and edition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from act_bench.files.manifest import MANIFEST, DataError, FileRecord, read_manifest, verified
+from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.upstream import upstream_file
+
+
+def table_files(table: str) -> dict[str, FileRecord]:
+    """Return the record of each file that lies where a table's files lie, by its name.
+
+    A table of your own may have none yet; where this package's manifest is missing, that is an
+    error.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table.
+    DataError
+        If the manifest is damaged, or this package has none.
+
+    Examples
+    --------
+    >>> "mlp-runs.parquet" in table_files("mlp")
+    True
+    """
+    folder = table_info(table).folder
+    if folder is not None and not (folder / MANIFEST).exists():
+        return {}
+    return read_manifest(folder)
+
+
+def table_file(table: str, name: str) -> Path:
+    """Return the path of one of a table's files, checked against its manifest.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table.
+    DataError
+        If there is no such file, or it is damaged.
+    """
+    return verified(name, table_info(table).folder)
+
+
+def entries_name(table: str, fidelity: str) -> str:
+    """Return the name of the file with a table's entries at one fidelity."""
+    return f"{table}-{fidelity}.parquet"
+
+
+def runs_name(table: str) -> str:
+    """Return the name of the file with a table's runs at all fidelities."""
+    return f"{table}-runs.parquet"
+
+
+def embedded_fidelities(table: str) -> tuple[str, ...]:
+    """Return the fidelities of a table whose entries are embedded, cheapest first."""
+    files = table_files(table)
+    fidelities = table_info(table).fidelities
+    return tuple(name for name in fidelities if entries_name(table, name) in files)
+
+
+def entries_file(table: str, fidelity: str | None = None, edition: str = "regenerated") -> Path:
+    """Return the path of a table's entries, checked against the manifest.
+
+    Parameters
+    ----------
+    table
+        A key of ``act_bench.tables.registry.TABLES``.
+    fidelity
+        One of the table's fidelities; None takes its default.
+    edition
+        ``regenerated``, or ``upstream`` where it was imported (``act-bench import-upstream``).
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such table, fidelity or edition.
+    DataError
+        If the table is known and has no data here, or its file is missing or damaged.
+    """
+    fidelity = choose_fidelity(table, fidelity, edition)
+    if edition == "upstream":
+        return upstream_file(table)
+    embedded = embedded_fidelities(table)
+    if fidelity not in embedded:
+        raise _without_data(table, f"at fidelity {fidelity}", embedded)
+    return table_file(table, entries_name(table, fidelity))
+
+
+def runs_file(table: str) -> Path:
+    """Return the path of a table's runs, checked against the manifest; raises as entries_file."""
+    embedded = embedded_fidelities(table)
+    if runs_name(table) not in table_files(table):
+        raise _without_data(table, "of single runs", embedded)
+    return table_file(table, runs_name(table))
+
+
+def _without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
+    """Return the error for a known table that this version embeds no such data of."""
+    there = f"its embedded fidelities: {', '.join(embedded)}" if embedded else "it has none at all"
+    return DataError(
+        f"the table {table} ({table_info(table).title}) is known, but this version of act-bench "
+        f"embeds no data of it {what}; {there}. `act-bench tables` lists what there is"
+    )

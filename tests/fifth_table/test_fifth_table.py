@@ -1,0 +1,296 @@
+"""A table that a user registers is found everywhere, in fresh processes and with nothing patched.
+
+``fifth.py`` beside this file registers it, by public functions. Lower is better there, and the
+order by accuracy is the reverse.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+HERE = Path(__file__).parent
+TRAINED = 60
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return what runs Python in a fresh process that knows of the table."""
+    folder = tmp_path_factory.mktemp("fifth")
+    paths = [str(HERE.parents[1]), str(HERE)]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "ACT_BENCH_TABLES": "fifth",
+        "ACT_BENCH_CACHE": str(folder / "cache"),
+        "FIFTH_FOLDER": str(folder / "data"),
+        "COLUMNS": "120",
+    }
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def command(fresh: Run) -> Run:
+    """Return what runs the command line."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        return fresh("-c", "from act_bench.cli import main; main()", *arguments, code=code)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def swept(command: Run) -> dict[str, Any]:
+    """Sweep some of its functions, in a worker process."""
+    done = command(
+        *("sweep", "fifth", "--limit", str(TRAINED), "--jobs", "1", "--out", "sweep", "--json")
+    )
+    summary: dict[str, Any] = json.loads(done)
+    return summary
+
+
+@pytest.fixture(scope="module")
+def built(fresh: Run, swept: dict[str, Any]) -> None:
+    """Make its files from the sweep; most entries were never trained."""
+    assert swept["functions"] == TRAINED
+    fresh("-m", "builders.tables", "fifth", "tiny", "--runs", "sweep")
+
+
+@pytest.fixture
+def evaluate(fresh: Run, built: None) -> Callable[[str], Any]:
+    """Return what runs lines of Python that set ``found``, and returns that."""
+
+    def run(lines: str) -> Any:
+        code = f"import fifth, json, sys\n{lines}\nsys.stdout.write(json.dumps(found))"
+        return json.loads(fresh("-c", code))
+
+    return run
+
+
+def test_a_sweep_takes_its_recipe_seeds_and_parts(swept: dict[str, Any]) -> None:
+    assert swept["runs"] == 3 * TRAINED
+    assert set(swept["outcomes"]) == {"ok", "diverged"}
+    assert swept["trained_now"] == TRAINED
+
+
+def test_loaders_find_it(evaluate: Callable[[str], Any]) -> None:
+    found = evaluate("""
+from act_bench import load_dataset, load_runs, load_table
+from act_bench.tables.loaders import configurations
+from act_bench.tables.files import embedded_fidelities
+table = load_table("fifth")
+found = {
+    "rows": table.height,
+    "missing": (table["outcome"] == "missing").sum(),
+    "runs": load_runs("fifth", "tiny").height,
+    "rate": load_runs("fifth")["learning_rate"].unique().to_list(),
+    "configurations": [name for name in configurations() if "fifth" in name],
+    "dataset": load_dataset("act-bench", "fifth").num_rows,
+    "fidelities": embedded_fidelities("fifth"),
+}
+""")
+    assert found == {
+        "rows": 2913,
+        "missing": 2913 - TRAINED,
+        "runs": 3 * TRAINED,
+        "rate": [0.2],
+        "configurations": ["fifth", "fifth-tiny", "fifth-runs"],
+        "dataset": 2913,
+        "fidelities": ["tiny"],
+    }
+
+
+def test_a_search_follows_the_loss_downwards(evaluate: Callable[[str], Any]) -> None:
+    found = evaluate("""
+import math
+from act_bench import Benchmark, load_table
+table = load_table("fifth").filter(__import__("polars").col("outcome") != "missing")
+bench = Benchmark("fifth")
+rows = table.to_dicts()
+parts = [bench.query(row["expression"], epochs=2) for row in rows]
+results = [bench.query(row["expression"]) for row in rows]
+other = Benchmark("fifth", seed=1)
+one = other.query(rows[0]["expression"])
+ok = [row for row in rows if row["outcome"] == "ok"]
+lost = [r.score for r, row in zip(results, rows) if row["outcome"] == "diverged"]
+revealed = bench.reveal()
+best = min(ok, key=lambda row: row["validation_loss"])
+found = {
+    "scores": all(r.score == -row["validation_loss"] for r, row in zip(results, rows)
+                  if row["outcome"] == "ok"),
+    "accuracies": all(r.validation_accuracy == row["validation_accuracy"]
+                      for r, row in zip(results, rows)),
+    "floor": set(lost) == {-math.log(2)},
+    "parts": all(part.score < 0 for part in parts),
+    "revealed": revealed.entry == best["entry"] and revealed.test_loss == best["test_loss"],
+    "by accuracy": revealed.entry == max(ok, key=lambda row: row["validation_accuracy"])["entry"],
+    "missing": Benchmark("fifth").query("relu(x)").outcome,
+    "run": one.score is not None,
+}
+""")
+    assert found == {
+        "scores": True,
+        "accuracies": True,
+        "floor": True,
+        "parts": True,
+        "revealed": True,
+        "by accuracy": False,
+        "missing": "missing",
+        "run": True,
+    }
+
+
+def test_parts_of_a_training_are_medians_of_the_losses(evaluate: Callable[[str], Any]) -> None:
+    found = evaluate("""
+from statistics import median
+from act_bench import Benchmark, load_runs
+runs = load_runs("fifth").filter(__import__("polars").col("outcome") == "ok").to_dicts()
+texts = [run["expression"] for run in runs]
+text = next(each for each in texts if texts.count(each) == 3)
+curves = [run["validation_loss_curve"] for run in runs if run["expression"] == text]
+found = len(curves), median(curve[1] for curve in curves), Benchmark("fifth").query(text, 2).score
+""")
+    assert found[0] == 3
+    assert found[1] == pytest.approx(-found[2])
+
+
+def test_every_optimizer_searches_it(evaluate: Callable[[str], Any], fresh: Run) -> None:
+    fresh("-m", "builders.fisher", "fifth", "--parts", "spectra")
+    found = evaluate("""
+from act_bench.search.benchmark_data import load_data
+from surrogates.optimizers import NAMES, MissingExtraError, find_optimizer
+from surrogates.simulation import simulate
+data, found = load_data("fifth"), {}
+scores = [data.score(entry) for entry in data.covered]
+for name in NAMES:
+    chosen = "aquasurf:features=standard-union" if name == "aquasurf" else name
+    try:
+        factory = find_optimizer(chosen)
+    except MissingExtraError:
+        continue
+    # With all of its functions evaluated, each must have found the best of them.
+    simulation = simulate(data, {chosen: factory}, trials=1, evaluations=len(data.covered))
+    final = simulation.finals.to_dicts()[0]
+    found[name] = {
+        "regret": simulation.steps["regret"].to_list()[-1],
+        "best": simulation.steps["best_so_far"].to_list()[-1] == max(scores),
+        "entry": data.score(final["entry"]) == max(scores),
+        "never rises": simulation.steps["regret"].diff().drop_nulls().max() <= 0,
+    }
+""")
+    assert len(found) >= 10
+    wanted = {"regret": 0.0, "best": True, "entry": True, "never rises": True}
+    assert {name: each for name, each in found.items() if each != wanted} == {}
+
+
+def test_without_spectra_optimizers_that_need_them_say_so(
+    fresh: Run, tmp_path: Path, swept: dict[str, Any]
+) -> None:
+    fresh("-m", "builders.tables", "fifth", "tiny", "--runs", "sweep", "--folder", str(tmp_path))
+    elsewhere = f"import os; os.environ['FIFTH_FOLDER'] = {str(tmp_path)!r}"
+    program = f"{elsewhere}; from act_bench.cli import main; main()"
+    search = ("-c", program, "simulate", "fifth", "--optimisers", "fisher-filter")
+    assert "covers 60 entries" in fresh(*search, code=2)
+    said = fresh(*search, "--evaluations", "5", code=3)
+    assert "no Fisher spectra of the table fifth" in said
+
+
+def test_commands_find_it(command: Run, built: None) -> None:
+    listed = {row["table"]: row for row in json.loads(command("tables", "--json"))}
+    assert listed["fifth"]["metric"] == "validation_loss"
+    assert listed["fifth"]["ok"] + listed["fifth"]["diverged"] == TRAINED
+    assert "searched by validation loss" in command("tables")
+
+    text = "add(zero(x),zero(x))"
+    assert json.loads(command("query", text, "--table", "fifth", "--json"))["table"] == "fifth"
+    assert "validation loss" in command("query", text, "--table", "fifth")
+    records = json.loads(command("show", text, "--json"))["records"]
+    assert "fifth" in [record["table"] for record in records]
+    assert json.loads(command("features", "tanh(x)", "--table", "fifth", "--json"))["fim_valid"]
+    made = json.loads(command("regenerate", "tanh(x)", "--table", "fifth", "--json"))
+    assert made["table"] == "fifth"
+    assert "fifth" in command("sweep", "--help")
+    said = command("search", "--table", "fifth", "--budget", "3", code=2)
+    assert "the metric of the table fifth is validation_loss" in said
+
+
+def test_a_simulation_and_its_figures_name_the_loss(command: Run, built: None) -> None:
+    run = ("simulate", "fifth", "--trials", "2", "--evaluations", "9", "--traces", "traces")
+    shown = command(*run, "--figures", "all", "--output", "searches")
+    assert "of validation loss 0." in shown
+    assert "or less" in shown
+    assert "median test loss" in shown
+    document = json.loads(command(*run, "--figures", "none", "--output", "again", "--json"))
+    assert document["metric"] == "validation_loss"
+    assert document["top_score"] < 0
+    assert all(row["test_loss"] > 0 for row in document["optimisers"])
+    checks = json.loads(command("verify", "traces/knn-1.jsonl", "--json"))
+    assert "fifth" in command("plot", "accuracies", "--table", "fifth", "--output", "fifth.png")
+    assert checks
+
+
+def test_figures_take_scores(evaluate: Callable[[str], Any]) -> None:
+    found = evaluate("""
+from act_bench.figures import Request, draw
+from act_bench.figures.tables import read_accuracies
+table = read_accuracies("fifth", Request())
+axes = draw("accuracies", Request(tables=("fifth",))).axes[0]
+both = draw("scatter", Request(tables=("mlp", "fifth"))).axes[0]
+found = {
+    "negative": bool((table.score[table.score == table.score] < 0).all()),
+    "label": axes.get_xlabel(),
+    "limits": [both.get_xlim()[1], both.get_ylim()[1]],
+}
+""")
+    assert found == {
+        "negative": True,
+        "label": "minus validation loss",
+        "limits": [1.0, 0.0],
+    }
+
+
+def test_what_leaves_the_repository_has_it(evaluate: Callable[[str], Any], command: Run) -> None:
+    command("export", "act-bench")
+    command("explore", "page.html")
+    found = evaluate("""
+from pathlib import Path
+from act_bench.explore import collect
+from act_bench.publishing.hub import check
+checked = check(Path("act-bench"))
+croissant = json.loads(Path("act-bench/croissant.json").read_text())
+found = {
+    "files": {"fifth-tiny.parquet", "fifth-runs.parquet", "mlp-full.parquet"} <= set(checked),
+    "croissant": "fifth" in str(croissant["recordSet"]),
+    "metric": collect()["tables"]["fifth-tiny"]["metric"],
+    "page": "fifth-tiny" in Path("page.html").read_text(),
+}
+""")
+    assert found == {
+        "files": True,
+        "croissant": True,
+        "metric": "validation_loss",
+        "page": True,
+    }
