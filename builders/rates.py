@@ -79,16 +79,34 @@ def at_every_rate(
     return dict(sorted(found.items()))
 
 
-def rates_table(runs: dict[float, pl.DataFrame], space: EntrySpace) -> pl.DataFrame:
+def rates_table(
+    runs: dict[float, pl.DataFrame], trained: pl.DataFrame, space: EntrySpace
+) -> pl.DataFrame:
     """Return one row per entry and rate, in the order of entries and then rates.
 
     The rule of every table holds: medians over the runs, in which a diverged run ranks last.
+
+    Parameters
+    ----------
+    runs
+        As from `at_every_rate`.
+    trained
+        The runs at the recipe's own rate and at others, without those that were filled in.
+    space
+        Gives the entries.
     """
     tables = [
         aggregate(of_rate, space).with_columns(pl.lit(rate).alias(RATE))
         for rate, of_rate in runs.items()
     ]
-    return pl.concat(tables).sort("entry", RATE).select(names(RATE_COLUMNS))
+    counts = trained.group_by("entry", RATE).agg(pl.len().cast(pl.Int32).alias("trained"))
+    return (
+        pl.concat(tables)
+        .join(counts, on=["entry", RATE], how="left")
+        .with_columns(filled_runs=pl.col("runs") - pl.col("trained").fill_null(0))
+        .sort("entry", RATE)
+        .select(names(RATE_COLUMNS))
+    )
 
 
 def tuned_table(
@@ -221,7 +239,8 @@ def build(
     }
     others = others.sort("entry", RATE, "seed")
     write_table(others.to_arrow(), RUN_COLUMNS, file, about)
-    table = rates_table(runs, space).to_arrow()
+    trained = pl.concat([own.select(columns), others])
+    table = rates_table(runs, trained, space).to_arrow()
     write_table(table, RATE_COLUMNS, folder / rates_name(recipe.table), about)
     chance = TABLES[recipe.table].chance
     tuned = tuned_table(runs, space, recipe.learning_rate, chance).to_arrow()

@@ -59,6 +59,10 @@ class SearchOverError(ActBenchError, RuntimeError):
     exit_code = ExitCode.USAGE
 
 
+Key = int | tuple[int, float]
+"""What is charged once: an entry, or an entry at another learning rate than the benchmark's."""
+
+
 class Benchmark:
     """One search over one table: its own clock, its own trace and its own seal.
 
@@ -74,11 +78,15 @@ class Benchmark:
         Answer from the single run with this seed. Default: the medians over all runs.
     searcher : Searcher, optional
         Who searches, for the trace.
+    rate : {"default", "tuned"} or float, optional
+        Answer with the training at the recipe's own learning rate, with the one at the rate that
+        suits the entry best, or with the one at this rate. ``tuned`` is charged the trainings at
+        all rates behind it. Default: the recipe's own.
 
     Raises
     ------
     ValueError
-        Unknown table, fidelity or edition, or no run has the seed; the message lists what there is.
+        Unknown table, fidelity, edition or rate, or no run has the seed; the message lists what there is.
     act_bench.files.manifest.DataError
         The file is absent or damaged.
 
@@ -102,14 +110,15 @@ class Benchmark:
         seed: int | None = None,
         *,
         searcher: Searcher | None = None,
+        rate: View | None = None,
     ) -> None:
         self._data: SearchData = (
-            load_data(table, fidelity, edition, seed) if isinstance(table, str) else table
+            load_data(table, fidelity, edition, seed, rate) if isinstance(table, str) else table
         )
         self.searcher = searcher
         self._clock_s = 0.0
-        self._seen: dict[int, Result] = {}
-        self._begun: dict[int, int] = {}  # entry -> epochs, of trainings that were not finished
+        self._seen: dict[Key, Result] = {}
+        self._begun: dict[Key, int] = {}  # epochs of trainings that were not finished
         self._events: list[Event] = []
         self._revealed = False
 
@@ -147,15 +156,28 @@ class Benchmark:
 
         return Trace(Header.of(self._data, self.searcher), self.events)
 
-    def query(self, expression: str | Expression | Partial, epochs: int | None = None) -> Result:
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates that a query may name, ascending; empty if the table has one only."""
+        return self._data.rates
+
+    def query(
+        self,
+        expression: str | Expression | Partial,
+        epochs: int | None = None,
+        rate: float | None = None,
+    ) -> Result:
         """Look up what the training with an expression gives in validation.
 
         Parameters
         ----------
         expression : str or Expression or Partial
-            Any spelling of a function of the space; with :class:`Partial`, the epochs too.
+            Any spelling of a function of the space; with :class:`Partial`, epochs and rate too.
         epochs : int, optional
             Stop after so many epochs of the training. Default: train to the end.
+        rate : float, optional
+            Train at this learning rate, one of :attr:`rates`. A function at two rates is two
+            evaluations, on one clock. Default: that of the benchmark.
 
         Returns
         -------
@@ -172,7 +194,8 @@ class Benchmark:
         SearchOverError
             The test split was revealed.
         ValueError
-            The training has not so many epochs, or this edition has no learning curves.
+            The training has not so many epochs, this edition has no learning curves, or the table
+            was not trained at that rate.
 
         Examples
         --------
@@ -186,32 +209,33 @@ class Benchmark:
                 "this search ended with reveal(): no query may follow the test metrics. "
                 "bench.restart() begins a fresh search over the same data"
             )
-        data = self._data
         if isinstance(expression, str):
             text = expression
         elif isinstance(expression, Partial):
-            text, epochs = expression
+            text, epochs, rate = expression
         else:
             text = str(expression)
-        entry, how = data.space.resolve(text)
-        before = self._seen.get(entry)
+        entry, how = self._data.space.resolve(text)
+        data = self._data
+        key: Key = entry
+        if rate is not None and (data := data.at_rate(rate)) is not self._data:
+            key = (entry, rate)
         if epochs is not None and not self._is_whole(epochs):
-            result = self._part(entry, how, epochs)
-        elif before is not None:
+            result = self._part(data, key, entry, how, epochs)
+        elif (before := self._seen.get(key)) is not None:
             result = before._replace(cost_s=0.0, how_resolved=how, repeated=True)
         else:
-            result = self._first(entry, how)
+            result = self._first(data, key, entry, how)
         self._clock_s += result.cost_s
-        self._events.append(Query(text, result, self._clock_s))
+        self._events.append(Query(text, result, self._clock_s, rate))
         return result
 
-    def _first(self, entry: int, how: How) -> Result:
-        data = self._data
-        outcome = self._outcome(entry)
+    def _first(self, data: SearchData, key: Key, entry: int, how: How) -> Result:
+        outcome = _outcome(data, entry)
         if outcome == "missing":
             return _missing(entry, how)
         cost_s = data.cost_s[entry]
-        begun = self._begun.pop(entry, None)
+        begun = self._begun.pop(key, None)
         if begun is not None:
             cost_s = max(0.0, cost_s - data.curves.cost_s[entry][begun - 1])
         result = Result(
@@ -222,43 +246,35 @@ class Benchmark:
             how_resolved=how,
             score=data.score(entry),
             repeated=False,
+            learning_rate=data.learning_rate(entry),
         )
-        self._seen[entry] = result
+        self._seen[key] = result
         return result
 
-    def _part(self, entry: int, how: How, epochs: int) -> Result:
-        curves = self._data.curves
-        if self._outcome(entry) == "missing":
+    def _part(self, data: SearchData, key: Key, entry: int, how: How, epochs: int) -> Result:
+        if _outcome(data, entry) == "missing":
             return _missing(entry, how, epochs)
+        curves = data.curves
         score = curves.scores[entry][epochs - 1]
         outcome: Outcome = "diverged" if score is None else "ok"
-        begun = self._begun.get(entry, 0)
-        repeated = entry in self._seen or epochs <= begun
+        begun = self._begun.get(key, 0)
+        repeated = key in self._seen or epochs <= begun
         cost_s = 0.0
         if not repeated:
             before = curves.cost_s[entry][begun - 1] if begun else 0.0
             cost_s = curves.cost_s[entry][epochs - 1] - before
-            self._begun[entry] = epochs
+            self._begun[key] = epochs
         return Result(
             outcome=outcome,
             validation_accuracy=curves.validation_accuracy[entry][epochs - 1],
             cost_s=cost_s,
             entry=entry,
             how_resolved=how,
-            score=self._data.worst_score if score is None else score,
+            score=data.worst_score if score is None else score,
             repeated=repeated,
             epochs=epochs,
+            learning_rate=data.learning_rate(entry),
         )
-
-    def _outcome(self, entry: int) -> Outcome:
-        data = self._data
-        if entry in data.without_run:
-            raise MissingRunError(
-                f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
-                f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
-                "taken for it. Use seed=None for the medians over the runs that there are"
-            )
-        return data.outcome[entry]
 
     def _is_whole(self, epochs: int) -> bool:
         whole = self._data.curves.epochs
@@ -308,8 +324,8 @@ class Benchmark:
         if not self._seen:
             raise ValueError("nothing was trained to the end yet: there is no best entry to reveal")
         # max keeps the first of equals, and a dict keeps the order of the queries.
-        best = max(self._seen.values(), key=_rank)
-        data = self._data
+        key, best = max(self._seen.items(), key=lambda item: _rank(item[1]))
+        data = self._data if isinstance(key, int) else self._data.at_rate(key[1])
         revealed = Revealed(
             entry=best.entry,
             expression=data.space.representatives[best.entry],
@@ -336,11 +352,22 @@ class Benchmark:
     def __repr__(self) -> str:
         data = self._data
         return (
-            f"<Benchmark {data.table}: edition {data.edition}, fidelity {data.fidelity}, "
+            f"<Benchmark {data.table}: edition {data.edition}, fidelity {data.fidelity}, rate "
+            f"{view_name(data.rate)}, "
             f"values {data.values}; {len(data.covered):,} of {len(data.outcome):,} entries; "
             f"{self.evaluations} evaluations, clock {self.clock_s:.1f} s of training"
             f"{', revealed' if self._revealed else ''}>"
         )
+
+
+def _outcome(data: SearchData, entry: int) -> Outcome:
+    if entry in data.without_run:
+        raise MissingRunError(
+            f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
+            f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
+            "taken for it. Use seed=None for the medians over the runs that there are"
+        )
+    return data.outcome[entry]
 
 
 def _missing(entry: int, how: How, epochs: int | None = None) -> Result:

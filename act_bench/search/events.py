@@ -39,6 +39,10 @@ class Result(NamedTuple):
         Whether this search had asked for the entry before, for as many epochs or more.
     epochs : int or None
         After how many epochs this is; None after the whole training.
+    learning_rate : float or None
+        Peak of the learning rate of the training: the recipe's own, the one asked for, or in a
+        tuned benchmark the one that suits the entry. None where it is not known, or where the
+        entry diverged at every rate.
     """
 
     outcome: Outcome
@@ -49,21 +53,46 @@ class Result(NamedTuple):
     score: float | None
     repeated: bool
     epochs: int | None = None
+    learning_rate: float | None = None
 
 
 class Partial(NamedTuple):
-    """A question for a part of a training: an expression, and after how many epochs."""
+    """A question for less, or other, than the whole training of an expression.
+
+    Attributes
+    ----------
+    expression : str
+        Any spelling of a function.
+    epochs : int or None
+        Stop after so many; None trains to the end.
+    rate : float or None
+        Learning rate; None is that of the benchmark.
+    """
 
     expression: str
-    epochs: int
+    epochs: int | None = None
+    rate: float | None = None
 
 
 class Query(NamedTuple):
-    """One query of a search: what was asked, the answer, and the clock after it in seconds."""
+    """One query of a search.
+
+    Attributes
+    ----------
+    expression : str
+        What was asked.
+    result : Result
+        The answer.
+    clock_s : float
+        The clock after it, in seconds.
+    rate : float or None
+        The learning rate that was asked for; None where the benchmark's own was meant.
+    """
 
     expression: str
     result: Result
     clock_s: float
+    rate: float | None = None
 
 
 class Charge(NamedTuple):

@@ -5,12 +5,12 @@ the last, ``reveal``.
 
 .. code-block:: text
 
-    {"type": "header", "format": 1, "table": "mlp", "edition": "regenerated", "fidelity": "full",
-     "run_seed": null, "data_sha256": "...", "optimizer": {"name": "knn", "settings":
+    {"type": "header", "format": 2, "table": "mlp", "edition": "regenerated", "fidelity": "full",
+     "run_seed": null, "rate": "default", "data_sha256": "...", "optimizer": {"name": "knn", "settings":
      {"neighbours": 3}, "seed": 7, "workers": 1}, "versions": {"act-bench": "0.1.0", ...}}
     {"type": "query", "expression": "relu(x)", "outcome": "ok", "validation_accuracy": 0.95,
      "cost_s": 9.1, "entry": 64, "how_resolved": "numerical", "score": 0.95, "repeated": false,
-     "epochs": null, "clock_s": 9.1}
+     "epochs": null, "learning_rate": 0.2, "clock_s": 9.1, "rate": null}
 
 The header names the data by their SHA-256 and the optimiser by its name, settings and seed, so that
 ``act_bench.search.verify`` can check that the data are those, that each answer is what the data
@@ -33,7 +33,8 @@ from act_bench.files.atomic import replacing
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Result, Revealed, Searcher
 
-FORMAT = 1
+FORMAT = 2
+"""What is written. Format 1, without learning rates, is still read."""
 
 Json = dict[str, object]
 
@@ -70,6 +71,8 @@ class Header(NamedTuple):
         Name, settings and seed; None when a person asked.
     versions : dict
         Of this package, NumPy and Python.
+    rate : str or float
+        Which learning rate the answers are of: ``default``, ``tuned`` or a number.
     """
 
     table: str
@@ -79,20 +82,37 @@ class Header(NamedTuple):
     data_sha256: str
     optimizer: Searcher | None
     versions: dict[str, str]
+    rate: View = "default"
 
     @classmethod
     def of(cls, data: SearchData, searcher: Searcher | None) -> Header:
         """Return the header of a search by ``searcher`` over ``data``, made here and now."""
         return cls(
-            data.table, data.edition, data.fidelity, data.seed, data.sha256, searcher, versions()
+            table=data.table,
+            edition=data.edition,
+            fidelity=data.fidelity,
+            run_seed=data.seed,
+            data_sha256=data.sha256,
+            optimizer=searcher,
+            versions=versions(),
+            rate=data.rate,
         )
 
 
 class Trace(NamedTuple):
-    """The record of one search: a header and the events in order."""
+    """The record of one search: a header and the events in order.
+
+    Attributes
+    ----------
+    header : Header
+    events : sequence of Event
+    format : int
+        In which it was written; traces of format 1 say nothing of learning rates.
+    """
 
     header: Header
     events: Sequence[Event]
+    format: int = FORMAT
 
     def lines(self) -> Iterator[str]:
         """Yield the trace as lines of JSON, without line ends."""

@@ -51,6 +51,7 @@ def read_curves(
     seed: int | None,
     entries: int,
     metric: str = "validation_accuracy",
+    rate: float | None = None,
 ) -> LearningCurves:
     """Read the learning curves of one fidelity from a file of runs.
 
@@ -65,6 +66,8 @@ def read_curves(
         Number of entries of the space.
     metric : {"validation_accuracy", "validation_loss"}
         What the table is searched by; losses are read only where it is the loss.
+    rate : float, optional
+        Only runs at this learning rate, in a file that has several.
     """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -72,7 +75,9 @@ def read_curves(
     by_loss = metric == "validation_loss"
     columns = ["entry", "seed", "outcome", "validation_accuracy_curve", "runtime_s"]
     columns += ["validation_loss_curve"] if by_loss else []
-    rows = pq.read_table(path, columns=columns, filters=[("fidelity", "==", fidelity)])
+    filters: list[tuple[str, str, object]] = [("fidelity", "==", fidelity)]
+    filters += [("learning_rate", "==", rate)] if rate is not None else []
+    rows = pq.read_table(path, columns=columns, filters=filters)
     if seed is not None:
         rows = rows.filter(pc.field("seed") == seed)
     entry, runtime_s, outcome = (

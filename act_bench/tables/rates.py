@@ -15,9 +15,20 @@ says how many did.
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, Column
+from act_bench.files.manifest import ABOUT, DataError
+from act_bench.tables.files import entries_file, table_file, table_files
+from act_bench.tables.registry import table_info
+from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, Column, UnknownNameError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+View = Literal["default", "tuned"] | float
+"""Which trainings of an entry: at the recipe's own rate, tuned, or at this rate."""
 
 _OWN: Final = {column.name: column for column in ENTRY_COLUMNS}
 _IDENTITY: Final = ("expression", "entry", "canonical_class")
@@ -35,6 +46,13 @@ RATE_COLUMNS: Final = (
     *(_OWN[name] for name in METRICS),
     *(_OWN[name] for name in ("validation_accuracy_std", "runtime_s", "outcome", "runs")),
     _OWN["diverged_runs"],
+    Column(
+        "filled_runs",
+        "int32",
+        "runs",
+        "How many of the runs are those at the recipe's own rate, which diverge before the "
+        "learning rate has any part in them and so are the same at every rate.",
+    ),
 )
 """Of ``{table}-rates.parquet``."""
 
@@ -121,3 +139,150 @@ def tuned_name(table: str) -> str:
     'cnn-tuned.parquet'
     """
     return f"{table}-tuned.parquet"
+
+
+def view_name(rate: View | None) -> str:
+    """Return a view in words: ``default``, ``tuned``, or the rate.
+
+    Raises
+    ------
+    UnknownNameError
+        It is none of these.
+
+    Examples
+    --------
+    >>> view_name(None), view_name("tuned"), view_name(0.1)
+    ('default', 'tuned', '0.1')
+    """
+    if rate is None:
+        return "default"
+    if isinstance(rate, str):
+        if rate in ("default", "tuned"):
+            return rate
+    elif not isinstance(rate, bool) and 0 < rate < float("inf"):
+        return f"{rate:g}"
+    raise UnknownNameError(
+        f"no rate {rate!r}: expected 'default' (the recipe's own), 'tuned', or a learning rate"
+    )
+
+
+def table_rates(table: str) -> tuple[float, ...]:
+    """Return the learning rates that a table has, ascending; empty if only the recipe's own.
+
+    Examples
+    --------
+    >>> table_rates("resnet")
+    ()
+    """
+    name = rates_name(table)
+    if name not in table_files(table):
+        return ()
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(table_file(table, name)) as file:
+        found = file.read([LEARNING_RATE.name]).column(0).unique().to_pylist()
+    return tuple(sorted(found))
+
+
+def rates_file(table: str) -> Path:
+    """Return the path of a table's entries at every rate, checked against the manifest.
+
+    Raises
+    ------
+    DataError
+        If the table has none, or the file is damaged.
+    """
+    return _file(table, rates_name(table))
+
+
+def tuned_file(table: str) -> Path:
+    """Return the path of a table's tuned entries, checked; raises as `rates_file`."""
+    return _file(table, tuned_name(table))
+
+
+def rate_runs_file(table: str) -> Path:
+    """Return the path of a table's runs at other rates, checked; raises as `rates_file`."""
+    return _file(table, rate_runs_name(table))
+
+
+def _file(table: str, name: str) -> Path:
+    if name not in table_files(table):
+        raise DataError(
+            f"the table {table} ({table_info(table).title}) has one learning rate in this version "
+            "of act-bench, its recipe's own: use rate='default'"
+        )
+    return table_file(table, name)
+
+
+def choose_rate(table: str, rate: float) -> float:
+    """Return the rate of a table that is meant by a number.
+
+    Raises
+    ------
+    UnknownNameError
+        If the table was not trained at it; the message lists the rates that there are.
+    """
+    known = table_rates(table)
+    for each in known:
+        if abs(rate - each) <= 1e-9 * each:
+            return each
+    shown = ", ".join(f"{each:g}" for each in known) or "its recipe's own alone"
+    raise UnknownNameError(
+        f"the table {table} was not trained at the rate {rate!r}; it has {shown}"
+    )
+
+
+def read_view(
+    table: str, rate: Literal["tuned"] | float, columns: list[str]
+) -> dict[str, list[Any]]:
+    """Read columns of a table at a rate, or tuned, as lists in entry order; with pyarrow alone.
+
+    Raises
+    ------
+    UnknownNameError
+        If the table was not trained at that rate.
+    DataError
+        If it has no other rates, or the file is damaged.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if rate == "tuned":
+        with pq.ParquetFile(tuned_file(table)) as file:
+            rows = file.read(columns)
+    else:
+        path = rates_file(table)
+        chosen = choose_rate(table, float(rate))
+        with pq.ParquetFile(path) as file:
+            rows = file.read(list(dict.fromkeys([*columns, LEARNING_RATE.name])))
+        rows = rows.filter(pc.equal(rows.column(LEARNING_RATE.name), chosen))
+    return {name: rows.column(name).to_pylist() for name in columns}
+
+
+def load_rates(table: str) -> pl.DataFrame:
+    """Load what every entry reaches at every rate: `RATE_COLUMNS`, one row per entry and rate.
+
+    Raises
+    ------
+    DataError
+        If the table has one rate only, or its file is damaged.
+    """
+    import polars as pl
+
+    return pl.read_parquet(rates_file(table))
+
+
+def own_rate(table: str, fidelity: str) -> float | None:
+    """Return the learning rate of the recipe behind a table's entries; None if it is not known.
+
+    Examples
+    --------
+    >>> own_rate("cnn", "proxy")
+    0.05
+    """
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(entries_file(table, fidelity)).metadata or {}
+    recipe = json.loads(metadata.get(ABOUT, b"{}")).get("recipe", {})
+    rate = recipe.get("learning_rate")
+    return None if rate is None else float(rate)

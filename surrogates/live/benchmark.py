@@ -16,6 +16,7 @@ from act_bench.functions.expression import Expression
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import Outcome
 from act_bench.search.events import Partial, Result, Searcher
+from act_bench.tables.rates import View
 from act_bench.tables.schema import UnknownNameError
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
@@ -49,6 +50,8 @@ class LiveData:
 
     edition = EDITION
     seed = None
+    rate: View = "default"
+    rates: tuple[float, ...] = ()
     without_run: frozenset[int] = frozenset()
     values = "median over the runs"
 
@@ -79,6 +82,19 @@ class LiveData:
             f"{self.table} of the edition {self.edition} has no learning curves: query it "
             "without epochs"
         )
+
+    def learning_rate(self, entry: int) -> None:
+        """Return None: what is trained has the rate of its recipe."""
+
+    def at_rate(self, rate: float) -> NoReturn:
+        """There are no other rates.
+
+        Raises
+        ------
+        act_bench.tables.schema.UnknownNameError
+            Always.
+        """
+        raise UnknownNameError(f"a live search trains at the rate of its recipe, not at {rate!r}")
 
     def score(self, entry: int) -> float | None:
         """Return validation accuracy, chance level when diverged, or None when missing."""

@@ -9,6 +9,7 @@ import pkgutil
 from collections.abc import Iterator
 
 import pytest
+from act_bench.tables.manifest import DataError
 
 import act_bench
 import builders
@@ -27,7 +28,6 @@ from act_bench.functions.catalogue import UnknownFunctionError, find
 from act_bench.functions.expression import ParseError, parse
 from act_bench.spaces.large import NotBuiltError
 from act_bench.spaces.paper import NotInSpaceError
-from act_bench.tables.manifest import DataError
 from act_bench.tables.schema import UnknownNameError, one_of
 
 PACKAGES = (act_bench, regenerate, surrogates, builders)

@@ -88,13 +88,17 @@ def test_what_diverges_at_once_is_filled_in_and_nothing_else():
     assert rows[0]["outcome"] == "diverged"
     assert rows[0]["recipe_sha"] == with_rate(RECIPE, 0.2).sha
     assert rows[3]["images_seen"] == 50, "what was trained again is taken as it is"
+    table = rates_table(runs, pl.concat([own, others]), SPACE)
+    at_other = table.filter(pl.col("learning_rate") == 0.2)
+    assert at_other["filled_runs"].to_list() == [1, 0, 0, 0]
     check_runs(runs[0.2], "tiny", with_rate(RECIPE, 0.2).sha, "made up", SPACE)
 
 
 def test_rates_have_a_row_per_entry_and_rate_in_order():
     own = frame(*(run(entry, 0.1, 0, 0.5) for entry in range(4)))
     others = frame(*(run(e, r, 0, 0.1 * e + r / 10) for r in (0.4, 0.2) for e in range(3)))
-    table = rates_table(at_every_rate(own, others, RECIPE), SPACE)
+    table = rates_table(at_every_rate(own, others, RECIPE), pl.concat([own, others]), SPACE)
+    assert table["filled_runs"].sum() == 0
     assert table.columns == names(RATE_COLUMNS)
     keys = list(zip(table["entry"], table["learning_rate"], strict=True))
     assert keys == [(e, r) for e in range(4) for r in (0.1, 0.2, 0.4)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from act_bench.tables.manifest import DataError
 from click.testing import CliRunner, Result
 
 import act_bench.cli
@@ -18,7 +19,6 @@ from act_bench.cli._options import collected
 from act_bench.errors import ActBenchError, ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import ParseError
-from act_bench.tables.manifest import DataError
 
 FOLDER = Path(act_bench.cli.__file__).parent
 
