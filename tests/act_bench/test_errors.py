@@ -23,11 +23,11 @@ from act_bench.errors import (
     did_you_mean,
     needs_extra,
 )
+from act_bench.files.manifest import DataError
 from act_bench.functions.catalogue import UnknownFunctionError, find
 from act_bench.functions.expression import ParseError, parse
 from act_bench.spaces.large import NotBuiltError
 from act_bench.spaces.paper import NotInSpaceError
-from act_bench.tables.manifest import DataError
 from act_bench.tables.schema import UnknownNameError, one_of
 
 PACKAGES = (act_bench, regenerate, surrogates, builders)
