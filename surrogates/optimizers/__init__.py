@@ -41,7 +41,7 @@ _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
 NAMES: Final = (*OPTIMIZERS, *_ON_DEMAND)
 """All names that :func:`find_optimizer` knows."""
 
-_EXTRAS: Final = {"sklearn": "surrogates", "optuna": "optuna"}
+_EXTRAS: Final = {"sklearn": "surrogates", "optuna": "optuna", "torch": "regenerate"}
 
 
 class MissingExtraError(ImportError):
