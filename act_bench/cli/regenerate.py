@@ -15,7 +15,7 @@ from rich.table import Table
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import OutputFile, collected, table_type, training_options
-from act_bench.cli.sparkline import sparkline
+from act_bench.cli._sparkline import sparkline
 from act_bench.errors import ExitCode
 from act_bench.tables.registry import TABLES, choose_fidelity
 

@@ -17,7 +17,7 @@ from act_bench.cli._command import Command
 from act_bench.cli._grafs import search_grafs
 from act_bench.cli._options import collected, table_type, training_options
 from act_bench.cli._search_options import SearchOptions
-from act_bench.cli.sparkline import sparkline
+from act_bench.cli._sparkline import sparkline
 
 if TYPE_CHECKING:
     from surrogates.live import Confirmation, Evaluated, Found, Problem

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from act_bench.files.manifest import MANIFEST, DataError, FileRecord, read_manifest, verified
 from act_bench.tables.registry import choose_fidelity, table_info
-from act_bench.tables.upstream import upstream_file
 
 
 def table_files(table: str) -> dict[str, FileRecord]:
@@ -84,6 +83,8 @@ def entries_file(table: str, fidelity: str | None = None, edition: str = "regene
     """
     fidelity = choose_fidelity(table, fidelity, edition)
     if edition == "upstream":
+        from act_bench.tables.upstream import upstream_file  # a first query does not need it
+
         return upstream_file(table)
     embedded = embedded_fidelities(table)
     if fidelity not in embedded:

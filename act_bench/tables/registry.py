@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.tables.schema import METRICS, one_of
 
 EDITIONS: Final = ("regenerated", "upstream")
@@ -37,8 +38,10 @@ _RESERVED: Final = ("space", "embedding", "entropy", "literature", "manifest")
 """Names of other embedded files, and of a command of the builder."""
 
 
-class RegistrationError(ValueError):
+class RegistrationError(ActBenchError, ValueError):
     """A table that cannot be registered; the message says why and what to change."""
+
+    exit_code = ExitCode.USAGE
 
 
 class UpstreamTable(NamedTuple):

@@ -21,7 +21,7 @@ from act_bench.functions.corrected import Corrected
 from regenerate.activations import Tables, TabulatedActivation, tabulate
 from regenerate.activations.learnable import Activation, learns
 from regenerate.images.batches import Pixels, Splits, batches, load_splits, to_network
-from regenerate.networks import build, build_learning
+from regenerate.networks import IMAGE_NETWORKS, build, build_learning
 from regenerate.recipes.limits import check, check_batch
 from regenerate.recipes.recipe import Recipe
 from regenerate.runs import clock
@@ -77,7 +77,7 @@ def train(
     ValueError
         If the recipe asks for what this trainer does not do.
     """
-    check(recipe, FIXED)
+    check(recipe, {"network": tuple(IMAGE_NETWORKS), **FIXED})  # users may have added networks
     if device == "cpu":
         keep_freed_memory()
     splits = load_splits(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from act_bench.errors import ArgumentError
 from act_bench.search.events import Result
@@ -16,7 +18,6 @@ Float = NDArray[np.float64]
 
 ARITIES: Final = (1, 1, 2)
 """What the controller emits, in order: left unary, right unary, binary."""
-_DECAY: Final = (0.9, 0.999)
 
 
 class Episode(NamedTuple):
@@ -26,8 +27,8 @@ class Episode(NamedTuple):
     log_probability: float
 
 
-class Lstm:
-    """A small LSTM that emits three operators, with its gradient by hand.
+class Lstm(nn.Module):
+    """A small LSTM that emits three operators, in float64.
 
     Each step takes the embedding of the operator before (at first a learned one), and gives logits
     over the operators of that step (Hochreiter and Schmidhuber 1997, with forget gates).
@@ -43,100 +44,59 @@ class Lstm:
     """
 
     def __init__(self, choices: tuple[int, int], width: int, rng: np.random.Generator) -> None:
+        super().__init__()
         unary, binary = choices
 
-        def weights(*shape: int) -> Float:
-            return rng.uniform(-0.1, 0.1, shape)
+        def weights(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.from_numpy(rng.uniform(-0.1, 0.1, shape)))
 
-        self.weights: dict[str, Float] = {
-            "embed": weights(1 + unary, width),
-            "gates": weights(2 * width + 1, 4 * width),
-            "head_1": weights(width + 1, unary),
-            "head_2": weights(width + 1, binary),
-        }
+        self.embed = weights(1 + unary, width)
+        self.gates = weights(2 * width + 1, 4 * width)
+        self.heads = nn.ParameterList([weights(width + 1, unary), weights(width + 1, binary)])
         self._width = width
 
+    @torch.no_grad()
     def sample(self, rng: np.random.Generator) -> Episode:
         """Draw three operators."""
         chosen: list[int] = []
         total = 0.0
-        state = (np.zeros((1, self._width)), np.zeros((1, self._width)))
+        hidden, cell = self._start(1)
         for step in range(len(ARITIES)):
-            before = np.array([chosen[-1] + 1 if chosen else 0])
-            *state, log_p, _ = self._step(step, before, *state)  # type: ignore[assignment]
-            cumulative = np.cumsum(np.exp(log_p[0]))
+            before = torch.tensor([chosen[-1] + 1 if chosen else 0])
+            hidden, cell, log_p = self._step(step, before, hidden, cell)
+            cumulative = np.cumsum(np.exp(log_p[0].numpy()))
             # The last sum may be a rounding below 1.
             pick = min(int(np.searchsorted(cumulative, rng.random())), len(cumulative) - 1)
             chosen.append(pick)
             total += float(log_p[0, pick])
         return Episode((chosen[0], chosen[1], chosen[2]), total)
 
-    def forward(self, operators: NDArray[np.intp]) -> tuple[Float, Float, list[tuple[Float, ...]]]:
-        """Return log probability and entropy of episodes (n, 3), and what the gradient needs."""
+    def forward(self, operators: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log probability and entropy of episodes (n, 3)."""
         n = len(operators)
-        hidden, cell = np.zeros((n, self._width)), np.zeros((n, self._width))
-        log_probability: Float = np.zeros(n)
-        entropy: Float = np.zeros(n)
-        kept: list[tuple[Float, ...]] = []
+        hidden, cell = self._start(n)
+        log_probability, entropy = torch.zeros(2, n, dtype=torch.float64).unbind()
         for step in range(len(ARITIES)):
-            before = operators[:, step - 1] + 1 if step else np.zeros(n, dtype=np.intp)
-            old = cell
-            hidden, cell, log_p, inner = self._step(step, before, hidden, cell)
-            log_probability += log_p[np.arange(n), operators[:, step]]
-            entropy -= (np.exp(log_p) * log_p).sum(axis=1)
-            kept.append((log_p, old, cell, hidden, *inner))
-        return log_probability, entropy, kept
+            before = operators[:, step - 1] + 1 if step else torch.zeros(n, dtype=torch.int64)
+            hidden, cell, log_p = self._step(step, before, hidden, cell)
+            log_probability = log_probability + log_p[torch.arange(n), operators[:, step]]
+            entropy = entropy - (log_p.exp() * log_p).sum(dim=1)
+        return log_probability, entropy
 
-    def gradient(
-        self,
-        operators: NDArray[np.intp],
-        kept: list[tuple[Float, ...]],
-        by_log_probability: Float,
-        by_entropy: Float,
-    ) -> dict[str, Float]:
-        """Return the gradient of a sum over episodes, from the derivatives by what forward gave."""
-        n, width = len(operators), self._width
-        found = {name: np.zeros_like(value) for name, value in self.weights.items()}
-        d_hidden, d_cell = np.zeros((n, width)), np.zeros((n, width))
-        for step in reversed(range(len(ARITIES))):
-            log_p, old, cell, hidden, inputs, gates, candidate = kept[step]
-            p = np.exp(log_p)
-            spread = -(p * log_p).sum(axis=1, keepdims=True)
-            d_logits = -p * by_log_probability[:, None]
-            d_logits[np.arange(n), operators[:, step]] += by_log_probability
-            d_logits -= by_entropy[:, None] * p * (log_p + spread)
-            head = f"head_{ARITIES[step]}"
-            found[head] += _with_one(hidden).T @ d_logits
-            d_hidden = d_hidden + d_logits @ self.weights[head][:-1].T
-            forget, enter, leave = np.split(gates, 3, axis=1)
-            bent = np.tanh(cell)
-            d_cell = d_cell + d_hidden * leave * (1 - bent * bent)
-            d_gates = np.hstack([d_cell * old, d_cell * candidate, d_hidden * bent])
-            d_sums = np.hstack(
-                [d_gates * gates * (1 - gates), d_cell * enter * (1 - candidate * candidate)]
-            )
-            found["gates"] += inputs.T @ d_sums
-            d_inputs = d_sums @ self.weights["gates"].T
-            before = operators[:, step - 1] + 1 if step else np.zeros(n, dtype=np.intp)
-            np.add.at(found["embed"], before, d_inputs[:, :width])
-            d_hidden, d_cell = d_inputs[:, width : 2 * width], d_cell * forget
-        return found
+    def _start(self, n: int) -> tuple[Tensor, Tensor]:
+        hidden, cell = torch.zeros(2, n, self._width, dtype=torch.float64).unbind()
+        return hidden, cell
 
     def _step(
-        self, step: int, before: NDArray[np.intp], hidden: Float, cell: Float
-    ) -> tuple[Float, Float, Float, tuple[Float, Float, Float]]:
-        """Return the next state, log probabilities, and inputs, gates and candidate."""
-        inputs = _with_one(np.hstack([self.weights["embed"][before], hidden]))
-        sums = inputs @ self.weights["gates"]
-        gates = 1 / (1 + np.exp(-sums[:, : 3 * self._width]))
-        candidate = np.tanh(sums[:, 3 * self._width :])
-        forget, enter, leave = np.split(gates, 3, axis=1)
-        cell = forget * cell + enter * candidate
-        hidden = leave * np.tanh(cell)
-        logits = _with_one(hidden) @ self.weights[f"head_{ARITIES[step]}"]
-        logits = logits - logits.max(axis=1, keepdims=True)
-        log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        return hidden, cell, log_p, (inputs, gates, candidate)
+        self, step: int, before: Tensor, hidden: Tensor, cell: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the next state and log probabilities."""
+        sums = _with_one(torch.hstack([self.embed[before], hidden])) @ self.gates
+        forget, enter, leave, candidate = sums.chunk(4, dim=1)
+        cell = forget.sigmoid() * cell + enter.sigmoid() * candidate.tanh()
+        hidden = leave.sigmoid() * cell.tanh()
+        logits = _with_one(hidden) @ self.heads[ARITIES[step] - 1]
+        return hidden, cell, logits.log_softmax(dim=1)
 
 
 class Controller(EachOnce):
@@ -152,8 +112,8 @@ class Controller(EachOnce):
     which costs nothing. After ``patience`` such draws the next function in random order is asked
     for, which is no episode of the policy.
 
-    It is written with NumPy and not PyTorch: with three steps the gradient is short, a search takes
-    a second, and the same seed gives the same search bit by bit on one platform.
+    Needs PyTorch: ``pip install 'act-bench[regenerate]'``. All draws are NumPy's, and all weights
+    float64, so that the same seed gives the same search.
 
     Parameters
     ----------
@@ -208,10 +168,9 @@ class Controller(EachOnce):
         super().__init__(space, self._rng.permutation(len(space)).tolist())
         self._unary, self._binary = space.operators.get(1, ()), space.operators.get(2, ())
         self._policy = Lstm((len(self._unary), len(self._binary)), width, self._rng)
-        self._moments = {name: (0.0 * w, 0.0 * w) for name, w in self._policy.weights.items()}
-        self._updates = 0
+        self._adam = torch.optim.Adam(self._policy.parameters(), lr=rate, maximize=True)
         self._batch, self._passes, self._patience = batch, passes, patience
-        self._rate, self._clip, self._entropy, self._memory = rate, clip, entropy, memory
+        self._clip, self._entropy, self._memory = clip, entropy, memory
         self._baseline: float | None = None
         self._scores: dict[int, float] = {}
         self._running: dict[int, Episode] = {}
@@ -260,26 +219,16 @@ class Controller(EachOnce):
 
     def _improve(self, operators: NDArray[np.intp], before: Float, advantage: Float) -> None:
         """Take a step of Adam up the clipped objective."""
-        log_probability, _, kept = self._policy.forward(operators)
-        ratio = np.exp(log_probability - before)
-        # Where the clip binds, min(r A, clip(r) A) is constant and has no gradient.
-        free = np.where(advantage > 0, ratio < 1 + self._clip, ratio > 1 - self._clip)
-        share = 1 / len(operators)
-        slope = share * np.where(free, ratio * advantage, 0.0)
-        gradient = self._policy.gradient(
-            operators, kept, slope, np.full(len(operators), share * self._entropy)
-        )
-        self._updates += 1
-        for name, step in gradient.items():
-            first, second = self._moments[name]
-            first = _DECAY[0] * first + (1 - _DECAY[0]) * step
-            second = _DECAY[1] * second + (1 - _DECAY[1]) * step * step
-            self._moments[name] = (first, second)
-            first = first / (1 - _DECAY[0] ** self._updates)
-            second = second / (1 - _DECAY[1] ** self._updates)
-            self._policy.weights[name] += self._rate * first / (np.sqrt(second) + 1e-8)
+        log_probability, entropy = self._policy(torch.from_numpy(operators))
+        ratio = torch.exp(log_probability - torch.from_numpy(before))
+        clipped = ratio.clamp(1 - self._clip, 1 + self._clip)
+        gain = torch.from_numpy(advantage)
+        objective = torch.minimum(ratio * gain, clipped * gain) + self._entropy * entropy
+        self._adam.zero_grad()
+        objective.mean().backward()
+        self._adam.step()
 
 
-def _with_one(values: Float) -> Float:
+def _with_one(values: Tensor) -> Tensor:
     """Return values with a column of ones, which the bias multiplies."""
-    return np.hstack([values, np.ones((len(values), 1))])
+    return torch.hstack([values, torch.ones(len(values), 1, dtype=torch.float64)])

@@ -24,6 +24,7 @@ from act_bench.errors import (
     did_you_mean,
     needs_extra,
 )
+from act_bench.files.manifest import DataError
 from act_bench.functions.catalogue import UnknownFunctionError, find
 from act_bench.functions.expression import ParseError, parse
 from act_bench.spaces.large import NotBuiltError

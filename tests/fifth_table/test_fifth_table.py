@@ -181,7 +181,8 @@ def test_every_optimizer_searches_it(evaluate: Callable[[str], Any], fresh: Run)
     fresh("-m", "builders.fisher", "fifth", "--parts", "spectra")
     found = evaluate("""
 from act_bench.search.benchmark_data import load_data
-from surrogates.optimizers import NAMES, MissingExtraError, find_optimizer
+from act_bench.errors import MissingExtraError
+from surrogates.optimizers import NAMES, find_optimizer
 from surrogates.simulation import simulate
 data, found = load_data("fifth"), {}
 scores = [data.score(entry) for entry in data.covered]

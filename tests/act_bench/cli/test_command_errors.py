@@ -18,6 +18,7 @@ from act_bench.cli._command import Command, Group
 from act_bench.cli._options import collected
 from act_bench.errors import ActBenchError, ArgumentError
 from act_bench.files.atomic import replacing
+from act_bench.files.manifest import DataError
 from act_bench.functions.expression import ParseError
 
 FOLDER = Path(act_bench.cli.__file__).parent

@@ -13,6 +13,7 @@ from act_bench.tables.manifest import DataError
 from click.testing import CliRunner
 
 from act_bench.cli import LazyGroup
+from act_bench.files.manifest import DataError
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
 from act_bench.tables.spectra import RESOLUTION, load_spectra, read_spectra
