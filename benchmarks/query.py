@@ -18,7 +18,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from act_bench.search.benchmark import Benchmark
-from act_bench.search.benchmark_data import load_data
+from act_bench.search.loading import load_data
 from act_bench.spaces.paper import read_space
 
 BUDGET_US = 5.0

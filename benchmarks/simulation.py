@@ -15,7 +15,7 @@ import statistics
 import time
 from importlib.metadata import version
 
-from act_bench.search.benchmark_data import load_data
+from act_bench.search.loading import load_data
 from surrogates.optimizers import find_optimizer
 from surrogates.simulation import simulate
 

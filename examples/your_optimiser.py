@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from act_bench.functions.expression import parse
-from act_bench.search.benchmark_data import load_data
+from act_bench.search.loading import load_data
 from act_bench.testing import check_optimizer
 from surrogates.adapters import FromSuggester
 from surrogates.optimizers import RandomSearch

@@ -39,7 +39,7 @@ class FromSuggester:
     ...     def observe(self, expression, score):
     ...         print(expression, round(score, 4))
     >>> from act_bench.search.benchmark import Benchmark
-    >>> from act_bench.search.benchmark_data import load_data
+    >>> from act_bench.search.loading import load_data
     >>> data = load_data("mlp")
     >>> optimizer = FromSuggester(SearchSpace.of(data), Always())
     >>> optimizer.tell(Benchmark(data).query(optimizer.ask()))

@@ -202,7 +202,7 @@ def simulate(
     Parameters
     ----------
     data : BenchmarkData
-        As from ``act_bench.search.benchmark_data.load_data``.
+        As from ``act_bench.search.loading.load_data``.
     optimizers : mapping of str to Factory, optional
         Name -> ``factory(space, seed)``. Default: ``OPTIMIZERS``. What follows a colon in a name is
         no part of it in traces, where the settings stand by themselves.
@@ -233,7 +233,7 @@ def simulate(
 
     Examples
     --------
-    >>> from act_bench.search.benchmark_data import load_data
+    >>> from act_bench.search.loading import load_data
     >>> simulation = simulate(load_data("mlp"), trials=2, evaluations=3)
     >>> simulation.steps.shape, simulation.finals["optimiser"].unique(maintain_order=True).to_list()
     ((24, 9), ['random', 'local', 'knn', 'evolution'])
@@ -420,7 +420,7 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
     if searcher.workers > 1:
         recorded = bench.restart()
         for event in queries:
-            recorded.query(event.expression, event.result.epochs)
+            recorded.query(event.expression, event.result.epochs, event.rate)
         evaluations = ceil(recorded.trainings)
     if searcher.workers < 1:
         raise ArgumentError(f"expected at least one worker, got {searcher.workers}")

@@ -92,6 +92,25 @@ class TableChoice(click.ParamType):  # type: ignore[type-arg]  # generic from cl
 
 
 table_type = TableChoice()
+
+
+class RateChoice(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on
+    """A view of a table's learning rates: ``default``, ``tuned`` or a number."""
+
+    name = "rate"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | float:
+        """Return the view; which rates a table has is known when it is read."""
+        if value in ("default", "tuned") or isinstance(value, float):
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"expected default, tuned or a learning rate, got {value!r}.", param, ctx)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -112,7 +131,12 @@ def data_options(function: Function) -> Function:
         type=int,
         help="Answer from the single runs with this seed; default: medians over all runs.",
     )
-    return fidelity(edition(run_seed(function)))
+    rate = click.option(
+        "--rate",
+        type=RateChoice(),
+        help="Learning rate: default (the recipe's own), tuned, or a number.",
+    )
+    return fidelity(edition(run_seed(rate(function))))
 
 
 def training_options(function: Function) -> Function:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from surrogates.evaluation import Maker
 
+from act_bench.tables.rates import View
+
 
 @dataclass(frozen=True)
 class Options:
@@ -33,6 +35,7 @@ class Options:
     fidelity: str | None
     edition: str
     run_seed: int | None
+    rate: View | None
     output: Path | None
     as_json: bool
 
@@ -78,11 +81,13 @@ def command(options: Options) -> None:
     95 % intervals over the splits), gains.parquet (the union against each feature alone, split by
     split) and surrogates.png.
     """
-    from act_bench.search.benchmark_data import load_data
+    from act_bench.search.loading import load_data
     from surrogates import evaluation
 
     makers = _makers(options.regressors)
-    data = load_data(options.table, options.fidelity, options.edition, options.run_seed)
+    data = load_data(
+        options.table, options.fidelity, options.edition, options.run_seed, options.rate
+    )
     chosen = _listed(options.features) if options.features else evaluation.available_features(data)
     output = options.output or Path("output") / f"surrogates-{data.name}"
 

@@ -8,6 +8,7 @@ import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import data_options, json_option, table_type
+from act_bench.tables.rates import View, view_name
 
 
 @click.command(cls=Command)
@@ -21,6 +22,7 @@ def command(
     fidelity: str | None,
     edition: str,
     run_seed: int | None,
+    rate: View | None,
     as_json: bool,
 ) -> None:
     r"""Look up what the training with each EXPRESSION gives on the validation split.
@@ -29,6 +31,7 @@ def command(
       act-bench query "max(relu(x),elu(x))"
       act-bench query "relu(x)" "swish(x)" "mul(x,sigmoid(x))" --table mlp
       act-bench query "tanh(x)" --run-seed 3            one run, not the median
+      act-bench query "tanh(x)" --rate tuned            where other rates were trained
       act-bench query "tanh(x)" --json | jq .clock_s
 
     Any spelling of a function will do; how it was resolved is shown. A function that is asked for
@@ -38,7 +41,7 @@ def command(
     from act_bench.search.benchmark import Benchmark
     from act_bench.tables.registry import table_info
 
-    bench = Benchmark(table, fidelity, edition, run_seed)
+    bench = Benchmark(table, fidelity, edition, run_seed, rate=rate)
     results = [bench.query(expression) for expression in expressions]
     header = bench.trace.header
     if as_json:
@@ -48,6 +51,7 @@ def command(
             "edition": header.edition,
             "fidelity": header.fidelity,
             "run_seed": header.run_seed,
+            "rate": header.rate,
             "results": [{"expression": text, **result._asdict()} for text, result in asked],
             "clock_s": bench.clock_s,
         }
@@ -56,7 +60,8 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(title=f"{table}, fidelity {header.fidelity}, edition {edition}")
+    rated = f", rate {view_name(header.rate)}"
+    shown = Table(title=f"{table}, fidelity {header.fidelity}{rated}, edition {edition}")
     shown.add_column("expression", overflow="fold")
     for heading in ("entry", "resolved", "outcome"):
         shown.add_column(heading)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from surrogates.protocol import Factory
     from surrogates.simulation import Simulation
 
+from act_bench.tables.rates import View
 
 DRAWN: Final = ("regret", "regret-time", "finals", "significance")
 """Names of the figures, as in ``act_bench.figures.FIGURES``."""
@@ -36,6 +37,7 @@ class Options:
     fidelity: str | None
     edition: str
     run_seed: int | None
+    rate: View | None
     output: Path | None
     traces: Path | None
     figures: str
@@ -101,7 +103,7 @@ def command(options: Options) -> None:
     evaluation), finals.parquet (one row a trial, with its revealed test accuracy),
     significance.parquet (one row a pair of optimisers), simulation.json and the figures.
     """
-    from act_bench.search.benchmark_data import load_data
+    from act_bench.search.loading import load_data
     from surrogates.simulation import simulate
 
     chosen, drawn = _factories(options.names), _figures(options.figures)
@@ -111,7 +113,9 @@ def command(options: Options) -> None:
                 "significance needs two optimisers or more", param_hint="--figures"
             )
         drawn = tuple(name for name in drawn if name != "significance")
-    data = load_data(options.table, options.fidelity, options.edition, options.run_seed)
+    data = load_data(
+        options.table, options.fidelity, options.edition, options.run_seed, options.rate
+    )
     if options.evaluations > len(data.covered):
         raise click.BadParameter(
             f"{options.table} covers {len(data.covered)} entries, got {options.evaluations}",
@@ -225,6 +229,7 @@ def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> 
         "edition": data.edition,
         "fidelity": data.fidelity,
         "run_seed": data.seed,
+        "rate": data.rate,
         "data_sha256": data.sha256,
         "seed": options.seed,
         "workers": options.workers,

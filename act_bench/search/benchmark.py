@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.search.benchmark_data import SearchData, load_data
+from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import (
     Charge,
     Event,
@@ -40,6 +40,8 @@ from act_bench.search.events import (
     Revealed,
     Searcher,
 )
+from act_bench.search.loading import load_data
+from act_bench.tables.rates import View, view_name
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression
@@ -86,7 +88,8 @@ class Benchmark:
     Raises
     ------
     ValueError
-        Unknown table, fidelity, edition or rate, or no run has the seed; the message lists what there is.
+        Unknown table, fidelity, edition or rate, or no run has the seed; the message lists what
+        there is.
     act_bench.files.manifest.DataError
         The file is absent or damaged.
 

@@ -8,23 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from act_bench.files.manifest import read_manifest
-from act_bench.tables.files import entries_file, runs_file
-from act_bench.tables.registry import Metric, choose_fidelity, table_info
-from act_bench.tables.rates import (
-    View,
-    choose_rate,
-    own_rate,
-    rate_runs_file,
-    rates_file,
-    read_view,
-    table_rates,
-    tuned_file,
-    view_name,
-)
+from act_bench.tables.rates import View, view_name
+from act_bench.tables.registry import Metric
 from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
@@ -33,8 +20,6 @@ if TYPE_CHECKING:
     from act_bench.tables.learning_curves import LearningCurves
 
 Outcome = Literal["ok", "diverged", "missing"]
-
-_COLUMNS = ("outcome", "validation_accuracy", "test_accuracy", "test_loss", "runtime_s")
 
 
 class SearchData(Protocol):
@@ -169,8 +154,8 @@ class BenchmarkData:
         The learning rate of all values, unless tuned. Default: not known.
     tuned_rates : sequence of float or None, optional
         The learning rate of each entry's value, where tuned.
-    rates : tuple of float
-        Learning rates that `at_rate` knows.
+    read_rates : callable, optional
+        Reads which learning rates `at_rate` knows, when they are first asked for. Default: none.
     read_rate : callable, optional
         Reads the data at a learning rate when they are first needed.
     """
@@ -194,7 +179,7 @@ class BenchmarkData:
     rate: View = "default"
     own_rate: float | None = None
     tuned_rates: Sequence[float | None] | None = None
-    rates: tuple[float, ...] = ()
+    read_rates: Callable[[], tuple[float, ...]] | None = None
     read_rate: Callable[[float], BenchmarkData] | None = None
 
     @property
@@ -234,6 +219,11 @@ class BenchmarkData:
     def learning_rate(self, entry: int) -> float | None:
         """Return the learning rate of an entry's training; None if it is not known."""
         return self.own_rate if self.tuned_rates is None else self.tuned_rates[entry]
+
+    @cached_property
+    def rates(self) -> tuple[float, ...]:
+        """Learning rates that a query may name, ascending; empty if there are none."""
+        return () if self.read_rates is None else self.read_rates()
 
     @cached_property
     def _at_rate(self) -> dict[float, BenchmarkData]:
@@ -305,238 +295,3 @@ class BenchmarkData:
         if self.rate == "tuned":
             return "the run with seed 0 at the rate that suits it best"
         return "median over the runs" if self.seed is None else f"the run with seed {self.seed}"
-
-
-def load_data(
-    table: str,
-    fidelity: str | None = None,
-    edition: str = "regenerated",
-    seed: int | None = None,
-    rate: View | None = None,
-) -> BenchmarkData:
-    """Read what a benchmark answers from; the parameters are those of ``Benchmark``.
-
-    Raises
-    ------
-    act_bench.tables.schema.UnknownNameError
-        Unknown table, fidelity or edition, or no run has the seed; a ValueError.
-    act_bench.files.manifest.DataError
-        The file is absent or damaged.
-
-    Examples
-    --------
-    >>> data = load_data("mlp")
-    >>> data.fidelity, len(data.covered)
-    ('full', 2913)
-    """
-    from act_bench.spaces.paper import load_space
-
-    fidelity = choose_fidelity(table, fidelity, edition)
-    info = table_info(table)
-    if view_name(rate) != "default":
-        return _other_rate(table, fidelity, edition, seed, rate)
-    path = entries_file(table, fidelity, edition)
-    columns = list(dict.fromkeys([*_COLUMNS, info.metric]))
-    rows = _columns(path, [*columns, "runs"])
-    runs = rows.pop("runs")
-    without_run: frozenset[int] = frozenset()
-    if seed is None:
-        # The seconds are a mean over the runs of an entry: this is what all of them took.
-        cost = [(mean or 0.0) * count for mean, count in zip(rows["runtime_s"], runs, strict=True)]
-    elif edition == "upstream":
-        raise UnknownNameError(
-            f"the upstream edition of {table} has no single runs, so none with seed {seed}; "
-            "seed=None answers with what the authors published, medians"
-        )
-    else:
-        path = runs_file(table)
-        rows = _single_runs(path, columns, table, fidelity, seed, entries=len(runs))
-        cost = [seconds or 0.0 for seconds in rows["runtime_s"]]
-        without_run = frozenset(
-            entry
-            for entry, (count, outcome) in enumerate(zip(runs, rows["outcome"], strict=True))
-            if count and outcome == "missing"
-        )
-
-    def read_curves() -> LearningCurves:
-        from act_bench.tables.learning_curves import read_curves
-
-        return read_curves(runs_file(table), fidelity, seed, len(runs), info.metric)
-
-    return BenchmarkData(
-        table=table,
-        edition=edition,
-        fidelity=fidelity,
-        seed=seed,
-        chance=info.chance,
-        sha256=read_manifest(path.parent)[path.name].sha256,
-        space=load_space(),
-        outcome=rows["outcome"],
-        validation_accuracy=rows["validation_accuracy"],
-        test_accuracy=rows["test_accuracy"],
-        test_loss=rows["test_loss"],
-        cost_s=cost,
-        without_run=without_run,
-        read_curves=None if edition == "upstream" else read_curves,
-        validation_loss=rows.get("validation_loss"),
-        floor=info.floor,
-        **_rates(table, fidelity, edition, seed),
-    )
-
-
-def _rates(table: str, fidelity: str, edition: str, seed: int | None) -> dict[str, Any]:
-    """Return what data know of learning rates: the own one, the others, and how to read these."""
-    if edition == "upstream":  # the authors do not say
-        return {}
-    own = own_rate(table, fidelity)
-    if fidelity != table_info(table).default_fidelity:
-        return {"own_rate": own}
-    rates = table_rates(table)
-
-    def read_rate(rate: float) -> BenchmarkData:
-        return load_data(table, fidelity, edition, seed, rate)
-
-    return {"own_rate": own, "rates": rates, "read_rate": read_rate if rates else None}
-
-
-def _other_rate(
-    table: str, fidelity: str, edition: str, seed: int | None, rate: View | None
-) -> BenchmarkData:
-    """Read the data of the view ``tuned``, or of another learning rate than the recipe's own."""
-    from act_bench.spaces.paper import load_space
-
-    info = table_info(table)
-    if edition == "upstream" or fidelity != info.default_fidelity:
-        raise UnknownNameError(
-            f"{table} at fidelity {fidelity}, edition {edition}, has one learning rate: leave out "
-            f"rate={rate!r}"
-        )
-    if not isinstance(rate, str):
-        assert rate is not None  # noqa: S101  (that is the default view)
-        rate = choose_rate(table, rate)
-        if rate == own_rate(table, fidelity):
-            return load_data(table, fidelity, edition, seed)
-    if rate == "tuned":
-        return _tuned(table, fidelity, seed)
-    path = rates_file(table)
-    columns = list(dict.fromkeys([*_COLUMNS, info.metric]))
-    rows = read_view(table, rate, [*columns, "runs", "filled_runs"])
-    runs, filled = rows.pop("runs"), rows.pop("filled_runs")
-    without_run: frozenset[int] = frozenset()
-    if seed is not None:
-        path = rate_runs_file(table)
-        rows = _single_runs(path, columns, table, fidelity, seed, entries=len(runs), rate=rate)
-        own = _single_runs(runs_file(table), columns, table, fidelity, seed, entries=len(runs))
-        for entry, count in enumerate(filled):
-            if count and rows["outcome"][entry] == "missing" and own["outcome"][entry] != "ok":
-                for name in columns:  # it does the same at every rate
-                    rows[name][entry] = own[name][entry]
-        without_run = frozenset(
-            entry
-            for entry, (count, outcome) in enumerate(zip(runs, rows["outcome"], strict=True))
-            if count and outcome == "missing"
-        )
-        runs = [1] * len(runs)
-    cost = [(each or 0.0) * count for each, count in zip(rows["runtime_s"], runs, strict=True)]
-    chosen = rate
-
-    def read_curves() -> LearningCurves:
-        from act_bench.tables.learning_curves import read_curves
-
-        found = rate_runs_file(table)
-        return read_curves(found, fidelity, seed, len(runs), info.metric, rate=chosen)
-
-    return BenchmarkData(
-        table=table,
-        edition=edition,
-        fidelity=fidelity,
-        seed=seed,
-        chance=info.chance,
-        sha256=read_manifest(path.parent)[path.name].sha256,
-        space=load_space(),
-        outcome=rows["outcome"],
-        validation_accuracy=rows["validation_accuracy"],
-        test_accuracy=rows["test_accuracy"],
-        test_loss=rows["test_loss"],
-        cost_s=cost,
-        without_run=without_run,
-        read_curves=read_curves,
-        validation_loss=rows["validation_loss"] if info.metric == "validation_loss" else None,
-        floor=info.floor,
-        rate=rate,
-        **(_rates(table, fidelity, edition, seed) | {"own_rate": rate}),
-    )
-
-
-def _tuned(table: str, fidelity: str, seed: int | None) -> BenchmarkData:
-    """Read the view ``tuned``: the run with seed 0 at the rate that seed 0 chooses."""
-    from act_bench.spaces.paper import load_space
-
-    if seed not in (None, 0):
-        raise UnknownNameError(
-            f"the tuned table {table} has the runs with seed 0, which choose the rate; got "
-            f"seed={seed}. Fresh seeds stand in load_table({table!r}, rate='tuned')"
-        )
-    info, path = table_info(table), tuned_file(table)
-    columns = list(dict.fromkeys([*_COLUMNS, info.metric, "tuning_s", "learning_rate"]))
-    rows = read_view(table, "tuned", columns)
-    return BenchmarkData(
-        table=table,
-        edition="regenerated",
-        fidelity=fidelity,
-        seed=seed,
-        chance=info.chance,
-        sha256=read_manifest(path.parent)[path.name].sha256,
-        space=load_space(),
-        outcome=rows["outcome"],
-        validation_accuracy=rows["validation_accuracy"],
-        test_accuracy=rows["test_accuracy"],
-        test_loss=rows["test_loss"],
-        # Tuning is not free: the trainings at all rates were needed to choose one.
-        cost_s=[each or 0.0 for each in rows["tuning_s"]],
-        validation_loss=rows["validation_loss"] if info.metric == "validation_loss" else None,
-        floor=info.floor,
-        rate="tuned",
-        tuned_rates=rows["learning_rate"],
-    )
-
-
-def _columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
-    """Read columns of an entry file as lists of Python values."""
-    # Not pyarrow.parquet.read_table, which imports pyarrow.dataset: a third of a cold start.
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        table = file.read(names)
-    return {name: table.column(name).to_pylist() for name in names}
-
-
-def _single_runs(
-    path: Path,
-    names: list[str],
-    table: str,
-    fidelity: str,
-    seed: int,
-    entries: int,
-    rate: float | None = None,
-) -> dict[str, list[Any]]:
-    """Read the runs with one seed as columns over all entries; ``missing`` where there is none."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    filters: list[tuple[str, str, object]] = [("fidelity", "==", fidelity)]
-    filters += [("learning_rate", "==", rate)] if rate is not None else []
-    rows = pq.read_table(path, columns=["entry", "seed", *names], filters=filters)
-    seeds = rows.column("seed").to_pylist()
-    if seed not in seeds:
-        known = ", ".join(map(str, sorted(set(seeds)))) or "none at all"
-        raise UnknownNameError(
-            f"{table} at fidelity {fidelity} has no run with seed {seed}; its seeds: {known}. "
-            "seed=None answers with the medians over the runs"
-        )
-    columns: dict[str, list[Any]] = {name: [None] * entries for name in names}
-    columns["outcome"] = ["missing"] * entries
-    for row in rows.filter(pc.field("seed") == seed).to_pylist():
-        for name in names:
-            columns[name][row["entry"]] = row[name]
-    return columns

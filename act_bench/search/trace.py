@@ -6,8 +6,8 @@ the last, ``reveal``.
 .. code-block:: text
 
     {"type": "header", "format": 2, "table": "mlp", "edition": "regenerated", "fidelity": "full",
-     "run_seed": null, "rate": "default", "data_sha256": "...", "optimizer": {"name": "knn", "settings":
-     {"neighbours": 3}, "seed": 7, "workers": 1}, "versions": {"act-bench": "0.1.0", ...}}
+     "run_seed": null, "rate": "default", "data_sha256": "...", "optimizer": {"name": "knn",
+     "settings": {"neighbours": 3}, "seed": 7, "workers": 1}, "versions": {"act-bench": ...}}
     {"type": "query", "expression": "relu(x)", "outcome": "ok", "validation_accuracy": 0.95,
      "cost_s": 9.1, "entry": 64, "how_resolved": "numerical", "score": 0.95, "repeated": false,
      "epochs": null, "learning_rate": 0.2, "clock_s": 9.1, "rate": null}
@@ -32,6 +32,7 @@ from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Result, Revealed, Searcher
+from act_bench.tables.rates import View
 
 FORMAT = 2
 """What is written. Format 1, without learning rates, is still read."""
@@ -117,11 +118,13 @@ class Trace(NamedTuple):
     def lines(self) -> Iterator[str]:
         """Yield the trace as lines of JSON, without line ends."""
         optimizer = self.header.optimizer
-        header: Json = {"type": "header", "format": FORMAT, **self.header._asdict()}
+        header: Json = {"type": "header", "format": self.format, **self.header._asdict()}
         header["optimizer"] = None if optimizer is None else optimizer._asdict()
+        if self.format == 1:
+            del header["rate"]
         yield json.dumps(header, allow_nan=False)
         for event in self.events:
-            yield json.dumps(event_to_json(event), allow_nan=False)
+            yield json.dumps(event_to_json(event, self.format), allow_nan=False)
 
     def save(self, path: str | Path) -> None:
         """Write the trace to a file, which appears whole or not at all.
@@ -146,6 +149,7 @@ def read_trace(path: str | Path) -> Trace:
         The file cannot be read.
     """
     header: Header | None = None
+    trace_format = FORMAT
     events: list[Event] = []
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -161,14 +165,15 @@ def read_trace(path: str | Path) -> Trace:
         if not isinstance(fields, dict):
             raise TraceError(number, f"expected a JSON object, got {line[:60]!r}")
         if header is None:
+            trace_format = _format(fields)
             header = _header_from_json(fields, number)
         elif events and isinstance(events[-1], Revealed):
             raise TraceError(number, "nothing may follow the line of type 'reveal'")
         else:
-            events.append(_event_from_json(fields, number))
+            events.append(_event_from_json(fields, number, trace_format))
     if header is None:
         raise TraceError(1, "the file is empty: expected a header")
-    return Trace(header, tuple(events))
+    return Trace(header, tuple(events), trace_format)
 
 
 @cache
@@ -194,6 +199,7 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "edition": (str,),
         "fidelity": (str,),
         "run_seed": (int, type(None)),
+        "rate": (str, int, float),
         "data_sha256": (str,),
         "optimizer": (dict, type(None)),
         "versions": (dict,),
@@ -209,7 +215,9 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "score": _MAYBE,
         "repeated": (bool,),
         "epochs": (int, type(None)),
+        "learning_rate": _MAYBE,
         "clock_s": _NUMBER,
+        "rate": _MAYBE,
     },
     "charge": {"reason": (str,), "cost_s": _NUMBER, "clock_s": _NUMBER},
     "reveal": {
@@ -224,49 +232,70 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
 }
 
 
-def event_to_json(event: Event) -> Json:
-    """Return the fields of the line of an event."""
+_SINCE_2 = {"header": ("rate",), "query": ("learning_rate", "rate")}
+"""Fields that format 1 has not."""
+
+
+def event_to_json(event: Event, trace_format: int = FORMAT) -> Json:
+    """Return the fields of the line of an event, as a format has them."""
     kind = KINDS[type(event)]
-    if isinstance(event, Query):
-        result = event.result._asdict()
-        return {"type": kind, "expression": event.expression, **result, "clock_s": event.clock_s}
-    return {"type": kind, **event._asdict()}
+    if not isinstance(event, Query):
+        return {"type": kind, **event._asdict()}
+    result = event.result._asdict()
+    fields = {"type": kind, "expression": event.expression, **result, "clock_s": event.clock_s}
+    if trace_format == 1:
+        del fields["learning_rate"]
+        return fields
+    return fields | {"rate": event.rate}
 
 
-def _event_from_json(fields: Json, number: int) -> Event:
+def _event_from_json(fields: Json, number: int, trace_format: int) -> Event:
     kind = fields.pop("type", None)
     if kind not in ("query", "charge", "reveal"):
         raise TraceError(number, f"expected type query, charge or reveal, got {kind!r}")
-    _check_fields(fields, str(kind), number)
+    _check_fields(fields, str(kind), number, trace_format)
     # The types of the fields were checked against the table above.
     if kind == "query":
         expression, clock_s = fields.pop("expression"), fields.pop("clock_s")
+        rate = fields.pop("rate", None)
         result = Result(**fields)  # type: ignore[arg-type]
-        return Query(cast("str", expression), result, cast("float", clock_s))
+        return Query(
+            cast("str", expression), result, cast("float", clock_s), cast("float | None", rate)
+        )
     return Charge(**fields) if kind == "charge" else Revealed(**fields)  # type: ignore[arg-type]
+
+
+def _format(header: Json) -> int:
+    """Return the format that a header names; 0 where it names none."""
+    found = header.get("format")
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
 
 
 def _header_from_json(fields: Json, number: int) -> Header:
     if fields.pop("type", None) != "header":
         raise TraceError(number, "expected a header, a line of type 'header'")
-    if fields.get("format") != FORMAT:
+    trace_format = _format(fields)
+    if trace_format not in (1, FORMAT):
         raise TraceError(
             number,
-            f"format {fields.get('format')!r} is not known, expected {FORMAT}: "
+            f"format {fields.get('format')!r} is not known, expected 1 or {FORMAT}: "
             "the trace was made by another version of act-bench",
         )
-    _check_fields(fields, "header", number)
+    _check_fields(fields, "header", number, trace_format)
     del fields["format"]
     optimizer = fields.pop("optimizer")
     searcher = None
     if isinstance(optimizer, dict):
-        _check_fields(optimizer, "optimizer", number)
+        _check_fields(optimizer, "optimizer", number, FORMAT)
         searcher = Searcher(**optimizer)
     return Header(**fields, optimizer=searcher)  # type: ignore[arg-type]
 
 
-def _check_fields(fields: Json, kind: str, number: int) -> None:
-    expected = _FIELDS[kind]
+def _check_fields(fields: Json, kind: str, number: int, trace_format: int) -> None:
+    expected = dict(_FIELDS[kind])
+    if trace_format == 1:
+        for name in _SINCE_2.get(kind, ()):
+            del expected[name]
     if fields.keys() != expected.keys():
         missing = ", ".join(sorted(expected.keys() - fields.keys())) or "none"
         unknown = ", ".join(sorted(fields.keys() - expected.keys())) or "none"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from act_bench.search.benchmark import Benchmark
-from act_bench.search.benchmark_data import SearchData, load_data
+from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query
+from act_bench.search.loading import load_data
 from act_bench.search.trace import (
     KINDS,
     Header,
@@ -80,7 +81,9 @@ def verify(
     checks = [Check("format", passed=True, detail=f"a trace of {len(trace.events)} events")]
     if data is None:
         try:
-            data = load_data(header.table, header.fidelity, header.edition, header.run_seed)
+            data = load_data(
+                header.table, header.fidelity, header.edition, header.run_seed, header.rate
+            )
         except ValueError as error:  # a table, fidelity, edition or seed that is not known
             return [*checks, Check("data", passed=False, detail=str(error), line=1)]
     checks.append(_check_data(header, data))
@@ -107,14 +110,14 @@ def _check_answers(trace: Trace, data: SearchData) -> Check:
     for number, event in enumerate(trace.events, start=2):
         try:
             if isinstance(event, Query):
-                bench.query(event.expression, event.result.epochs)
+                bench.query(event.expression, event.result.epochs, event.rate)
             elif isinstance(event, Charge):
                 bench.charge(event.cost_s, event.reason)
             else:
                 bench.reveal()
         except (ValueError, LookupError) as error:
             return Check("answers", passed=False, detail=str(error), line=number)
-        difference = _difference(event, bench.events[-1])
+        difference = _difference(event, bench.events[-1], trace.format)
         if difference:
             return Check("answers", passed=False, detail=difference, line=number)
     return Check("answers", passed=True, detail="every line is what the data say")
@@ -137,7 +140,7 @@ def _check_rerun(trace: Trace, data: SearchData, rerun: Rerun) -> Check:
     for number, (recorded, found) in enumerate(
         zip(trace.events, again.events, strict=False), start=2
     ):
-        difference = _difference(recorded, found)
+        difference = _difference(recorded, found, trace.format)
         if difference:
             return Check("rerun", passed=False, detail=difference + _changed(trace), line=number)
     if len(trace.events) != len(again.events):
@@ -158,11 +161,11 @@ def _changed(trace: Trace) -> str:
     return f" ({'; '.join(changed)})" if changed else ""
 
 
-def _difference(recorded: Event, found: Event) -> str:
+def _difference(recorded: Event, found: Event, trace_format: int) -> str:
     """Say in what two events differ, or return an empty string; floats differ by any bit."""
     if type(recorded) is not type(found):
         return f"recorded a {KINDS[type(recorded)]}, now a {KINDS[type(found)]}"
-    before, now = event_to_json(recorded), event_to_json(found)
+    before, now = event_to_json(recorded, trace_format), event_to_json(found, trace_format)
     differences = [
         f"{k}: recorded {before[k]!r}, now {now[k]!r}" for k in before if before[k] != now[k]
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from act_bench.errors import needs_extra
 from act_bench.files.manifest import (
@@ -25,7 +25,22 @@ from act_bench.files.manifest import (
     verified,
 )
 from act_bench.tables.files import entries_file, entries_name, runs_file, runs_name, table_files
-from act_bench.tables.registry import TABLES, choose_fidelity
+from act_bench.tables.rates import (
+    LEARNING_RATE,
+    RATE_COLUMNS,
+    TUNED_COLUMNS,
+    View,
+    choose_rate,
+    load_rates,
+    own_rate,
+    rate_runs_file,
+    rate_runs_name,
+    rates_name,
+    tuned_file,
+    tuned_name,
+    view_name,
+)
+from act_bench.tables.registry import TABLES, choose_fidelity, table_info
 from act_bench.tables.schema import (
     EMBEDDING_COLUMNS,
     ENTROPY_COLUMNS,
@@ -52,6 +67,7 @@ def load_table(
     edition: str = "regenerated",
     fidelity: str | None = None,
     columns: Sequence[str] | None = None,
+    rate: View | None = None,
 ) -> pl.DataFrame:
     """Load a table: one row an entry, in entry order, always all 2,913.
 
@@ -71,11 +87,16 @@ def load_table(
         table's Fisher spectra (``fim_quantiles``, ``fim_valid``, ``fim_reason``), and the entropy
         of what the function passes on (``entropy_nats``, ``flat``). Both are this package's own in
         either edition; the authors' spectra come from ``act_bench.tables.upstream.load_cdfs``.
+    rate
+        ``"default"``, the recipe's own learning rate; a number, another one; or ``"tuned"``, for
+        every entry the run with seed 0 at the rate that seed 0 chooses, with columns of its own
+        (``act_bench.tables.rates.TUNED_COLUMNS``). Default: the recipe's own.
 
     Returns
     -------
     polars.DataFrame
-        The columns of ``act_bench.tables.schema.ENTRY_COLUMNS``, or those asked for, in that order.
+        The columns of ``act_bench.tables.schema.ENTRY_COLUMNS`` and then ``learning_rate``, which
+        is null in the edition ``upstream``, or those asked for, in that order.
 
     Raises
     ------
@@ -93,27 +114,70 @@ def load_table(
     """
     from act_bench.tables.spectra import fisher_columns, fisher_file
 
+    if view_name(rate) != "default":
+        return _load_view(name, edition, fidelity, columns, rate)
     file = entries_file(name, fidelity, edition)
-    if columns is None:
-        return _read(file, None)
     sources: tuple[tuple[Sequence[Column], Callable[[], Path]], ...] = (
         (ENTRY_COLUMNS, lambda: file),
         (fisher_columns(layers=1), lambda: fisher_file(name)),
         (ENTROPY_COLUMNS, lambda: verified(ENTROPY_FILE)),
     )
-    _check_columns(columns, [column for known, _ in sources for column in known])
-    parts, left = [], list(columns)
-    for known, source in sources:
-        if asked := [column for column in left if column in names(known)]:
-            parts.append(_read(source(), asked))
-            left = [column for column in left if column not in asked]
+    wanted = [*names(ENTRY_COLUMNS), LEARNING_RATE.name] if columns is None else list(columns)
+    known = [LEARNING_RATE, *(column for source, _ in sources for column in source)]
+    _check_columns(columns, known)
     import polars as pl
 
-    return pl.concat(parts, how="horizontal").select(columns) if parts else _read(file, columns)
+    own = None if edition == "upstream" else own_rate(name, choose_fidelity(name, fidelity))
+    parts, left = [], [column for column in wanted if column != LEARNING_RATE.name]
+    for found, source in sources:
+        if asked := [column for column in left if column in names(found)]:
+            parts.append(_read(source(), asked))
+            left = [column for column in left if column not in asked]
+    if not parts:
+        parts.append(_read(file, ["entry"]))
+    table = pl.concat(parts, how="horizontal")
+    return table.with_columns(pl.lit(own, pl.Float64).alias(LEARNING_RATE.name)).select(wanted)
+
+
+def _load_view(
+    name: str,
+    edition: str,
+    fidelity: str | None,
+    columns: Sequence[str] | None,
+    rate: View | None,
+) -> pl.DataFrame:
+    """Load a table at another learning rate, or tuned; see `load_table`."""
+    import polars as pl
+
+    info = table_info(name)
+    if edition == "upstream" or fidelity not in (None, info.default_fidelity):
+        raise UnknownNameError(
+            f"{name} at fidelity {fidelity}, edition {edition}, has one learning rate: leave out "
+            f"rate={rate!r}"
+        )
+    if isinstance(rate, int | float):
+        chosen = choose_rate(name, rate)
+        table = load_rates(name).filter(pl.col(LEARNING_RATE.name) == chosen)
+        own, last = RATE_COLUMNS, [LEARNING_RATE]
+    else:
+        table, own, last = pl.read_parquet(tuned_file(name)), TUNED_COLUMNS, []
+    shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
+    known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
+    wanted = names(known) if columns is None else list(columns)
+    # Spectra and entropies are the same at every rate.
+    others = [column for column in wanted if column not in names(own)]
+    _check_columns([column for column in wanted if column in names(own)], own)
+    if others:
+        rest = load_table(name, fidelity=fidelity, columns=others)
+        table = pl.concat([table, rest], how="horizontal")
+    return table.select(wanted)
 
 
 def load_runs(
-    name: str, fidelity: str | None = None, columns: Sequence[str] | None = None
+    name: str,
+    fidelity: str | None = None,
+    columns: Sequence[str] | None = None,
+    rate: float | Literal["default", "all"] = "default",
 ) -> pl.DataFrame:
     """Load the runs of a table: one row a training, with its learning curves.
 
@@ -125,12 +189,16 @@ def load_runs(
         Only the runs of this fidelity; None gives all, told apart by the column ``fidelity``.
     columns
         Names of the columns to read; None reads all, the curves included.
+    rate
+        ``"default"``, the runs at the learning rates of the recipes; a number, those at this rate;
+        ``"all"``, told apart by the column ``learning_rate``. Runs that diverge before the learning
+        rate has any part in them were made at the recipe's own rate only.
 
     Returns
     -------
     polars.DataFrame
         The columns of ``act_bench.tables.schema.RUN_COLUMNS``, or those asked for, in that order;
-        sorted by entry, fidelity and seed.
+        sorted by entry, fidelity, learning rate and seed.
 
     Raises
     ------
@@ -152,16 +220,20 @@ def load_runs(
     import polars as pl
 
     path = runs_file(name)
-    runs = pl.scan_parquet(path)
+    # The file has the runs at the rates of the recipes, and says in its metadata which these are.
+    own = pl.col("fidelity").replace_strict(recipe_rates(path), return_dtype=pl.Float64)
+    everything = names(RUN_COLUMNS)
+    runs = pl.scan_parquet(path).with_columns(own.alias(LEARNING_RATE.name)).select(everything)
+    if rate != "default":
+        if rate_runs_name(name) in table_files(name):
+            others = pl.scan_parquet(rate_runs_file(name)).select(everything)
+            order = ["entry", "fidelity", LEARNING_RATE.name, "seed"]
+            runs = pl.concat([runs, others]).sort(order)
+        if rate != "all":
+            runs = runs.filter(pl.col(LEARNING_RATE.name) == choose_rate(name, float(rate)))
     if fidelity is not None:
         runs = runs.filter(pl.col("fidelity") == fidelity)
-    # The file has the runs at the rates of the recipes, and says in its metadata which these are.
-    rate = pl.col("fidelity").replace_strict(recipe_rates(path), return_dtype=pl.Float64)
-    return (
-        runs.with_columns(rate.alias("learning_rate"))
-        .select(names(RUN_COLUMNS) if columns is None else list(columns))
-        .collect()
-    )
+    return (runs if columns is None else runs.select(list(columns))).collect()
 
 
 def recipe_rates(path: Path) -> dict[str, float]:
@@ -247,6 +319,13 @@ def known_configurations() -> dict[str, Configuration]:
         about = f"{subject}; one row a training, with curves; all fidelities, edition regenerated."
         runs, file = f"{table.name}-runs", runs_name(table.name)
         found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
+        for name, file, columns, what in (
+            ("rates", rates_name(table.name), RATE_COLUMNS, "entry and learning rate"),
+            ("tuned", tuned_name(table.name), TUNED_COLUMNS, "entry, at the rate that suits it"),
+            ("rate-runs", rate_runs_name(table.name), RUN_COLUMNS, "training at another rate"),
+        ):
+            about = f"{subject}; one row per {what}; edition regenerated."
+            found.append(Configuration(f"{table.name}-{name}", file, columns, about, table.folder))
         if table.spectrum_layers is not None:
             about = f"{subject}; one row an entry: its Fisher spectrum at initialisation."
             columns = fisher_columns(table.spectrum_layers)

@@ -222,7 +222,8 @@ def choose_rate(table: str, rate: float) -> float:
     UnknownNameError
         If the table was not trained at it; the message lists the rates that there are.
     """
-    known = table_rates(table)
+    own = own_rate(table, table_info(table).default_fidelity)
+    known = table_rates(table) or (() if own is None else (own,))
     for each in known:
         if abs(rate - each) <= 1e-9 * each:
             return each

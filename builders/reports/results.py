@@ -28,7 +28,7 @@ from act_bench.figures.searches import (
 from act_bench.figures.style import save
 from act_bench.figures.tables import tables_with_data
 from act_bench.files.atomic import replacing
-from act_bench.search.benchmark_data import load_data
+from act_bench.search.loading import load_data
 from act_bench.tables.registry import TABLES
 from builders.reports.map_draws import all_draws
 from builders.reports.results_claims import (

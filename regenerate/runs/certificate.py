@@ -160,7 +160,7 @@ def find_record(recipe: Recipe, entry: int) -> list[Run]:
     act_bench.files.manifest.DataError
         If the table has no embedded runs.
     """
-    runs = load_runs(recipe.table, fidelity=recipe.fidelity)
+    runs = load_runs(recipe.table, fidelity=recipe.fidelity, rate="all")
     rows = runs.filter((runs["entry"] == entry) & (runs["recipe_sha"] == recipe.sha)).to_dicts()
     return [Run.from_row(row) for row in sorted(rows, key=lambda row: row["seed"])]
 

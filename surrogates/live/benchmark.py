@@ -182,17 +182,24 @@ class LiveBenchmark(Benchmark):
             )
         return entry
 
-    def query(self, expression: str | Expression | Partial, epochs: int | None = None) -> Result:
+    def query(
+        self,
+        expression: str | Expression | Partial,
+        epochs: int | None = None,
+        rate: float | None = None,
+    ) -> Result:
         """Return what the training with an expression gives in validation; see ``Benchmark.query``.
 
-        Trains with the seeds that the folder does not hold. Trainings have no parts: ``epochs`` is
-        refused.
+        Trains with the seeds that the folder does not hold. Trainings have no parts and one
+        learning rate: ``epochs`` and ``rate`` are refused.
         """
-        if not self._revealed and epochs is None and not isinstance(expression, Partial):
+        whole = epochs is None and rate is None and not isinstance(expression, Partial)
+        if not self._revealed and whole:
+            assert not isinstance(expression, Partial)  # noqa: S101  (for the type checker)
             entry = self.resolve(expression).entry
             if self._live.outcome[entry] == "missing":
                 self._live.learn(entry, self._trained(entry))
-        return super().query(expression, epochs)
+        return super().query(expression, epochs, rate)
 
     @property
     def chance(self) -> float:
@@ -219,7 +226,7 @@ class LiveBenchmark(Benchmark):
     def trace(self) -> Trace:
         """The search so far; its hash is that of the runs that answered it."""
         trace = super().trace
-        queried = [self._live.space.representatives[entry] for entry in self._seen]
+        queried = [self._live.space.representatives[each.entry] for each in self._seen.values()]
         digest = self.store.digest(queried, self.seeds)
         return trace._replace(header=trace.header._replace(data_sha256=digest))
 

@@ -180,7 +180,7 @@ def read_prior(table: str, fidelity: str) -> Prior:
     >>> prior.outputs.shape, prior.scores.shape
     ((2913, 80), (2913,))
     """
-    from act_bench.search.benchmark_data import load_data
+    from act_bench.search.loading import load_data
 
     data = load_data(table, fidelity)
     covered = np.array(data.covered)

@@ -133,7 +133,7 @@ def best_of_table(table: str, fidelity: str) -> Candidate | None:
     'best of the table'
     """
     from act_bench.files.manifest import DataError
-    from act_bench.search.benchmark_data import load_data
+    from act_bench.search.loading import load_data
 
     try:
         data = load_data(table, fidelity)

@@ -35,7 +35,7 @@ class AQuaSurF(NearestNeighbours):
 
     Examples
     --------
-    >>> from act_bench.search.benchmark_data import load_data
+    >>> from act_bench.search.loading import load_data
     >>> optimizer = AQuaSurF(SearchSpace.of(load_data("mlp")), seed=0)
     >>> optimizer.ask(), optimizer.ask()
     ('add(zero(x),elu(x))', 'add(zero(x),relu(x))')

@@ -29,7 +29,7 @@ class FisherFilter(EachOnce):
 
     Examples
     --------
-    >>> from act_bench.search.benchmark_data import load_data
+    >>> from act_bench.search.loading import load_data
     >>> optimizer = FisherFilter(SearchSpace.of(load_data("mlp")), seed=0)
     >>> optimizer.ask(), optimizer.ask()
     ('add(zero(x),elu(x))', 'add(zero(x),relu(x))')

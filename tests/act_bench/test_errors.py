@@ -9,7 +9,6 @@ import pkgutil
 from collections.abc import Iterator
 
 import pytest
-from act_bench.tables.manifest import DataError
 
 import act_bench
 import builders

@@ -180,7 +180,7 @@ found = len(curves), median(curve[1] for curve in curves), Benchmark("fifth").qu
 def test_every_optimizer_searches_it(evaluate: Callable[[str], Any], fresh: Run) -> None:
     fresh("-m", "builders.fisher", "fifth", "--parts", "spectra")
     found = evaluate("""
-from act_bench.search.benchmark_data import load_data
+from act_bench.search.loading import load_data
 from act_bench.errors import MissingExtraError
 from surrogates.optimizers import NAMES, find_optimizer
 from surrogates.simulation import simulate

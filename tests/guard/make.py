@@ -17,7 +17,7 @@ import click
 import torch
 
 from act_bench.functions.expression import parse
-from act_bench.search.benchmark_data import load_data
+from act_bench.search.loading import load_data
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import TABLES
 from regenerate.activations import tabulate

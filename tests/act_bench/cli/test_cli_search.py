@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from act_bench.cli import query, show, simulate, verify
 from act_bench.files.manifest import DataError
-from act_bench.search import benchmark, benchmark_data
+from act_bench.search import benchmark, loading
 from act_bench.search import verify as checking
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.registry import TABLES
@@ -29,7 +29,7 @@ def run(command: click.Command, *arguments: str) -> Result:
 def data(make_data: MakeData, monkeypatch: pytest.MonkeyPatch) -> BenchmarkData:
     """Let the commands find made-up data in place of the table mlp."""
     made = make_data(missing=(5,), table="mlp")
-    for module in (benchmark, benchmark_data, checking):
+    for module in (benchmark, loading, checking):
         monkeypatch.setattr(module, "load_data", lambda *arguments: made)
     return made
 

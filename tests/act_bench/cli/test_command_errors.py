@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import pytest
-from act_bench.tables.manifest import DataError
 from click.testing import CliRunner, Result
 
 import act_bench.cli

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from act_bench.tables.manifest import DataError
 from click.testing import CliRunner
 
 from act_bench.cli import LazyGroup

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from act_bench.files.manifest import DataError
 from act_bench.functions.expression import ParseError, parse
 from act_bench.search.benchmark import Benchmark, MissingRunError, SearchOverError
-from act_bench.search.benchmark_data import BenchmarkData, load_data
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.loading import load_data
 from act_bench.spaces import paper as space_module
 from act_bench.spaces.paper import NotInSpaceError, Resolution
 from act_bench.tables.schema import UnknownNameError
@@ -240,9 +241,9 @@ def test_an_absent_run_is_never_taken_from_another_seed(
     gap = small.filter(~((pl.col("entry") == 2) & (pl.col("seed") == 1)))
     path = data_folder / "gap.parquet"
     gap.write_parquet(path)
-    monkeypatch.setattr("act_bench.search.benchmark_data.runs_file", lambda *args: path)
+    monkeypatch.setattr("act_bench.search.loading.runs_file", lambda *args: path)
     monkeypatch.setattr(
-        "act_bench.search.benchmark_data.read_manifest",
+        "act_bench.search.loading.read_manifest",
         lambda *folder: {path.name: SimpleNamespace(sha256="0" * 64)},
     )
     bench = Benchmark("mlp", seed=1)

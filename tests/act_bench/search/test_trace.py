@@ -132,7 +132,9 @@ def test_an_unknown_table_fails_the_data(path: Path) -> None:
     ("line", "fields"),
     [
         (1, {"type": "query"}),
-        (1, {"format": 2}),
+        (1, {"format": 3}),
+        (1, {"format": True}),
+        (1, {"rate": None}),
         (1, {"run_seed": "0"}),
         (1, {"optimizer": {"name": "knn"}}),
         (2, {"type": "test"}),

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from act_bench.search.benchmark import Benchmark
-from act_bench.search.benchmark_data import BenchmarkData, load_data
+from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Partial
+from act_bench.search.loading import load_data
 from act_bench.search.trace import read_trace
 from act_bench.search.verify import verify
 from act_bench.tables.learning_curves import combine

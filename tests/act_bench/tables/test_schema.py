@@ -15,12 +15,15 @@ from act_bench.tables import registry, schema
 from act_bench.tables.files import embedded_fidelities, entries_name
 from act_bench.tables.loaders import configurations
 from act_bench.tables.maps import MAP_COLUMNS
+from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS
 from act_bench.tables.spectra import fisher_columns
 
 ROOT = Path(__file__).parents[3]
 ALL_COLUMNS = {
     "entries": schema.ENTRY_COLUMNS,
     "runs": schema.RUN_COLUMNS,
+    "rates": RATE_COLUMNS,
+    "tuned": TUNED_COLUMNS,
     "space": schema.SPACE_COLUMNS,
     "embedding": schema.EMBEDDING_COLUMNS,
     "maps": MAP_COLUMNS,

@@ -17,7 +17,7 @@ from act_bench.tables.schema import UnknownNameError
 
 def test_load_table_has_every_column_and_entry(data_folder):
     table = act_bench.load_table("mlp")
-    assert table.columns == schema.names(schema.ENTRY_COLUMNS)
+    assert table.columns == [*schema.names(schema.ENTRY_COLUMNS), "learning_rate"]
     assert table["entry"].to_list() == [0, 1, 2, 3]
     assert table["outcome"].to_list() == ["ok", "missing", "ok", "diverged"]
     assert table.schema["outputs"] == pl.Array(pl.Float32, 80)

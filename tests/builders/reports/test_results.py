@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from scipy.stats import hypergeom
 
-from act_bench.search.benchmark_data import BenchmarkData, load_data
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.loading import load_data
 from builders.reports import (
     map_draws,
     results,

@@ -13,7 +13,8 @@ from upstream_files import write_upstream
 
 import act_bench
 from act_bench.cli import main
-from act_bench.search.benchmark_data import BenchmarkData, load_data
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.loading import load_data
 from act_bench.spaces.paper import load_space
 from act_bench.tables import upstream
 from act_bench.tables.distances import cdf_distances

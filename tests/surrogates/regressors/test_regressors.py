@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from act_bench.search.benchmark_data import load_data
+from act_bench.search.loading import load_data
 from surrogates.gaussian_process import Posterior, correlation
 from surrogates.protocol import SearchSpace
 from surrogates.regressors import (

@@ -1,0 +1,276 @@
+"""Read what a benchmark answers from: at the recipe's own rate, at another one, or tuned.
+
+With pyarrow alone, so that a cold start stays short: polars is not needed for a query.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from act_bench.files.manifest import ABOUT, read_manifest
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.tables.files import entries_file, runs_file
+from act_bench.tables.rates import (
+    View,
+    choose_rate,
+    own_rate,
+    rate_runs_file,
+    rates_file,
+    read_view,
+    table_rates,
+    tuned_file,
+    view_name,
+)
+from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.schema import UnknownNameError
+
+if TYPE_CHECKING:
+    from act_bench.tables.learning_curves import LearningCurves
+
+_COLUMNS = ("outcome", "validation_accuracy", "test_accuracy", "test_loss", "runtime_s")
+
+
+def load_data(
+    table: str,
+    fidelity: str | None = None,
+    edition: str = "regenerated",
+    seed: int | None = None,
+    rate: View | None = None,
+) -> BenchmarkData:
+    """Read what a benchmark answers from; the parameters are those of ``Benchmark``.
+
+    Raises
+    ------
+    act_bench.tables.schema.UnknownNameError
+        Unknown table, fidelity or edition, or no run has the seed; a ValueError.
+    act_bench.files.manifest.DataError
+        The file is absent or damaged.
+
+    Examples
+    --------
+    >>> data = load_data("mlp")
+    >>> data.fidelity, len(data.covered)
+    ('full', 2913)
+    """
+    from act_bench.spaces.paper import load_space
+
+    fidelity = choose_fidelity(table, fidelity, edition)
+    info = table_info(table)
+    if view_name(rate) != "default":
+        return _other_rate(table, fidelity, edition, seed, rate)
+    path = entries_file(table, fidelity, edition)
+    columns = list(dict.fromkeys([*_COLUMNS, info.metric]))
+    rows, about = _read_columns(path, [*columns, "runs"])
+    runs = rows.pop("runs")
+    without_run: frozenset[int] = frozenset()
+    if seed is None:
+        # The seconds are a mean over the runs of an entry: this is what all of them took.
+        cost = [(mean or 0.0) * count for mean, count in zip(rows["runtime_s"], runs, strict=True)]
+    elif edition == "upstream":
+        raise UnknownNameError(
+            f"the upstream edition of {table} has no single runs, so none with seed {seed}; "
+            "seed=None answers with what the authors published, medians"
+        )
+    else:
+        path = runs_file(table)
+        rows = _single_runs(path, columns, table, fidelity, seed, entries=len(runs))
+        cost = [seconds or 0.0 for seconds in rows["runtime_s"]]
+        without_run = frozenset(
+            entry
+            for entry, (count, outcome) in enumerate(zip(runs, rows["outcome"], strict=True))
+            if count and outcome == "missing"
+        )
+
+    def read_curves() -> LearningCurves:
+        from act_bench.tables.learning_curves import read_curves
+
+        return read_curves(runs_file(table), fidelity, seed, len(runs), info.metric)
+
+    def read_rates() -> tuple[float, ...]:
+        return table_rates(table) if fidelity == info.default_fidelity else ()
+
+    def read_rate(chosen: float) -> BenchmarkData:
+        return load_data(table, fidelity, edition, seed, chosen)
+
+    ours = edition != "upstream"  # the authors do not say at which rate they trained
+
+    return BenchmarkData(
+        table=table,
+        edition=edition,
+        fidelity=fidelity,
+        seed=seed,
+        chance=info.chance,
+        sha256=read_manifest(path.parent)[path.name].sha256,
+        space=load_space(),
+        outcome=rows["outcome"],
+        validation_accuracy=rows["validation_accuracy"],
+        test_accuracy=rows["test_accuracy"],
+        test_loss=rows["test_loss"],
+        cost_s=cost,
+        without_run=without_run,
+        read_curves=read_curves if ours else None,
+        validation_loss=rows.get("validation_loss"),
+        floor=info.floor,
+        own_rate=about.get("recipe", {}).get("learning_rate"),
+        read_rates=read_rates if ours else None,
+        read_rate=read_rate if ours else None,
+    )
+
+
+def _other_rate(
+    table: str, fidelity: str, edition: str, seed: int | None, rate: View | None
+) -> BenchmarkData:
+    """Read the view ``tuned``, or a learning rate; the parameters are those of ``Benchmark``.
+
+    Raises
+    ------
+    act_bench.tables.schema.UnknownNameError
+        The table was not trained at that rate, or has one rate at that fidelity or edition.
+    act_bench.files.manifest.DataError
+        A file is absent or damaged.
+    """
+    if edition == "upstream" or fidelity != table_info(table).default_fidelity:
+        raise UnknownNameError(
+            f"{table} at fidelity {fidelity}, edition {edition}, has one learning rate: leave out "
+            f"rate={rate!r}"
+        )
+    if isinstance(rate, int | float):
+        return _at_rate(table, fidelity, seed, choose_rate(table, rate))
+    return _tuned(table, fidelity, seed)
+
+
+def _at_rate(table: str, fidelity: str, seed: int | None, rate: float) -> BenchmarkData:
+    """Read the entries at one learning rate."""
+    from act_bench.spaces.paper import load_space
+
+    if rate == own_rate(table, fidelity):
+        return load_data(table, fidelity, seed=seed)
+    info, path = table_info(table), rates_file(table)
+    columns = list(dict.fromkeys([*_COLUMNS, info.metric]))
+    rows = read_view(table, rate, [*columns, "runs", "filled_runs"])
+    runs, filled = rows.pop("runs"), rows.pop("filled_runs")
+    without_run: frozenset[int] = frozenset()
+    if seed is not None:
+        path = rate_runs_file(table)
+        rows = _single_runs(path, columns, table, fidelity, seed, entries=len(runs), rate=rate)
+        own = _single_runs(runs_file(table), columns, table, fidelity, seed, entries=len(runs))
+        for entry, count in enumerate(filled):
+            if count and rows["outcome"][entry] == "missing" and own["outcome"][entry] != "ok":
+                for name in columns:  # it does the same at every rate
+                    rows[name][entry] = own[name][entry]
+        without_run = frozenset(
+            entry
+            for entry, (count, outcome) in enumerate(zip(runs, rows["outcome"], strict=True))
+            if count and outcome == "missing"
+        )
+        runs = [1] * len(runs)
+
+    def read_curves() -> LearningCurves:
+        from act_bench.tables.learning_curves import read_curves
+
+        found = rate_runs_file(table)
+        return read_curves(found, fidelity, seed, len(runs), info.metric, rate=rate)
+
+    def read_rate(other: float) -> BenchmarkData:
+        return load_data(table, fidelity, seed=seed, rate=other)
+
+    return BenchmarkData(
+        table=table,
+        edition="regenerated",
+        fidelity=fidelity,
+        seed=seed,
+        chance=info.chance,
+        sha256=read_manifest(path.parent)[path.name].sha256,
+        space=load_space(),
+        outcome=rows["outcome"],
+        validation_accuracy=rows["validation_accuracy"],
+        test_accuracy=rows["test_accuracy"],
+        test_loss=rows["test_loss"],
+        # The seconds are a mean over the runs of an entry: this is what all of them took.
+        cost_s=[(each or 0.0) * n for each, n in zip(rows["runtime_s"], runs, strict=True)],
+        without_run=without_run,
+        read_curves=read_curves,
+        validation_loss=rows["validation_loss"] if info.metric == "validation_loss" else None,
+        floor=info.floor,
+        rate=rate,
+        own_rate=rate,
+        read_rates=lambda: table_rates(table),
+        read_rate=read_rate,
+    )
+
+
+def _tuned(table: str, fidelity: str, seed: int | None) -> BenchmarkData:
+    """Read the view ``tuned``: the run with seed 0 at the rate that seed 0 chooses."""
+    from act_bench.spaces.paper import load_space
+
+    if seed not in (None, 0):
+        raise UnknownNameError(
+            f"the tuned table {table} has the runs with seed 0, which choose the rate; got "
+            f"seed={seed}. Fresh seeds stand in load_table({table!r}, rate='tuned')"
+        )
+    info, path = table_info(table), tuned_file(table)
+    columns = list(dict.fromkeys([*_COLUMNS, info.metric, "tuning_s", "learning_rate"]))
+    rows = read_view(table, "tuned", columns)
+    return BenchmarkData(
+        table=table,
+        edition="regenerated",
+        fidelity=fidelity,
+        seed=seed,
+        chance=info.chance,
+        sha256=read_manifest(path.parent)[path.name].sha256,
+        space=load_space(),
+        outcome=rows["outcome"],
+        validation_accuracy=rows["validation_accuracy"],
+        test_accuracy=rows["test_accuracy"],
+        test_loss=rows["test_loss"],
+        # Tuning is not free: the trainings at all rates were needed to choose one.
+        cost_s=[each or 0.0 for each in rows["tuning_s"]],
+        validation_loss=rows["validation_loss"] if info.metric == "validation_loss" else None,
+        floor=info.floor,
+        rate="tuned",
+        tuned_rates=rows["learning_rate"],
+    )
+
+
+def _read_columns(path: Path, names: list[str]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Read columns of a file as lists of Python values, and what the file says of itself."""
+    # Not pyarrow.parquet.read_table, which imports pyarrow.dataset: a third of a cold start.
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        table = file.read(names)
+        about = json.loads((file.metadata.metadata or {}).get(ABOUT, b"{}"))
+    return {name: table.column(name).to_pylist() for name in names}, about
+
+
+def _single_runs(
+    path: Path,
+    names: list[str],
+    table: str,
+    fidelity: str,
+    seed: int,
+    entries: int,
+    rate: float | None = None,
+) -> dict[str, list[Any]]:
+    """Read the runs with one seed as columns over all entries; ``missing`` where there is none."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    filters: list[tuple[str, str, object]] = [("fidelity", "==", fidelity)]
+    filters += [("learning_rate", "==", rate)] if rate is not None else []
+    rows = pq.read_table(path, columns=["entry", "seed", *names], filters=filters)
+    seeds = rows.column("seed").to_pylist()
+    if seed not in seeds:
+        known = ", ".join(map(str, sorted(set(seeds)))) or "none at all"
+        raise UnknownNameError(
+            f"{table} at fidelity {fidelity} has no run with seed {seed}; its seeds: {known}. "
+            "seed=None answers with the medians over the runs"
+        )
+    columns: dict[str, list[Any]] = {name: [None] * entries for name in names}
+    columns["outcome"] = ["missing"] * entries
+    for row in rows.filter(pc.field("seed") == seed).to_pylist():
+        for name in names:
+            columns[name][row["entry"]] = row[name]
+    return columns
