@@ -89,7 +89,7 @@ class Hyperband(EachOnce):
     --------
     >>> space = SearchSpace([0], [["relu(x)"]], [[0.0]], epochs=3)
     >>> Hyperband(space, seed=0).ask()
-    Partial(expression='relu(x)', epochs=1)
+    Partial(expression='relu(x)', epochs=1, rate=None)
     """
 
     def __init__(self, space: SearchSpace, seed: int, *, reduction: int = 3) -> None:
@@ -155,7 +155,7 @@ class SuccessiveHalving(Hyperband):
     --------
     >>> space = SearchSpace([0], [["relu(x)"]], [[0.0]], epochs=3)
     >>> SuccessiveHalving(space, seed=0).ask()
-    Partial(expression='relu(x)', epochs=1)
+    Partial(expression='relu(x)', epochs=1, rate=None)
     """
 
     def _brackets(self, levels: list[int]) -> list[tuple[int, list[int]]]:

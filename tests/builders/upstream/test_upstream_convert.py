@@ -61,7 +61,8 @@ def test_a_whole_file_becomes_the_table_by_brute_force(file):
     document = write_upstream(file, seed=1)
     report = import_file(file, "cnn")
     table = act_bench.load_table("cnn", edition="upstream")
-    assert table.columns == names(ENTRY_COLUMNS)
+    assert table.columns == [*names(ENTRY_COLUMNS), "learning_rate"]
+    assert table["learning_rate"].null_count() == table.height
     assert table["entry"].to_list() == list(range(2913))
     assert table["expression"].to_list() == list(SPACE.representatives)
     np.testing.assert_array_equal(table["outputs"].to_numpy(), SPACE.outputs)
