@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
     from act_bench.search.benchmark import Benchmark
+    from act_bench.tables.configurations import load_dataset
     from act_bench.tables.distances import distance
-    from act_bench.tables.loaders import load_dataset, load_runs, load_table
+    from act_bench.tables.loaders import load_runs, load_table
 
     __version__: str
 
@@ -37,7 +38,7 @@ _MODULES = {
     "Benchmark": "act_bench.search.benchmark",
     "Expression": "act_bench.functions.expression",
     "distance": "act_bench.tables.distances",
-    "load_dataset": "act_bench.tables.loaders",
+    "load_dataset": "act_bench.tables.configurations",
     "load_runs": "act_bench.tables.loaders",
     "load_table": "act_bench.tables.loaders",
     "parse": "act_bench.functions.expression",

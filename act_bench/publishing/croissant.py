@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Final, TypeAlias
 
 from act_bench.files.manifest import FileRecord
-from act_bench.tables.loaders import Configuration, configurations
+from act_bench.tables.configurations import Configuration, configurations
 from act_bench.tables.schema import Column, split_dtype
 
 Json: TypeAlias = "str | bool | int | dict[str, Json] | list[Json]"

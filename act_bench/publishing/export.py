@@ -20,7 +20,7 @@ from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.manifest import MANIFEST, MEND, DataError, write_records
 from act_bench.publishing.croissant import NAME as CROISSANT
 from act_bench.publishing.croissant import croissant
-from act_bench.tables.loaders import Configuration, configurations
+from act_bench.tables.configurations import Configuration, configurations
 from act_bench.tables.schema import Column, split_dtype
 
 CARD: Final = "DATASET_CARD.md"

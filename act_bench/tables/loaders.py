@@ -9,22 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
-from act_bench.errors import needs_extra
 from act_bench.files.manifest import (
     ABOUT,
-    EMBEDDING_FILE,
     ENTROPY_FILE,
-    LICENCE,
-    LITERATURE_FILE,
-    SPACE_FILE,
-    DataError,
-    FileRecord,
-    read_manifest,
     verified,
 )
-from act_bench.tables.files import entries_file, entries_name, runs_file, runs_name, table_files
+from act_bench.tables.files import entries_file, runs_file, table_files
 from act_bench.tables.rates import (
     LEARNING_RATE,
     RATE_COLUMNS,
@@ -35,20 +27,14 @@ from act_bench.tables.rates import (
     own_rate,
     rate_runs_file,
     rate_runs_name,
-    rates_name,
     tuned_file,
-    tuned_name,
     view_name,
 )
-from act_bench.tables.registry import TABLES, choose_fidelity, table_info
+from act_bench.tables.registry import choose_fidelity, table_info
 from act_bench.tables.schema import (
-    EMBEDDING_COLUMNS,
     ENTROPY_COLUMNS,
     ENTRY_COLUMNS,
-    LITERATURE_COLUMNS,
-    OWN_RATE_RUN_COLUMNS,
     RUN_COLUMNS,
-    SPACE_COLUMNS,
     Column,
     UnknownNameError,
     names,
@@ -56,10 +42,7 @@ from act_bench.tables.schema import (
 )
 
 if TYPE_CHECKING:
-    import datasets
     import polars as pl
-
-REPOSITORY = "act-bench"
 
 
 def load_table(
@@ -266,180 +249,3 @@ def _read(path: Path, columns: Sequence[str] | None) -> pl.DataFrame:
     import polars as pl
 
     return pl.read_parquet(path, columns=None if columns is None else list(columns))
-
-
-class Configuration(NamedTuple):
-    """A configuration of the dataset: a name for one embedded file.
-
-    Attributes
-    ----------
-    name
-        What ``load_dataset`` takes.
-    file
-        The embedded file.
-    columns
-        Its columns.
-    description
-        One sentence.
-    folder
-        Where the file lies; None: in this package.
-    """
-
-    name: str
-    file: str
-    columns: tuple[Column, ...]
-    description: str
-    folder: Path | None = None
-
-    @property
-    def path(self) -> Path:
-        """The path of the file, checked against its manifest; a DataError if it is damaged."""
-        return verified(self.file, self.folder)
-
-    @property
-    def record(self) -> FileRecord:
-        """What the manifest says of the file."""
-        return read_manifest(self.folder)[self.file]
-
-
-def known_configurations() -> dict[str, Configuration]:
-    """Return every configuration that the registered tables give rise to, embedded or not."""
-    from act_bench.tables.maps import MAP_COLUMNS, map_name
-    from act_bench.tables.spectra import fisher_columns, fisher_name
-
-    found = []
-    for table in TABLES.values():
-        subject = f"{table.title}: {table.network} on {table.dataset}"
-        by_fidelity = {table.name: table.default_fidelity}
-        by_fidelity |= {f"{table.name}-{fidelity}": fidelity for fidelity in table.fidelities}
-        for name, fidelity in by_fidelity.items():
-            about = f"{subject}; one row an entry; fidelity {fidelity}, edition regenerated."
-            file = entries_name(table.name, fidelity)
-            found.append(Configuration(name, file, ENTRY_COLUMNS, about, table.folder))
-        about = f"{subject}; one row a training, with curves; all fidelities, edition regenerated."
-        runs, file = f"{table.name}-runs", runs_name(table.name)
-        found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
-        for name, file, columns, what in (
-            ("rates", rates_name(table.name), RATE_COLUMNS, "entry and learning rate"),
-            ("tuned", tuned_name(table.name), TUNED_COLUMNS, "entry, at the rate that suits it"),
-            ("rate-runs", rate_runs_name(table.name), RUN_COLUMNS, "training at another rate"),
-        ):
-            about = f"{subject}; one row per {what}; edition regenerated."
-            found.append(Configuration(f"{table.name}-{name}", file, columns, about, table.folder))
-        if table.spectrum_layers is not None:
-            about = f"{subject}; one row an entry: its Fisher spectrum at initialisation."
-            columns = fisher_columns(table.spectrum_layers)
-            file = fisher_name(table.name)
-            found.append(Configuration(f"{table.name}-fisher", file, columns, about, table.folder))
-            about = f"{subject}; one row an entry: UMAP of its Fisher spectrum, and of the union."
-            file = map_name(table.name)
-            found.append(
-                Configuration(f"{table.name}-embedding", file, MAP_COLUMNS, about, table.folder)
-            )
-    about = "The 5,103 expressions of the space, their entries, classes and outputs."
-    found.append(Configuration("space", SPACE_FILE, SPACE_COLUMNS, about))
-    about = "A map of the entries: UMAP of their outputs in two dimensions."
-    found.append(Configuration("embedding", EMBEDDING_FILE, EMBEDDING_COLUMNS, about))
-    about = "The entropy functional of every entry at Gaussian inputs (Sun et al. 2024)."
-    found.append(Configuration("entropy", ENTROPY_FILE, ENTROPY_COLUMNS, about))
-    about = "Results that papers report for activation functions; one row a printed number."
-    found.append(Configuration("literature", LITERATURE_FILE, LITERATURE_COLUMNS, about))
-    return {configuration.name: configuration for configuration in found}
-
-
-def configurations() -> dict[str, Configuration]:
-    """Return the configurations whose data are embedded; the first is the default.
-
-    Examples
-    --------
-    >>> "mlp-runs" in configurations()
-    True
-    """
-    embedded = set(read_manifest()).union(*(table_files(name) for name in TABLES))
-    return {name: known for name, known in known_configurations().items() if known.file in embedded}
-
-
-def load_dataset(
-    path: str, name: str | None = None, *, split: str | None = None
-) -> datasets.Dataset:
-    """Load a configuration as a Hugging Face dataset, from the embedded files and without network.
-
-    Needs the extra ``hub``.
-
-    Parameters
-    ----------
-    path
-        ``"act-bench"``, as for ``datasets.load_dataset``.
-    name
-        A table (``"mlp"``, at its default fidelity), a table at a fidelity (``"mlp-full"``), its
-        runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``) or maps by them
-        (``"mlp-embedding"``), ``"space"``, ``"embedding"``, ``"entropy"`` or ``"literature"``. None
-        takes the default configuration of the exported repository, the first table.
-    split
-        ``"train"``, the only split there is, or None. Either way one ``Dataset`` is returned, not
-        a ``DatasetDict``: the rows are functions, and the splits of the images are columns.
-
-    Returns
-    -------
-    datasets.Dataset
-        Its ``info.description`` says the table, fidelity and edition.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such path, configuration or split.
-    DataError
-        If the configuration has no data here, or its file is missing or damaged.
-    act_bench.errors.MissingExtraError
-        If ``datasets`` is not installed.
-
-    Examples
-    --------
-    >>> import act_bench
-    >>> dataset = act_bench.load_dataset("act-bench", "mlp")
-    >>> dataset.num_rows, dataset.features["outputs"].length
-    (2913, 80)
-    """
-    if path != REPOSITORY:
-        meant = path if path in known_configurations() else name or "mlp"
-        raise UnknownNameError(
-            f"no dataset {path!r}: expected 'act-bench' and then a configuration, as in "
-            f"load_dataset('act-bench', {meant!r})"
-        )
-    if split not in (None, "train"):
-        raise UnknownNameError(f"no split {split!r}: every configuration has one split, 'train'")
-    configuration = choose_configuration(name)
-    with needs_extra("load_dataset"):
-        import datasets
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(configuration.path).replace_schema_metadata(None)
-    info = datasets.DatasetInfo(
-        description=configuration.description,
-        license=LICENCE,
-        features=datasets.Features.from_arrow_schema(table.schema),
-        dataset_name=REPOSITORY,
-        config_name=configuration.name,
-    )
-    return datasets.Dataset(table, info=info, split=datasets.Split.TRAIN)
-
-
-def choose_configuration(name: str | None) -> Configuration:
-    """Return the configuration called ``name``, or the default one.
-
-    Raises
-    ------
-    UnknownNameError
-        If no table gives rise to it.
-    DataError
-        If it is known but this version embeds no data of it.
-    """
-    embedded = configurations()
-    if name is None and embedded:
-        return next(iter(embedded.values()))
-    if name is not None and one_of("configuration", name, known_configurations()) in embedded:
-        return embedded[name]
-    raise DataError(
-        f"this version of act-bench embeds no data of the configuration {name!r}; it has "
-        f"{', '.join(embedded) or 'none at all'}"
-    )

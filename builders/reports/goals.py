@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
-from builders.reports.results_goals import interval
+from builders.reports.results.goals import interval
 from surrogates.exact import evaluations_to_hit
 from surrogates.optimizers import find_optimizer
 from surrogates.simulation import simulate
@@ -83,9 +83,9 @@ def row(table: str) -> str:
 def main() -> None:
     """Print the table."""
     print(
-        "| table | functions that beat every baseline | AQuaSurF's evaluations to one (median, "
-        "95 % interval) | its searches that find one | random search's evaluations (exact median) | "
-        "cost of all spectra, in trainings |\n|---|---|---|---|---|---|"
+        "| table | functions that beat every baseline | AQuaSurF's evaluations to one "
+        "(median, 95 % interval) | its searches that find one | random search's evaluations "
+        "(exact median) | cost of all spectra, in trainings |\n|---|---|---|---|---|---|"
     )
     for table in TABLES:
         print(row(table), flush=True)

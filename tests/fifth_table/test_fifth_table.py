@@ -99,7 +99,7 @@ def test_a_sweep_takes_its_recipe_seeds_and_parts(swept: dict[str, Any]) -> None
 def test_loaders_find_it(evaluate: Callable[[str], Any]) -> None:
     found = evaluate("""
 from act_bench import load_dataset, load_runs, load_table
-from act_bench.tables.loaders import configurations
+from act_bench.tables.configurations import configurations
 from act_bench.tables.files import embedded_fidelities
 table = load_table("fifth")
 found = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from act_bench.publishing.export import card, export
-from act_bench.tables.loaders import configurations
+from act_bench.tables.configurations import configurations
 
 hub = pytest.importorskip("huggingface_hub")
 

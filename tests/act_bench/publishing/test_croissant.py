@@ -12,7 +12,7 @@ import pytest
 from act_bench.files.manifest import read_manifest, sha256
 from act_bench.publishing.croissant import croissant
 from act_bench.publishing.export import export
-from act_bench.tables.loaders import configurations
+from act_bench.tables.configurations import configurations
 
 RAI_FIELDS = (
     "dataCollection",

@@ -15,7 +15,7 @@ import pytest
 import act_bench
 from act_bench.files.manifest import DATA_FOLDER
 from act_bench.publishing.export import export
-from act_bench.tables.loaders import configurations
+from act_bench.tables.configurations import configurations
 
 pytest.importorskip("datasets")
 SCRIPT = Path(__file__).parents[1] / "plain_datasets.py"

@@ -10,8 +10,7 @@ import pytest
 import act_bench
 from act_bench.files import manifest
 from act_bench.files.manifest import DataError
-from act_bench.tables import loaders as tables
-from act_bench.tables import schema
+from act_bench.tables import configurations, schema
 from act_bench.tables.schema import UnknownNameError
 
 
@@ -110,14 +109,19 @@ def test_a_damaged_file_is_never_read(data_folder):
 
 
 def test_configurations_are_those_of_the_design(data_folder):
-    assert list(tables.configurations()) == ["mlp", "mlp-full", "mlp-runs", "space"]
-    assert set(tables.known_configurations()) >= {"cnn", "cnn-proxy", "cnn-reduced", "cnn-full"}
+    assert list(configurations.configurations()) == ["mlp", "mlp-full", "mlp-runs", "space"]
+    assert set(configurations.known_configurations()) >= {
+        "cnn",
+        "cnn-proxy",
+        "cnn-reduced",
+        "cnn-full",
+    }
 
 
 @pytest.mark.parametrize("name", ["mlp", "mlp-full", "mlp-runs", "space"])
 def test_load_dataset_has_full_features_and_the_same_rows(data_folder, name):
     dataset = act_bench.load_dataset("act-bench", name, split="train")
-    configuration = tables.configurations()[name]
+    configuration = configurations.configurations()[name]
     assert dataset.column_names == schema.names(configuration.columns)
     for column in configuration.columns:
         item, kind, length = schema.split_dtype(column.dtype)

@@ -13,16 +13,14 @@ from scipy.stats import hypergeom
 
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
-from builders.reports import (
-    map_draws,
-    results,
-    results_claims,
-    results_goals,
-    results_kept,
-    results_overview,
-    results_ranking,
-)
-from builders.reports.results_kept import Searches
+from builders.reports.results import claims as results_claims
+from builders.reports.results import goals as results_goals
+from builders.reports.results import kept as results_kept
+from builders.reports.results import map_draws
+from builders.reports.results import overview as results_overview
+from builders.reports.results import page as results
+from builders.reports.results import ranking as results_ranking
+from builders.reports.results.kept import Searches
 from surrogates import evaluation
 from surrogates.optimizers import find_optimizer
 from surrogates.significance import pairwise

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
-from builders.reports.results_kept import EVALUATIONS, SEED
+from builders.reports.results.kept import EVALUATIONS, SEED
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.significance import resampled
 from surrogates.simulation import TOP_SHARE

@@ -30,16 +30,15 @@ from act_bench.figures.tables import tables_with_data
 from act_bench.files.atomic import replacing
 from act_bench.search.loading import load_data
 from act_bench.tables.registry import TABLES
-from builders.reports.map_draws import all_draws
-from builders.reports.results_claims import (
+from builders.reports.results.claims import (
     claim_draws,
     claim_failures,
     claim_filter,
     claim_tens,
     claim_union,
 )
-from builders.reports.results_goals import exact
-from builders.reports.results_kept import (
+from builders.reports.results.goals import exact
+from builders.reports.results.kept import (
     EVALUATIONS,
     Searches,
     failure_rows,
@@ -48,14 +47,15 @@ from builders.reports.results_kept import (
     spectra_of,
     surrogate_rows,
 )
-from builders.reports.results_overview import (
+from builders.reports.results.map_draws import all_draws
+from builders.reports.results.overview import (
     CLAIMS_COLUMNS,
     CLAIMS_FILE,
     TableResults,
     keep,
     overview,
 )
-from builders.reports.results_ranking import budgets, differences, ranking
+from builders.reports.results.ranking import budgets, differences, ranking
 from surrogates import evaluation
 from surrogates.optimizers import plain_name
 
@@ -228,7 +228,3 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
         untested = "No Fisher spectra of this table are embedded: claims that need them wait.\n"
         lines += [untested, f"![surrogates]({image}-surrogates.png)\n"]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,9 +19,9 @@ from act_bench.figures.tables import invalid_spectra
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.registry import TABLES
-from builders.reports.results_goals import Goal, count, goals_of, median_with_interval
-from builders.reports.results_kept import Searches, sha256, spectra_of
-from builders.reports.results_ranking import against
+from builders.reports.results.goals import Goal, count, goals_of, median_with_interval
+from builders.reports.results.kept import Searches, sha256, spectra_of
+from builders.reports.results.ranking import against
 from surrogates import evaluation
 from surrogates.significance import mean_ranks, pairwise
 

@@ -12,10 +12,10 @@ from act_bench.figures.tables import invalid_spectra
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.registry import TABLES, TRAINED_MARGIN
-from builders.reports.map_draws import Draw, report
-from builders.reports.results_goals import Goal, count, interval, median_with_interval
-from builders.reports.results_kept import EVALUATIONS, SEED, Searches
-from builders.reports.results_ranking import against
+from builders.reports.results.goals import Goal, count, interval, median_with_interval
+from builders.reports.results.kept import EVALUATIONS, SEED, Searches
+from builders.reports.results.map_draws import Draw, report
+from builders.reports.results.ranking import against
 from surrogates import evaluation
 from surrogates.optimizers import plain_name
 from surrogates.significance import bootstrap_interval, mean_ranks

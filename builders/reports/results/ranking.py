@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from builders.reports.results_goals import Goal, count, median_with_interval
-from builders.reports.results_kept import BUDGETS, SEED, Searches
+from builders.reports.results.goals import Goal, count, median_with_interval
+from builders.reports.results.kept import BUDGETS, SEED, Searches
 from surrogates.significance import bootstrap_interval, mean_ranks
 
 MARKS = (10, 30, 100)

@@ -1,0 +1,1 @@
+"""The results page: searches and surrogates on every table, and the papers' claims."""
