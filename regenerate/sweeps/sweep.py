@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
-from regenerate import data
+from regenerate.data.fingerprints import fingerprint
 from regenerate.recipes import Recipe
 from regenerate.runs import parts
 from regenerate.runs.run import Run
@@ -217,7 +217,7 @@ def sweep(
     claim(
         folder,
         recipe,
-        data.load(recipe.dataset, data_dir, image_size=recipe.image_size).fingerprint,
+        fingerprint(recipe.dataset, data_dir, image_size=recipe.image_size),
     )
     left = pending(tasks, folder, recipe)
     functions = FUNCTIONS_PER_PART.get(recipe.table, 1)

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Final, NamedTuple, Protocol
 
 from act_bench.functions.catalogue import read
-from regenerate import data
+from regenerate.data.fingerprints import fingerprint
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Outcome, Run
 from regenerate.runs.store import write_runs
@@ -63,10 +63,10 @@ class RecipeTrainer:
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """The recipe, and the fingerprint of its images."""
+        """The recipe, and the fingerprint of its images or text."""
         recipe = self.recipe
-        images = data.load(recipe.dataset, self.data_dir, image_size=recipe.image_size).fingerprint
-        return {"recipe": json.loads(self.recipe.canonical_json()), "data": images}
+        known = fingerprint(recipe.dataset, self.data_dir, image_size=recipe.image_size)
+        return {"recipe": json.loads(self.recipe.canonical_json()), "data": known}
 
     @property
     def stacked(self) -> bool:
