@@ -16,6 +16,7 @@ from regenerate.runs.run import Run
 # Network -> module with a function ``train`` of the signature of ``train`` below.
 TRAINERS = {
     "mlp": "regenerate.training.stacked_trainer",
+    "gpt": "regenerate.training.text_trainer",
     **dict.fromkeys(IMAGE_NETWORKS, "regenerate.training.image_trainer"),
 }
 
