@@ -1,7 +1,7 @@
 """Which short training of the small GPT ranks functions as a long one does, and what it costs.
 
 ``python -m builders.reports.gpt_calibration`` reports the records; nothing is trained. With
-``--train "rate 0.004" --train long --functions 40 --seeds 2 --jobs 2`` it trains what the records
+``--train "muon 0.02" --train long --functions 40 --seeds 2 --jobs 2`` it trains what the records
 lack of the named candidates (``all``: of every candidate), one process per core. It may be stopped
 at any moment: records are a CSV, one row per run, and whatever is in it is not trained again.
 Functions are `NAMED`, the eight baselines and then entries drawn with a fixed seed. The metric is
@@ -42,36 +42,31 @@ COLUMNS = {
     "runtime_s": pl.Float64,
 }
 
-MUON = dataclasses.replace(
-    PROXY, optimizer="muon", learning_rate=0.02, momentum=0.95, nesterov=True, adamw_factor=0.2
+ADAMW = dataclasses.replace(
+    PROXY, optimizer="adamw", learning_rate=0.004, momentum=0.9, nesterov=False, adamw_factor=1.0
 )
 
 CANDIDATES: dict[str, Recipe] = {
-    "rate 0.002": dataclasses.replace(PROXY, learning_rate=0.002),
-    "rate 0.004": PROXY,
-    "rate 0.008": dataclasses.replace(PROXY, learning_rate=0.008),
-    "rate 0.016": dataclasses.replace(PROXY, learning_rate=0.016),
+    "muon 0.01": dataclasses.replace(PROXY, learning_rate=0.01, adamw_factor=0.4),
+    "muon 0.02": PROXY,
+    "muon 0.04": dataclasses.replace(PROXY, learning_rate=0.04, adamw_factor=0.1),
     "half the text": dataclasses.replace(PROXY, train_tokens=307_200),
     "twice the text": dataclasses.replace(PROXY, train_tokens=1_228_800),
-    "twice the text, rate 0.008": dataclasses.replace(
-        PROXY, train_tokens=1_228_800, learning_rate=0.008
-    ),
     "batch 16": dataclasses.replace(PROXY, batch_size=16),
     "64 wide": dataclasses.replace(PROXY, widths=(64, 64)),
     "128 wide": dataclasses.replace(PROXY, widths=(128, 128)),
     "three layers": dataclasses.replace(PROXY, widths=(96,) * 3),
-    "muon 0.01": dataclasses.replace(MUON, learning_rate=0.01, adamw_factor=0.4),
-    "muon 0.02": MUON,
-    "muon 0.04": dataclasses.replace(MUON, learning_rate=0.04, adamw_factor=0.1),
-    "muon 0.02, half the text": dataclasses.replace(MUON, train_tokens=307_200),
+    "adamw 0.002": dataclasses.replace(ADAMW, learning_rate=0.002),
+    "adamw 0.004": ADAMW,
+    "adamw 0.008": dataclasses.replace(ADAMW, learning_rate=0.008),
+    "adamw 0.004, twice the text": dataclasses.replace(ADAMW, train_tokens=1_228_800),
 }
-"""What may become the recipe of ``proxy``."""
+"""What may become the recipe of ``proxy``; with Muon the rate of all else stays as it is."""
 
-LONG_NAME = "long"
 LONGS = {
-    LONG_NAME: LONG,
-    "long, muon": dataclasses.replace(
-        MUON, train_tokens=LONG.train_tokens, warmup_epochs=LONG.warmup_epochs, fidelity="long"
+    "long": LONG,
+    "long, adamw": dataclasses.replace(
+        LONG, optimizer="adamw", learning_rate=0.004, momentum=0.9, nesterov=False, adamw_factor=1.0
     ),
 }
 """References: ten times the text."""

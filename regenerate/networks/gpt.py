@@ -54,7 +54,8 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     whose way back is slow.
     """
     if queries.is_cuda:
-        return functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+        heads = (each[None] for each in (queries, keys, values))  # its fast kernels want 4 axes
+        return functional.scaled_dot_product_attention(*heads, is_causal=True)[0]
     length = queries.shape[1]
     hidden = queries.new_full((length, length), -torch.inf).triu(1)
     scores = torch.baddbmm(hidden, queries, keys.mT, alpha=HEAD**-0.5)
