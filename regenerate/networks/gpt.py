@@ -54,8 +54,10 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     whose way back is slow.
     """
     if queries.is_cuda:
-        heads = (each[None] for each in (queries, keys, values))  # its fast kernels want 4 axes
-        return functional.scaled_dot_product_attention(*heads, is_causal=True)[0]
+        # Its fast kernels want four axes.
+        return functional.scaled_dot_product_attention(
+            queries[None], keys[None], values[None], is_causal=True
+        )[0]
     length = queries.shape[1]
     hidden = queries.new_full((length, length), -torch.inf).triu(1)
     scores = torch.baddbmm(hidden, queries, keys.mT, alpha=HEAD**-0.5)
