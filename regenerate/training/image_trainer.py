@@ -3,8 +3,8 @@
 What keeps a step short: images are on the device, normalised, once; batches are ``channels_last``;
 an activation and its slope are one look-up; the optimiser is a handful of operations on one vector
 (`regenerate.training.flat_weights`); and on a GPU nothing waits for the device but a look at the
-losses every `CHECK_EVERY` steps, and crops, whose places are drawn on the CPU. On CPUs one process
-a core, each with one thread, trains most runs.
+losses every ``training_run.CHECK_EVERY`` steps, and crops, whose places are drawn on the CPU. On
+CPUs one process per core, each with one thread, trains most runs.
 """
 
 from __future__ import annotations
