@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from act_bench.errors import ArgumentError
 from regenerate.recipes.recipe import Recipe
+
+IMAGES_ONLY: Final[Mapping[str, tuple[object, ...]]] = {
+    "optimizer": ("sgd", "adamw"),
+    "sequence_length": (None,),
+    "train_tokens": (None,),
+    "evaluation_tokens": (None,),
+    "previous_tokens": (0,),
+    "adamw_factor": (1.0,),
+}
+"""Field of a recipe -> its values for trainers of images, which know no tokens."""
 
 
 def check(recipe: Recipe, fixed: Mapping[str, tuple[object, ...]]) -> None:

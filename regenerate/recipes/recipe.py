@@ -25,17 +25,19 @@ class Recipe:
         The network to build and the trainer to run it with; see
         ``regenerate.training.dispatch.trainer_of``.
     dataset
-        A key of ``regenerate.data.DATA_SETS``.
+        A key of ``regenerate.data.DATA_SETS``, or of ``regenerate.data.text.TEXTS``.
     epochs
-        Passes over the training images.
+        Passes over the training images, or over the training text.
     batch_size
-        Images a step; the last, incomplete batch of an epoch is dropped.
+        Images, or sequences of tokens, per step; the last, incomplete batch of an epoch is dropped.
     optimizer, learning_rate, momentum, nesterov, weight_decay, second_moment_decay
         The optimiser; ``learning_rate`` is the peak of the schedule. Weight decay is added to the
         gradient for ``sgd`` and decoupled for ``adamw``, whose moments decay by ``momentum`` and
-        ``second_moment_decay`` a step.
+        ``second_moment_decay`` a step. ``muon`` moves the matrices of linear layers by an
+        orthogonalized momentum, and decays them alone; all else is left to ``adamw``.
     widths
-        Units of the hidden layers (mlp), or channels of the network's stages.
+        Units of the hidden layers (mlp), or channels of the network's stages, or of each layer, all
+        equal (gpt).
     width
         Multiplier of the published network's channels.
     image_size
@@ -75,6 +77,17 @@ class Recipe:
     evaluations_per_epoch
         How often validation is evaluated within an epoch, at equal distances, the last time at its
         end. The weights do not depend on it; learning curves have a point for each.
+    sequence_length
+        Tokens of a sequence, for networks of text; None for those of images.
+    train_tokens
+        Tokens of the training text that are used, in sequences at equal distances; None uses all.
+    evaluation_tokens
+        The same for validation, for test, and for the training metrics after the last epoch.
+    previous_tokens
+        To how many tokens before it each token is told by embeddings that are added to its own.
+    adamw_factor
+        Under ``muon``: the learning rate of what is left to AdamW, as a multiple of
+        ``learning_rate``.
 
     Examples
     --------
@@ -100,7 +113,7 @@ class Recipe:
     dataset: str
     epochs: int
     batch_size: int
-    optimizer: Literal["sgd", "adamw"]
+    optimizer: Literal["sgd", "adamw", "muon"]
     learning_rate: float
     momentum: float = 0.0
     nesterov: bool = False
@@ -125,6 +138,11 @@ class Recipe:
     target_threshold: float | None = None
     evaluation_crop: float = 1.0
     evaluations_per_epoch: int = 1
+    sequence_length: int | None = None
+    train_tokens: int | None = None
+    evaluation_tokens: int | None = None
+    previous_tokens: int = 0
+    adamw_factor: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse a learning rate that would have no time to fall, and epochs without a look."""

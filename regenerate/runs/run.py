@@ -26,9 +26,9 @@ class Run:
     outcome
         ``diverged`` when a loss was not finite, in training or when evaluated; else ``ok``.
     train_accuracy, validation_accuracy, test_accuracy
-        Fractions in [0, 1] after the last epoch; None for a diverged run.
+        Fractions in [0, 1] after the last epoch, of images or of tokens; None for a diverged run.
     train_loss, validation_loss, test_loss
-        Mean losses in nats after the last epoch; None for a diverged run.
+        Mean losses in nats, per image or token, after the last epoch; None for a diverged run.
     train_loss_curve
         For each finished epoch, the mean loss in nats over its steps.
     validation_loss_curve, validation_accuracy_curve
@@ -39,8 +39,8 @@ class Run:
         that a busy machine does not lengthen it, wall time otherwise. Seeds that train in one stack
         share its time equally.
     images_seen
-        Training images that went through the network, a repeated image counted again. A diverged
-        run stops with the step in which its loss was no longer finite.
+        Training images, or sequences of tokens, that went through the network, a repeated one
+        counted again. A diverged run stops with the step in which its loss was no longer finite.
     device
         Where it ran: ``"cpu"``, or the name of the GPU.
     recipe_sha

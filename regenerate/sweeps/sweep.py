@@ -21,7 +21,7 @@ from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files import resumable
 from act_bench.functions.expression import parse
 from act_bench.tables.registry import TABLES
-from regenerate import data
+from regenerate.data.fingerprints import fingerprint
 from regenerate.recipes import Recipe
 from regenerate.runs import parts
 from regenerate.runs.run import Run
@@ -206,7 +206,7 @@ def sweep(
     claim(
         folder,
         recipe,
-        data.load(recipe.dataset, data_dir, image_size=recipe.image_size).fingerprint,
+        fingerprint(recipe.dataset, data_dir, image_size=recipe.image_size),
     )
     left = pending(tasks, folder, recipe)
     functions = functions_per_part or _functions_per_part(recipe.table)

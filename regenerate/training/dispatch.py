@@ -45,7 +45,8 @@ class NetworkTrainer(NamedTuple):
 
 
 TRAINERS: Final = {
-    "mlp": NetworkTrainer("regenerate.training.stacked_trainer", cpu_only=True, stacked=True)
+    "mlp": NetworkTrainer("regenerate.training.stacked_trainer", cpu_only=True, stacked=True),
+    "gpt": NetworkTrainer("regenerate.training.text_trainer"),
 }
 """Network -> what trains it, image networks excepted."""
 

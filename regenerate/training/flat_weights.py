@@ -10,6 +10,7 @@ step of an optimiser is a handful of operations on one vector, whatever the numb
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +46,8 @@ class FlatWeights:
     decayed
         (weights,) float32: 1 where weight decay applies, 0 for biases and for what activation
         functions learn.
+    matrices
+        Where the weights of each linear layer lie in these vectors, and their shape.
 
     Examples
     --------
@@ -78,6 +81,12 @@ class FlatWeights:
                 for p in old
             ]
         )
+        ends = accumulate(sizes)
+        self.matrices = [
+            (slice(end - size, end), (module.out_features, module.in_features))
+            for (module, name), size, end in zip(owners, sizes, ends, strict=True)
+            if isinstance(module, nn.Linear) and name == "weight"
+        ]
         self._parameters: list[Tensor] = []
         for (module, name), flat, master_view in zip(
             owners, torch.split(self.compute, sizes), self.master_views, strict=True
@@ -143,7 +152,7 @@ class Sgd:
     def step(self, gradient: Tensor, learning_rate: float) -> None:
         """See `Optimizer.step`."""
         recipe, master = self._recipe, self._weights.master
-        _clip(gradient, recipe.clip_norm)
+        clip(gradient, recipe.clip_norm)
         if recipe.weight_decay:
             gradient.addcmul_(master, self._weights.decayed, value=recipe.weight_decay)
         self._velocity.mul_(recipe.momentum).add_(gradient)
@@ -179,7 +188,7 @@ class AdamW:
         if self.loop and master.device.type == "cpu":
             self._step_in_a_loop(gradient, correction, rate, learning_rate * recipe.weight_decay)
             return
-        _clip(gradient, recipe.clip_norm)
+        clip(gradient, recipe.clip_norm)
         decay = recipe.second_moment_decay
         self._first.lerp_(gradient, 1 - recipe.momentum)
         self._second.mul_(decay).addcmul_(gradient, gradient, value=1 - decay)
@@ -212,7 +221,7 @@ class AdamW:
         )
 
 
-def _clip(gradient: Tensor, limit: float | None) -> None:
+def clip(gradient: Tensor, limit: float | None) -> None:
     """Scale a gradient down to a Euclidean norm of at most ``limit`` (Pascanu et al. 2013)."""
     if limit is not None:
         gradient.mul_(_clipping(gradient, limit))

@@ -16,10 +16,10 @@ def training_loss(recipe: Recipe, scores: Tensor, targets: Tensor) -> Tensor:
     recipe
         Says which loss, its label smoothing and the threshold of its targets.
     scores
-        ``(n, classes)`` float32.
+        ``(n, classes)`` float32; for sequences ``(n, length, classes)``, by ``cross_entropy`` only.
     targets
         ``(n,)`` int64 labels, or ``(n, classes)`` float32 shares of the classes, as mixed images
-        have them.
+        have them; for sequences ``(n, length)`` int64.
 
     Examples
     --------
@@ -29,6 +29,8 @@ def training_loss(recipe: Recipe, scores: Tensor, targets: Tensor) -> Tensor:
     1.3863
     """
     if recipe.loss == "cross_entropy":
+        if scores.dim() == 3:
+            scores, targets = scores.flatten(0, 1), targets.flatten()
         return functional.cross_entropy(scores, targets, label_smoothing=recipe.label_smoothing)
     shares = _shares(targets, scores.shape[1], recipe.label_smoothing)
     if recipe.target_threshold is not None:

@@ -15,7 +15,7 @@ from regenerate.activations.learnable import Activation, layer_module
 from regenerate.draws import permutation
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
-from regenerate.recipes.limits import check, check_batch
+from regenerate.recipes.limits import IMAGES_ONLY, check, check_batch
 from regenerate.runs import clock
 from regenerate.runs.environment import environment
 from regenerate.runs.run import Run
@@ -37,6 +37,7 @@ FIXED = {
     "target_threshold": (None,),
     "evaluation_crop": (1.0,),
     "evaluations_per_epoch": (1,),
+    **IMAGES_ONLY,
 }
 """Field of a recipe -> what this trainer does."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from act_bench.functions.catalogue import read
 from act_bench.tables.aggregation import median
-from regenerate import data
+from regenerate.data.fingerprints import fingerprint
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Outcome, Run, diverges
 from regenerate.runs.store import write_runs
@@ -59,10 +59,10 @@ class RecipeTrainer:
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """The recipe, and the fingerprint of its images."""
+        """The recipe, and the fingerprint of its images or text."""
         recipe = self.recipe
-        images = data.load(recipe.dataset, self.data_dir, image_size=recipe.image_size).fingerprint
-        return {"recipe": json.loads(self.recipe.canonical_json()), "data": images}
+        known = fingerprint(recipe.dataset, self.data_dir, image_size=recipe.image_size)
+        return {"recipe": json.loads(self.recipe.canonical_json()), "data": known}
 
     @property
     def stacked(self) -> bool:
