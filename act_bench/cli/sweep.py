@@ -34,6 +34,7 @@ class Options:
     limit: int | None
     expressions_file: Path | None
     select_text: str | None
+    tuned: bool
     out: Path | None
     jobs: int | None
     executor: str
@@ -66,6 +67,12 @@ class Options:
     "select_text",
     help="Only functions chosen by what they reached with seed 0 in the folder --out: "
     "best:N, baselines, random:N, or several with commas.",
+)
+@click.option(
+    "--tuned",
+    is_flag=True,
+    help="With --select: choose by the tuned table instead, and train those that it tunes to this "
+    "rate, with the seeds that are not recorded.",
 )
 @click.option(
     "--out",
@@ -106,6 +113,7 @@ def command(options: Options) -> None:
       act-bench sweep mlp --seeds 3 --expressions best.txt --out sweeps/best
       act-bench sweep cnn --seeds 3 --select best:300,baselines,random:100
       act-bench sweep cnn --rate 0.1           at another learning rate
+      act-bench sweep cnn --rate 0.1 --seeds 3 --select best:300,baselines --tuned
       act-bench sweep cnn --executor ray --ray-address HOST:6379
 
     The order is fixed and shuffled, so any prefix is a fair sample. Finished functions lie in
@@ -120,10 +128,13 @@ def command(options: Options) -> None:
     from regenerate.recipes import find
     from regenerate.recipes.rates import with_rate
     from regenerate.runs import parts
+    from regenerate.sweeps.selection import without_recorded
     from regenerate.sweeps.sweep import Shard, plan, sweep
 
     if options.select_text and options.expressions_file:
         raise click.UsageError("expected --select or --expressions, got both")
+    if options.tuned and not options.select_text:
+        raise click.UsageError("--tuned says how --select chooses, and there is no --select")
     table = options.table
     fidelity = choose_fidelity(table, options.fidelity)
     own = find(table, fidelity)
@@ -137,6 +148,8 @@ def command(options: Options) -> None:
         limit=options.limit,
         shard=shard,
     )
+    if options.tuned:
+        tasks = without_recorded(tasks, TABLES[table], recipe.learning_rate)
     workers = _workers(options, recipe)
     started = time.perf_counter()
     with Meter(len(tasks)) as meter:
@@ -183,11 +196,16 @@ def _chosen(options: Options, own: Recipe, recipe: Recipe, folder: Path) -> dict
     """Return the functions to train, spelling to entry."""
     from act_bench.cli._expression_file import read_expressions
     from act_bench.spaces.paper import load_space
-    from regenerate.sweeps.selection import Selection
+    from regenerate.sweeps.selection import Selection, first_seed, tuned
 
-    space = load_space()
+    space, info = load_space(), TABLES[options.table]
     if options.select_text:
-        return Selection.parse(options.select_text).choose(space, folder)
+        selection = Selection.parse(options.select_text)
+        if not options.tuned:
+            return selection.choose(space, first_seed(folder, info))
+        found = tuned(info)
+        chosen = selection.choose(space, found.reached)
+        return {text: n for text, n in chosen.items() if found.rate[text] == recipe.learning_rate}
     entry_of = {text: entry for entry, text in enumerate(space.representatives)}
     if options.expressions_file is not None:
         named = read_expressions(options.expressions_file)

@@ -7,15 +7,17 @@ baselines, and on a random sample, which shows how far the first seed can be tru
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import Space
-from act_bench.tables.registry import TABLES, TableInfo
+from act_bench.tables.loaders import load_runs, load_table
+from act_bench.tables.registry import TableInfo
 from regenerate.runs import parts
-from regenerate.sweeps.sweep import SweepError, SweepOptionError, shuffled
+from regenerate.sweeps.sweep import SweepError, SweepOptionError, Task, shuffled
 
 FIRST_SEED = 0
 
@@ -66,35 +68,28 @@ class Selection:
             found[name] = int(count or 1)
         return cls(found.get("best", 0), "baselines" in found, found.get("random", 0))
 
-    def choose(self, space: Space, folder: Path, info: TableInfo = TABLES["mlp"]) -> dict[str, int]:
-        """Return the functions, spelling to entry, from the runs in the folder of a sweep.
-
-        Only runs with the first seed count, so the choice stays the same when runs with other
-        seeds are added to the folder.
+    def choose(self, space: Space, reached: Mapping[str, float | None]) -> dict[str, int]:
+        """Return the functions, spelling to entry.
 
         Parameters
         ----------
         space
             Its entries are the candidates.
-        folder
-            The sweep's own, with its parts.
-        info
-            The table, whose metric says which are best. Default: by validation accuracy.
+        reached
+            What each reached with the first seed, higher is better and None diverged: from
+            `first_seed` or `tuned`.
 
         Raises
         ------
         SweepError
             If an entry has no run with the first seed.
-        regenerate.runs.parts.PartError
-            If a part is damaged.
         """
-        reached = _first_seed(folder, info)
         order = shuffled(space.representatives)
         missing = [text for text in order if text not in reached]
         if missing:
             raise SweepError(
-                f"{folder}: {len(missing):,} of {len(order):,} entries have no run with seed "
-                f"{FIRST_SEED}, the first is {missing[0]}; sweep all of them with --seeds 1 first"
+                f"{len(missing):,} of {len(order):,} entries have no run with seed {FIRST_SEED}, "
+                f"the first is {missing[0]}; sweep all of them with --seeds 1 first"
             )
         finite = [text for text in order if reached[text] is not None]
         chosen = sorted(finite, key=lambda text: -(reached[text] or 0.0))[: self.best]
@@ -105,8 +100,29 @@ class Selection:
         return {text: space.entry_of[text] for text in dict.fromkeys(chosen)}
 
 
-def _first_seed(folder: Path, info: TableInfo) -> dict[str, float | None]:
-    """Return the score of every function with the first seed; None for diverged."""
+def first_seed(folder: Path, info: TableInfo) -> dict[str, float | None]:
+    """Return the score of every function with the first seed in a sweep's folder.
+
+    Only runs with the first seed count, so a choice stays the same when runs with other seeds are
+    added to the folder.
+
+    Parameters
+    ----------
+    folder
+        The sweep's own, with its parts.
+    info
+        The table, whose metric says what the score is.
+
+    Returns
+    -------
+    dict of str to float or None
+        None for diverged.
+
+    Raises
+    ------
+    regenerate.runs.parts.PartError
+        If a part is damaged.
+    """
     columns = ["expression", "seed", info.metric]
     return {
         row["expression"]: None if row[info.metric] is None else info.score(row[info.metric])
@@ -114,6 +130,50 @@ def _first_seed(folder: Path, info: TableInfo) -> dict[str, float | None]:
         for row in part.table.select(columns).to_pylist()
         if row["seed"] == FIRST_SEED
     }
+
+
+class Tuned(NamedTuple):
+    """A table when tuned, as a choice of fresh seeds needs it.
+
+    Attributes
+    ----------
+    reached
+        Function to its score with the first seed at the rate that suits it; None diverged.
+    rate
+        Function to that rate; None where it diverged at every rate.
+    """
+
+    reached: dict[str, float | None]
+    rate: dict[str, float | None]
+
+
+def tuned(info: TableInfo) -> Tuned:
+    """Return what the embedded tuned table says of every function.
+
+    Raises
+    ------
+    act_bench.files.manifest.DataError
+        If the table has none.
+    """
+    columns = ["expression", info.metric, "learning_rate"]
+    rows = load_table(info.name, rate="tuned", columns=columns).rows()
+    return Tuned(
+        {text: None if value is None else info.score(value) for text, value, _ in rows},
+        {text: rate for text, _, rate in rows},
+    )
+
+
+def without_recorded(tasks: Iterable[Task], info: TableInfo, rate: float) -> list[Task]:
+    """Return tasks without the seeds that are embedded at a rate; those with none left are gone."""
+    runs = load_runs(info.name, info.default_fidelity, ["expression", "seed"], rate=rate)
+    recorded = set(runs.rows())
+    left = [
+        task._replace(
+            seeds=tuple(seed for seed in task.seeds if (task.expression, seed) not in recorded)
+        )
+        for task in tasks
+    ]
+    return [task for task in left if task.seeds]
 
 
 def _others(order: Iterable[str], chosen: Iterable[str]) -> list[str]:

@@ -4,21 +4,25 @@ import importlib
 import json
 
 import numpy as np
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
+from act_bench.tables.registry import TABLES
 from regenerate.recipes import find
 from regenerate.runs import parts
 from regenerate.runs.run import Run
-from regenerate.sweeps.selection import Selection
-from regenerate.sweeps.sweep import SweepError, claim, shuffled
+from regenerate.sweeps import selection as module
+from regenerate.sweeps.selection import Selection, first_seed, tuned, without_recorded
+from regenerate.sweeps.sweep import SweepError, Task, claim, shuffled
 
 SWEEP = importlib.import_module("act_bench.cli.sweep").command
 SPACE = load_space()
 RECIPE = find("mlp", "full")
+INFO = TABLES["mlp"]
 FINGERPRINT = "420ae8afe12c7447"
 
 
@@ -71,7 +75,9 @@ def folder(tmp_path, reached):
 
 
 def test_the_choice_is_the_best_the_baselines_and_others(folder, reached):
-    chosen = Selection.parse("best:300,baselines,random:100").choose(SPACE, folder)
+    chosen = Selection.parse("best:300,baselines,random:100").choose(
+        SPACE, first_seed(folder, INFO)
+    )
     assert all(SPACE.entry_of[text] == entry for text, entry in chosen.items())
     baselines = {SPACE.representatives[SPACE.resolve(name).entry] for name in BASELINES}
     best = list(chosen)[:300]
@@ -90,24 +96,24 @@ def test_the_choice_is_the_best_the_baselines_and_others(folder, reached):
 
 def test_later_seeds_do_not_change_the_choice(folder):
     selection = Selection(best=50, random=10)
-    before = selection.choose(SPACE, folder)
+    before = selection.choose(SPACE, first_seed(folder, INFO))
     worst = list(SPACE.representatives)[-60:]
     runs = [made_up_run(text, 0.99, seed=1) for text in worst]
     parts.write(folder / "part-c.parquet", parts.to_table(runs))
-    assert selection.choose(SPACE, folder) == before
+    assert selection.choose(SPACE, first_seed(folder, INFO)) == before
 
 
 def test_ties_are_broken_by_the_order_of_all_sweeps(tmp_path):
     runs = [made_up_run(text, 0.5) for text in SPACE.representatives]
     parts.write(tmp_path / "part-a.parquet", parts.to_table(runs))
-    chosen = Selection(best=40).choose(SPACE, tmp_path)
+    chosen = Selection(best=40).choose(SPACE, first_seed(tmp_path, INFO))
     assert list(chosen) == shuffled(SPACE.representatives)[:40]
 
 
 def test_an_unfinished_sweep_is_refused(folder):
     (folder / "part-a.parquet").unlink()
     with pytest.raises(SweepError, match=r"1,000 of 2,913 entries have no run with seed 0"):
-        Selection(best=1).choose(SPACE, folder)
+        Selection(best=1).choose(SPACE, first_seed(folder, INFO))
 
 
 @pytest.mark.parametrize(
@@ -146,3 +152,31 @@ def test_sweep_says_what_is_wrong_with_a_selection(tmp_path, arguments, code, wo
     result = CliRunner().invoke(SWEEP, ["mlp", "--out", str(tmp_path / "none"), *arguments])
     assert result.exit_code == code, result.output
     assert words in " ".join(result.stderr.split())
+
+
+def test_fresh_seeds_are_of_what_is_tuned_to_a_rate(monkeypatch, reached):
+    """Best by the tuned table; each trained at its own rate, and only seeds that are not there."""
+    rates = {
+        text: None if value is None else (0.1, 0.4)[n % 2]
+        for n, (text, value) in enumerate(reached.items())
+    }
+    table = pl.DataFrame(
+        [(text, value, rates[text]) for text, value in reached.items()],
+        schema={"expression": pl.String, "validation_accuracy": pl.Float64, "rate": pl.Float64},
+        orient="row",
+    )
+    monkeypatch.setattr(module, "load_table", lambda *arguments, **named: table)
+    found = tuned(INFO)
+    assert found.reached == reached
+    chosen = Selection.parse("best:300,baselines,random:100").choose(SPACE, found.reached)
+    by_rate = [{t for t in chosen if found.rate[t] == rate} for rate in (0.1, 0.4)]
+    assert all(by_rate)
+    assert not set.intersection(*by_rate)
+    assert all(reached[text] is not None for text in set.union(*by_rate))
+
+
+def test_recorded_seeds_are_not_trained_again(monkeypatch):
+    runs = pl.DataFrame({"expression": ["a", "a", "b"], "seed": [0, 1, 0]})
+    monkeypatch.setattr(module, "load_runs", lambda *arguments, **named: runs)
+    tasks = [Task("a", 0, (0, 1)), Task("b", 1, (0, 1, 2)), Task("c", 2, (0,))]
+    assert without_recorded(tasks, INFO, 0.1) == [Task("b", 1, (1, 2)), Task("c", 2, (0,))]
