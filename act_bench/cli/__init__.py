@@ -56,6 +56,18 @@ class LazyGroup(click.Group):
         command.help = _unwrapped(command.help)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of an unknown one say which was meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from act_bench.errors import did_you_mean
+
+            hint = did_you_mean(name, COMMANDS) or "act-bench --help lists the commands"
+            ctx.fail(f"no command {name[:60]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an error on the way to it, too, is a sentence and an exit code."""
         from act_bench.cli._command import explained  # not for --help, which imports nothing

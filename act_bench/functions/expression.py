@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from act_bench.errors import ActBenchError, ExitCode, did_you_mean
+from act_bench.errors import ActBenchError, ExitCode
+from act_bench.functions import hints
 from act_bench.functions.backends import DERIVATIVES, FUNCTIONS
-from act_bench.functions.operators import ALL_OPERATORS, OPERATORS, SYNONYMS, Operator
+from act_bench.functions.operators import ALL_OPERATORS, OPERATORS, Operator
 from act_bench.functions.steps import VARIABLE, Steps, learns
 
 if TYPE_CHECKING:
@@ -363,8 +364,8 @@ class _Parser:
         self.skip_spaces()
         if self.position < len(self.text):
             found = self.text[self.position]
-            hint = ": a closing parenthesis too many" if found == ")" else ""
-            self.fail(f"expected the end of the expression, found {found!r}{hint}")
+            hint = hints.after_expression(self.text[self.position :])
+            self.fail(f"expected the end of the expression, found {hints.character(found)}{hint}")
         return expression
 
     def read_expression(self, depth: int) -> Expression:
@@ -380,8 +381,8 @@ class _Parser:
             return Expression(VARIABLE)
         if name not in self.operators:
             letter = len(name) == 1 and not called
-            hint = "the variable is x" if letter else _suggestion(name, self.operators)
-            raise ParseError(f"unknown operator {name!r}: {hint}", self.text, start)
+            hint = "the variable is x" if letter else hints.for_name(name, self.operators)
+            raise ParseError(f"unknown operator {hints.shortened(name)}: {hint}", self.text, start)
         if not called:
             self.fail(f"expected '(' after {name}{self.found()}: write {name}(x)")
         if depth >= MAX_DEPTH:
@@ -408,7 +409,7 @@ class _Parser:
             if separator != ",":
                 self.fail(
                     f"expected ',' or ')' to go on with the '(' at character {opened + 1}"
-                    f"{self.found()}"
+                    f"{self.found()}{hints.after_expression(separator)}"
                 )
 
     def read_number(self) -> Expression:
@@ -416,10 +417,15 @@ class _Parser:
         while self.peek() in _NUMBER_CHARACTERS:
             self.position += 1
         spelling = self.text[start : self.position]
+        hint = ": write negative(f) for -f" if spelling == "-" else ""
         try:
-            return number(float(spelling))
+            value = float(spelling)
+            if value == 0 and spelling.lower().partition("e")[0].strip("-+0."):
+                hint = ": it is too small, and would be 0"
+                raise ValueError(hint)
+            return number(value)
         except ValueError:
-            reason = f"expected a finite number, found {spelling!r}"
+            reason = f"expected a finite number, found {hints.shortened(spelling)}{hint}"
             raise ParseError(reason, self.text, start) from None
 
     def read_name(self) -> tuple[str, int]:
@@ -440,7 +446,9 @@ class _Parser:
         return self.text[self.position : self.position + 1]
 
     def found(self) -> str:
-        return f", found {self.peek()!r}" if self.peek() else ", but the text ends here"
+        if not self.peek():
+            return ", but the text ends here"
+        return f", found {hints.character(self.peek())}"
 
     def fail(self, reason: str) -> NoReturn:
         raise ParseError(reason, self.text, self.position)
@@ -454,7 +462,7 @@ def _misuse(name: str, count: int) -> str | None:
     if operator is None and _is_number(name):
         return f"the number {name} takes no arguments, got {count}" if count else None
     if operator is None:
-        return f"unknown operator {name!r}: {_suggestion(name, OPERATORS)}"
+        return f"unknown operator {hints.shortened(name)}: {hints.for_name(name, OPERATORS)}"
     if not operator.accepts(count):
         return f"{name} takes {operator.expected}, got {count}"
     return None
@@ -477,14 +485,3 @@ def _is_number(name: str) -> bool:
         return name == _spelled(float(name))
     except ValueError:
         return False
-
-
-def _suggestion(name: str, operators: Mapping[str, Operator]) -> str:
-    """Return what to write in place of a name, or where the names are listed."""
-    lowered = name.lower()
-    if lowered in operators:
-        return f"names are in lower case, write {lowered!r}"
-    meant = SYNONYMS.get(lowered, lowered)
-    return did_you_mean(meant if meant in operators else lowered, operators) or (
-        "the operators are listed in act_bench.functions.operators.OPERATORS"
-    )

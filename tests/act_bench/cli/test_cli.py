@@ -40,7 +40,7 @@ def test_each_command_teaches_by_example(name: str) -> None:
 def test_an_unknown_command_is_wrong_usage() -> None:
     result = CliRunner().invoke(main, ["simulat"])
     assert result.exit_code == 2
-    assert "simulat" in result.output
+    assert "did you mean 'simulate'?" in result.output
 
 
 def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

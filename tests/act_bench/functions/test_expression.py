@@ -200,3 +200,40 @@ def test_the_parser_imports_the_standard_library_only() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert output.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("-x", "write negative(f) for -f"),
+        ("x^2", "write pow(f,g), or square(f)"),
+        ("2*x", "write mul(f,g)"),
+        ("add(x+x,x)", "write add(f,g)"),
+        ("sqrt(x)", "the notation has no such function"),
+        ("arctanh(x)", "the notation has no such function"),
+        ("add(x,1e-400)", "too small"),
+        ("\u2212x", "(U+2212, minus sign): write '-'"),
+        ("relu(\u0445)", "(U+0445, cyrillic small letter ha): write 'x'"),
+        ("\u0440ow(x,x)", "(U+0440, cyrillic small letter er): write 'p'"),
+        ("relu\uff08x\uff09", "(U+FF08, fullwidth left parenthesis): write '('"),
+        ("\ufeffrelu(x)", "(U+FEFF, zero width no-break space): write nothing"),
+    ],
+)
+def test_what_people_write_is_told_in_the_notation(text, said):
+    with pytest.raises(ParseError) as caught:
+        parse(text)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 40_000, "relu(" * 9_000, "9" * 40_000, "x" + " " * 40_000 + "y"]
+)
+def test_a_message_repeats_little_of_a_long_text(text):
+    with pytest.raises(ParseError) as caught:
+        parse(text)
+    assert len(str(caught.value)) < 400
+
+
+def test_zero_is_a_number_in_every_spelling():
+    for text in ("0", "0.0", "-0", "0e5", "0.000"):
+        assert str(parse(f"add(x,{text})")) == "add(x,0)"

@@ -1,0 +1,116 @@
+"""What to write in place of a text that is not in the notation: for the messages of the parser.
+
+Standard library only; nothing of it runs before something went wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from act_bench.errors import did_you_mean
+from act_bench.functions.operators import SYNONYMS
+
+LISTED: Final = "the operators are listed in act_bench.functions.operators.OPERATORS"
+SHOWN: Final = 60
+"""Most characters of a user's word that a message repeats."""
+
+INFIX: Final = {
+    "+": "add(f,g)",
+    "-": "sub(f,g), or negative(f)",
+    "*": "mul(f,g)",
+    "/": "div(f,g)",
+    "^": "pow(f,g), or square(f)",
+}
+"""Sign between two expressions -> what the notation has for it."""
+
+ABSENT: Final = frozenset({
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arctanh", "asin", "atanh", "cbrt", "ceil",
+    "clip", "cos", "floor", "heaviside", "ln", "log", "log1p", "log2", "log10", "mod", "round",
+    "rsqrt", "sign", "sin", "softmax", "sqrt", "step", "tan", "where",
+})  # fmt: skip
+"""Functions that people write and the notation has no near word for."""
+
+_TWINS: Final = {
+    "\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2014": "-",  # dashes
+    "\u00d7": "mul(f,g)", "\u22c5": "mul(f,g)", "\u00b7": "mul(f,g)", "\u00f7": "div(f,g)",
+    "\u0430": "a", "\u0435": "e", "\u043e": "o", "\u0440": "p", "\u0441": "c", "\u0443": "y",
+    "\u0445": "x", "\u03c7": "x", "\u0456": "i", "\u0455": "s", "\u04bb": "h", "\u0501": "d",
+    "\u00b2": "square(f)", "\u00b3": "mul(f,square(f))", "\u221a": "a power, pow(f,0.5)",
+    "\u2018": "nothing", "\u2019": "nothing", "\u201c": "nothing", "\u201d": "nothing",
+    "\ufeff": "nothing", "\u200b": "nothing", "\u00a0": "a space",
+}  # fmt: skip
+"""Characters that look like others, or are signs of mathematics -> what to write for them."""
+
+
+def shortened(text: str) -> str:
+    """Return the repr of a user's word, cut where it is long.
+
+    Examples
+    --------
+    >>> shortened("relux"), len(shortened("a" * 10_000)) < 80
+    ("'relux'", True)
+    """
+    return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}...")
+
+
+def character(text: str) -> str:
+    """Return a character for a message: a look-alike by its code point, with what to write.
+
+    Examples
+    --------
+    >>> character("?")
+    "'?'"
+    >>> character(chr(0x2212)).partition(" ")[2]
+    "(U+2212, minus sign): write '-'"
+    """
+    if text.isascii():
+        return repr(text)
+    import unicodedata
+
+    name = unicodedata.name(text, "without a name").lower()
+    twin = _TWINS.get(text)
+    plain = unicodedata.normalize("NFKC", text)
+    if twin is None and plain.isascii() and plain.strip():
+        twin = plain  # full-width letters and the like
+    said = f"{text!r} (U+{ord(text):04X}, {name})"
+    if twin is None:
+        return said
+    return f"{said}: write {twin if len(twin) > 1 else repr(twin)}"
+
+
+def after_expression(text: str) -> str:
+    """Return what to write where a whole expression is followed by something else; may be empty.
+
+    Examples
+    --------
+    >>> after_expression("^2")
+    ': the notation has no signs, write pow(f,g), or square(f)'
+    >>> after_expression(")")
+    ': a closing parenthesis too many'
+    """
+    first = text[:1]
+    if first == ")":
+        return ": a closing parenthesis too many"
+    return f": the notation has no signs, write {INFIX[first]}" if first in INFIX else ""
+
+
+def for_name(name: str, known: Iterable[str]) -> str:
+    """Return what to write in place of an unknown operator, or where operators are listed.
+
+    Examples
+    --------
+    >>> for_name("ReLU", ["relu", "elu"])
+    "names are in lower case, write 'relu'"
+    >>> for_name("sqrt", ["square"]).partition(";")[0]
+    'the notation has no such function'
+    """
+    operators, lowered = list(known), name.lower()
+    if lowered in operators:
+        return f"names are in lower case, write {lowered!r}"
+    if lowered in ABSENT:
+        return f"the notation has no such function; {LISTED}"
+    if len(name) > SHOWN:
+        return LISTED
+    meant = SYNONYMS.get(lowered, lowered)
+    return did_you_mean(meant if meant in operators else lowered, operators) or LISTED
