@@ -88,7 +88,7 @@ def entries_file(table: str, fidelity: str | None = None, edition: str = "regene
         return upstream_file(table)
     embedded = embedded_fidelities(table)
     if fidelity not in embedded:
-        raise _without_data(table, f"at fidelity {fidelity}", embedded)
+        raise without_data(table, f"at fidelity {fidelity}", embedded)
     return table_file(table, entries_name(table, fidelity))
 
 
@@ -96,11 +96,11 @@ def runs_file(table: str) -> Path:
     """Return the path of a table's runs, checked against the manifest; raises as entries_file."""
     embedded = embedded_fidelities(table)
     if runs_name(table) not in table_files(table):
-        raise _without_data(table, "of single runs", embedded)
+        raise without_data(table, "of single runs", embedded)
     return table_file(table, runs_name(table))
 
 
-def _without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
+def without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
     """Return the error for a known table that this version embeds no such data of."""
     there = f"its embedded fidelities: {', '.join(embedded)}" if embedded else "it has none at all"
     return DataError(

@@ -16,7 +16,7 @@ from act_bench.files.manifest import (
     ENTROPY_FILE,
     verified,
 )
-from act_bench.tables.files import entries_file, runs_file, table_files
+from act_bench.tables.files import entries_file, runs_file, table_files, without_data
 from act_bench.tables.rates import (
     LEARNING_RATE,
     RATE_COLUMNS,
@@ -204,7 +204,10 @@ def load_runs(
 
     path = runs_file(name)
     # The file has the runs at the rates of the recipes, and says in its metadata which these are.
-    own = pl.col("fidelity").replace_strict(recipe_rates(path), return_dtype=pl.Float64)
+    recorded = recipe_rates(path)
+    if fidelity is not None and fidelity not in recorded:
+        raise without_data(name, f"of single runs at fidelity {fidelity}", tuple(recorded))
+    own = pl.col("fidelity").replace_strict(recorded, return_dtype=pl.Float64)
     everything = names(RUN_COLUMNS)
     runs = pl.scan_parquet(path).with_columns(own.alias(LEARNING_RATE.name)).select(everything)
     if rate != "default":

@@ -53,6 +53,12 @@ def test_load_runs_is_sorted_and_complete(data_folder):
     assert runs.equals(act_bench.load_runs("mlp", fidelity="full"))
 
 
+def test_runs_of_a_fidelity_that_was_not_trained_are_an_error_as_its_table_is():
+    for load in (act_bench.load_table, act_bench.load_runs):
+        with pytest.raises(manifest.DataError, match="at fidelity reduced; its embedded fideliti"):
+            load("cnn", fidelity="reduced")
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
