@@ -64,6 +64,19 @@ class RandomSearchLaw:
         best: Float = self.scores[-1] - self.expected_regret
         return best
 
+    def regret_quartiles(self) -> Float:
+        """Return the lower quartile, median and upper quartile of regret: (3, evaluations).
+
+        Examples
+        --------
+        >>> random_search_law([0.1, 0.5, 0.9], evaluations=3).regret_quartiles().round(1).tolist()
+        [[0.0, 0.0, 0.0], [0.4, 0.0, 0.0], [0.8, 0.4, 0.0]]
+        """
+        # The lower quartile of regret is where the best so far has its upper one.
+        best = np.array([self.quantile(probability) for probability in (0.75, 0.5, 0.25)])
+        regret: Float = self.scores[-1] - best
+        return regret
+
     def quantile(self, probability: float) -> Float:
         """Return the smallest best score so far that is reached with ``probability``.
 

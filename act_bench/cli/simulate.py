@@ -235,6 +235,7 @@ def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> 
         "workers": options.workers,
         "random_exact": {
             "expected_regret": simulation.exact.expected_regret.tolist(),
+            "regret_quartiles": simulation.exact.regret_quartiles().tolist(),
             "evaluations_to_top": simulation.exact_evaluations_to_top(),
         },
         "metric": simulation.metric,
@@ -273,10 +274,11 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
             "" if test is None else f"{test:.4f}",
             f"{row['seconds']:.2f}",
         )
-    expected = simulation.exact.expected_regret
+    after = [int(mark.removeprefix("regret_at_")) - 1 for mark in marks]
+    exact = simulation.exact.regret_quartiles()[:, after].T.tolist()
     shown.add_row(
         "exact random",
-        *(f"{expected[int(mark.removeprefix('regret_at_')) - 1]:.4f}" for mark in marks),
+        *(f"{middle:.4f}\n{low:.3f}-{high:.3f}" for low, middle, high in exact),
         f"{simulation.exact_evaluations_to_top()}",
         "",
         "",

@@ -298,7 +298,7 @@ def page(table: str, runs: dict[float, pl.DataFrame]) -> str:
 def runs_of(table: str, sources: list[Path]) -> dict[float, pl.DataFrame]:
     """Return the runs of a table at each rate: embedded ones, and those of sweeps."""
     recipe = find(table, TABLES[table].default_fidelity)
-    embedded = load_runs(table, recipe.fidelity)
+    embedded = load_runs(table, recipe.fidelity, rate="all")
     own = embedded.filter(pl.col(RATE) == recipe.learning_rate)
     parts = [embedded.filter(pl.col(RATE) != recipe.learning_rate)]
     parts += [read_runs(source).select(embedded.columns) for source in sources]
