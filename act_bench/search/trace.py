@@ -152,7 +152,7 @@ def read_trace(path: str | Path) -> Trace:
     trace_format = FORMAT
     events: list[Event] = []
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # editors put a mark in front
     except UnicodeDecodeError as error:
         raise TraceError(1, f"expected UTF-8 text, got {error.reason}") from None
     for number, line in enumerate(text.splitlines(), start=1):

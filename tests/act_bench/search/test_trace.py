@@ -121,6 +121,13 @@ def test_other_data_are_found(data: BenchmarkData, path: Path) -> None:
     assert failed(verify(path, data=replace(data, sha256="f" * 64))) == [("data", 1)]
 
 
+def test_a_byte_order_mark_is_skipped(data: BenchmarkData, path: Path) -> None:
+    trace = read_trace(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_trace(path) == trace
+    assert failed(verify(path, data=data)) == []
+
+
 def test_an_unknown_table_fails_the_data(path: Path) -> None:
     change(path, 1, table="mpl")
     checks = verify(path)
