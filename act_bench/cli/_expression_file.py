@@ -16,7 +16,8 @@ def read_expressions(path: Path) -> list[Expression]:
         If a line is no expression; the message names it.
     """
     found = []
-    # Editors put a byte-order mark in front, which is skipped. A byte that is no UTF-8 becomes a character that no expression has, and is named as such.
+    # Editors put a byte-order mark in front, which is skipped. A byte that is no UTF-8 becomes a
+    # character that no expression has, and is named as such.
     for number, line in enumerate(path.read_text("utf-8-sig", "replace").splitlines(), 1):
         text = line.partition("#")[0].strip()
         if not text:

@@ -7,7 +7,7 @@ its own library only.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -49,7 +49,7 @@ def load_table(
     name: str,
     edition: str = "regenerated",
     fidelity: str | None = None,
-    columns: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
     rate: View | None = None,
 ) -> pl.DataFrame:
     """Load a table: one row an entry, in entry order, always all 2,913.
@@ -97,25 +97,26 @@ def load_table(
     """
     from act_bench.tables.spectra import fisher_columns, fisher_file
 
+    asked = _asked(columns)
     if view_name(rate) != "default":
-        return _load_view(name, edition, fidelity, columns, rate)
+        return _load_view(name, edition, fidelity, asked, rate)
     file = entries_file(name, fidelity, edition)
     sources: tuple[tuple[Sequence[Column], Callable[[], Path]], ...] = (
         (ENTRY_COLUMNS, lambda: file),
         (fisher_columns(layers=1), lambda: fisher_file(name)),
         (ENTROPY_COLUMNS, lambda: verified(ENTROPY_FILE)),
     )
-    wanted = [*names(ENTRY_COLUMNS), LEARNING_RATE.name] if columns is None else list(columns)
+    wanted = [*names(ENTRY_COLUMNS), LEARNING_RATE.name] if asked is None else asked
     known = [LEARNING_RATE, *(column for source, _ in sources for column in source)]
-    _check_columns(columns, known)
+    _check_columns(wanted, known)
     import polars as pl
 
     own = None if edition == "upstream" else own_rate(name, choose_fidelity(name, fidelity))
     parts, left = [], [column for column in wanted if column != LEARNING_RATE.name]
     for found, source in sources:
-        if asked := [column for column in left if column in names(found)]:
-            parts.append(_read(source(), asked))
-            left = [column for column in left if column not in asked]
+        if there := [column for column in left if column in names(found)]:
+            parts.append(_read(source(), there))
+            left = [column for column in left if column not in there]
     if not parts:
         parts.append(_read(file, ["entry"]))
     table = pl.concat(parts, how="horizontal")
@@ -126,7 +127,7 @@ def _load_view(
     name: str,
     edition: str,
     fidelity: str | None,
-    columns: Sequence[str] | None,
+    columns: list[str] | None,
     rate: View | None,
 ) -> pl.DataFrame:
     """Load a table at another learning rate, or tuned; see `load_table`."""
@@ -146,7 +147,7 @@ def _load_view(
         table, own, last = pl.read_parquet(tuned_file(name)), TUNED_COLUMNS, []
     shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
     known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
-    wanted = names(known) if columns is None else list(columns)
+    wanted = names(known) if columns is None else columns
     # Spectra and entropies are the same at every rate.
     others = [column for column in wanted if column not in names(own)]
     _check_columns([column for column in wanted if column in names(own)], own)
@@ -159,7 +160,7 @@ def _load_view(
 def load_runs(
     name: str,
     fidelity: str | None = None,
-    columns: Sequence[str] | None = None,
+    columns: Iterable[str] | None = None,
     rate: float | Literal["default", "all"] = "default",
 ) -> pl.DataFrame:
     """Load the runs of a table: one row a training, with its learning curves.
@@ -197,7 +198,9 @@ def load_runs(
     >>> runs.columns
     ['expression', 'seed', 'outcome']
     """
-    _check_columns(columns, RUN_COLUMNS)
+    everything = names(RUN_COLUMNS)
+    asked = _asked(columns)
+    _check_columns(asked or (), RUN_COLUMNS)
     if fidelity is not None:
         choose_fidelity(name, fidelity)
     import polars as pl
@@ -208,7 +211,6 @@ def load_runs(
     if fidelity is not None and fidelity not in recorded:
         raise without_data(name, f"of single runs at fidelity {fidelity}", tuple(recorded))
     own = pl.col("fidelity").replace_strict(recorded, return_dtype=pl.Float64)
-    everything = names(RUN_COLUMNS)
     runs = pl.scan_parquet(path).with_columns(own.alias(LEARNING_RATE.name)).select(everything)
     if rate != "default":
         if rate_runs_name(name) in table_files(name):
@@ -219,7 +221,7 @@ def load_runs(
             runs = runs.filter(pl.col(LEARNING_RATE.name) == choose_rate(name, float(rate)))
     if fidelity is not None:
         runs = runs.filter(pl.col("fidelity") == fidelity)
-    return (runs if columns is None else runs.select(list(columns))).collect()
+    return (runs if asked is None else runs.select(asked)).collect()
 
 
 def recipe_rates(path: Path) -> dict[str, float]:
@@ -240,11 +242,16 @@ def recipe_rates(path: Path) -> dict[str, float]:
     }
 
 
-def _check_columns(columns: Sequence[str] | None, known: Sequence[Column]) -> None:
-    """Refuse columns that do not exist, and a string in the place of a list of them."""
+def _asked(columns: Iterable[str] | None) -> list[str] | None:
+    """Return the columns that any iterable names, each once; refuse a string in its place."""
     if isinstance(columns, str):
         raise TypeError(f"columns: expected a list of names, got the string {columns!r}")
-    for column in columns or ():
+    return None if columns is None else list(dict.fromkeys(map(str, columns)))
+
+
+def _check_columns(columns: Iterable[str], known: Sequence[Column]) -> None:
+    """Refuse columns that do not exist."""
+    for column in columns:
         one_of("column", column, names(known))
 
 

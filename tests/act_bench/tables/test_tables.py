@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -51,6 +52,20 @@ def test_load_runs_is_sorted_and_complete(data_folder):
     assert runs.columns == schema.names(schema.RUN_COLUMNS)
     assert runs.select("entry", "seed").rows() == [(e, s) for e in (0, 2, 3) for s in range(4)]
     assert runs.equals(act_bench.load_runs("mlp", fidelity="full"))
+
+
+@pytest.mark.parametrize("load", [act_bench.load_table, act_bench.load_runs])
+@pytest.mark.parametrize(
+    "make",
+    [list, tuple, iter, pl.Series, np.array, dict.fromkeys, lambda names: (n for n in names)],
+)
+def test_columns_are_any_iterable_of_names_once(data_folder, load, make):
+    names = ["outcome", "entry", "outcome"]
+    assert load("mlp", columns=make(names)).columns == ["outcome", "entry"]
+    with pytest.raises(UnknownNameError, match="no column 'entri'"):
+        load("mlp", columns=make(["entry", "entri"]))
+    with pytest.raises(TypeError, match="expected a list of names"):
+        load("mlp", columns="entry")
 
 
 def test_runs_of_a_fidelity_that_was_not_trained_are_an_error_as_its_table_is():
