@@ -37,6 +37,11 @@ class Evaluated(NamedTuple):
     clock_s: float
     curve: tuple[float, ...]
 
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """By what functions are ranked: what trained beats what diverged, whatever the scores."""
+        return self.outcome == "ok", self.score
+
 
 class Tested(NamedTuple):
     """The sealed metrics of a function, shown once, when a search ends.
@@ -80,8 +85,8 @@ class Found:
 
     @property
     def best(self) -> Evaluated:
-        """The function of the highest score; of equals, the one that was trained first."""
-        return max(self.evaluated, key=lambda each: each.score)
+        """What trained with the highest score; of equals, the one that was trained first."""
+        return max(self.evaluated, key=lambda each: each.worth)
 
     def to_json(self) -> dict[str, object]:
         """Return it as values of JSON."""

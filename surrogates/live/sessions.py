@@ -138,7 +138,7 @@ class ProposalSession:
         if self._revealed:
             raise SearchOverError("the test split was revealed already, once a search")
         self._revealed = True
-        each, summary = max(self._trained.values(), key=lambda pair: pair[0].score)
+        each, summary = max(self._trained.values(), key=lambda pair: pair[0].worth)
         return Tested(each.expression, summary.test_accuracy, summary.test_loss, None)
 
 

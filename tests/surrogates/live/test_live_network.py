@@ -86,6 +86,21 @@ def test_a_search_with_a_loop_of_ones_own(tmp_path):
     assert all(check.passed for check in verify_search(tmp_path / "trace.jsonl"))
 
 
+def test_what_trained_beats_what_diverged_whatever_the_scores(tmp_path):
+    """A user's own score, minus a loss: chance is above all of it, and still diverged is last."""
+    seen = []
+
+    def train(network, splits, seed):
+        seen.append(seed)
+        return (math.nan if len(seen) == 1 else -100.0 - len(seen), 0.25)
+
+    problem = network_problem(make_model, load_data, train_model=train, chance=0.5, seeds=[0])
+    found = search(problem, tmp_path, method="random", budget=Budget(3), confirmation=NONE)
+    assert [each.score for each in found.evaluated] == [0.5, -102.0, -103.0]
+    assert (found.best.outcome, found.best.score) == ("ok", -102.0)
+    assert found.tested.expression == found.best.expression
+
+
 def test_without_test_data_nothing_is_shown(tmp_path):
     problem = network_problem(make_model, load_two, recipe=SHORT)
     found = search(problem, tmp_path, method="knn", budget=Budget(3), confirmation=NONE)
