@@ -1,10 +1,10 @@
 """What the learning rate does to a table: who changes places when every function is tuned.
 
 ``python -m builders.reports.rates mlp`` reads the embedded tables of learning rates; ``... --runs
-FOLDER`` takes those of sweeps besides, finished or not. Prints Markdown, as it stands in
-``docs/rates.md``. Functions are counted by canonical class (the entry of each class that comes
-first), so that spellings of one function count once. Intervals are bootstrap ones of 95 %, over
-functions.
+FOLDER`` takes those of sweeps besides, finished or not. Prints Markdown; ``--write`` puts the
+sections of all tables into ``docs/rates.md``. Functions are counted by canonical class (the entry of
+each class that comes first), so that spellings of one function count once. Intervals are bootstrap
+ones of 95 %, over functions.
 """
 
 from __future__ import annotations
@@ -14,20 +14,26 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.files.atomic import replacing
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.loaders import load_runs
+from act_bench.tables.rates import table_rates
 from act_bench.tables.registry import TABLES, TRAINED_MARGIN
 from builders.rates import FIRST_SEED, RATE, at_every_rate, tuned_table
 from builders.tables import read_runs
 from regenerate.recipes import find
 from surrogates.significance import spearman_interval
 
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "rates.md"
+BEGIN: Final = "<!-- begin: python -m builders.reports.rates -->"
+END: Final = "<!-- end -->"
 TOP = 50
 
 Scores = NDArray[np.float64]
@@ -306,13 +312,27 @@ def runs_of(table: str, sources: list[Path]) -> dict[float, pl.DataFrame]:
     return at_every_rate(own, others, recipe)
 
 
+def write(sections: list[str]) -> None:
+    """Put the sections between the two marks in the document."""
+    head, rest = DOCUMENT.read_text(encoding="utf-8").split(BEGIN)
+    text = "\n".join(sections)
+    with replacing(DOCUMENT) as draft:
+        draft.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
 def main() -> None:
-    """Print the report."""
+    """Print the report, or write it into docs/rates.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", choices=list(TABLES))
+    parser.add_argument("table", nargs="?", choices=list(TABLES))
     parser.add_argument("--runs", type=Path, action="append", default=[])
+    parser.add_argument("--write", action="store_true", help="All embedded, into docs/rates.md.")
     options = parser.parse_args()
-    print(page(options.table, runs_of(options.table, options.runs)))
+    tables = [name for name in TABLES if table_rates(name)]
+    if options.write:
+        write([page(name, runs_of(name, [])) for name in tables])
+        return
+    for name in [options.table] if options.table else tables:
+        print(page(name, runs_of(name, options.runs)))
 
 
 if __name__ == "__main__":
