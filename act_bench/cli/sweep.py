@@ -20,6 +20,7 @@ from act_bench.tables.registry import TABLES, choose_fidelity
 if TYPE_CHECKING:
     from regenerate.recipes import Recipe
     from regenerate.sweeps.executor import Executor
+    from regenerate.sweeps.sweep import Task
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ def command(options: Options) -> None:
     --select needs a finished sweep with seed 0 in that folder, and adds seeds to some of it. With
     Ray the parts are written here, whatever the machines; a killed worker costs the part in hand.
 
-    With --rate, entries whose recorded run with seed 0 diverged before the learning rate had any
-    part in it are left out, since they do the same at every rate; unless --expressions names them.
+    With --rate, runs whose record diverged before the learning rate had any part in it are left
+    out, since they do the same at every rate; unless --expressions names the function.
     """
     from regenerate.recipes import find
     from regenerate.recipes.rates import with_rate
@@ -143,11 +144,13 @@ def command(options: Options) -> None:
     folder = options.out or Path("sweeps") / f"{table}-{fidelity}{suffix}"
     shard = Shard.parse(options.shard_text) if options.shard_text else None
     tasks = plan(
-        _chosen(options, own, recipe, folder),
+        _chosen(options, recipe, folder),
         range(options.seeds or TABLES[table].seeds.get(fidelity, 1)),
         limit=options.limit,
         shard=shard,
     )
+    if recipe != own and not options.expressions_file:
+        tasks = _without_fixed(tasks, own)
     if options.tuned:
         tasks = without_recorded(tasks, TABLES[table], recipe.learning_rate)
     workers = _workers(options, recipe)
@@ -192,7 +195,7 @@ def command(options: Options) -> None:
     click.echo(f"{meter.pending:,} functions trained now, in {seconds / 60:.1f} minutes")
 
 
-def _chosen(options: Options, own: Recipe, recipe: Recipe, folder: Path) -> dict[str, int]:
+def _chosen(options: Options, recipe: Recipe, folder: Path) -> dict[str, int]:
     """Return the functions to train, spelling to entry."""
     from act_bench.cli._expression_file import read_expressions
     from act_bench.spaces.paper import load_space
@@ -211,26 +214,31 @@ def _chosen(options: Options, own: Recipe, recipe: Recipe, folder: Path) -> dict
         named = read_expressions(options.expressions_file)
         entries = {space.resolve(each).entry for each in named}
         return {text: entry for text, entry in entry_of.items() if entry in entries}
-    fixed = set() if recipe == own else _fixed_entries(own)
-    if fixed:
-        click.echo(f"{len(fixed):,} entries diverge at once, at any rate: left out", err=True)
-    return {text: entry for text, entry in entry_of.items() if entry not in fixed}
+    return entry_of
 
 
-def _fixed_entries(recipe: Recipe) -> set[int]:
-    """Return the entries whose recorded run would be the same at every learning rate."""
+def _without_fixed(tasks: list[Task], recipe: Recipe) -> list[Task]:
+    """Return tasks without the runs that are recorded and are the same at every learning rate."""
     from act_bench.files.manifest import DataError
     from act_bench.tables.loaders import load_runs
-    from regenerate.recipes.rates import fixed_entries
-    from regenerate.sweeps.selection import FIRST_SEED
+    from regenerate.recipes.rates import fixed_runs
 
     columns = ["entry", "seed", "outcome", "images_seen", "recipe_sha"]
     try:
         runs = load_runs(recipe.table, recipe.fidelity, columns)
     except DataError:  # nothing is recorded of this table: train them all
-        return set()
+        return tasks
     rows = (row for row in runs.iter_rows(named=True) if row["recipe_sha"] == recipe.sha)
-    return fixed_entries(recipe, rows, FIRST_SEED)
+    fixed = fixed_runs(recipe, rows)
+    left = [
+        task._replace(seeds=tuple(seed for seed in task.seeds if (task.entry, seed) not in fixed))
+        for task in tasks
+    ]
+    left = [task for task in left if task.seeds]
+    if len(left) < len(tasks):
+        gone = len(tasks) - len(left)
+        click.echo(f"{gone:,} functions diverge at once, at any rate: left out", err=True)
+    return left
 
 
 def _workers(options: Options, recipe: Recipe) -> Executor:

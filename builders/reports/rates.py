@@ -2,9 +2,10 @@
 
 ``python -m builders.reports.rates mlp`` reads the embedded tables of learning rates; ``... --runs
 FOLDER`` takes those of sweeps besides, finished or not. Prints Markdown; ``--write`` puts the
-sections of all tables into ``docs/rates.md``. Functions are counted by canonical class (the entry of
-each class that comes first), so that spellings of one function count once. Intervals are bootstrap
-ones of 95 %, over functions.
+sections of all tables into ``docs/rates.md``.
+
+Functions are counted by canonical class (the entry of each class that comes first), so that
+spellings of one function count once. Intervals are bootstrap ones of 95 %, over functions.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ def same_at_every_rate(recipe: Recipe, outcome: str, images_seen: int) -> bool:
     return outcome == "diverged" and images_seen <= steps_without_rate(recipe) * recipe.batch_size
 
 
-def fixed_entries(recipe: Recipe, runs: Iterable[Mapping[str, object]], seed: int) -> set[int]:
-    """Return the entries whose run with a seed is the same at every learning rate.
+def fixed_runs(recipe: Recipe, runs: Iterable[Mapping[str, object]]) -> set[tuple[int, int]]:
+    """Return the runs that are the same at every learning rate, as entry and seed.
 
     Parameters
     ----------
@@ -87,19 +87,16 @@ def fixed_entries(recipe: Recipe, runs: Iterable[Mapping[str, object]], seed: in
         Of the runs, at whatever rate.
     runs
         Rows with ``entry``, ``seed``, ``outcome`` and ``images_seen``.
-    seed
-        Which runs count.
 
     Examples
     --------
     >>> from regenerate.recipes import find
     >>> row = {"entry": 7, "seed": 0, "outcome": "diverged", "images_seen": 64}
-    >>> fixed_entries(find("cnn", "proxy"), [row, row | {"entry": 8, "outcome": "ok"}], seed=0)
-    {7}
+    >>> fixed_runs(find("cnn", "proxy"), [row, row | {"entry": 8, "outcome": "ok"}])
+    {(7, 0)}
     """
     return {
-        int(str(row["entry"]))
+        (int(str(row["entry"])), int(str(row["seed"])))
         for row in runs
-        if row["seed"] == seed
-        and same_at_every_rate(recipe, str(row["outcome"]), int(str(row["images_seen"])))
+        if same_at_every_rate(recipe, str(row["outcome"]), int(str(row["images_seen"])))
     }
