@@ -46,7 +46,7 @@ class NetworkTrainer(NamedTuple):
 
 TRAINERS: Final = {
     "mlp": NetworkTrainer("regenerate.training.stacked_trainer", cpu_only=True, stacked=True),
-    "gpt": NetworkTrainer("regenerate.training.text_trainer"),
+    "gpt": NetworkTrainer("regenerate.training.text.trainer"),
 }
 """Network -> what trains it, image networks excepted."""
 

@@ -24,8 +24,8 @@ from regenerate.training.dispatch import train
 from regenerate.training.flat_weights import AdamW, FlatWeights
 from regenerate.training.losses import training_loss
 from regenerate.training.muon import Muon, orthogonal
-from regenerate.training.text_initialization import initialize
-from regenerate.training.text_trainer import cut
+from regenerate.training.text.initialization import initialize
+from regenerate.training.text.trainer import cut
 
 RECIPE = Recipe(
     table="gpt",

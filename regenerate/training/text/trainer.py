@@ -29,7 +29,7 @@ from regenerate.training.allocator import keep_freed_memory
 from regenerate.training.dispatch import Progress
 from regenerate.training.flat_weights import Optimizer, make_optimizer
 from regenerate.training.muon import Muon
-from regenerate.training.text_initialization import initialize
+from regenerate.training.text.initialization import initialize
 from regenerate.training.threads import torch_threads
 from regenerate.training.training_run import Metrics, TrainingRun, train_seeds
 

@@ -1,0 +1,1 @@
+"""Training networks of text: the trainer, and initial weights for it."""
