@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,15 @@ class CacheLimitError(ActBenchError, ValueError):
     """``ACT_BENCH_CACHE_GB`` is no size."""
 
     exit_code = ExitCode.USAGE
+
+
+class DamagedCacheWarning(UserWarning):
+    """A file in the cache is damaged, and made again."""
+
+
+def warn_damaged(path: Path, why: object) -> None:
+    """Warn that a file in the cache is damaged and is made again."""
+    warnings.warn(f"{path} is damaged ({why}): it is made again", DamagedCacheWarning, stacklevel=3)
 
 
 class Kept(NamedTuple):
