@@ -26,6 +26,7 @@ OLD: Final = ".old"
 """Suffix of what a folder held, while it is being replaced."""
 
 _TRIES: Final = 10
+_TAKEN: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
 @contextmanager
@@ -106,13 +107,14 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
                 folder.replace(old)
             try:
                 draft.replace(folder)
-            except OSError as error:  # another process was faster: replace what it wrote
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    with suppress(OSError):
-                        old.replace(folder)
-                    raise
-                continue
+            except BaseException as error:
+                if isinstance(error, OSError) and error.errno in _TAKEN:
+                    continue  # another process was faster: replace what it wrote
+                recover(folder)
+                raise
             break
+        else:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(folder))
         _clear(folder.parent, f".{folder.name}.", OLD)
 
 

@@ -31,6 +31,7 @@ def compiled(signature: str | None = None, **options: Any) -> Callable[[Any], An
     >>> double(21)
     42
     """
+
     def decorate(function: Any) -> Any:
         try:
             return numba.njit(signature, nogil=True, cache=True, **options)(function)
