@@ -1,4 +1,4 @@
-"""Simulated searches: seconds for the budgets of docs/search.md, and against random search.
+"""Simulated searches: seconds for the budgets of docs/reference/search.md, and against random ones.
 
     python benchmarks/simulation.py [--table mlp] [--repeats 3] [--optimisers random,knn]
 

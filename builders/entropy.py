@@ -2,7 +2,7 @@
 
 ``python -m builders.entropy build`` writes the file and the manifest. ``python -m builders.entropy
 report`` prints how well it predicts the validation accuracies of a table, and with ``--figure``
-draws it. See ``docs/eafo.md``.
+draws it. See ``docs/explanation/eafo.md``.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def command(options: SearchOptions) -> None:
     Stop it at any moment and run it again to go on: finished runs lie in the folder --out, and the
     same seed takes the same course. At the end the best functions are trained again with fresh
     seeds, beside the table's best (or ReLU), and the test metrics of the best are shown, once.
-    docs/live_search.md tells more; `act-bench verify OUT/trace.jsonl` checks the trace.
+    docs/how-to/live_search.md tells more; `act-bench verify OUT/trace.jsonl` checks the trace.
     """
     if options.by_grafs:
         search_grafs(options)

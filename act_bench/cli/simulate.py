@@ -55,7 +55,7 @@ class Options:
     "--optimizers",
     "names",
     help="Comma-separated, with settings after colons: knn,gp-ei:features=union:starts=20. "
-    "Default: random,local,knn,evolution. The others: docs/search.md.",
+    "Default: random,local,knn,evolution. The others: docs/reference/search.md.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all randomness."

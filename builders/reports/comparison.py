@@ -1,10 +1,11 @@
-"""Search methods compared at equal training cost, by real training; writes docs/comparison.md.
+"""Search methods compared at equal cost, by real training; writes docs/studies/comparison.md.
 
     python -m builders.reports.comparison mlp cnn --repeats 5
 
-Every search is a live search (docs/live_search.md) in a folder of its own, so the command goes on
-where it was stopped. An optimiser trains ``--budget`` functions. A method that is none may take as
-many seconds as the random search of the same repeat. Test is shown once a search, at its end.
+Every search is a live search (docs/how-to/live_search.md) in a folder of its own, so the command
+goes on where it was stopped. An optimiser trains ``--budget`` functions. A method that is
+none may take as many seconds as the random search of the same repeat.
+Test is shown once per search, at its end.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ METHODS = {
 }
 FRESH_SEEDS = {"mlp": 10}
 """Table -> seeds that the best function is trained again with; 3 where not named."""
-PAGE = Path(__file__).parents[2] / "docs" / "comparison.md"
+PAGE = Path(__file__).parents[2] / "docs" / "studies" / "comparison.md"
 
 
 class Row(NamedTuple):

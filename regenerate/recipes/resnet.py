@@ -1,4 +1,4 @@
-"""The recipes of Act-Bench-ResNet; what is known of them is told in docs/resnet.md.
+"""The recipes of Act-Bench-ResNet; what is known of them is told in docs/studies/resnet.md.
 
 ``full`` is the training of He et al. 2015 (arXiv 1512.03385, section 4.2): 64,000 steps of 128
 images, which on 45,000 training images are 182 epochs, a learning rate of 0.1 that falls to a tenth

@@ -235,11 +235,11 @@ def test_a_small_page_goes_on_from_what_is_kept(
     monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen])
     results.main()
     assert len(calls) == 2 * (1 + len(names))  # one trial beforehand
-    assert "| `aquasurf` |" in (tmp_path / "docs" / "results.md").read_text()
-    page = (tmp_path / "docs" / "results" / "mlp.md").read_text()
+    assert "| `aquasurf` |" in (tmp_path / "docs" / "studies" / "results.md").read_text()
+    page = (tmp_path / "docs" / "studies" / "results" / "mlp.md").read_text()
     for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "| knn | union | 100 |"):
         assert number in page
-    for image in {part.split(")")[0] for part in page.split("](../images/")[1:]}:
+    for image in {part.split(")")[0] for part in page.split("](../../images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page
     assert " of 1 maps." in page
