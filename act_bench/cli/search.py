@@ -45,7 +45,6 @@ _DEFAULT_BUDGET: Final = 30
 )
 @click.option(
     "--method",
-    "--optimiser",
     "--optimizer",
     "method",
     help="Settings follow after colons: gp-ei:starts=5.  [default: by space]",
@@ -79,7 +78,7 @@ def command(options: SearchOptions) -> None:
     \b
       act-bench search --table mlp                              30 functions, seconds each
       act-bench search --table cnn --fidelity proxy --workers 2
-      act-bench search --table mlp --optimiser evolution --budget 100 --out my-search
+      act-bench search --table mlp --optimizer evolution --budget 100 --out my-search
       act-bench search --table cnn --space large                beyond the table
       act-bench search --table mlp --space swish                the Swish paper's search
       act-bench search --table mlp --method grafs               by gradient descent, once

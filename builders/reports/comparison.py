@@ -3,7 +3,7 @@
     python -m builders.reports.comparison mlp cnn --repeats 5
 
 Every search is a live search (docs/how-to/live_search.md) in a folder of its own, so the command
-goes on where it was stopped. An optimiser trains ``--budget`` functions. A method that is
+goes on where it was stopped. An optimizer trains ``--budget`` functions. A method that is
 none may take as many seconds as the random search of the same repeat.
 Test is shown once per search, at its end.
 """
@@ -26,7 +26,7 @@ from surrogates.live.methods import PROPOSERS
 
 METHODS = {
     "random": "random search",
-    "evolution:population=10": "regularised evolution, population 10",
+    "evolution:population=10": "regularized evolution, population 10",
     "controller": "RNN controller with PPO (Swish paper)",
     "aquasurf": "AQuaSurF",
     "grafs": "GRAFS, restarted while seconds are left",
@@ -150,7 +150,7 @@ HEAD = """\
 python {command}
 ```
 
-By real training: {repeats} searches of each method on each table. An optimiser trains {budget}
+By real training: {repeats} searches of each method on each table. An optimizer trains {budget}
 functions and sees no other value of the table. A method that trains in its own way may take as many
 seconds as the random search of the same repeat; it finishes what it began, and begins again with
 another seed while seconds are left.

@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a search is made; the network, the images and the optimiser are those of a recipe.
+    """How a search is made; the network, the images and the optimizer are those of a recipe.
 
     Parameters
     ----------

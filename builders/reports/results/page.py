@@ -1,11 +1,11 @@
-"""Make docs/studies/results.md: every optimiser on every table, and the paper's claims tested.
+"""Make docs/studies/results.md: every optimizer on every table, and the paper's claims tested.
 
     python -m builders.reports.results [--table mlp] [--trials 100] [--splits 20] [--docs docs]
 
 Each table has a page of its own, ``docs/studies/results/TABLE.md``; what the first page says of all
 tables is kept beside them (`results_overview`), so that a new version of one table needs only
 ``--table``.
-Each optimiser's searches, and the evaluation of surrogates, are kept under ``output/results`` with
+Each optimizer's searches, and the evaluation of surrogates, are kept under ``output/results`` with
 the hash of the data, so that a run that was stopped goes on. Seconds of computing are those of the
 processor, one thread.
 """
@@ -61,7 +61,7 @@ from surrogates import evaluation
 from surrogates.optimizers import plain_name
 
 # From quick to slow; those after a colon are the same search with another setting.
-OPTIMISERS = (
+OPTIMIZERS = (
     "random",
     "fisher-filter:baselines=false",
     "fisher-filter",
@@ -92,12 +92,12 @@ def main() -> None:
     arguments.add_argument("--slow-trials", type=int, default=100, help=f"Of {', '.join(SLOW)}.")
     arguments.add_argument("--splits", type=int, default=20)
     arguments.add_argument("--maps", type=int, default=6, help="Draws of the maps, of each table.")
-    arguments.add_argument("--optimisers", default=",".join(OPTIMISERS))
+    arguments.add_argument("--optimizers", default=",".join(OPTIMIZERS))
     arguments.add_argument("--docs", type=Path, default=Path("docs"))
     arguments.add_argument("--kept", type=Path, default=Path("output/results"))
     arguments.add_argument("--only", choices=["searches", "surrogates"], help="Run, write no page.")
     chosen = arguments.parse_args()
-    names = tuple(chosen.optimisers.split(","))
+    names = tuple(chosen.optimizers.split(","))
 
     tables = chosen.table or tables_with_data(Request())
     (chosen.docs / "images").mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def stale(pages: Path) -> list[str]:
 
 
 def needs_spectra(name: str) -> bool:
-    """Return whether an optimiser looks at Fisher spectra."""
+    """Return whether an optimizer looks at Fisher spectra."""
     return plain_name(name) in ("aquasurf", "fisher-filter") or "union" in name or "fim" in name
 
 
@@ -148,10 +148,10 @@ HEAD = """\
 # Results
 
 Made by `python -m builders.reports.results`, which keeps what it has run: simulated searches of
-{evaluations} evaluations by each optimiser on each table. Regret is in validation accuracy,
+{evaluations} evaluations by each optimizer on each table. Regret is in validation accuracy,
 the median over an entry's runs: the fewer runs, the more of being the best is luck, which regret
 takes for merit. *Top* is the best hundredth of the entries ([search.md](../reference/search.md)).
-Optimisers with a setting after a colon are the same search with that setting:
+Optimizers with a setting after a colon are the same search with that setting:
 `aquasurf:features=umap-outputs` uses Fisher spectra as a filter only. Intervals are 95 % bootstrap
 intervals; differences are called significant after Holm's correction over
 all pairs (Mann-Whitney test of the regret at the end).
@@ -182,7 +182,7 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
     }
     for name, figure in figures.items():
         save(figure, docs / "images" / f"results-{data.table}-{name}.png")
-    summary = evaluation.summarise(rows)
+    summary = evaluation.summarize(rows)
     save(
         draw("surrogates", Request(results=kept / "surrogates")),
         docs / "images" / f"results-{data.table}-surrogates.png",
