@@ -147,7 +147,7 @@ def command(options: Options) -> None:
         "--named": options.named,
     }
     if len(given := [name for name, value in choices.items() if value]) > 1:
-        raise click.UsageError(f"expected one of {', '.join(choices)}, got {', '.join(given)}")
+        raise click.UsageError(f"expected one of {', '.join(choices)}, got {' and '.join(given)}")
     if options.tuned and not options.select_text:
         raise click.UsageError("--tuned says how --select chooses, and there is no --select")
     table = options.table
