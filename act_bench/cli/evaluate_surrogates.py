@@ -108,7 +108,7 @@ def command(options: Options) -> None:
             seed=options.seed,
             progress=lambda done: progress.update(task, completed=done),
         )
-    summary, gains = evaluation.summarise(rows), evaluation.union_gains(rows)
+    summary, gains = evaluation.summarize(rows), evaluation.union_gains(rows)
     said = evaluation.verdict(gains)
     with making(output):
         files = write(output, rows)

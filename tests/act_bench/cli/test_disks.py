@@ -21,7 +21,7 @@ from act_bench.cli import explore, export, main, space  # noqa: F401  (a full di
 from act_bench.files import atomic, sealed
 from act_bench.spaces.large import expressions_file
 
-SIMULATE = ("simulate", "mlp", "--trials", "2", "--evaluations", "5", "--optimisers", "random")
+SIMULATE = ("simulate", "mlp", "--trials", "2", "--evaluations", "5", "--optimizers", "random")
 EVALUATE = ("evaluate-surrogates", "mlp", "--features", "outputs", "--regressors", "knn")
 COMMANDS = {
     "simulate": ((*SIMULATE, "--output", "made", "--figures", "none"), "made/steps.parquet"),

@@ -23,7 +23,7 @@ SHOWN = {
     "a wrong expression": ("query", "relu(\u2212x)"),
     "a lone byte": ("query", "relu(\udcff)"),
     "simulate": (
-        "simulate", "mlp", "--trials", "1", "--evaluations", "3", "--optimisers", "random",
+        "simulate", "mlp", "--trials", "1", "--evaluations", "3", "--optimizers", "random",
         "--figures", "none",
     ),
 }  # fmt: skip
