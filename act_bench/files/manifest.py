@@ -111,11 +111,13 @@ def _record(name: str, fields: object) -> FileRecord:
         raise ValueError(f"{name}: expected a JSON object, got {excerpt(fields)}")
     if unknown := fields.keys() - _TYPES.keys():
         raise ValueError(f"{name}: fields unknown: {', '.join(sorted(unknown))[:200]}")
+    where = name
     try:
         check_types(fields, _TYPES)
+        where = f"{name}: counts"
         check_types(fields["counts"], dict.fromkeys(fields["counts"], (int,)))
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{where}: {error}") from None
     return FileRecord(name=name, **fields)
 
 
