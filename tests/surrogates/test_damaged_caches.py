@@ -54,7 +54,7 @@ def write(variant="27"):
     sealed.write(large.outputs_file(variant), functions.to_arrow())
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, 1 << 20), st.integers(0, 7), st.booleans())
 def test_a_damaged_map_is_made_again(folder, place, bit, cut):
     assert np.array_equal(embeddings.cached_places(PARTS), PLACES)
@@ -77,7 +77,7 @@ def test_a_map_is_made_where_no_cache_can_be_written(folder, monkeypatch):
     assert np.array_equal(embeddings.cached_places(PARTS), PLACES)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, 1 << 20), st.integers(0, 7), st.booleans(), st.booleans())
 def test_a_damaged_large_space_is_refused_and_made_again(folder, place, bit, cut, first):
     builders.space.large.build()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from act_bench.cli import COMMANDS, main
 
-ENCODINGS = ("ascii", "latin-1", "cp1252", "cp437", "utf-8")
+ENCODINGS = ("ascii", "latin-1", "cp437")
 SHOWN = {
     "show": ("show", "relu(x)"),
     "show a function that learns": ("show", "prelu"),
@@ -40,35 +41,37 @@ def printed(arguments, encoding):
     return result
 
 
+@cache
+def code_in_utf_8(arguments):
+    return printed(arguments, "utf-8").exit_code
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("arguments", SHOWN.values(), ids=SHOWN)
 def test_every_encoding_shows_what_utf_8_does(arguments, encoding):
     result = printed(arguments, encoding)
     output = result.output_bytes if hasattr(result, "output_bytes") else result.stdout_bytes
     assert output.decode(encoding)
-    assert result.exit_code == printed(arguments, "utf-8").exit_code
+    assert result.exit_code == code_in_utf_8(arguments)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_is_shown_in_every_encoding(command, encoding):
-    assert printed([command, "--help"], encoding).exit_code == 0
+def test_help_is_shown_in_ascii(command):
+    assert printed([command, "--help"], "ascii").exit_code == 0
 
 
-@pytest.mark.parametrize("encoding", ["ascii"])
-def test_a_pipe_of_another_encoding(encoding):
+def test_a_pipe_of_another_encoding():
     command = [sys.executable, "-m", "act_bench.cli", "show", "relu(x)"]
-    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     result = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout.isascii()
     assert b"~~===+++***##  0 to 5 on [-5, 5]" in result.stdout
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_certificate_is_written_and_shown(tmp_path, encoding):
+def test_a_certificate_is_written_and_shown(tmp_path):
     arguments = ["regenerate", "relu(x)", "--seeds", "1", "--certificate", "c.json"]
-    assert printed(arguments, encoding).exit_code == 0
+    assert printed(arguments, "ascii").exit_code == 0
     assert json.loads((tmp_path / "c.json").read_text())["expression"]
 
 

@@ -124,7 +124,7 @@ def file(tmp_path_factory):
     return tmp_path_factory.mktemp("hostile") / "trace.jsonl"
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(drawn=st.data())
 def test_any_value_in_any_field_is_a_verdict(file, data, lines, drawn):
     changed = copy.deepcopy(lines)
@@ -139,7 +139,7 @@ def test_any_value_in_any_field_is_a_verdict(file, data, lines, drawn):
         assert any(check.passed is False for check in checks)
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(st.integers(0, 1 << 20), st.integers(0, 7), st.booleans())
 def test_any_flipped_bit_or_cut_is_a_verdict(file, data, lines, place, bit, cut):
     content = bytearray("\n".join(texts(lines)).encode() + b"\n")

@@ -68,7 +68,7 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.sampled_from(sorted(RECORD)), VALUES)
 def test_any_value_of_a_field_is_a_record_or_an_error(tmp_path_factory, field, value):
     folder = tmp_path_factory.mktemp("manifest")

@@ -23,7 +23,7 @@ def content(tmp_path_factory, network):
     return file.read_bytes()
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 1 << 20), st.integers(0, 7), st.booleans())
 def test_any_flipped_bit_or_cut_is_named(content, network, tmp_path_factory, place, bit, cut):
     file = tmp_path_factory.mktemp("flipped") / "features.parquet"

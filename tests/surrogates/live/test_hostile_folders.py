@@ -187,7 +187,7 @@ def test_a_marker_of_another_sweep_is_not_repeated_whole(tmp_path):
     assert len(str(caught.value)) < 1_000
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.integers(0, 1 << 20), st.integers(0, 7), st.booleans(), st.integers(0, 9))
 def test_any_flipped_bit_or_cut_in_a_folder_is_a_sentence(
     genuine, tmp_path_factory, place, bit, cut, which
@@ -233,7 +233,7 @@ def test_a_genuine_checkpoint_is_gone_on_with(grafs_folder, tmp_path):
     assert again.runs == first.runs
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.integers(0, 1 << 20), st.integers(0, 7), st.booleans())
 def test_a_damaged_checkpoint_is_named(grafs_folder, tmp_path_factory, place, bit, cut):
     folder = shutil.copytree(grafs_folder, tmp_path_factory.mktemp("flipped") / "grafs")
