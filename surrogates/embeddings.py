@@ -179,7 +179,7 @@ def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float
 
     The file's name is a hash of the vectors, the metrics, the settings and the versions of the
     libraries, so that it is never that of anything else. A damaged file is made again, with a
-    :class:`~act_bench.files.cache.DamagedCacheWarning`; a cache that cannot be written to costs the
+    UserWarning; a cache that cannot be written to costs the
     next call its time and nothing else.
     """
     path = cache_folder() / "umap" / f"{_key(parts, settings)}.parquet"

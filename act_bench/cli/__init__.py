@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line, on a terminal of whatever encoding."""
-        from act_bench.cli._terminal import make_printable
+        from act_bench.terminal import make_printable
 
         make_printable()
         return super().main(*args, **kwargs)

@@ -37,10 +37,6 @@ class NoCacheError(ActBenchError, RuntimeError):
     exit_code = ExitCode.DATA
 
 
-class DamagedCacheWarning(UserWarning):
-    """A file in the cache is damaged, and made again."""
-
-
 def warn_damaged(path: Path, why: object) -> None:
     """Warn that a file in the cache is damaged and is made again."""
     warnings.warn(f"{path} is damaged ({why}): it is made again", DamagedCacheWarning, stacklevel=3)

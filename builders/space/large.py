@@ -83,7 +83,7 @@ class Reduced(NamedTuple):
 def build(variant: Variant = "27", *, again: bool = False) -> Path:
     """Make the large space in the user's cache, unless it is there and whole.
 
-    A damaged file is made again, with a :class:`~act_bench.files.cache.DamagedCacheWarning`.
+    A damaged file is made again, with a UserWarning.
     Takes half a minute of processor time on two cores; needs polars, NumPy and SciPy.
 
     Parameters

@@ -86,7 +86,7 @@ def test_a_certificate_is_written_before_anything_is_printed(tmp_path, monkeypat
 
 @given(st.text())
 def test_any_text_has_an_ascii_form(text):
-    from act_bench.cli._terminal import in_ascii
+    from act_bench.terminal import in_ascii
 
     shown = in_ascii(text)
     assert shown.isascii()
