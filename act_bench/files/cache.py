@@ -39,7 +39,7 @@ class NoCacheError(ActBenchError, RuntimeError):
 
 def warn_damaged(path: Path, why: object) -> None:
     """Warn that a file in the cache is damaged and is made again."""
-    warnings.warn(f"{path} is damaged ({why}): it is made again", DamagedCacheWarning, stacklevel=3)
+    warnings.warn(f"{path} is damaged ({why}): it is made again", UserWarning, stacklevel=3)
 
 
 class Kept(NamedTuple):
