@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 
 from act_bench.functions.operators import ALL_OPERATORS
-from act_bench.functions.operators.formulas import finite
+from act_bench.functions.operators.formulas import (
+    finite,
+    floating,
+    identity_at_infinity,
+    is_half,
+)
 from act_bench.functions.parameter import Named, Parameter
 
 Fixed: TypeAlias = Callable[[Tensor], Tensor]
@@ -67,9 +72,12 @@ class NamedActivation(LearningActivation):
         self.function = function
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the function to each element of ``x``: any floating dtype, which the result has."""
-        # Half precision is rounded once, at the end.
-        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        """Apply the function to each element of ``x``: any floating dtype, which the result has.
+
+        Integers and booleans are taken in torch's default dtype.
+        """
+        x = floating(x)
+        wide = x.float() if is_half(x) else x  # rounded once, at the end
         if self.parameter is None:
             y = FIXED[self.function.name](wide)
         else:
