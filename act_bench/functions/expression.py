@@ -255,9 +255,9 @@ class Expression:
             Takes an array of any shape, returns a float64 array of that shape. At a kink: 0 for
             ``abs`` and ``relu``, the left derivative for ``elu``, ``selu`` and ``leakyrelu``, the
             mean of both sides where the arguments of ``max`` or ``min`` are equal, and 0.2 at the
-            two ends of ``hard_sigmoid``. NaN where the function is NaN. By the chain rule an
-            argument of slope 0 counts nothing, however steep the operator: the slope of
-            ``min(x,reciprocal(x))`` at 0 is 1.
+            two ends of ``hard_sigmoid``. By the chain rule an argument of slope 0 counts nothing,
+            however steep the operator: the slope of ``min(x,reciprocal(x))`` at 0 is 1. Where the
+            function is NaN its slope means nothing.
 
         Examples
         --------
@@ -296,9 +296,9 @@ class Expression:
         -----
         It can be copied, pickled, compiled and transformed (``torch.func``), and differentiates
         twice. Every operator has the value of :meth:`to_numpy` and the slope of :meth:`derivative`,
-        at infinity too. Two exceptions: where the function is NaN, its slope may be a number; and
-        where the chain rule multiplies 0 by infinity, autograd gives NaN though :meth:`derivative`
-        has a number (at 0 for 31 of the paper's functions, as ``min(x,reciprocal(x))``).
+        at infinity too, to the accuracy of the dtype: by that share of the slope, or of 1. Where
+        the chain rule multiplies 0 by infinity, autograd has NaN though :meth:`derivative` has a
+        number: at 0 for 31 of the paper's functions, such as ``min(x,reciprocal(x))``.
 
         Examples
         --------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from act_bench.functions.operators.deferred import np, special, torch
 from act_bench.functions.operators.formulas import (
+    GAUSSIAN_IS_ZERO,
     constant,
     finite,
     is_half,
@@ -28,7 +29,6 @@ SMALL: Final = 1e-7  # their epsilon, which the paper does not give: ours
 
 _SINC_SERIES_BELOW: Final = 1e-2
 _TORCH_SINC_SERIES_BELOW: Final = 0.25
-_GAUSS_IS_ZERO: Final = 64.0
 
 
 def _sinc_slope(x: Array) -> Array:
@@ -69,7 +69,7 @@ def _torch_gauss_gap(beta: Tensor, u: Tensor, v: Tensor) -> Tensor:
 
 def _torch_gauss(x: Tensor) -> Tensor:
     # exp(-x^2) is 0 long before the bound, where the slope of x^2 is still finite.
-    return torch.exp(-torch.square(x.clamp(-_GAUSS_IS_ZERO, _GAUSS_IS_ZERO)))
+    return torch.exp(-torch.square(x.clamp(-GAUSSIAN_IS_ZERO, GAUSSIAN_IS_ZERO)))
 
 
 def _gate(u: Array, v: Array) -> Array:
