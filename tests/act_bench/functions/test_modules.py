@@ -9,18 +9,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from act_bench.errors import ActBenchError
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.corrected import correct
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import ALL_OPERATORS, Operator, registered
-from tests.act_bench.functions.test_evaluators import DTYPES, disagreement, grid
 
 torch = pytest.importorskip("torch")
-Array = NDArray[np.float64]
-
 POINTS = torch.tensor([-1.3, -0.4, 0.7, 1.9], dtype=torch.float64)
 STEP = 1e-6
 ARGUMENTS = (parse("x"), parse("tanh(x)"), parse("swish(x)"))
@@ -192,31 +188,6 @@ def test_the_module_of_a_registered_operator_is_one_too() -> None:
     with registered(half):
         made = parse("add(half(x),1)").to_torch()
         assert saved_and_loaded(copy.deepcopy(made))(torch.tensor([2])).tolist() == [2.0]
-
-
-NAMED = [name for name, function in CATALOGUE.items() if function.expression is None]
-
-
-@pytest.mark.parametrize("name", CATALOGUE)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_named_functions_have_value_and_slope_of_the_truth(name: str, dtype: str) -> None:
-    x = grid(dtype)
-    if name not in NAMED:  # the chain rule loses the slope far out: operators have it by themselves
-        x = x[np.abs(x) < 100]
-    made = CATALOGUE[name].to_torch().to(DTYPES[dtype])
-    inputs = torch.tensor(x, dtype=DTYPES[dtype], requires_grad=True)
-    y = made(inputs)
-    y.sum().backward()
-    value, slope = CATALOGUE[name].to_numpy(), CATALOGUE[name].derivative()
-    learned = getattr(made, "parameter", None)
-    if learned is not None and name in NAMED:  # as the dtype has it
-        from act_bench.functions.named_numeric import derivative_function, value_function
-
-        value = value_function(CATALOGUE[name], learned.item())
-        slope = derivative_function(CATALOGUE[name], learned.item())
-    assert not disagreement(y.detach().double().numpy(), value, x, dtype)
-    there = ~np.isnan(value(x))
-    assert not disagreement(inputs.grad.double().numpy()[there], slope, x[there], dtype)
 
 
 def test_between_operators_arithmetic_decides() -> None:
