@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import click
 import numpy as np
 import torch
 
@@ -90,4 +91,4 @@ def write_changes(table: str, expressions: Sequence[str], parts: Path) -> Path:
 
 if __name__ == "__main__":
     for each in without_slope_at_zero():
-        print(each, load_space().representatives[each])
+        click.echo(f"{each} {load_space().representatives[each]}")

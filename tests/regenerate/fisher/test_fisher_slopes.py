@@ -49,6 +49,8 @@ def test_what_no_training_could_use_stays_lost():
     module = TrainedSlopes(parse("min(x,reciprocal(x))"))
     zero = torch.zeros(2)
     assert gradients(module, zero, torch.tensor([np.nan, np.inf])).isnan().all()
-    assert not gradients(TrainedSlopes(parse("reciprocal(x)")), zero, torch.ones(2)).isfinite().any()
+    assert (
+        not gradients(TrainedSlopes(parse("reciprocal(x)")), zero, torch.ones(2)).isfinite().any()
+    )
     with torch.no_grad():
         assert module(zero).tolist() == [0.0, 0.0]
