@@ -60,7 +60,7 @@ _REAL: Final = "biufO"
 
 
 def value_function(expression: Tree) -> ArrayFunction:
-    """Return the vectorised float64 value of ``expression``; see :meth:`Expression.to_numpy`."""
+    """Return the vectorized float64 value of ``expression``; see :meth:`Expression.to_numpy`."""
     steps = expression.steps()
 
     def evaluate(x: ArrayLike) -> Array:
@@ -75,7 +75,7 @@ def value_function(expression: Tree) -> ArrayFunction:
 
 
 def derivative_function(expression: Tree) -> ArrayFunction:
-    """Return the vectorised float64 derivative; see :meth:`Expression.derivative`."""
+    """Return the vectorized float64 derivative; see :meth:`Expression.derivative`."""
     steps = expression.steps()
 
     def evaluate(x: ArrayLike) -> Array:
