@@ -144,8 +144,12 @@ def test_integers_and_booleans_are_the_numbers_that_they_are(kind: str) -> None:
         torch.testing.assert_close(found, made(whole.float()), rtol=0, atol=0, equal_nan=True)
         truth = function(kind).to_numpy()
         np.testing.assert_array_equal(truth(whole.numpy()), truth(whole.double().numpy()))
+
+
+@every_kind
+def test_complex_numbers_are_refused(kind: str) -> None:
     with pytest.raises(ActBenchError, match="expected real numbers, got a tensor of"):
-        made(torch.tensor([1j]))
+        function(kind).to_torch()(torch.tensor([1j]))
 
 
 def test_the_default_dtype_is_followed() -> None:
