@@ -22,6 +22,7 @@ from typing import Final
 
 from act_bench.errors import ActBenchError, ExitCode, did_you_mean
 from act_bench.functions.expression import Expression, ParseError, parse
+from act_bench.functions.hints import SHOWN, shortened
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import SWISH_OPERATORS
 from act_bench.functions.parameter import Parameter
@@ -303,10 +304,10 @@ def find(name: str) -> NamedFunction:
     key = name.strip().lower().replace("-", "_").replace(" ", "_")
     if key in _BY_ALIAS:
         return _BY_ALIAS[key]
-    hint = did_you_mean(key, _BY_ALIAS, count=3) or (
+    hint = did_you_mean(key[: 2 * SHOWN], _BY_ALIAS, count=3) or (
         "act_bench.functions.catalogue.CATALOGUE lists them"
     )
-    raise UnknownFunctionError(f"no function is called {name!r}: {hint}")
+    raise UnknownFunctionError(f"no function is called {shortened(name)}: {hint}")
 
 
 def read(text: str) -> Expression | NamedFunction:

@@ -69,12 +69,15 @@ class Corrected:
 
     def to_numpy(self, eps: float | None = None) -> ArrayFunction:
         """Return f + eps c in float64, at the initial eps if none is given."""
+        from act_bench.functions.numeric import real_numbers
+
         amount = self.parameter.initial if eps is None else eps
         value = self.function.to_numpy()
 
         def evaluate(x: ArrayLike) -> Array:
-            added = np.interp(np.asarray(x, np.float64), self.x, self.term, left=0, right=0)
-            return np.asarray(value(x) + amount * added)
+            inputs = real_numbers(x)
+            added = np.interp(inputs, self.x, self.term, left=0, right=0)
+            return np.asarray(value(inputs) + amount * added)
 
         return evaluate
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from act_bench.functions.operators import ALL_OPERATORS
-from act_bench.functions.operators.formulas import finite
+from act_bench.functions.operators.formulas import GAUSSIAN_IS_ZERO, finite, floating, is_half
 from act_bench.functions.parameter import Named, Parameter
 
 Fixed: TypeAlias = Callable[[Tensor], Tensor]
@@ -67,9 +67,12 @@ class NamedActivation(LearningActivation):
         self.function = function
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the function to each element of ``x``: any floating dtype, which the result has."""
-        # Half precision is rounded once, at the end.
-        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        """Apply the function to each element of ``x``: any floating dtype, which the result has.
+
+        Integers and booleans are taken in torch's default dtype.
+        """
+        x = floating(x)
+        wide = x.float() if is_half(x) else x  # rounded once, at the end
         if self.parameter is None:
             y = FIXED[self.function.name](wide)
         else:
@@ -85,18 +88,21 @@ _SINC: Final = ALL_OPERATORS["sinc"].implementation("torch")
 
 
 def _crrelu(x: Tensor, eps: Tensor) -> Tensor:
-    # Where x is infinite the formula would be inf * 0.
-    bounded = finite(x)
+    # Far out the formula, or its slope, would be inf * 0.
+    bounded = x.clamp(-GAUSSIAN_IS_ZERO, GAUSSIAN_IS_ZERO)
     return torch.relu(x) + eps * (bounded * torch.exp(-torch.square(bounded) / 2))
 
 
 def _prelu(x: Tensor, a: Tensor) -> Tensor:
-    return torch.where(x > 0, x, a * x)
+    # Where x is not used it may be infinite, and 0 * inf the slope along a.
+    return torch.where(x > 0, x, a * x.clamp(max=0))
 
 
 def _swish_beta(x: Tensor, beta: Tensor) -> Tensor:
     bounded = finite(x)
-    return bounded * torch.sigmoid(beta * bounded)
+    gate = torch.sigmoid(beta * bounded)
+    # At infinity a straight line, or 0 where the gate is closed.
+    return torch.where(x.isinf() & (gate > 0), x * gate.detach(), bounded * gate)
 
 
 FIXED: Final[dict[str, Fixed]] = {
