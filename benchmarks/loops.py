@@ -98,6 +98,7 @@ def pairs() -> dict[str, tuple[Job, Job]]:
     random = np.random.default_rng(0)
     packed = tabulate(parse("mul(erf(x),softplus(x))")).packed
     packed_at = packed.ctypes.data
+    rows = np.ones((2, normalized_cpu.LANES), np.float32)
     jobs: dict[str, tuple[Job, Job]] = {}
     for count in (147_456, 1_179_648):
         x, value, slope = codes(random, count), *np.empty((2, count), np.uint16)
@@ -112,7 +113,6 @@ def pairs() -> dict[str, tuple[Job, Job]]:
             lambda job=looked_up: job(plain_look_up),  # type: ignore[misc]
             lambda job=looked_up: job(cpu._look_up_both),  # type: ignore[misc]
         )
-        rows = np.ones((2, normalized_cpu.LANES), np.float32)
 
         def plain(x: Codes = x, value: Codes = value, slope: Codes = slope) -> Outcome:
             plain_normalized(packed, rows, x, value, slope)
