@@ -4,7 +4,7 @@ Each loop is measured against the same arithmetic written straight on, on one co
 time, at sizes of a ``proxy`` step of MobileViTv2; results are compared to the last bit first:
 
 - ``look-up``: f and f' of bfloat16 numbers, each stored as it is found;
-- ``normalise and look up``: the same behind a batch normalisation, on the numbers in place;
+- ``normalize and look up``: the same behind a batch normalization, on the numbers in place;
 - ``gradient of taps``: depthwise 3x3 of stride 2, with a remainder for the channel of each lane.
 
     python benchmarks/loops.py [--turns 25]
@@ -123,7 +123,7 @@ def pairs() -> dict[str, tuple[Job, Job]]:
             normalized_cpu.forward(at, 0, rows, packed_at, value_at, slope_at, 0, x.size)
             return value, slope
 
-        jobs[f"normalise and look up {count:,}"] = plain, ours
+        jobs[f"normalize and look up {count:,}"] = plain, ours
     for channels, side in ((64, 24), (128, 12), (256, 6), (384, 4)):
         half = (side + 1) // 2
         maps = codes(random, IMAGES, side * side * channels)
