@@ -22,9 +22,9 @@ from torch.nn import functional
 from regenerate.activations import TabulatedActivation
 from regenerate.kernels.attention import attend
 from regenerate.kernels.depthwise import DepthwiseConv2d
-from regenerate.kernels.token_layer import Weights, can_fuse, transformer_layer
 from regenerate.networks.normalized import Normalized, NormalizedActivation
 from regenerate.networks.pointwise import PointwiseConv2d
+from regenerate.networks.token_layer import Weights, can_fuse, transformer_layer
 
 PARAMETERS: Final = 1_116_163
 """Of the network with ten classes; with the thousand of ImageNet it has 1,370,593."""
