@@ -141,7 +141,7 @@ class TransformerLayer(nn.Module):
     def _weights(self) -> Weights:
         project, out = self.attention.scores_keys_values, self.attention.out
         in_order = (self.norm_1, project, out, self.norm_2, self.widen, self.narrow)
-        return Weights(*(each for module in in_order for each in (module.weight, module.bias)))
+        return Weights(*(getattr(each, name) for each in in_order for name in ("weight", "bias")))
 
 
 class MobileViTv2Block(nn.Module):
