@@ -183,6 +183,9 @@ def stub(monkeypatch, tmp_path):
         thread.start()
         api = huggingface_hub.HfApi(endpoint=server.url, token="hf_stub")  # noqa: S106
         monkeypatch.setattr(hub, "hub_api", lambda: api)
+        if huggingface_hub.__version__.startswith("0."):
+            # They read the name of a repository from its address by this.
+            monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
         yield server
         server.shutdown()
         thread.join()
