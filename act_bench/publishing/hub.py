@@ -225,7 +225,7 @@ def explained(repo_id: str) -> Iterator[None]:
     # The HTTP library depends on the version of the client: all errors of requests are OSErrors,
     # those of httpx have the class that is a base of the client's own.
     bases = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
-    unreachable = (OSError, *bases)
+    unreachable: tuple[type[Exception], ...] = (OSError, *bases)
     try:
         yield
     except HFValidationError as error:
