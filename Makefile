@@ -8,6 +8,7 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
+TOOLS ?= dev
 # What reads the data, and what models them; nothing that trains.
 CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figures explore) \
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
@@ -40,11 +41,11 @@ tests: $(VENV)/test-installed
 test-oldest:
 	@mkdir -p build
 	$(PYTHON) .ci/lower_bounds.py > build/oldest.txt
-	$(MAKE) core VENV=.venv-oldest CONSTRAINTS=build/oldest.txt
+	$(MAKE) core VENV=.venv-oldest CONSTRAINTS=build/oldest.txt TOOLS=test
 
 test-newest:
 	rm -rf .venv-newest
-	$(MAKE) core VENV=.venv-newest CONSTRAINTS=
+	$(MAKE) core VENV=.venv-newest CONSTRAINTS= TOOLS=test
 
 core: $(VENV)/test-installed
 	$(BIN)/pytest -o filterwarnings=default $(CORE)
@@ -65,7 +66,7 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,dev]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,$(TOOLS)]'
 	@touch $@
 
 clean:
