@@ -8,7 +8,13 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: demo test lint types tests benchmarks docs clean
+TOOLS ?= dev
+# What reads the data, and what models them; nothing that trains.
+CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figures explore) \
+	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
+	test_gaussian_process.py test_significance.py)
+
+.PHONY: demo test lint types tests test-oldest test-newest core benchmarks docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +36,20 @@ types: $(VENV)/test-installed
 tests: $(VENV)/test-installed
 	$(BIN)/pytest -n 2
 
+# The core with the lower bound of every dependency in pyproject.toml, and with the newest there is
+# of all; each in an environment of its own. Old libraries warn of new ones: no error here.
+test-oldest:
+	@mkdir -p build
+	$(PYTHON) .ci/lower_bounds.py > build/oldest.txt
+	$(MAKE) core VENV=.venv-oldest CONSTRAINTS=build/oldest.txt TOOLS=test
+
+test-newest:
+	rm -rf .venv-newest
+	$(MAKE) core VENV=.venv-newest CONSTRAINTS= TOOLS=test
+
+core: $(VENV)/test-installed
+	$(BIN)/pytest -o filterwarnings=default $(CORE)
+
 benchmarks: $(VENV)/test-installed
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
@@ -46,8 +66,8 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,dev]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,$(TOOLS)]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .venv-newest build dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis

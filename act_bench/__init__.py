@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from act_bench.search.benchmark import Benchmark
     from act_bench.tables.configurations import load_dataset
     from act_bench.tables.distances import distance
+    from act_bench.tables.features import load_features
     from act_bench.tables.loaders import load_runs, load_table
     from act_bench.tables.named import load_named
 
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "distance",
     "load_dataset",
+    "load_features",
     "load_named",
     "load_runs",
     "load_table",
@@ -51,6 +53,7 @@ _MODULES = {
     "distance": "act_bench.tables.distances",
     "load_dataset": "act_bench.tables.configurations",
     "load_named": "act_bench.tables.named",
+    "load_features": "act_bench.tables.features",
     "load_runs": "act_bench.tables.loaders",
     "load_table": "act_bench.tables.loaders",
     "parse": "act_bench.functions.expression",

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from act_bench.files.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, verified
+from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.distances import Weighting, layer_weights
 from act_bench.tables.files import table_files
@@ -32,7 +33,7 @@ from act_bench.tables.maps import MAP_COLUMNS, map_name, spectra_sha
 from act_bench.tables.registry import TABLES, import_own_tables, table_info
 from act_bench.tables.schema import EMBEDDING_COLUMNS, UnknownNameError
 from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
-from builders.embedded import write_manifest, write_table
+from builders.embedded import write_manifest
 from surrogates.embeddings import LIBRARIES, UMAP, umap_places
 from surrogates.features import Part, output_part, spectrum_part
 

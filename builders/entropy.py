@@ -20,11 +20,12 @@ from scipy import stats
 from act_bench.files.manifest import DATA_FOLDER, ENTROPY_FILE, LICENCE
 from act_bench.functions.entropy import POINTS, entropy
 from act_bench.functions.expression import parse
+from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_table
 from act_bench.tables.registry import TABLES
 from act_bench.tables.schema import ENTROPY_COLUMNS
-from builders.embedded import write_manifest, write_table
+from builders.embedded import write_manifest
 from surrogates.significance import spearman_interval
 
 if TYPE_CHECKING:

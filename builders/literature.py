@@ -24,9 +24,10 @@ import pyarrow as pa
 
 from act_bench.files.manifest import DATA_FOLDER, LICENCE, LITERATURE_FILE
 from act_bench.functions.catalogue import CATALOGUE, SOURCES
+from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import entry_of
 from act_bench.tables.schema import LITERATURE_COLUMNS, arrow_schema
-from builders.embedded import BuildError, write_manifest, write_table
+from builders.embedded import BuildError, write_manifest
 
 SOURCE: Final = Path(__file__).parent / "reported_results.csv"
 

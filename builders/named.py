@@ -20,12 +20,13 @@ import polars as pl
 from act_bench.files.manifest import DATA_FOLDER, LICENCE, DataError, FileRecord
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.named import NamedFunction
+from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import entry_of, load_space
 from act_bench.tables.loaders import load_runs
 from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.registry import TABLES
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
-from builders.embedded import write_manifest, write_table
+from builders.embedded import write_manifest
 from builders.rates import FIRST_SEED, RATE, at_every_rate, choose_rates, fresh_summaries
 from builders.tables import check_functions, read_runs, summaries
 from regenerate.data import DataNotFoundError, ImageData, load

@@ -23,6 +23,7 @@ import click
 import polars as pl
 
 from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
+from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_runs
 from act_bench.tables.rates import (
@@ -34,7 +35,7 @@ from act_bench.tables.rates import (
 )
 from act_bench.tables.registry import TABLES
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
-from builders.embedded import BuildError, write_manifest, write_table
+from builders.embedded import BuildError, write_manifest
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
 from regenerate.data import DataNotFoundError, ImageData, load
 from regenerate.recipes import Recipe, find

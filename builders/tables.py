@@ -22,12 +22,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
+from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.aggregation import is_diverged, median
 from act_bench.tables.files import entries_name, runs_name
 from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, OWN_RATE_RUN_COLUMNS, names
-from builders.embedded import BuildError, read_about, write_manifest, write_table
+from builders.embedded import BuildError, read_about, write_manifest
 from regenerate.data import DataNotFoundError, ImageData, load
 from regenerate.recipes import Recipe, find
 from regenerate.runs import parts

@@ -32,7 +32,7 @@ def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
     r"""Replay TRACE, or check the embedded data if there is none.
 
     \b
-      act-bench verify                                  every embedded file against its SHA-256
+      act-bench verify                                  every embedded file: SHA-256, and decoded
       act-bench simulate mlp --trials 5 --traces traces
       act-bench verify traces/knn-0.jsonl               data, answers and optimizer
       act-bench verify search.jsonl --no-rerun && echo genuine
@@ -59,7 +59,7 @@ def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
 
 
 def _embedded() -> list[Verdict]:
-    from act_bench.files.manifest import DataError, read_manifest, verified
+    from act_bench.files.manifest import DataError, decoded, read_manifest
     from act_bench.tables.files import table_files
     from act_bench.tables.registry import TABLES
 
@@ -68,7 +68,7 @@ def _embedded() -> list[Verdict]:
     for folder, records in [(None, read_manifest()), *own.items()]:
         for name, record in records.items():
             try:
-                verified(name, folder)
+                decoded(name, folder)
                 passed, detail = True, f"{record.rows:,} rows, SHA-256 {record.sha256[:12]}"
             except DataError as error:
                 passed, detail = False, str(error)

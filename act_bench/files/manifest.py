@@ -11,10 +11,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.documents import check_types, excerpt, read_object
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DATA_FOLDER: Final = Path(__file__).parent.parent / "data"
 MANIFEST: Final = "manifest.json"
@@ -171,3 +174,45 @@ def verified(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
             f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {mend}"
         )
     return path
+
+
+def decoded(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
+    """Return the path of a Parquet file after checking it as `verified` does, and reading it whole.
+
+    Right bytes are of no use to somebody whose pyarrow cannot read them.
+
+    Raises
+    ------
+    DataError
+        As `verified`; or if this version of pyarrow cannot read the file, or finds another number
+        of rows than the manifest.
+    """
+    path = verified(name, folder, mend)
+    expected, rows = read_manifest(folder, mend)[name].rows, read_whole(path).num_rows
+    if rows != expected:
+        raise DataError(f"{path}: expected {expected} rows, got {rows}; {mend}")
+    return path
+
+
+def read_whole(path: Path) -> pa.Table:
+    """Return all of a Parquet file, every value checked against its type.
+
+    Raises
+    ------
+    DataError
+        If this version of pyarrow cannot read it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # Not read_table, which takes the folder's name for the partition of a dataset.
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read by pyarrow {pa.__version__} ({error}): install the newest, "
+            "`pip install --upgrade pyarrow`"
+        ) from error
+    return table

@@ -7,13 +7,13 @@ what they say. `mlcroissant` validates it and can read the records through it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
 from typing import Final, TypeAlias
 
 from act_bench.files.manifest import FileRecord
-from act_bench.tables.configurations import Configuration, configurations
+from act_bench.tables.configurations import Configuration, exported_files
 from act_bench.tables.schema import Column, split_dtype
 
 Json: TypeAlias = "str | bool | int | dict[str, Json] | list[Json]"
@@ -126,11 +126,15 @@ _CITATION: Final = (
 )
 
 
-def croissant(published: date, url: str | None = None) -> dict[str, Json]:
+def croissant(
+    records: Mapping[str, FileRecord], published: date, url: str | None = None
+) -> dict[str, Json]:
     """Return the Croissant document of the embedded data, for the layout that ``export`` writes.
 
     Parameters
     ----------
+    records
+        Of the files of the export, by name.
     published
         The date of this publication.
     url
@@ -148,12 +152,10 @@ def croissant(published: date, url: str | None = None) -> dict[str, Json]:
 
     Examples
     --------
-    >>> document = croissant(date(2026, 1, 31))
+    >>> document = croissant({}, date(2026, 1, 31))
     >>> document["conformsTo"][0]
     'http://mlcommons.org/croissant/1.1'
     """
-    chosen = list(configurations().values())
-    used = {configuration.file: configuration.record for configuration in chosen}
     document: dict[str, Json] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -175,8 +177,8 @@ def croissant(published: date, url: str | None = None) -> dict[str, Json]:
         "isLiveDataset": False,
         "keywords": ["activation functions", "AutoML", "benchmark", "neural architecture search"],
         **_RAI,
-        "distribution": [_file(used[name]) for name in sorted(used)],
-        "recordSet": [_record_set(configuration) for configuration in _once_a_file(chosen)],
+        "distribution": [_file(records[name]) for name in sorted(records)],
+        "recordSet": [_record_set(configuration) for configuration in exported_files().values()],
     }
     return document | {"url": url} if url else document
 
@@ -192,11 +194,6 @@ def _file(record: FileRecord) -> Json:
         "encodingFormat": PARQUET,
         "sha256": record.sha256,
     }
-
-
-def _once_a_file(chosen: Iterable[Configuration]) -> list[Configuration]:
-    """Return a configuration a file: a table's default fidelity has two names."""
-    return list({configuration.file: configuration for configuration in chosen}.values())
 
 
 def _record_set(configuration: Configuration) -> Json:
@@ -218,7 +215,7 @@ def _field(configuration: Configuration, column: Column) -> Json:
         "description": column.meaning + (f" Unit: {column.unit}." if column.unit else ""),
         "dataType": _TYPES[item],
         "source": {
-            "fileObject": {"@id": configuration.file},
+            "fileObject": {"@id": configuration.exported},
             "extract": {"column": column.name},
         },
     }

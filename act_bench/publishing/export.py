@@ -2,27 +2,37 @@
 
 The folder has a README.md (the dataset card under a YAML head with the configurations and their
 features), the Parquet files under ``data/``, the manifest with their SHA-256, and Croissant
-metadata. Plain ``datasets.load_dataset`` reads it, on the Hub or from disk, with nothing of this
-package installed.
+metadata. The entries of a table and their Fisher spectra are joined into ``{table}.parquet``; every
+other file is the embedded one. Plain ``datasets.load_dataset`` reads it, on the Hub or from disk,
+with nothing of this package installed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.folders import filling, is_draft
-from act_bench.files.manifest import MANIFEST, MEND, DataError, write_records
+from act_bench.files.manifest import (
+    ABOUT,
+    MANIFEST,
+    MEND,
+    DataError,
+    FileRecord,
+    sha256,
+    write_records,
+)
 from act_bench.publishing.croissant import NAME as CROISSANT
 from act_bench.publishing.croissant import croissant
-from act_bench.tables.configurations import Configuration, configurations
-from act_bench.tables.schema import Column, split_dtype
+from act_bench.tables.configurations import Configuration, configurations, exported_files
+from act_bench.tables.schema import Column, names, split_dtype
 
 CARD: Final = "DATASET_CARD.md"
+MADE: Final = "act-bench export"
 # In a wheel the card lies in the package, in a source tree above it.
 _PACKAGE = Path(__file__).parent.parent
 _CARD_FOLDERS = (_PACKAGE, _PACKAGE.parent)
@@ -92,22 +102,24 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
             f"{folder} is not an empty folder; choose another, or --force to replace the files of "
             "an earlier export in it"
         )
-    used = dict(sorted(used_files().items()))
-    metadata = json.dumps(croissant(datetime.now(UTC).date(), url), indent=2)
-    contents = {
-        CROISSANT: f"{metadata}\n",
-        "README.md": f"---\n{front_matter()}---\n\n{card()}",
-    }
+    sources = exported_files()
+    for each in sources.values():
+        each.verify()  # all of them, before anything is written
+    text = card()
     # The README names the other files, so it is moved last.
     with filling(folder, last="README.md") as draft:
         (draft / "data").mkdir()
-        for name, each in used.items():
-            (draft / "data" / name).write_bytes(each.path.read_bytes())
-        write_records({name: each.record for name, each in used.items()}, draft / "data" / MANIFEST)
-        for name, text in contents.items():
-            (draft / name).write_text(text, encoding="utf-8")
-    data = sorted(folder / "data" / name for name in (*used, MANIFEST))
-    return [*data, *(folder / name for name in contents)]
+        written = {
+            name: _write(each, draft / "data" / name) for name, each in sorted(sources.items())
+        }
+        records = {name: each.record for name, each in written.items()}
+        write_records(records, draft / "data" / MANIFEST)
+        metadata = json.dumps(croissant(records, datetime.now(UTC).date(), url), indent=2)
+        (draft / CROISSANT).write_text(f"{metadata}\n", encoding="utf-8")
+        readme = f"---\n{front_matter(written)}---\n\n{text}"
+        (draft / "README.md").write_text(readme, encoding="utf-8")
+    data = sorted(folder / "data" / name for name in (*written, MANIFEST))
+    return [*data, folder / CROISSANT, folder / "README.md"]
 
 
 def _holds_files(folder: Path) -> bool:
@@ -115,9 +127,42 @@ def _holds_files(folder: Path) -> bool:
     return any(not is_draft(path) for path in folder.iterdir())
 
 
-def used_files() -> dict[str, Configuration]:
-    """Return the names of the files that configurations need, each with one that needs it."""
-    return {configuration.file: configuration for configuration in configurations().values()}
+class Written(NamedTuple):
+    """A file of an export.
+
+    Attributes
+    ----------
+    record
+        For the manifest.
+    memory
+        Bytes of each column as Arrow, by its name.
+    """
+
+    record: FileRecord
+    memory: dict[str, int]
+
+
+def _write(configuration: Configuration, path: Path) -> Written:
+    """Write the file of a configuration, joined if it has spectra."""
+    rows = configuration.read()
+    memory = {name: int(rows.column(name).nbytes) for name in rows.column_names}
+    if configuration.spectra is None:
+        # Not copyfile: of a full disk its error would name the file that is read.
+        path.write_bytes(configuration.verify()[0].read_bytes())
+        return Written(configuration.record, memory)
+    import pyarrow.parquet as pq
+
+    from act_bench.publishing.parquet import write_table
+
+    entries, spectra = (
+        json.loads(pq.read_schema(file).metadata[ABOUT]) for file in configuration.verify()
+    )
+    about = {**entries, "spectra": spectra, "made": MADE}
+    write_table(rows, configuration.columns, path, about)
+    record = configuration.record._replace(
+        name=path.name, sha256=sha256(path), bytes=path.stat().st_size, made=MADE
+    )
+    return Written(record, memory)
 
 
 def card() -> str:
@@ -134,24 +179,32 @@ def card() -> str:
     raise DataError(f"{_CARD_FOLDERS[0] / CARD} is missing; {MEND}")
 
 
-def front_matter() -> str:
+def front_matter(written: Mapping[str, Written]) -> str:
     """Return the YAML head of the card: licence, tags, configurations, features, sizes.
 
     The first configuration is the default one, as in ``act_bench.load_dataset``.
+
+    Parameters
+    ----------
+    written
+        The files of the export, by name.
     """
     chosen = list(configurations().values())
     if not chosen:
         raise DataError(f"there is no data to export; {MEND}")
-    rows = sum(configuration.record.rows for configuration in used_files().values())
+    rows = sum(each.record.rows for each in written.values())
+    whole = exported_files()
     lines = [_HEAD.rstrip(), "size_categories:", f"- {size_category(rows)}", "configs:"]
     for configuration in chosen:
         lines += [f"- config_name: {configuration.name}"]
         lines += ["  default: true"] if configuration is chosen[0] else []
-        lines += ["  data_files:", "  - split: train", f"    path: data/{configuration.file}"]
+        lines += ["  data_files:", "  - split: train", f"    path: data/{configuration.exported}"]
+        if configuration.columns != whole[configuration.exported].columns:
+            lines += ["  columns:", *(f"  - {name}" for name in names(configuration.columns))]
     lines += ["dataset_info:"]
     for configuration in chosen:
-        record = configuration.record
-        size = _size_in_memory(configuration)
+        record, memory = written[configuration.exported]
+        size = sum(memory[name] for name in names(configuration.columns))
         lines += [f"- config_name: {configuration.name}", "  features:"]
         lines += _features(configuration.columns)
         # datasets compares the rows that it reads with these, so a short file is noticed there too.
@@ -159,13 +212,6 @@ def front_matter() -> str:
         lines += [f"    num_bytes: {size}", f"    num_examples: {record.rows}"]
         lines += [f"  download_size: {record.bytes}", f"  dataset_size: {size}"]
     return "\n".join(lines) + "\n"
-
-
-def _size_in_memory(configuration: Configuration) -> int:
-    """Return the bytes of the file of a configuration as an Arrow table."""
-    import pyarrow.parquet as pq
-
-    return int(pq.read_table(configuration.path).nbytes)
 
 
 def _features(columns: Iterable[Column]) -> list[str]:

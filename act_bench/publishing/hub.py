@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode, needs_extra
-from act_bench.files.manifest import MANIFEST, DataError, read_manifest, sha256, verified
+from act_bench.files.manifest import MANIFEST, DataError, decoded, read_manifest, sha256
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -89,8 +89,8 @@ def check(folder: Path) -> list[str]:
     Raises
     ------
     DataError
-        If the manifest or a file that it names is missing or damaged, or there is a Parquet file
-        that it does not name.
+        If the manifest or a file that it names is missing, damaged or unreadable, or there is a
+        Parquet file that it does not name.
     """
     data = folder / "data"
     mend = "export or download it again"
@@ -98,7 +98,7 @@ def check(folder: Path) -> list[str]:
     stray = {path.name for path in data.glob("*.parquet")} - records.keys()
     if stray:
         raise DataError(f"{data}: {', '.join(sorted(stray))} not in {MANIFEST}; {mend}")
-    return [verified(name, data, mend).name for name in sorted(records)]
+    return [decoded(name, data, mend).name for name in sorted(records)]
 
 
 def push(
@@ -222,8 +222,10 @@ def explained(repo_id: str) -> Iterator[None]:
     """Turn the failures of the Hub's client into a ``HubError`` that says what to do."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
-    # The base classes of its error are OSError and that of the HTTP library of its version.
-    unreachable = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
+    # The HTTP library depends on the version of the client: all errors of requests are OSErrors,
+    # those of httpx have the class that is a base of the client's own.
+    bases = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
+    unreachable: tuple[type[Exception], ...] = (OSError, *bases)
     try:
         yield
     except HFValidationError as error:

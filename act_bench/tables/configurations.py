@@ -1,4 +1,9 @@
-"""Configurations of the dataset: a name for each file that a loader of Hugging Face can take."""
+"""Configurations of the dataset: names that a loader of Hugging Face can take.
+
+Each is one embedded file, but for the main one of a table with Fisher spectra: that has the columns
+of two, the entries and their spectra, which are joined when it is loaded or exported. An export
+holds these columns once, in ``{table}.parquet``; the configurations of the two files name theirs.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from act_bench.files.manifest import (
     DataError,
     FileRecord,
     read_manifest,
+    read_whole,
     verified,
 )
 from act_bench.tables.files import entries_name, runs_name, table_files
@@ -37,17 +43,19 @@ from act_bench.tables.schema import (
     SPACE_COLUMNS,
     Column,
     UnknownNameError,
+    names,
     one_of,
 )
 
 if TYPE_CHECKING:
     import datasets
+    import pyarrow as pa
 
 REPOSITORY = "act-bench"
 
 
 class Configuration(NamedTuple):
-    """A configuration of the dataset: a name for one embedded file.
+    """A configuration of the dataset.
 
     Attributes
     ----------
@@ -61,6 +69,11 @@ class Configuration(NamedTuple):
         One sentence.
     folder
         Where the file lies; None: in this package.
+    spectra
+        The embedded file with the spectra of the same rows, whose columns come last; None where
+        the configuration has only those of ``file``.
+    exported
+        The file of an export that has its columns, perhaps among others.
     """
 
     name: str
@@ -68,20 +81,47 @@ class Configuration(NamedTuple):
     columns: tuple[Column, ...]
     description: str
     folder: Path | None = None
+    spectra: str | None = None
+    exported: str = ""
 
-    @property
-    def path(self) -> Path:
-        """The path of the file, checked against its manifest; a DataError if it is damaged."""
-        return verified(self.file, self.folder)
+    def verify(self) -> tuple[Path, ...]:
+        """Return the paths of its files, checked against their manifest.
+
+        Raises
+        ------
+        DataError
+            If one is missing or damaged.
+        """
+        files = (self.file,) if self.spectra is None else (self.file, self.spectra)
+        return tuple(verified(file, self.folder) for file in files)
 
     @property
     def record(self) -> FileRecord:
         """What the manifest says of the file."""
         return read_manifest(self.folder)[self.file]
 
+    def read(self) -> pa.Table:
+        """Return its rows, without the metadata of the files, which are checked as by `verify`."""
+        rows, *others = (read_whole(path) for path in self.verify())
+        for spectra in others:
+            for name in names(self.columns)[rows.num_columns :]:
+                rows = rows.append_column(name, spectra.column(name))
+        return rows.replace_schema_metadata(None)
+
+    def beside(self, spectra: Configuration) -> Configuration:
+        """Return the same with the spectra of its rows beside them."""
+        return self._replace(
+            spectra=spectra.file,
+            columns=(*self.columns, *spectra.columns[1:]),  # without the number of the entry
+            description=f"{self.description} With Fisher spectra at initialisation.",
+        )
+
 
 def known_configurations() -> dict[str, Configuration]:
-    """Return every configuration that the registered tables give rise to, embedded or not."""
+    """Return every configuration that the registered tables give rise to, embedded or not.
+
+    As files: `configurations` puts the spectra of a table beside its entries.
+    """
     from act_bench.tables.maps import MAP_COLUMNS, map_name
     from act_bench.tables.spectra import fisher_columns, fisher_name
 
@@ -141,7 +181,35 @@ def configurations() -> dict[str, Configuration]:
     True
     """
     embedded = set(read_manifest()).union(*(table_files(name) for name in TABLES))
-    return {name: known for name, known in known_configurations().items() if known.file in embedded}
+    found = {
+        name: known._replace(exported=known.file)
+        for name, known in known_configurations().items()
+        if known.file in embedded
+    }
+    for table in TABLES:
+        main, spectra = found.get(table), found.get(f"{table}-fisher")
+        if main is not None and spectra is not None:
+            found[table] = main.beside(spectra)
+            for name, each in found.items():
+                if each.file in (main.file, spectra.file):
+                    found[name] = each._replace(exported=f"{table}.parquet")
+    return found
+
+
+def exported_files() -> dict[str, Configuration]:
+    """Return the files of an export by name, each with the configuration that has all its columns.
+
+    Examples
+    --------
+    >>> exported_files()["mlp.parquet"].name
+    'mlp'
+    """
+    found: dict[str, Configuration] = {}
+    for each in configurations().values():
+        known = found.setdefault(each.exported, each)
+        if len(each.columns) > len(known.columns):
+            found[each.exported] = each
+    return found
 
 
 def load_dataset(
@@ -156,10 +224,11 @@ def load_dataset(
     path
         ``"act-bench"``, as for ``datasets.load_dataset``.
     name
-        A table (``"mlp"``, at its default fidelity), a table at a fidelity (``"mlp-full"``), its
-        runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``) or maps by them
-        (``"mlp-embedding"``), ``"space"``, ``"embedding"``, ``"entropy"`` or ``"literature"``. None
-        takes the default configuration of the exported repository, the first table.
+        A table (``"mlp"``: its default fidelity with its Fisher spectra), a table at a fidelity
+        (``"mlp-full"``), its runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``) or maps by
+        them (``"mlp-embedding"``), ``"space"``, ``"embedding"``, ``"entropy"`` or
+        ``"literature"``. None takes the default configuration of the exported repository, the
+        first table.
     split
         ``"train"``, the only split there is, or None. Either way one ``Dataset`` is returned, not
         a ``DatasetDict``: the rows are functions, and the splits of the images are columns.
@@ -167,7 +236,8 @@ def load_dataset(
     Returns
     -------
     datasets.Dataset
-        Its ``info.description`` says the table, fidelity and edition.
+        Its ``info.description`` says the table, fidelity and edition. ``with_format("numpy")``, or
+        ``"torch"`` or ``"jax"``, and ``[:]`` give arrays: numbers that are null are NaN there.
 
     Raises
     ------
@@ -196,9 +266,8 @@ def load_dataset(
     configuration = choose_configuration(name)
     with needs_extra("load_dataset"):
         import datasets
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(configuration.path).replace_schema_metadata(None)
+    table = configuration.read()
     info = datasets.DatasetInfo(
         description=configuration.description,
         license=LICENCE,

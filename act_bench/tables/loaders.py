@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from act_bench.errors import ArgumentError
 from act_bench.files.manifest import (
     ABOUT,
     ENTROPY_FILE,
@@ -44,6 +45,8 @@ from act_bench.tables.schema import (
 if TYPE_CHECKING:
     import polars as pl
 
+    from act_bench.tables.maps import Feature
+
 
 def load_table(
     name: str,
@@ -51,6 +54,7 @@ def load_table(
     fidelity: str | None = None,
     columns: Iterable[str] | None = None,
     rate: View | None = None,
+    features: Feature | None = None,
 ) -> pl.DataFrame:
     """Load a table: one row an entry, in entry order, always all 2,913.
 
@@ -74,6 +78,10 @@ def load_table(
         ``"default"``, the recipe's own learning rate; a number, another one; or ``"tuned"``, for
         every entry the run with seed 0 at the rate that seed 0 chooses, with columns of its own
         (``act_bench.tables.rates.TUNED_COLUMNS``). Default: the recipe's own.
+    features
+        What the rows hold of the functions where ``columns`` is None: ``"outputs"``, the default;
+        ``"fim"``, the Fisher spectra in place of the outputs; ``"union"``, both, as the main
+        configuration of the dataset does. `act_bench.load_features` gives matrices for models.
 
     Returns
     -------
@@ -84,7 +92,9 @@ def load_table(
     Raises
     ------
     UnknownNameError
-        If there is no such table, edition, fidelity or column.
+        If there is no such table, edition, fidelity, column or feature.
+    ArgumentError
+        If both ``columns`` and ``features`` are given.
     DataError
         If the table has no data here, or its file is missing or damaged.
 
@@ -98,15 +108,19 @@ def load_table(
     from act_bench.tables.spectra import fisher_columns, fisher_file
 
     asked = _asked(columns)
+    if features is not None and asked is not None:
+        raise ArgumentError("columns names all that is read: leave out features, or columns")
     if view_name(rate) != "default":
-        return _load_view(name, edition, fidelity, asked, rate)
+        return _load_view(name, edition, fidelity, asked, rate, features)
     file = entries_file(name, fidelity, edition)
     sources: tuple[tuple[Sequence[Column], Callable[[], Path]], ...] = (
         (ENTRY_COLUMNS, lambda: file),
         (fisher_columns(layers=1), lambda: fisher_file(name)),
         (ENTROPY_COLUMNS, lambda: verified(ENTROPY_FILE)),
     )
-    wanted = [*names(ENTRY_COLUMNS), LEARNING_RATE.name] if asked is None else asked
+    wanted = asked
+    if wanted is None:
+        wanted = [*_with_features(names(ENTRY_COLUMNS), features), LEARNING_RATE.name]
     known = [LEARNING_RATE, *(column for source, _ in sources for column in source)]
     _check_columns(wanted, known)
     import polars as pl
@@ -129,6 +143,7 @@ def _load_view(
     fidelity: str | None,
     columns: list[str] | None,
     rate: View | None,
+    features: Feature | None,
 ) -> pl.DataFrame:
     """Load a table at another learning rate, or tuned; see `load_table`."""
     import polars as pl
@@ -147,7 +162,7 @@ def _load_view(
         table, own, last = pl.read_parquet(tuned_file(name)), TUNED_COLUMNS, []
     shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
     known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
-    wanted = names(known) if columns is None else columns
+    wanted = _with_features(names(known), features) if columns is None else columns
     # Spectra and entropies are the same at every rate.
     others = [column for column in wanted if column not in names(own)]
     _check_columns([column for column in wanted if column in names(own)], own)
@@ -240,6 +255,41 @@ def recipe_rates(path: Path) -> dict[str, float]:
         fidelity: float(settings["recipe"]["learning_rate"])
         for fidelity, settings in about["fidelities"].items()
     }
+
+
+def load_entropies() -> pl.DataFrame:
+    """Return the stored entropies of the 2,913 entries for the standard Gaussian.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``entry``; ``entropy_nats``, null where the function is flat throughout; ``flat``, as in
+        :class:`act_bench.functions.entropy.Entropy`. In entry order.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+
+    Examples
+    --------
+    >>> load_entropies().columns
+    ['entry', 'entropy_nats', 'flat']
+    """
+    import polars as pl
+
+    return pl.read_parquet(verified(ENTROPY_FILE))
+
+
+def _with_features(columns: list[str], features: Feature | None) -> list[str]:
+    """Return names of columns with those of the features in the place of the outputs."""
+    from act_bench.tables.spectra import fisher_columns
+
+    spectra = names(fisher_columns(layers=1))[1:]
+    vectors = {"outputs": ["outputs"], "fim": spectra, "union": ["outputs", *spectra]}
+    position = columns.index("outputs")
+    chosen = vectors[one_of("feature", features or "outputs", vectors)]
+    return [*columns[:position], *chosen, *columns[position + 1 :]]
 
 
 def _asked(columns: Iterable[str] | None) -> list[str] | None:

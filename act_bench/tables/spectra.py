@@ -18,6 +18,7 @@ from act_bench.tables.schema import Column
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 QUANTILES: Final = 128
@@ -75,7 +76,7 @@ def fisher_columns(layers: int) -> tuple[Column, ...]:
             "log eigenvalue",
             f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer, "
             f"multiples of 1/{round(1 / RESOLUTION)}; names and sizes of layers are in the file's "
-            "metadata. Null if not valid.",
+            "metadata. NaN if not valid.",
         ),
         Column(
             "fim_valid",
@@ -85,6 +86,28 @@ def fisher_columns(layers: int) -> tuple[Column, ...]:
         ),
         Column("fim_reason", "string", "", "Why the spectrum is not valid; null if it is."),
     )
+
+
+def nan_for_null(lists: pa.Array, length: int) -> pa.FixedSizeListArray:
+    """Return lists of floats, all of one length or null, as vectors: NaN throughout for null.
+
+    Files hold vectors without nulls, because pyarrow up to 25 cannot read a null vector from
+    Parquet; ``fim_valid`` says which of them mean something.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> nan_for_null(pa.array([[1.0, 2.0], None], pa.list_(pa.float32())), 2).to_pylist()
+    [[1.0, 2.0], [nan, nan]]
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    there = lists.is_valid()
+    vectors = np.full((len(lists), length), np.nan, np.float32)
+    known = lists.filter(there).flatten().to_numpy()
+    vectors[there.to_numpy(zero_copy_only=False)] = known.reshape(-1, length)
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), length)
 
 
 def fisher_file(table: str) -> Path:
@@ -154,9 +177,8 @@ def read_spectra(path: Path) -> Spectra:
     except (sealed.SealError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error}): make it again") from error
     valid = table["fim_valid"].to_numpy()
-    column = table["fim_quantiles"].combine_chunks()
+    column = table["fim_quantiles"].filter(table["fim_valid"]).combine_chunks()
     quantiles = np.full((table.num_rows, len(layers), QUANTILES), np.nan, np.float32)
-    # flatten() leaves out the values of null rows.
     quantiles[valid] = column.flatten().to_numpy().reshape(valid.sum(), len(layers), QUANTILES)
     for array in (valid, quantiles):
         array.setflags(write=False)

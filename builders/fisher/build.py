@@ -18,9 +18,17 @@ import pyarrow as pa
 from act_bench.files import resumable
 from act_bench.files.manifest import LICENCE, FileRecord
 from act_bench.functions.expression import parse
+from act_bench.publishing.parquet import write_table
 from act_bench.tables.schema import arrow_schema
-from act_bench.tables.spectra import QUANTILES, RESOLUTION, LayerSize, fisher_columns, fisher_name
-from builders.embedded import BuildError, write_manifest, write_table
+from act_bench.tables.spectra import (
+    QUANTILES,
+    RESOLUTION,
+    LayerSize,
+    fisher_columns,
+    fisher_name,
+    nan_for_null,
+)
+from builders.embedded import BuildError, write_manifest
 from regenerate.fisher.convention import FisherConvention
 from regenerate.fisher.features import FisherFeature, fisher_feature
 from regenerate.fisher.networks import Setting
@@ -148,8 +156,9 @@ def embed(
     }
     table = pa.concat_tables([each.replace_schema_metadata(None) for each in tables])
     position = table.schema.get_field_index("fim_quantiles")
-    rounded = _rounded(table.column(position).combine_chunks())
-    table = table.set_column(position, "fim_quantiles", rounded)
+    lists = table.column(position).combine_chunks()
+    vectors = nan_for_null(_rounded(lists), len(sizes) * QUANTILES)
+    table = table.set_column(position, "fim_quantiles", vectors)
     write_table(table, fisher_columns(len(sizes)), folder / fisher_name(convention.table), about)
     return write_manifest(folder)
 

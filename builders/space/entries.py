@@ -18,9 +18,10 @@ import pyarrow as pa
 
 from act_bench.files.manifest import DATA_FOLDER, LICENCE, SPACE_FILE
 from act_bench.functions.equality import TOLERANCE, space_values
+from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import enumerate_space, load_space, read_space
 from act_bench.tables.schema import ENTRIES, SPACE_COLUMNS
-from builders.embedded import BuildError, write_manifest, write_table
+from builders.embedded import BuildError, write_manifest
 from builders.space.cells import REACH, cell_grid, crossings
 from builders.space.classes import Labels, canonical_classes
 from builders.space.outputs import figure_points, space_outputs

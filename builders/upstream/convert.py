@@ -23,11 +23,12 @@ import pyarrow.parquet as pq
 
 from act_bench.files.folders import replacing_folder
 from act_bench.files.manifest import ABOUT, sha256
+from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import Space, load_space
 from act_bench.tables.registry import UPSTREAM_FIDELITY
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, names
 from act_bench.tables.upstream import UPSTREAM, upstream_folder, upstream_name
-from builders.embedded import write_manifest, write_table
+from builders.embedded import write_manifest
 from builders.upstream.report import Report, make_report
 from builders.upstream.rows import RECORDED_SCHEMA, Place, Row, judge, judge_lengths
 from builders.upstream.stream import UpstreamFormatError, read_entries

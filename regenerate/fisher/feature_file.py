@@ -16,7 +16,7 @@ from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import table_info
 from act_bench.tables.schema import OUTPUT_POINTS, Column, arrow_schema
-from act_bench.tables.spectra import QUANTILES, LayerSize, fisher_columns
+from act_bench.tables.spectra import QUANTILES, LayerSize, fisher_columns, nan_for_null
 from regenerate.fisher.convention import FisherConvention
 from regenerate.fisher.features import FisherFeature, fisher_feature
 from regenerate.fisher.networks import Setting
@@ -46,7 +46,7 @@ def feature_columns(table: str) -> tuple[Column, ...]:
     _, quantiles, valid, reason = fisher_columns(layers)
     exact = quantiles._replace(
         meaning=f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer; "
-        "names and sizes of layers are in the file's metadata. Null if not valid."
+        "names and sizes of layers are in the file's metadata. NaN if not valid."
     )
     return (
         Column("expression", "string", "", "The function."),
@@ -156,6 +156,9 @@ def _write(
         "made": f"act-bench features --table {convention.table}",
     }
     table = pa.concat_tables([held, pa.Table.from_pylist(list(rows), schema=held.schema)])
+    position = table.schema.get_field_index("fim_quantiles")
+    lists, length = table.column(position).combine_chunks(), table.schema.types[position].list_size
+    table = table.set_column(position, table.schema.field(position), nan_for_null(lists, length))
     described = table.replace_schema_metadata({ABOUT: json.dumps(about, sort_keys=True)})
     sealed.write(path, described)
     return table

@@ -12,8 +12,9 @@ import polars as pl
 import pytest
 
 from act_bench.files import manifest
+from act_bench.publishing.parquet import write_table
 from act_bench.tables.schema import RUN_COLUMNS, SPACE_COLUMNS
-from builders.embedded import write_manifest, write_table
+from builders.embedded import write_manifest
 from builders.tables import build
 from regenerate.data import ImageData, Split
 from regenerate.recipes import find

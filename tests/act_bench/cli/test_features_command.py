@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from act_bench.cli import LazyGroup
+from act_bench.files import sealed
 from act_bench.files.manifest import DataError
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
@@ -100,6 +102,25 @@ def test_what_a_killed_run_had_saved_is_kept(
     computing.close()
     assert list(feature_file.extend(out, functions, found)) == [1, 2, 3]
     assert read_spectra(out).valid.tolist() == [True, False, True]
+    vectors = pq.read_table(out)["fim_quantiles"]
+    assert vectors.null_count == 0, "pyarrow up to 25 cannot read a null vector"
+    assert np.isnan(vectors[1].as_py()).all()
+
+
+@pytest.mark.skipif(int(pa.__version__.split(".")[0]) < 26, reason="cannot read a null vector")
+def test_files_of_older_versions_with_null_for_nan_are_gone_on_with(tmp_path: Path) -> None:
+    out, found = tmp_path / "mine.parquet", setting("mlp")
+    functions = [parse(text) for text in ("tanh(x)", "zero(x)", "elu(x)")]
+    list(feature_file.extend(out, functions[:2], found))
+    before, table = read_spectra(out).quantiles, pq.read_table(out)
+    position = table.schema.get_field_index("fim_quantiles")
+    vectors = table.column(position)
+    lists = pa.array([vectors[0].as_py(), None], vectors.type)
+    sealed.write(out, table.set_column(position, table.schema.field(position), lists))
+    np.testing.assert_array_equal(read_spectra(out).quantiles, before)
+    assert list(feature_file.extend(out, functions, found)) == [2, 3]
+    np.testing.assert_array_equal(read_spectra(out).quantiles[:2], before)
+    assert pq.read_table(out)["fim_quantiles"].null_count == 0
 
 
 def test_file_without_a_valid_spectrum_is_read(tmp_path: Path) -> None:

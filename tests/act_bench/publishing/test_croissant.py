@@ -12,7 +12,7 @@ import pytest
 from act_bench.files.manifest import read_manifest, sha256
 from act_bench.publishing.croissant import croissant
 from act_bench.publishing.export import export
-from act_bench.tables.configurations import configurations
+from act_bench.tables.configurations import configurations, exported_files
 
 RAI_FIELDS = (
     "dataCollection",
@@ -50,7 +50,7 @@ def test_every_file_and_column_is_described(folder, document):
     for records in document["recordSet"]:
         columns = [field["source"]["extract"]["column"] for field in records["field"]]
         [file] = {field["source"]["fileObject"]["@id"] for field in records["field"]}
-        assert columns == pl.read_parquet_schema(folder / "data" / file).names()
+        assert columns == list(pl.read_parquet_schema(folder / "data" / file))
         described.add(file)
     assert described == files.keys()
     assert {records["@id"] for records in document["recordSet"]} <= configurations().keys()
@@ -63,9 +63,9 @@ def test_responsible_ai_fields_are_filled(document):
 
 
 def test_date_and_address(data_folder):
-    document = croissant(date(2026, 3, 4), "https://example.org")
+    document = croissant(read_manifest(), date(2026, 3, 4), "https://example.org")
     assert (document["datePublished"], document["url"]) == ("2026-03-04", "https://example.org")
-    assert "url" not in croissant(date(2026, 3, 4))
+    assert "url" not in croissant(read_manifest(), date(2026, 3, 4))
 
 
 # Of its own and of rdflib's, which it has not followed yet.
@@ -90,18 +90,20 @@ def test_mlcroissant_validates_it_and_reads_the_records(folder, caplog):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_mlcroissant_validates_and_reads_what_is_embedded(tmp_path):
+def test_mlcroissant_validates_and_reads_what_is_embedded(exported):
     mlcroissant = pytest.importorskip("mlcroissant")
-    export(tmp_path / "act-bench")
-    dataset = mlcroissant.Dataset(tmp_path / "act-bench" / "croissant.json")
+    dataset = mlcroissant.Dataset(exported / "croissant.json")
     assert not dataset.metadata.ctx.issues.errors
     assert not dataset.metadata.ctx.issues.warnings
-    files = {configurations()[records.uuid].file for records in dataset.metadata.record_sets}
-    assert files == {configuration.file for configuration in configurations().values()}
+    whole = exported_files()
+    assert [records.uuid for records in dataset.metadata.record_sets] == [
+        configuration.name for configuration in whole.values()
+    ]
+    assert {path.name for path in exported.glob("data/*.parquet")} == whole.keys()
     for records in dataset.metadata.record_sets:
         name = records.uuid
         first = next(iter(dataset.records(record_set=name)))
-        truth = pl.read_parquet(tmp_path / "act-bench" / "data" / configurations()[name].file)
+        truth = pl.read_parquet(exported / "data" / configurations()[name].exported)
         found = {key.partition("/")[2]: value for key, value in first.items()}
         assert list(found) == truth.columns
         for column, value in truth.row(0, named=True).items():

@@ -183,6 +183,12 @@ def stub(monkeypatch, tmp_path):
         thread.start()
         api = huggingface_hub.HfApi(endpoint=server.url, token="hf_stub")  # noqa: S106
         monkeypatch.setattr(hub, "hub_api", lambda: api)
+        if int(huggingface_hub.__version__.split(".")[0]) < 2:
+            # They know addresses of one Hub only, which must be this one then.
+            constants = huggingface_hub.constants
+            template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url)
+            monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+            monkeypatch.setattr(constants, "ENDPOINT", server.url)
         yield server
         server.shutdown()
         thread.join()

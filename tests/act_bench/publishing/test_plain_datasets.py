@@ -14,7 +14,6 @@ import pytest
 
 import act_bench
 from act_bench.files.manifest import DATA_FOLDER
-from act_bench.publishing.export import export
 from act_bench.tables.configurations import configurations
 
 pytest.importorskip("datasets")
@@ -22,14 +21,13 @@ SCRIPT = Path(__file__).parents[1] / "plain_datasets.py"
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory):
-    """Export what is embedded and load it in another process; return its report and folder."""
+def loaded(tmp_path_factory: pytest.TempPathFactory, exported: Path):
+    """Load the export in another process; return its report and the folder it wrote to."""
     folder = tmp_path_factory.mktemp("plain")
-    export(folder / "act-bench")
     (folder / "written").mkdir()
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "act-bench", "--parquet", "written"],
-        cwd=folder,
+        [sys.executable, str(SCRIPT), exported.name, "--parquet", str(folder / "written")],
+        cwd=exported.parent,
         env={**os.environ, "HF_HOME": str(folder / "hf")},
         capture_output=True,
         text=True,
@@ -54,7 +52,12 @@ def test_it_reads_what_is_embedded(loaded, name):
     features = {column: repr(kind) for column, kind in ours.features.items()}
     assert found[name] == {"split": "train", "rows": ours.num_rows, "features": features}
     assert list(features) == [column.name for column in configurations()[name].columns]
-    embedded = pl.read_parquet(DATA_FOLDER / configurations()[name].file)
+    configuration = configurations()[name]
+    embedded = pl.read_parquet(DATA_FOLDER / configuration.file)
+    if configuration.spectra is not None:
+        spectra = pl.read_parquet(DATA_FOLDER / configuration.spectra)
+        assert spectra["entry"].equals(embedded["entry"])
+        embedded = embedded.hstack(spectra.drop("entry"))
     assert pl.read_parquet(folder / f"{name}.parquet").equals(embedded)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from act_bench.cli.verify import command as verify_command
 from act_bench.files import manifest
 from act_bench.files.manifest import DataError
 from act_bench.tables import files as table_files
@@ -96,3 +98,24 @@ def test_upstream_edition_says_what_to_do(data_folder, tmp_path, monkeypatch):
         table_files.entries_file("mlp", edition="upstream")
     with pytest.raises(ValueError, match=r"no edition 'original'; choose from regenerated, upst"):
         table_files.entries_file("mlp", edition="original")
+
+
+def test_right_bytes_that_cannot_be_decoded(data_folder):
+    """A changed file with a new SHA-256 stands for a file that this pyarrow cannot read."""
+    assert manifest.decoded(FILE) == data_folder / FILE
+    path, records = data_folder / FILE, manifest.read_manifest()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-300] + bytes(292) + whole[-8:])
+    records[FILE] = records[FILE]._replace(sha256=manifest.sha256(path))
+    manifest.write_records(records, data_folder / manifest.MANIFEST)
+    assert manifest.verified(FILE) == path
+    with pytest.raises(DataError, match=r"cannot be read by pyarrow \d+.*pip install --upgrade"):
+        manifest.decoded(FILE)
+    shown = CliRunner().invoke(verify_command, [])
+    assert shown.exit_code == 1
+    assert "FAILED" in shown.output
+    path.write_bytes(whole)
+    records[FILE] = records[FILE]._replace(sha256=manifest.sha256(path), rows=5)
+    manifest.write_records(records, data_folder / manifest.MANIFEST)
+    with pytest.raises(DataError, match="expected 5 rows, got 4"):
+        manifest.decoded(FILE)

@@ -118,6 +118,8 @@ def test_embedded_files_have_the_columns_rows_and_counts():
         table = pq.read_table(verified(name))
         assert table.schema.equals(schema.arrow_schema(rows[name].columns)), name
         assert table.num_rows == record.rows
+        for column in table.columns:  # pyarrow up to 25 cannot read a null vector
+            assert not (pa.types.is_fixed_size_list(column.type) and column.null_count), name
         if rows[name].columns is schema.ENTRY_COLUMNS:
             assert table["entry"].to_pylist() == list(range(schema.ENTRIES))
             assert sum(record.counts.values()) == schema.ENTRIES

@@ -165,6 +165,33 @@ def test_load_dataset_says_what_it_is(data_folder):
     assert len(dataset[0]["outputs"]) == 80
 
 
+@pytest.mark.parametrize("name", configurations.configurations())
+def test_arrays_of_every_configuration(name):
+    dataset = act_bench.load_dataset("act-bench", name)
+    with np.errstate(over="ignore"):  # float32, the default of datasets: some losses are beyond it
+        arrays = dataset.select(range(min(dataset.num_rows, 400))).with_format("numpy")[:]
+    assert list(arrays) == dataset.column_names
+    for column in configurations.configurations()[name].columns:
+        length = schema.split_dtype(column.dtype)[2]
+        if length is not None:
+            assert arrays[column.name].shape == (len(arrays[column.name]), length)
+            assert arrays[column.name].dtype == np.float32
+    if "fim_valid" in arrays:
+        missing = np.isnan(arrays["fim_quantiles"])
+        assert missing.all(axis=1).tolist() == missing.any(axis=1).tolist()
+        assert missing.all(axis=1).tolist() == (~arrays["fim_valid"]).tolist()
+
+
+def test_main_configurations_hold_the_spectra():
+    for table in ("mlp", "cnn", "resnet", "vit"):
+        main = configurations.configurations()[table]
+        assert schema.names(main.columns)[-3:] == ["fim_quantiles", "fim_valid", "fim_reason"]
+        assert schema.names(main.columns)[:-3] == schema.names(schema.ENTRY_COLUMNS)
+        assert main.exported == f"{table}.parquet"
+    ours = pl.from_arrow(configurations.configurations()["mlp"].read())
+    assert ours.equals(act_bench.load_table("mlp", features="union").drop("learning_rate"))
+
+
 def test_load_dataset_without_any_data(data_folder):
     (data_folder / "manifest.json").write_text('{"files": {}}')
     with pytest.raises(DataError, match="it has none at all"):
