@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -36,6 +36,7 @@ class Options:
     expressions_file: Path | None
     select_text: str | None
     tuned: bool
+    limits: bool
     out: Path | None
     jobs: int | None
     executor: str
@@ -76,9 +77,14 @@ class Options:
     "rate, with the seeds that are not recorded.",
 )
 @click.option(
+    "--limits",
+    is_flag=True,
+    help="Only the entries whose formula gives no number at 0, with their limit there filled in.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, and -RATE where one is given]",
+    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, and -RATE or -limits where asked for]",
 )
 @click.option(
     "--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core; one on a GPU]"
@@ -115,6 +121,7 @@ def command(options: Options) -> None:
       act-bench sweep cnn --seeds 3 --select best:300,baselines,random:100
       act-bench sweep cnn --rate 0.1           at another learning rate
       act-bench sweep cnn --rate 0.1 --seeds 3 --select best:300,baselines --tuned
+      act-bench sweep cnn --limits             what is 0/0 at 0, with its limit there
       act-bench sweep cnn --executor ray --ray-address HOST:6379
 
     The order is fixed and shuffled, so any prefix is a fair sample. Finished functions lie in
@@ -134,13 +141,18 @@ def command(options: Options) -> None:
 
     if options.select_text and options.expressions_file:
         raise click.UsageError("expected --select or --expressions, got both")
+    if options.limits and options.select_text:
+        raise click.UsageError("--limits and --select both say which functions: expected one")
     if options.tuned and not options.select_text:
         raise click.UsageError("--tuned says how --select chooses, and there is no --select")
     table = options.table
     fidelity = choose_fidelity(table, options.fidelity)
     own = find(table, fidelity)
+    if options.limits:
+        own = replace(own, undefined="limit")
     recipe = with_rate(own, options.rate)
-    suffix = "" if recipe == own else f"-{recipe.learning_rate:g}"
+    suffix = "-limits" if options.limits else ""
+    suffix += "" if recipe == own else f"-{recipe.learning_rate:g}"
     folder = options.out or Path("sweeps") / f"{table}-{fidelity}{suffix}"
     shard = Shard.parse(options.shard_text) if options.shard_text else None
     tasks = plan(
@@ -198,6 +210,7 @@ def command(options: Options) -> None:
 def _chosen(options: Options, recipe: Recipe, folder: Path) -> dict[str, int]:
     """Return the functions to train, spelling to entry."""
     from act_bench.cli._expression_file import read_expressions
+    from act_bench.spaces.limits import load_limits
     from act_bench.spaces.paper import load_space
     from regenerate.sweeps.selection import Selection, first_seed, tuned
 
@@ -210,6 +223,8 @@ def _chosen(options: Options, recipe: Recipe, folder: Path) -> dict[str, int]:
         chosen = selection.choose(space, found.reached)
         return {text: n for text, n in chosen.items() if found.rate[text] == recipe.learning_rate}
     entry_of = {text: entry for entry, text in enumerate(space.representatives)}
+    if options.limits:
+        entry_of = {text: entry for text, entry in entry_of.items() if entry in load_limits()}
     if options.expressions_file is not None:
         named = read_expressions(options.expressions_file)
         entries = {space.resolve(each).entry for each in named}

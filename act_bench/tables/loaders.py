@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, Literal
 from act_bench.files.manifest import (
     ABOUT,
     ENTROPY_FILE,
+    LIMITS_FILE,
     verified,
 )
-from act_bench.tables.files import entries_file, runs_file, table_files, without_data
+from act_bench.tables.estimates import ESTIMATE_COLUMNS, estimates
+from act_bench.tables.files import (
+    entries_file,
+    limit_runs_file,
+    limits_file,
+    runs_file,
+    table_files,
+    without_data,
+)
 from act_bench.tables.rates import (
     LEARNING_RATE,
     RATE_COLUMNS,
@@ -34,6 +43,7 @@ from act_bench.tables.registry import choose_fidelity, table_info
 from act_bench.tables.schema import (
     ENTROPY_COLUMNS,
     ENTRY_COLUMNS,
+    LIMIT_COLUMNS,
     RUN_COLUMNS,
     Column,
     UnknownNameError,
@@ -51,6 +61,7 @@ def load_table(
     fidelity: str | None = None,
     columns: Iterable[str] | None = None,
     rate: View | None = None,
+    limits: bool = False,
 ) -> pl.DataFrame:
     """Load a table: one row an entry, in entry order, always all 2,913.
 
@@ -67,13 +78,19 @@ def load_table(
     columns
         Names of the columns to read; None reads all of the table's own, the vector ones included.
         Columns that are the same at every fidelity are joined when they are asked for: those of the
-        table's Fisher spectra (``fim_quantiles``, ``fim_valid``, ``fim_reason``), and the entropy
-        of what the function passes on (``entropy_nats``, ``flat``). Both are this package's own in
-        either edition; the authors' spectra come from ``act_bench.tables.upstream.load_cdfs``.
+        table's Fisher spectra (``fim_quantiles``, ``fim_valid``, ``fim_reason``), the entropy of
+        what the function passes on (``entropy_nats``, ``flat``), and its limit where the formula
+        gives no number at 0 (``limit_at_zero``, ``slope_at_zero``). These are this package's own in
+        either edition; the authors' spectra come from ``act_bench.tables.upstream.load_cdfs``. So
+        is, in the edition ``regenerated`` at the recipe's own rate, what the entry would reach with
+        many seeds (``estimate``, ``estimate_std``; ``act_bench.tables.estimates``).
     rate
         ``"default"``, the recipe's own learning rate; a number, another one; or ``"tuned"``, for
         every entry the run with seed 0 at the rate that seed 0 chooses, with columns of its own
         (``act_bench.tables.rates.TUNED_COLUMNS``). Default: the recipe's own.
+    limits
+        Only the entries whose formula gives no number at 0, as trained with their limit there; at
+        the default fidelity and rate. Their ordinary rows, as the formula is written, stay.
 
     Returns
     -------
@@ -98,6 +115,8 @@ def load_table(
     from act_bench.tables.spectra import fisher_columns, fisher_file
 
     asked = _asked(columns)
+    if limits:
+        return _load_limits(name, edition, fidelity, asked, rate)
     if view_name(rate) != "default":
         return _load_view(name, edition, fidelity, asked, rate)
     file = entries_file(name, fidelity, edition)
@@ -105,9 +124,11 @@ def load_table(
         (ENTRY_COLUMNS, lambda: file),
         (fisher_columns(layers=1), lambda: fisher_file(name)),
         (ENTROPY_COLUMNS, lambda: verified(ENTROPY_FILE)),
+        (LIMIT_COLUMNS, lambda: verified(LIMITS_FILE)),
     )
+    estimated = () if edition == "upstream" else ESTIMATE_COLUMNS
     wanted = [*names(ENTRY_COLUMNS), LEARNING_RATE.name] if asked is None else asked
-    known = [LEARNING_RATE, *(column for source, _ in sources for column in source)]
+    known = [LEARNING_RATE, *(column for source, _ in sources for column in source), *estimated]
     _check_columns(wanted, known)
     import polars as pl
 
@@ -117,10 +138,44 @@ def load_table(
         if there := [column for column in left if column in names(found)]:
             parts.append(_read(source(), there))
             left = [column for column in left if column not in there]
+    if left:
+        parts.append(_estimates(name, choose_fidelity(name, fidelity), entries=_rows(file)))
     if not parts:
         parts.append(_read(file, ["entry"]))
     table = pl.concat(parts, how="horizontal")
     return table.with_columns(pl.lit(own, pl.Float64).alias(LEARNING_RATE.name)).select(wanted)
+
+
+def _estimates(name: str, fidelity: str, entries: int) -> pl.DataFrame:
+    """Return `ESTIMATE_COLUMNS` of every entry, computed from the runs."""
+    info = table_info(name)
+    runs = load_runs(name, fidelity, ["entry", "seed", info.metric])
+    return estimates(runs, info, entries)
+
+
+def _rows(file: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(file).num_rows)
+
+
+def _load_limits(
+    name: str,
+    edition: str,
+    fidelity: str | None,
+    columns: list[str] | None,
+    rate: View | None,
+) -> pl.DataFrame:
+    """Load the entries that were trained with their limit at 0; see `load_table`."""
+    info = table_info(name)
+    if edition == "upstream" or fidelity not in (None, info.default_fidelity) or rate is not None:
+        raise UnknownNameError(
+            f"limits=True has the table {name} at fidelity {info.default_fidelity}, edition "
+            "regenerated, at the recipe's own rate: leave out the other settings"
+        )
+    wanted = names(ENTRY_COLUMNS) if columns is None else columns
+    _check_columns(wanted, ENTRY_COLUMNS)
+    return _read(limits_file(name), wanted)
 
 
 def _load_view(
@@ -148,8 +203,12 @@ def _load_view(
     shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
     known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
     wanted = names(known) if columns is None else columns
-    # Spectra and entropies are the same at every rate.
+    # Spectra, entropies and limits are the same at every rate; an estimate is of the recipe's own.
     others = [column for column in wanted if column not in names(own)]
+    if of_own := [column for column in others if column in names(ESTIMATE_COLUMNS)]:
+        raise UnknownNameError(
+            f"{', '.join(of_own)}: estimated at the recipe's own rate only: leave out rate={rate!r}"
+        )
     _check_columns([column for column in wanted if column in names(own)], own)
     if others:
         rest = load_table(name, fidelity=fidelity, columns=others)
@@ -162,6 +221,7 @@ def load_runs(
     fidelity: str | None = None,
     columns: Iterable[str] | None = None,
     rate: float | Literal["default", "all"] = "default",
+    limits: bool = False,
 ) -> pl.DataFrame:
     """Load the runs of a table: one row a training, with its learning curves.
 
@@ -177,6 +237,8 @@ def load_runs(
         ``"default"``, the runs at the learning rates of the recipes; a number, those at this rate;
         ``"all"``, told apart by the column ``learning_rate``. Runs that diverge before the learning
         rate has any part in them were made at the recipe's own rate only.
+    limits
+        The runs behind ``load_table(name, limits=True)``, and no others.
 
     Returns
     -------
@@ -205,7 +267,9 @@ def load_runs(
         choose_fidelity(name, fidelity)
     import polars as pl
 
-    path = runs_file(name)
+    if limits and rate != "default":
+        raise UnknownNameError(f"runs with limits have the recipe's own rate: leave out {rate!r}")
+    path = limit_runs_file(name) if limits else runs_file(name)
     # The file has the runs at the rates of the recipes, and says in its metadata which these are.
     recorded = recipe_rates(path)
     if fidelity is not None and fidelity not in recorded:

@@ -64,7 +64,7 @@ ENTRY_COLUMNS: Final = (
         "int32",
         "",
         "Class of the functions that are equal in exact arithmetic; entries of one class differ "
-        "by rounding only.",
+        "by rounding, or in points at which their formula gives no number (limit_at_zero).",
     ),
     Column(
         "equivalent_expressions",
@@ -269,6 +269,24 @@ ENTROPY_COLUMNS: Final = (
         "or falls; null where that is nowhere.",
     ),
     Column("flat", "float64", "fraction", "Probability of inputs at which it is constant."),
+)
+
+LIMIT_COLUMNS: Final = (
+    Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
+    Column(
+        "limit_at_zero",
+        "float64",
+        "",
+        "Limit of the function at 0, where its formula as written gives no number there for the "
+        "value or the slope, as 0/0 does: such an entry diverges as soon as an input is exactly 0. "
+        "Null for all other entries.",
+    ),
+    Column(
+        "slope_at_zero",
+        "float64",
+        "",
+        "Limit of its slope at 0, the mean of those from the two sides; null where the other is.",
+    ),
 )
 
 EMBEDDING_COLUMNS: Final = (
