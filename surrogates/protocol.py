@@ -1,8 +1,8 @@
-"""What an optimiser is, and what it may know.
+"""What an optimizer is, and what it may know.
 
-An optimiser asks for an expression and is told its :class:`~act_bench.search.events.Result`,
+An optimizer asks for an expression and is told its :class:`~act_bench.search.events.Result`,
 again and again. It is made from a :class:`SearchSpace` and a seed. A search space holds what is
-known before any training, and an optimiser holds nothing else but what it was told: there is no way
+known before any training, and an optimizer holds nothing else but what it was told: there is no way
 from it to the values of entries that were not queried, nor to test.
 """
 
@@ -49,7 +49,7 @@ class Optimizer(Protocol):
     """Chooses what to train next.
 
     Several asks may come before their results are told, in any order, as with parallel workers. An
-    optimiser takes all randomness from its seed: the same seed and the same results give the same
+    optimizer takes all randomness from its seed: the same seed and the same results give the same
     asks.
     """
 
@@ -244,7 +244,7 @@ class SearchSpace:
         if view:
             plain = self.features(kind)
             if view == "standard":
-                return embeddings.standardised(plain)
+                return embeddings.standardized(plain)
             if view == "pca":
                 return embeddings.principal_components(plain)
             return Features((Part(self._places(kind, plain), "euclidean"),), plain.known)

@@ -51,12 +51,12 @@ from surrogates.protocol import (
 from surrogates.significance import pairwise
 
 Progress = Callable[[str, int], None]
-"""Told the name of the optimiser and the number of its trials that are done."""
+"""Told the name of the optimizer and the number of its trials that are done."""
 
 TOP_SHARE = 0.01
 _PATIENCE = 10
 _FINALS = {
-    "optimiser": pl.String,
+    "optimizer": pl.String,
     "trial": pl.Int64,
     "seed": pl.UInt64,
     "entry": pl.Int64,
@@ -70,7 +70,7 @@ _FINALS = {
 
 
 class StalledSearchError(ActBenchError, RuntimeError):
-    """An optimiser keeps asking for what it already knows."""
+    """An optimizer keeps asking for what it already knows."""
 
     exit_code = ExitCode.DATA
 
@@ -105,13 +105,13 @@ class Simulation:
     Attributes
     ----------
     steps : polars.DataFrame
-        One row an evaluation of a trial: ``optimiser``, ``trial`` (from 0), ``evaluation`` (from
+        One row an evaluation of a trial: ``optimizer``, ``trial`` (from 0), ``evaluation`` (from
         1), ``entry``, ``validation_accuracy`` (null when diverged), ``best_so_far``, ``regret``
         (both with the worst score for what diverged, and while nothing was trained to the end),
         ``clock_s`` (seconds of training and features so far, summed over the workers),
         ``elapsed_s`` (when it finished, from the start of the search; the same with one worker).
     finals : polars.DataFrame
-        One row a trial: ``optimiser``, ``trial``, ``seed``, and of the incumbent at the end
+        One row a trial: ``optimizer``, ``trial``, ``seed``, and of the incumbent at the end
         ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss`` (null
         if nothing was trained to the end); then ``evaluations`` and ``clock_s``.
     exact : RandomSearchLaw
@@ -121,7 +121,7 @@ class Simulation:
     top_entries : int
         How many entries reach it.
     seconds : dict of str to float
-        Computing time of each optimiser's trials.
+        Computing time of each optimizer's trials.
     metric : {"validation_accuracy", "validation_loss"}
         What scores are made of.
     """
@@ -135,9 +135,9 @@ class Simulation:
     metric: Metric = "validation_accuracy"
 
     def summary(self) -> list[dict[str, object]]:
-        """Return one row an optimiser: quartiles of regret, and how soon the top was reached.
+        """Return one row an optimizer: quartiles of regret, and how soon the top was reached.
 
-        The keys are ``optimiser``; ``regret_at_N`` (lower quartile, median, upper quartile) for
+        The keys are ``optimizer``; ``regret_at_N`` (lower quartile, median, upper quartile) for
         10, 30, 100 and the last evaluation where they were made; ``evaluations_to_top`` (median
         number of evaluations to the best hundredth of the table; None when fewer than half of the
         trials got there), ``reached_top`` (fraction of the trials), ``test_accuracy`` (median of
@@ -147,15 +147,15 @@ class Simulation:
         return [self._summary(name) for name in self.seconds]
 
     def final_regrets(self) -> dict[str, NDArray[np.float64]]:
-        """Return the regret at the end of each trial, (trials,), of each optimiser."""
+        """Return the regret at the end of each trial, (trials,), of each optimizer."""
         last = self.steps.filter(pl.col("evaluation") == self.exact.expected_regret.size)
         return {
-            name: last.filter(pl.col("optimiser") == name)["regret"].to_numpy()
+            name: last.filter(pl.col("optimizer") == name)["regret"].to_numpy()
             for name in self.seconds
         }
 
     def significance(self) -> pl.DataFrame:
-        """Return which optimisers differ at the end; see ``surrogates.significance.pairwise``."""
+        """Return which optimizers differ at the end; see ``surrogates.significance.pairwise``."""
         return pairwise(self.final_regrets())
 
     def exact_evaluations_to_top(self) -> int:
@@ -163,11 +163,11 @@ class Simulation:
         return evaluations_to_hit(self.exact.scores.size, self.top_entries)
 
     def _summary(self, name: str) -> dict[str, object]:
-        chosen = self.steps.filter(pl.col("optimiser") == name)
+        chosen = self.steps.filter(pl.col("optimizer") == name)
         trials = chosen["trial"].n_unique()
         regret = chosen["regret"].to_numpy().reshape(trials, -1)
         evaluations = regret.shape[1]
-        row: dict[str, object] = {"optimiser": name, "trials": trials}
+        row: dict[str, object] = {"optimizer": name, "trials": trials}
         for n in sorted({10, 30, 100, evaluations}):
             if n <= evaluations:
                 row[f"regret_at_{n}"] = np.quantile(regret[:, n - 1], [0.25, 0.5, 0.75]).tolist()
@@ -175,7 +175,7 @@ class Simulation:
         # A trial that never got there takes forever, so that the median stays honest.
         first = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
         middle = float(np.quantile(first, 0.5, method="inverted_cdf"))
-        finals = self.finals.filter(pl.col("optimiser") == name)
+        finals = self.finals.filter(pl.col("optimizer") == name)
         if self.metric == "validation_loss":
             row["test_loss"] = finals["test_loss"].median()
         return row | {
@@ -207,11 +207,11 @@ def simulate(
         Name -> ``factory(space, seed)``. Default: ``OPTIMIZERS``. What follows a colon in a name is
         no part of it in traces, where the settings stand by themselves.
     trials : int
-        Searches of each optimiser.
+        Searches of each optimizer.
     evaluations : int
         Different entries that each search evaluates; a repeated query is not an evaluation.
     seed : int
-        All randomness comes from it. Trial ``t`` of every optimiser gets :func:`trial_seed`.
+        All randomness comes from it. Trial ``t`` of every optimizer gets :func:`trial_seed`.
     workers : int
         Trainings that run at a time in a search.
     progress : callable, optional
@@ -229,13 +229,13 @@ def simulate(
     ValueError
         No trials, or more evaluations than the table covers.
     StalledSearchError
-        An optimiser asks again and again for what it was told.
+        An optimizer asks again and again for what it was told.
 
     Examples
     --------
     >>> from act_bench.search.loading import load_data
     >>> simulation = simulate(load_data("mlp"), trials=2, evaluations=3)
-    >>> simulation.steps.shape, simulation.finals["optimiser"].unique(maintain_order=True).to_list()
+    >>> simulation.steps.shape, simulation.finals["optimizer"].unique(maintain_order=True).to_list()
     ((24, 9), ['random', 'local', 'knn', 'evolution'])
     """
     if workers < 1:
@@ -263,7 +263,7 @@ def simulate(
             ending: dict[str, object] = {"evaluations": 0, "clock_s": bench.clock_s}
             if bench.evaluations:
                 ending = bench.reveal()._asdict()
-            finals.append({"optimiser": name, "trial": trial, "seed": chosen} | ending)
+            finals.append({"optimizer": name, "trial": trial, "seed": chosen} | ending)
             if traces is not None:
                 bench.trace.save(traces / f"{name.replace(':', '-')}-{trial}.jsonl")
             if progress is not None:
@@ -299,7 +299,7 @@ def begin(
     seed: int,
     settings: Mapping[str, Setting] | None = None,
 ) -> Optimizer:
-    """Make an optimiser, and charge the search for the features that it asks for when it is made.
+    """Make an optimizer, and charge the search for the features that it asks for when it is made.
 
     Fisher spectra are charged for all functions of the space, once, before anything is trained:
     a map needs all of them.
@@ -313,7 +313,7 @@ def begin(
 def run_search(
     bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int = 1
 ) -> list[Step]:
-    """Let an optimiser make this many evaluations, ``workers`` of them at a time.
+    """Let an optimizer make this many evaluations, ``workers`` of them at a time.
 
     Returns
     -------
@@ -336,7 +336,7 @@ def run_search(
             if idle >= _PATIENCE * evaluations:
                 raise StalledSearchError(
                     f"{idle} queries were repeats or missing, with {bench.evaluations} of "
-                    f"{evaluations} evaluations made: the optimiser keeps asking for what it knows"
+                    f"{evaluations} evaluations made: the optimizer keeps asking for what it knows"
                 )
             continue
         if result.epochs is None and (best is None or result.score > best):
@@ -350,7 +350,7 @@ def run_search(
 def _finished(
     bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int
 ) -> Iterator[tuple[Result, float]]:
-    """Query what the optimiser asks for as trainings finish; yield each result with its time.
+    """Query what the optimizer asks for as trainings finish; yield each result with its time.
 
     As many trainings are started as there are evaluations, so that all of them finish. What is
     asked for while it runs on another worker finishes with that, and a repeat at once.
@@ -391,7 +391,7 @@ def _finished(
 
 
 def rerun(trace: Trace, data: SearchData) -> Trace | None:
-    """Run the optimiser of a trace again: as many queries, and the reveal if there was one.
+    """Run the optimizer of a trace again: as many queries, and the reveal if there was one.
 
     Parameters
     ----------
@@ -402,12 +402,12 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
     Returns
     -------
     Trace or None
-        None when the optimiser is none of ``surrogates.optimizers.NAMES``.
+        None when the optimizer is none of ``surrogates.optimizers.NAMES``.
 
     Raises
     ------
     act_bench.errors.MissingExtraError
-        The optimiser needs a package that is not installed.
+        The optimizer needs a package that is not installed.
     """
     searcher = trace.header.optimizer
     if searcher is None or searcher.name not in NAMES:
@@ -434,13 +434,13 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
 
 
 def _frame(name: str, taken: list[Step], trials: int, worst: float, best: float) -> pl.DataFrame:
-    """Return the steps of all trials of one optimiser as rows."""
+    """Return the steps of all trials of one optimizer as rows."""
     entry, accuracy, best_so_far, clock_s, elapsed_s = zip(*taken, strict=True)
     evaluations = len(taken) // trials
     scores = pl.Series(best_so_far, dtype=pl.Float64).fill_null(worst)
     return pl.DataFrame(
         {
-            "optimiser": pl.repeat(name, len(taken), dtype=pl.String, eager=True),
+            "optimizer": pl.repeat(name, len(taken), dtype=pl.String, eager=True),
             "trial": np.repeat(np.arange(trials, dtype=np.int32), evaluations),
             "evaluation": np.tile(np.arange(1, evaluations + 1, dtype=np.int32), trials),
             "entry": pl.Series(entry, dtype=pl.Int32),

@@ -281,7 +281,7 @@ def _show_published(console: Console, published: Sequence[dict[str, object]]) ->
     console.print(shown)
     others = len(published) - sum(map(len, cells.values()))
     more = f"{others} other results in --json. " if others else ""
-    console.print(f"{more}Sources and flags (*): docs/literature.md", style="dim")
+    console.print(f"{more}Sources and flags (*): docs/reference/literature.md", style="dim")
 
 
 def _short(value: object) -> str:

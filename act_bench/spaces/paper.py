@@ -5,7 +5,7 @@ Miikkulainen (NeurIPS 2023, arXiv 2301.05785). It has two partitions. An **entry
 paper's 2,913 functions: expressions whose float32 outputs are the same, bit by bit. A **canonical
 class** is a function: expressions that are equal in exact arithmetic. Every entry lies within one
 class, and some classes hold several entries, told apart by float32 rounding. How both were
-established, and the count of classes, stands in ``docs/space.md``.
+established, and the count of classes, stands in ``docs/explanation/space.md``.
 
 Loading the space and looking up one of its expressions needs pyarrow alone; NumPy and SciPy are
 imported for outputs and for expressions that are not spelled as in the space.
@@ -277,7 +277,7 @@ class Space:
 
     @cached_property
     def grid(self) -> NDArray[np.float64]:
-        """The points at which functions are compared, ascending: see docs/space.md."""
+        """The points at which functions are compared, ascending: see docs/explanation/space.md."""
         return self._stored("grid")
 
     def _stored(self, name: str) -> NDArray[np.float64]:

@@ -120,7 +120,7 @@ def known_configurations() -> dict[str, Configuration]:
         runs, file = f"{table.name}-limit-runs", limit_runs_name(table.name)
         found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
         if table.spectrum_layers is not None:
-            about = f"{subject}; one row an entry: its Fisher spectrum at initialisation."
+            about = f"{subject}; one row an entry: its Fisher spectrum at initialization."
             columns = fisher_columns(table.spectrum_layers)
             file = fisher_name(table.name)
             found.append(Configuration(f"{table.name}-fisher", file, columns, about, table.folder))

@@ -53,7 +53,7 @@ def test_run_columns_are_the_fields_of_a_run():
     assert sorted(schema.names(schema.RUN_COLUMNS)) == sorted(dataclass.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("document", ["docs/tables.md", "DATASET_CARD.md"])
+@pytest.mark.parametrize("document", ["docs/reference/tables.md", "DATASET_CARD.md"])
 @pytest.mark.parametrize("kind", ALL_COLUMNS)
 def test_documents_list_the_columns(document, kind):
     expected = markdown_columns(ALL_COLUMNS[kind])
