@@ -58,8 +58,8 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         )
 
 
-def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
-    """Print how far f and -f are apart, in spectra and in accuracy."""
+def negated_pairs() -> NDArray[np.int64]:
+    """Return the pairs of entries whose outputs are each other's negatives, (pairs, 2)."""
     outputs = load_space().outputs
     known: dict[bytes, int] = {}
     negatives = []
@@ -68,8 +68,13 @@ def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         other = known.get((-outputs[entry] + 0).tobytes())
         known[(outputs[entry] + 0).tobytes()] = int(entry)
         if other is not None:
-            negatives.append((other, entry))
-    pairs = np.array(negatives)
+            negatives.append((other, int(entry)))
+    return np.array(negatives, dtype=np.int64)
+
+
+def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
+    """Print how far f and -f are apart, in spectra and in accuracy."""
+    pairs = negated_pairs()
     both, one = spectra.valid[pairs].all(1), spectra.valid[pairs].any(1)
     functions = np.flatnonzero(spectra.valid)
     drawn = functions[np.random.default_rng(0).integers(len(functions), size=(5000, 2))]
