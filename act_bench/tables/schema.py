@@ -76,7 +76,8 @@ ENTRY_COLUMNS: Final = (
         "train_accuracy",
         "float64",
         "fraction",
-        "Accuracy on the training images after the last epoch, median over the runs.",
+        "Accuracy on the training images after the last epoch (of image networks the first 2,000), "
+        "median over the runs.",
     ),
     Column(
         "validation_accuracy",
@@ -90,7 +91,12 @@ ENTRY_COLUMNS: Final = (
         "fraction",
         "Accuracy on the test images, which are not the validation images, median over the runs.",
     ),
-    Column("train_loss", "float64", "nats", "Mean loss on the training images, median."),
+    Column(
+        "train_loss",
+        "float64",
+        "nats",
+        "Mean loss on the same training images as train_accuracy, median.",
+    ),
     Column("validation_loss", "float64", "nats", "Mean loss on the validation images, median."),
     Column("test_loss", "float64", "nats", "Mean loss on the test images, median."),
     Column(
@@ -141,7 +147,10 @@ RUN_COLUMNS: Final = (
         "ok, or diverged: a loss was not finite. The metrics are null if diverged.",
     ),
     Column(
-        "train_accuracy", "float64", "fraction", "On the training images, after the last epoch."
+        "train_accuracy",
+        "float64",
+        "fraction",
+        "On the training images (of image networks the first 2,000), after the last epoch.",
     ),
     Column(
         "validation_accuracy",
@@ -150,7 +159,12 @@ RUN_COLUMNS: Final = (
         "On the validation images, after the last epoch.",
     ),
     Column("test_accuracy", "float64", "fraction", "On the test images, after the last epoch."),
-    Column("train_loss", "float64", "nats", "Mean on the training images, after the last epoch."),
+    Column(
+        "train_loss",
+        "float64",
+        "nats",
+        "Mean on the same training images as train_accuracy, after the last epoch.",
+    ),
     Column(
         "validation_loss", "float64", "nats", "Mean on the validation images, after the last epoch."
     ),
@@ -159,13 +173,14 @@ RUN_COLUMNS: Final = (
         "train_loss_curve",
         "list<float32>",
         "nats",
-        "Mean loss over the steps of each epoch; stops where a diverged run stopped.",
+        "Mean loss over the steps of each epoch; stops where a diverged run stopped. Infinite where "
+        "a finite loss is above 3.4e38.",
     ),
     Column(
         "validation_loss_curve",
         "list<float32>",
         "nats",
-        "Mean loss on the validation images after each epoch.",
+        "Mean loss on the validation images after each epoch; infinite as in train_loss_curve.",
     ),
     Column(
         "validation_accuracy_curve",

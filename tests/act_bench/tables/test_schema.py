@@ -27,6 +27,7 @@ ALL_COLUMNS = {
     "space": schema.SPACE_COLUMNS,
     "embedding": schema.EMBEDDING_COLUMNS,
     "maps": MAP_COLUMNS,
+    "limits": schema.LIMIT_COLUMNS,
     "literature": schema.LITERATURE_COLUMNS,
     "fisher": fisher_columns(registry.TABLES["mlp"].spectrum_layers),
 }
