@@ -91,8 +91,8 @@ class Options:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, then -named or -limits where these "
-    "are trained, and -RATE where one is given]",
+    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, then -named or -limits where "
+    "these are trained, and -RATE where one is given]",
 )
 @click.option(
     "--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core; one on a GPU]"

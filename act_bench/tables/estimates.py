@@ -132,9 +132,7 @@ def shrink(scores: NDArray[np.float64], trained_score: float) -> Estimates:
     return Estimates(mean, std, offset)
 
 
-def noise_variance(
-    scores: NDArray[np.float64], levels: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def noise_variance(scores: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the variance of one run at some levels: pooled over entries of nearest mean.
 
     Parameters

@@ -173,8 +173,8 @@ RUN_COLUMNS: Final = (
         "train_loss_curve",
         "list<float32>",
         "nats",
-        "Mean loss over the steps of each epoch; stops where a diverged run stopped. Infinite where "
-        "a finite loss is above 3.4e38.",
+        "Mean loss over the steps of each epoch; stops where a diverged run stopped. Infinite "
+        "where a finite loss is above 3.4e38.",
     ),
     Column(
         "validation_loss_curve",

@@ -1,4 +1,4 @@
-"""Search methods compared at equal evaluations, by real training; writes docs/studies/comparison.md.
+"""Search methods compared at equal evaluations, by real training: docs/studies/comparison.md.
 
     python -m builders.reports.comparison mlp cnn --repeats 5
 

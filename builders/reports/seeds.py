@@ -161,7 +161,7 @@ def print_first_seed(info: TableInfo, scores: Scores) -> None:
     print(f"The same over all with several seeds, after shrinking: {offset:+.4f}.")
 
 
-def held_out(info: TableInfo, scores: Scores) -> tuple[Scores, Scores]:
+def held_out(scores: Scores) -> tuple[Scores, Scores]:
     """Return scores that the estimate may see, and the mean of the seeds that it may not.
 
     One seed of every entry is shown. Of a table with more than three, three are shown of the best
@@ -188,7 +188,7 @@ def held_out(info: TableInfo, scores: Scores) -> tuple[Scores, Scores]:
 
 def print_held_out(info: TableInfo, scores: Scores) -> None:
     """Print how far measurement and estimate, from seed 0 alone, are from held-out seeds."""
-    shown, hidden = held_out(info, scores)
+    shown, hidden = held_out(scores)
     alone = np.full_like(shown, np.nan)
     alone[:, 0] = shown[:, 0]
     # Every entry once as it is shown, for prior and noise, and once with its first seed alone.

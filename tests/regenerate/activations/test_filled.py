@@ -1,4 +1,4 @@
-"""Entries with their limit at 0: the same everywhere else, and trained under a hash of their own."""
+"""Entries with their limit at 0: the same elsewhere, and trained under a hash of their own."""
 
 from __future__ import annotations
 
