@@ -6,23 +6,27 @@ what is allowed, with its reason:
 * ``docs/numbers/REPORT.csv`` is what a report prints: ``python -m builders.reports.numbers`` runs
   all reports of `REPORTS`, ``... numbers seeds-cnn`` one of them, and ``... numbers --add FILE
   NAME`` records the output of a command that takes long, from a file.
-* The records of calibration, the tables of results, the manifest and the recipes are files already.
+* The tables of results, the manifest, the recipes and what a command writes between ``<!-- begin:
+  python -m ... -->`` and ``<!-- end -->`` of a study are files already.
 * ``docs/numbers/allowed.csv`` has the rest, by page and heading: sizes of networks and data, what
   papers report, times of one machine. ``... numbers --allow PAGE "HEADING" "reason"`` adds what is
   left unexplained under a heading, and ``--check`` lists it.
 
 A number on a page is explained if a source of that page has it, to the digits printed; a number
 with `%` also as a fraction. So the check finds numbers that nothing has printed, or that have
-changed. It does not know what a number is said of, and small whole numbers are everywhere: those up
-to twelve are not asked for.
+changed. It does not know what a number is said of: on a study it finds two of three made-up numbers
+of three digits, nineteen of twenty of four digits, and hardly any of two, for which some other
+number stands. Whole numbers up to twelve are not asked for.
 """
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import csv
 import importlib
 import io
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -34,7 +38,12 @@ import click
 
 from act_bench.files.atomic import replacing
 from act_bench.files.manifest import DATA_FOLDER, MANIFEST
-from act_bench.tables.registry import BUILT_IN
+from act_bench.spaces.limits import load_limits
+from act_bench.spaces.paper import load_space
+from act_bench.tables.files import entries_name
+from act_bench.tables.registry import BUILT_IN, TABLES
+from act_bench.tables.schema import ENTRY_COLUMNS, LIMIT_COLUMNS, RUN_COLUMNS, SPACE_COLUMNS
+from builders.embedded import read_about
 from regenerate.recipes import RECIPES
 
 ROOT: Final = Path(__file__).parents[2]
@@ -60,6 +69,9 @@ GENERATED: Final = ("results.md", "results/*.md", "comparison.md")
 SMALL: Final = 12
 """Whole numbers up to this are not asked for."""
 
+PRECISE: Final = 100
+"""A whole number from here on may be a rounded one: it has three digits."""
+
 _CODE: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _GENERATED: Final = re.compile(r"<!-- begin: python -m .*?<!-- end -->", re.DOTALL)
 _NO_NUMBERS: Final = re.compile(
@@ -71,7 +83,7 @@ _NO_NUMBERS: Final = re.compile(
     r"|\b[A-Za-z_]+\d[\w.]*"
     r"|\b(?:19|20)\d\d\b(?!,\d)"  # years
 )
-_NUMBER: Final = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?:\s?%)?")
+_NUMBER: Final = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?: ?%)?")
 
 
 class Number(NamedTuple):
@@ -100,29 +112,54 @@ class Number(NamedTuple):
         """Whether nobody asks where it comes from."""
         return not self.digits and self.value <= SMALL and not self.text.endswith("%")
 
-    def is_in(self, sources: frozenset[str]) -> bool:
+    def is_in(self, sources: Sources) -> bool:
         """Return whether a source has this number, to the digits printed.
 
         Examples
         --------
-        >>> Number("0.92").is_in(frozenset({"0.9215"})), Number("68%").is_in(frozenset({"0.681"}))
+        >>> Number("0.92").is_in(Sources.of("0.9215")), Number("68%").is_in(Sources.of("0.681"))
         (True, True)
-        >>> Number("17").is_in(frozenset({"16.6"}))
-        False
+        >>> Number("17").is_in(Sources.of("16.6")), Number("178").is_in(Sources.of("178.3"))
+        (False, True)
         """
-        if self.text in sources:
+        if self.text in sources.texts:
             return True
-        if self.text.endswith("%"):
-            return self._rounds(sources, (1.0, 100.0))
-        return bool(self.digits) and self._rounds(sources, (1.0,))
-
-    def _rounds(self, sources: frozenset[str], factors: tuple[float, ...]) -> bool:
+        if not (self.digits or self.text.endswith("%") or self.value >= PRECISE):
+            return False
+        known = sources.percents if self.text.endswith("%") else sources.values
         half = 0.5 * 10.0**-self.digits + 1e-9
-        return any(
-            abs(float(source.rstrip("%")) * factor - self.value) <= half
-            for source in sources
-            for factor in factors
-            if factor == 1.0 or not source.endswith("%")
+        place = bisect.bisect_left(known, self.value - half)
+        return place < len(known) and known[place] <= self.value + half
+
+
+class Sources(NamedTuple):
+    """The numbers that a page may quote.
+
+    Attributes
+    ----------
+    texts
+        As they are printed, without thousands' commas.
+    values
+        All that are no percentage, ascending.
+    percents
+        Percentages, and fractions as percentages, ascending.
+    """
+
+    texts: frozenset[str]
+    values: tuple[float, ...]
+    percents: tuple[float, ...]
+
+    @classmethod
+    def of(cls, *texts: str) -> Sources:
+        """Read the numbers of some texts."""
+        found = {number for text in texts for number in _all_numbers(text)}
+        plain = {number.value for number in found if not number.text.endswith("%")}
+        percents = {number.value for number in found if number.text.endswith("%")}
+        percents |= {100 * value for value in plain if value <= 1}
+        return cls(
+            frozenset(number.text for number in found),
+            tuple(sorted(plain)),
+            tuple(sorted(percents)),
         )
 
 
@@ -178,13 +215,13 @@ def places(page: Path) -> Iterator[Place]:
 
 
 @cache
-def sources(page: str) -> frozenset[str]:
+def sources(page: str) -> Sources:
     """Return the numbers of the files that a page may quote, as printed there.
 
     A study of one table may quote what is reported of this table, of all tables together, and, in
     comparison with it, what the reports of the other tables print of it; README and card all.
     """
-    texts = [(DATA_FOLDER / MANIFEST).read_text("utf-8")]
+    texts = [(DATA_FOLDER / MANIFEST).read_text("utf-8"), *sizes()]
     texts += [recipe.canonical_json() for recipe in RECIPES.values()]
     table = page.removesuffix(".md")
     of_one = table in BUILT_IN
@@ -192,25 +229,34 @@ def sources(page: str) -> frozenset[str]:
         belongs = path.stem.rpartition("-")[2]
         if path != ALLOWED and (not of_one or belongs == table or belongs not in BUILT_IN):
             texts.append(path.read_text("utf-8"))
-    for path in sorted((ROOT / "docs" / "studies" / "results").glob("*.csv")):
-        texts.append(path.read_text("utf-8"))
-    records = ROOT / "docs" / "calibration"
-    texts += [
-        path.read_text("utf-8")
-        for path in sorted(records.glob("*.csv"))
-        if not of_one or path.stem == table
-    ]
-    return frozenset(number.text for text in texts for number in _all_numbers(text))
+    studies = ROOT / "docs" / "studies"
+    texts += [path.read_text("utf-8") for path in sorted((studies / "results").glob("*.csv"))]
+    for path in sorted(studies.glob("*.md")):
+        texts += _GENERATED.findall(path.read_text("utf-8"))
+    return Sources.of(*texts)
+
+
+def sizes() -> Iterator[str]:
+    """Yield what the space, the registry, the schema and the embedded files say of sizes."""
+    space = load_space()
+    yield f"{len(space.representatives)} {len(space.representatives) - 1} {len(space.expressions)}"
+    yield f"{len(set(space.canonical_class))} {len(load_limits())}"
+    for name in BUILT_IN:
+        yield f"{TABLES[name].spectrum_layers} {TABLES[name].spectrum_s}"
+        about = read_about(DATA_FOLDER / entries_name(name, TABLES[name].default_fidelity))
+        yield json.dumps(about["data"])
+    for columns in (ENTRY_COLUMNS, RUN_COLUMNS, SPACE_COLUMNS, LIMIT_COLUMNS):
+        yield from (f"{column.dtype} {column.meaning}" for column in columns)
 
 
 def _all_numbers(text: str) -> Iterator[Number]:
-    for match in re.finditer(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?\s?%?", text):
+    for match in _NUMBER.finditer(text):
         whole = match.group()
         # In a CSV, a comma may part two numbers as well as thousands.
-        if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\s?%?", whole):
+        if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?: ?%)?", whole):
             yield Number(whole.replace(",", "").replace(" ", ""))
         for part in whole.split(","):
-            if part.strip(" %"):
+            if part.strip(" %") and re.match(r"\d", part):
                 yield Number(part.replace(" ", ""))
 
 

@@ -108,13 +108,13 @@ def _by_class(scores: NDArray[np.float64], classes: NDArray[np.int64]) -> dict[i
 def print_losses(info: TableInfo, table: pl.DataFrame) -> None:
     """Print where losses say something else than accuracies."""
     trains = np.array([kind == "trains" for kind in kinds(table, info)])
-    large = trains & (table["validation_loss"].fill_null(0).to_numpy() > LARGE_LOSS)
+    large = table["validation_loss"].fill_null(0).to_numpy() > LARGE_LOSS
     accuracy = table["validation_accuracy"].to_numpy()
     if large.any():
+        best = f", the best at {accuracy[large].max():.3f}" if (large & trains).any() else ""
         print(
-            f"{large.sum()} entries train and have a median validation loss above "
-            f"{LARGE_LOSS:.0f} nats; their accuracies are {accuracy[large].min():.3f} to "
-            f"{accuracy[large].max():.3f}, {np.median(accuracy[large]):.3f} in the median."
+            f"{large.sum()} entries that are ok have a median validation loss above "
+            f"{LARGE_LOSS:.0f} nats; {(large & trains).sum()} of them train{best}."
         )
     columns = ["outcome", "train_loss_curve", "validation_loss_curve"]
     runs = load_runs(info.name, info.default_fidelity, columns).filter(pl.col("outcome") == "ok")
