@@ -126,9 +126,8 @@ def shrink(scores: NDArray[np.float64], trained_score: float) -> Estimates:
         one, spread = _posterior(alone, np.ones(len(alone)), grid, variance, prior)
         weight = 1 / (np.square(spread) + np.interp(one, grid, variance))
         offset += float(np.average(one - rest[both[several]], weights=weight))
-    mean[trains], std[trains] = _posterior(
-        *(each[trains] for each in _means(shifted)), grid, variance, prior
-    )
+    center, count = _means(shifted)
+    mean[trains], std[trains] = _posterior(center[trains], count[trains], grid, variance, prior)
     return Estimates(mean, std, offset)
 
 

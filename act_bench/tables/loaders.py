@@ -168,7 +168,8 @@ def _load_limits(
 ) -> pl.DataFrame:
     """Load the entries that were trained with their limit at 0; see `load_table`."""
     info = table_info(name)
-    if edition == "upstream" or fidelity not in (None, info.default_fidelity) or rate is not None:
+    own = fidelity in (None, info.default_fidelity) and view_name(rate) == "default"
+    if edition == "upstream" or not own:
         raise UnknownNameError(
             f"limits=True has the table {name} at fidelity {info.default_fidelity}, edition "
             "regenerated, at the recipe's own rate: leave out the other settings"
