@@ -61,7 +61,7 @@ def build(
             f"first is {space.representatives[others[0]]}; train with act-bench sweep --limits"
         )
     settings = {"recipe": json.loads(filled.canonical_json()), "recipe_sha": filled.sha}
-    about = {
+    about: dict[str, object] = {
         "table": recipe.table,
         "edition": "regenerated",
         "fidelity": recipe.fidelity,
@@ -74,9 +74,9 @@ def build(
     entries = aggregate(runs, space).filter(pl.col("outcome") != "missing").to_arrow()
     write_table(entries, ENTRY_COLUMNS, folder / limits_name(recipe.table), about | settings)
     file = folder / limit_runs_name(recipe.table)
-    fidelities = {"fidelities": {recipe.fidelity: settings}}
+    about["fidelities"] = {recipe.fidelity: settings}
     runs = runs.sort("entry", "seed")
-    write_table(runs.to_arrow(), OWN_RATE_RUN_COLUMNS, file, about | fidelities)
+    write_table(runs.to_arrow(), OWN_RATE_RUN_COLUMNS, file, about)
     return write_manifest(folder)
 
 

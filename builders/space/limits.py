@@ -63,10 +63,10 @@ def limit_at_zero(expression: Expression) -> Limit | None:
         def value(x: Number) -> Number:
             return binary(expression.operator, unary(left, x), unary(right, x))
 
-        sides = [_side(value, sign) for sign in (1, -1)]
-        if None in sides:
+        from_above, from_below = _side(value, 1), _side(value, -1)
+        if from_above is None or from_below is None:
             return None
-        (above, slope_above), (below, slope_below) = sides
+        (above, slope_above), (below, slope_below) = from_above, from_below
         if not _same(above, below):
             return None
         slope = (slope_above + slope_below) / 2
