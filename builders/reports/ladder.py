@@ -120,8 +120,9 @@ def correlation(rows: list[Rung], weight: Floats) -> str:
         there = chosen > 0
         if there.sum() < 3:
             return float("nan")
-        ranks = (weighted_ranks(each[there], chosen[there]) for each in (table, long))
-        return weighted_correlation(*ranks, chosen[there])
+        mass = chosen[there]
+        ranks = [weighted_ranks(each[there], mass) for each in (table, long)]
+        return weighted_correlation(ranks[0], ranks[1], mass)
 
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=SAMPLES)
