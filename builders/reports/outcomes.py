@@ -72,23 +72,21 @@ def print_filled(info: TableInfo, table: pl.DataFrame) -> None:
 
 
 def print_best(info: TableInfo, table: pl.DataFrame, filled: pl.DataFrame) -> None:
-    """Print how many of them would be among the best, by class, and which is the first."""
-    space, classes = load_space(), np.asarray(table["canonical_class"])
-    others = ~np.isin(np.arange(table.height), filled["entry"].to_numpy())
-    scores = _scores(info, table)
-    best = _by_class(scores[others], classes[others])
+    """Print which classes are ok with the limit alone, and where they would stand in the table."""
+    space = load_space()
+    best = _by_class(_scores(info, table), table["canonical_class"].to_numpy())
     own = _by_class(_scores(info, filled), filled["canonical_class"].to_numpy())
-    known = set(classes[others & np.isfinite(scores)].tolist())
-    new = {number: value for number, value in own.items() if number not in known}
-    print(f"{len(new)} canonical classes have an outcome ok only so.")
+    new = {number: value for number, value in own.items() if number not in best}
+    print(f"{len(new)} canonical classes are ok with the limit alone.")
+    if not new:
+        return
     ranked = sorted([*best.values(), *new.values()], reverse=True)
     for count in BEST:
         print(f"Of these {sum(v >= ranked[count - 1] for v in new.values())} in the best {count}.")
-    if new:
-        first = max(new, key=lambda number: new[number])
-        entry = int(filled.filter(pl.col("canonical_class") == first)["entry"][0])
-        place = ranked.index(new[first]) + 1
-        print(f"The first is {space.representatives[entry]}, {new[first]:.4f}, number {place}.")
+    first = max(new, key=lambda number: new[number])
+    entry = int(filled.filter(pl.col("canonical_class") == first)["entry"][0])
+    place = ranked.index(new[first]) + 1
+    print(f"The first is {space.representatives[entry]}, {new[first]:.4f}, number {place}.")
 
 
 def _scores(info: TableInfo, table: pl.DataFrame) -> NDArray[np.float64]:
