@@ -21,7 +21,7 @@ from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import load_space
 from act_bench.tables.files import limit_runs_name, limits_name
 from act_bench.tables.registry import TABLES
-from act_bench.tables.schema import ENTRY_COLUMNS, OWN_RATE_RUN_COLUMNS
+from act_bench.tables.schema import LIMIT_ENTRY_COLUMNS, OWN_RATE_RUN_COLUMNS
 from builders.embedded import BuildError, write_manifest, write_table
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
 from regenerate.data import DataNotFoundError, ImageData, load
@@ -72,7 +72,7 @@ def build(
         "version": version("act-bench"),
     }
     entries = aggregate(runs, space).filter(pl.col("outcome") != "missing").to_arrow()
-    write_table(entries, ENTRY_COLUMNS, folder / limits_name(recipe.table), about | settings)
+    write_table(entries, LIMIT_ENTRY_COLUMNS, folder / limits_name(recipe.table), about | settings)
     file = folder / limit_runs_name(recipe.table)
     about["fidelities"] = {recipe.fidelity: settings}
     runs = runs.sort("entry", "seed")

@@ -39,6 +39,7 @@ from act_bench.tables.schema import (
     ENTROPY_COLUMNS,
     ENTRY_COLUMNS,
     LIMIT_COLUMNS,
+    LIMIT_ENTRY_COLUMNS,
     LITERATURE_COLUMNS,
     OWN_RATE_RUN_COLUMNS,
     RUN_COLUMNS,
@@ -122,7 +123,7 @@ def known_configurations() -> dict[str, Configuration]:
         about = f"{subject}; the entries of the configuration limits, trained with the limit."
         file = limits_name(table.name)
         found.append(
-            Configuration(f"{table.name}-limits", file, ENTRY_COLUMNS, about, table.folder)
+            Configuration(f"{table.name}-limits", file, LIMIT_ENTRY_COLUMNS, about, table.folder)
         )
         about = f"{subject}; one row per training with the limit at 0 in place of no number."
         runs, file = f"{table.name}-limit-runs", limit_runs_name(table.name)

@@ -129,6 +129,14 @@ ENTRY_COLUMNS: Final = (
     ),
 )
 
+LIMIT_ENTRY_COLUMNS: Final = tuple(
+    column._replace(meaning="Number of the function, 0 to 2912.")
+    if column.name == "entry"
+    else column
+    for column in ENTRY_COLUMNS
+)
+"""Of ``{table}-limits.parquet``, which has some entries only."""
+
 RUN_COLUMNS: Final = (
     Column("expression", "string", "", "The function, spelled as its entry is."),
     Column("entry", "int32", "", "Number of the function, 0 to 2912."),
