@@ -3,7 +3,7 @@
 Every number on these pages stands in a machine-readable file that a command made, or on the list of
 what is allowed, with its reason:
 
-* ``docs/numbers/REPORT.csv`` is what a report prints: ``python -m builders.reports.numbers`` runs
+* ``docs/numbers/REPORT.csv`` is what a report prints: ``python -m builders.numbers`` runs
   all reports of `REPORTS`, ``... numbers seeds-cnn`` one of them, and ``... numbers --add FILE
   NAME`` records the output of a command that takes long, from a file.
 * The tables of results, the manifest, the recipes and what a command writes between ``<!-- begin:
@@ -46,7 +46,7 @@ from act_bench.tables.schema import ENTRY_COLUMNS, LIMIT_COLUMNS, RUN_COLUMNS, S
 from builders.embedded import read_about
 from regenerate.recipes import RECIPES
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / "docs" / "numbers"
 ALLOWED: Final = FOLDER / "allowed.csv"
 
@@ -328,7 +328,7 @@ def explain(left: list[Place]) -> str:
     shown = "\n".join(lines)
     return (
         f"{len(left)} numbers that no machine-readable file has:\n{shown}\n"
-        "If a report prints them: python -m builders.reports.numbers NAME records it again "
+        "If a report prints them: python -m builders.numbers NAME records it again "
         f"({', '.join(REPORTS)}); another command's output: --add FILE NAME. If they are no "
         'result: --allow PAGE "HEADING" "the reason".'
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from builders.reports import numbers
-from builders.reports.numbers import Number, Sources, numbers_in
+from builders import numbers
+from builders.numbers import Number, Sources, numbers_in
 
 
 @pytest.mark.parametrize("page", numbers.pages(), ids=lambda page: page.name)
@@ -33,7 +33,7 @@ def test_what_is_allowed_is_there_and_has_a_reason() -> None:
 
 def test_every_report_is_recorded() -> None:
     missing = [name for name in numbers.REPORTS if not (numbers.FOLDER / f"{name}.csv").exists()]
-    assert not missing, f"python -m builders.reports.numbers {' '.join(missing)}"
+    assert not missing, f"python -m builders.numbers {' '.join(missing)}"
 
 
 def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
@@ -45,7 +45,7 @@ def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
     left = numbers.unexplained(numbers.places(page))
     assert [place.number.text for place in left] == ["0.58399"]
     assert left[0].heading == "The table"
-    assert "python -m builders.reports.numbers" in numbers.explain(left)
+    assert "python -m builders.numbers" in numbers.explain(left)
     monkeypatch.setattr(numbers, "ALLOWED", tmp_path / "allowed.csv")
     monkeypatch.setattr(numbers, "pages", lambda: [page])
     assert numbers.allow("cnn.md", "The table", "an example of a reason") == 1
