@@ -14,6 +14,7 @@ from act_bench.tables.rates import View, view_name
 if TYPE_CHECKING:
     from act_bench.search.benchmark import Benchmark
     from act_bench.search.events import Result
+    from act_bench.search.trace import Header
 
 
 @click.command(cls=Command)
@@ -90,8 +91,9 @@ def _show_results(bench: Benchmark, asked: list[tuple[str, Result]]) -> None:
     for heading in ("entry", "resolved", "outcome"):
         shown.add_column(heading)
     info = table_info(header.table)
-    for heading in (info.metric_in_words, "cost (s)"):
+    for heading in (info.metric_in_words, "seeds", "cost (s)"):
         shown.add_column(heading, justify="right")
+    seeds = _seeds(header)
     for text, result in asked:
         value = None
         if result.outcome == "ok" and result.score is not None:
@@ -102,10 +104,21 @@ def _show_results(bench: Benchmark, asked: list[tuple[str, Result]]) -> None:
             result.how_resolved,
             result.outcome,
             "" if value is None else f"{value:.4f}",
+            str(seeds[result.entry]),
             "repeat" if result.repeated else f"{result.cost_s:.2f}",
         )
     Console().print(shown)
     click.echo(f"Evaluations: {bench.evaluations}. Clock: {bench.clock_s:.2f} s of training.")
+
+
+def _seeds(header: Header) -> list[int]:
+    """Return how many runs are behind the answer for each entry."""
+    from act_bench.tables.loaders import load_table
+
+    at_rate = header.rate if isinstance(header.rate, float) else None
+    rows = load_table(header.table, header.edition, header.fidelity, ["runs"], rate=at_rate)
+    one = header.run_seed is not None or header.rate == "tuned"
+    return [min(runs, 1) if one else runs for runs in rows["runs"]]
 
 
 def _show_beside(table: str, beside: list[tuple[str, list[dict[str, Any]]]]) -> None:

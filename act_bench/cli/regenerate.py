@@ -68,7 +68,7 @@ def command(options: Options) -> None:
       act-bench regenerate "mul(erf(x),softplus(x))" --seeds 10 --certificate erf.json
       act-bench regenerate crrelu                      a named function, its parameter learned
       act-bench regenerate "sin_like(x)"               an error that points at the mistake
-      act-bench regenerate "max(x,mul(x,sigmoid(x)))"  outside the space: trained all the same
+      act-bench regenerate "mul(x,tanh(softplus(x)))"  outside the space: trained all the same
 
     Another spelling of an entry is trained as the entry is spelled in the record. A function that
     diverges is a result like any other. Exit code 1 says that the retraining differs from the

@@ -92,7 +92,7 @@ def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) 
     shown.add_column("function", overflow="fold")
     for row in found.to_dicts():
         shown.add_row(
-            "same" if row["same"] else f"{row['distance']:.2g}",
+            "equal on grid" if row["same"] else f"{row['distance']:.2g}",
             f"{row['expressions']:,}",
             "" if row["entry"] is None else str(row["entry"]),
             row["expression"],

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -37,6 +37,7 @@ class Options:
     expressions_file: Path | None
     select_text: str | None
     tuned: bool
+    limits: bool
     named: bool
     out: Path | None
     jobs: int | None
@@ -78,6 +79,11 @@ class Options:
     "rate, with the seeds that are not recorded.",
 )
 @click.option(
+    "--limits",
+    is_flag=True,
+    help="Only the entries whose formula gives no number at 0, with their limit there filled in.",
+)
+@click.option(
     "--named",
     is_flag=True,
     help="Train the functions of the catalogue that are outside the space, instead of the entries.",
@@ -85,8 +91,8 @@ class Options:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, then -named where these are "
-    "trained, and -RATE where one is given]",
+    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, then -named or -limits where "
+    "these are trained, and -RATE where one is given]",
 )
 @click.option(
     "--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core; one on a GPU]"
@@ -123,6 +129,7 @@ def command(options: Options) -> None:
       act-bench sweep cnn --seeds 3 --select best:300,baselines,random:100
       act-bench sweep cnn --rate 0.1           at another learning rate
       act-bench sweep cnn --rate 0.1 --seeds 3 --select best:300,baselines --tuned
+      act-bench sweep cnn --limits             what is 0/0 at 0, with its limit there
       act-bench sweep cnn --named --seeds 3    GELU, Mish and others beside the space
       act-bench sweep cnn --executor ray --ray-address HOST:6379
 
@@ -145,6 +152,7 @@ def command(options: Options) -> None:
         "--select": options.select_text,
         "--expressions": options.expressions_file,
         "--named": options.named,
+        "--limits": options.limits,
     }
     if len(given := [name for name, value in choices.items() if value]) > 1:
         raise click.UsageError(f"expected one of {', '.join(choices)}, got {' and '.join(given)}")
@@ -153,8 +161,10 @@ def command(options: Options) -> None:
     table = options.table
     fidelity = choose_fidelity(table, options.fidelity)
     own = find(table, fidelity)
+    if options.limits:
+        own = replace(own, undefined="limit")
     recipe = with_rate(own, options.rate)
-    suffix = "-named" if options.named else ""
+    suffix = "-named" if options.named else "-limits" if options.limits else ""
     suffix += "" if recipe == own else f"-{recipe.learning_rate:g}"
     folder = options.out or Path("sweeps") / f"{table}-{fidelity}{suffix}"
     shard = Shard.parse(options.shard_text) if options.shard_text else None
@@ -214,6 +224,7 @@ def _chosen(options: Options, recipe: Recipe, folder: Path) -> Mapping[str, int 
     """Return the functions to train, spelling to entry."""
     from act_bench.cli._expression_file import read_expressions
     from act_bench.functions.catalogue import CATALOGUE
+    from act_bench.spaces.limits import load_limits
     from act_bench.spaces.paper import entry_of as entry_of_named
     from act_bench.spaces.paper import load_space
     from regenerate.sweeps.selection import Selection, first_seed, tuned
@@ -229,6 +240,8 @@ def _chosen(options: Options, recipe: Recipe, folder: Path) -> Mapping[str, int 
         chosen = selection.choose(space, found.reached)
         return {text: n for text, n in chosen.items() if found.rate[text] == recipe.learning_rate}
     entry_of = {text: entry for entry, text in enumerate(space.representatives)}
+    if options.limits:
+        entry_of = {text: entry for text, entry in entry_of.items() if entry in load_limits()}
     if options.expressions_file is not None:
         named = read_expressions(options.expressions_file)
         entries = {space.resolve(each).entry for each in named}

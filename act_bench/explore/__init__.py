@@ -31,7 +31,7 @@ CURVE_POINTS: Final = 65
 CURVE_LIMIT: Final = 5.0
 """Curves are drawn over [-CURVE_LIMIT, CURVE_LIMIT], both ways."""
 
-SHOWN: Final = (*METRICS, "validation_accuracy_std", "runtime_s")
+SHOWN: Final = (*METRICS, "validation_accuracy_std", "runs", "runtime_s")
 OUTCOMES: Final = ("ok", "diverged", "missing")
 SPECTRUM_POINTS: Final = 33
 """Of the 128 values of a layer's quantile function, so many are drawn, evenly spread."""

@@ -49,7 +49,7 @@
     train_accuracy: "train accuracy", validation_accuracy: "validation accuracy",
     test_accuracy: "test accuracy", train_loss: "train loss, nats",
     validation_loss: "validation loss, nats", test_loss: "test loss, nats",
-    validation_accuracy_std: "std over the runs", runtime_s: "seconds a run",
+    validation_accuracy_std: "std over the runs", runs: "seeds", runtime_s: "seconds a run",
   };
 
   // The state is kept in the address, so that a view can be sent as a link.

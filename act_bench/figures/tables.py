@@ -35,6 +35,8 @@ class Accuracies(NamedTuple):
         of guessing where diverged, NaN where missing.
     diverged
         (2913,) bool.
+    seeds
+        (2913,) how many runs are behind the score.
     info
         The record of the table.
     """
@@ -42,6 +44,7 @@ class Accuracies(NamedTuple):
     label: str
     score: NDArray[np.float64]
     diverged: NDArray[np.bool_]
+    seeds: NDArray[np.int32]
     info: TableInfo
 
     @property
@@ -61,12 +64,13 @@ def read_accuracies(table: str, request: Request) -> Accuracies:
 
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
     info = table_info(table)
-    rows = load_table(table, request.edition, fidelity, ["outcome", info.metric])
+    rows = load_table(table, request.edition, fidelity, ["outcome", info.metric, "runs"])
     diverged = rows["outcome"].to_numpy() == "diverged"
     values = rows[info.metric].to_numpy().astype(np.float64)
     score = values if info.higher_is_better else -values
     label = f"{info.network} on {info.dataset}, {fidelity}"
-    return Accuracies(label, np.where(diverged, info.worst_score, score), diverged, info)
+    score = np.where(diverged, info.worst_score, score)
+    return Accuracies(label, score, diverged, rows["runs"].to_numpy(), info)
 
 
 def tables_with_data(request: Request) -> tuple[str, ...]:
@@ -136,6 +140,9 @@ def accuracies(request: Request) -> Figure:
 def scatter(request: Request) -> Figure:
     """Draw validation accuracies of each pair of tables, after Figure 2 of the poster.
 
+    Functions that have one seed in one of the two tables are hollow: where they stand is luck in
+    part, and most of all if they are among the best.
+
     Raises
     ------
     FigureError
@@ -162,9 +169,23 @@ def scatter(request: Request) -> Figure:
         trained = both & a.trained & b.trained
         lost = both & ~trained
         axes.scatter(a.score[lost], b.score[lost], s=5, color=PALE, linewidths=0)
-        axes.scatter(
-            a.score[trained], b.score[trained], s=5, alpha=0.5, color=OKABE_ITO[0], linewidths=0
-        )
+        alone = (a.seeds == 1) | (b.seeds == 1)
+        for name, chosen, fill in (
+            ("one seed in a table", trained & alone, "none"),
+            ("several seeds in both", trained & ~alone, OKABE_ITO[0]),
+        ):
+            if chosen.any():
+                axes.scatter(
+                    a.score[chosen],
+                    b.score[chosen],
+                    s=5,
+                    alpha=0.5,
+                    facecolors=fill,
+                    edgecolors=OKABE_ITO[0],
+                    linewidths=0.5,
+                    label=f"{name}: {int(chosen.sum()):,}",
+                )
+        axes.legend(frameon=False, fontsize=7, loc="lower right")
         shown = {text: entry for text, entry in baselines.items() if both[entry]}
         places = {text: (a.score[entry], b.score[entry]) for text, entry in shown.items()}
         _name(axes, places, a.limits, b.limits)

@@ -153,7 +153,9 @@ def neighbours(
 
     Distances are those of Eq. 3 of the poster: Euclidean over the outputs at the 80 points, divided
     by the root of their number, values clipped to ±10 and NaN taken as 0. Outputs are float32, so
-    two different functions may be at distance 0; ``same`` decides in float64, with error bounds.
+    two different functions may be at distance 0; ``same`` decides in float64, with error bounds, at
+    the points of the grid of the 2,913 functions. Functions that differ between these points, or
+    beyond them, count as the same; that 40 digits prove it of the 2,913 says nothing of these.
 
     Parameters
     ----------
@@ -166,7 +168,7 @@ def neighbours(
     Returns
     -------
     polars.DataFrame
-        ``distance`` (float64), ``same`` (bool, whether it is the function that was asked for),
+        ``distance`` (float64), ``same`` (bool, whether it equals what was asked for on the grid),
         ``class``, ``expression``, ``expressions``, ``entry`` as in :func:`scan_outputs`.
 
     Raises

@@ -15,6 +15,7 @@ from act_bench.files.manifest import (
     EMBEDDING_FILE,
     ENTROPY_FILE,
     LICENCE,
+    LIMITS_FILE,
     LITERATURE_FILE,
     SPACE_FILE,
     DataError,
@@ -23,7 +24,13 @@ from act_bench.files.manifest import (
     read_whole,
     verified,
 )
-from act_bench.tables.files import entries_name, runs_name, table_files
+from act_bench.tables.files import (
+    entries_name,
+    limit_runs_name,
+    limits_name,
+    runs_name,
+    table_files,
+)
 from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.rates import (
     RATE_COLUMNS,
@@ -37,6 +44,8 @@ from act_bench.tables.schema import (
     EMBEDDING_COLUMNS,
     ENTROPY_COLUMNS,
     ENTRY_COLUMNS,
+    LIMIT_COLUMNS,
+    LIMIT_ENTRY_COLUMNS,
     LITERATURE_COLUMNS,
     OWN_RATE_RUN_COLUMNS,
     RUN_COLUMNS,
@@ -151,6 +160,14 @@ def known_configurations() -> dict[str, Configuration]:
         ):
             about = f"{subject}; one row per {what}; edition regenerated."
             found.append(Configuration(f"{table.name}-{name}", file, columns, about, table.folder))
+        about = f"{subject}; the entries of the configuration limits, trained with the limit."
+        file = limits_name(table.name)
+        found.append(
+            Configuration(f"{table.name}-limits", file, LIMIT_ENTRY_COLUMNS, about, table.folder)
+        )
+        about = f"{subject}; one row per training with the limit at 0 in place of no number."
+        runs, file = f"{table.name}-limit-runs", limit_runs_name(table.name)
+        found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
         if table.spectrum_layers is not None:
             about = f"{subject}; one row an entry: its Fisher spectrum at initialization."
             columns = fisher_columns(table.spectrum_layers)
@@ -167,6 +184,8 @@ def known_configurations() -> dict[str, Configuration]:
     found.append(Configuration("embedding", EMBEDDING_FILE, EMBEDDING_COLUMNS, about))
     about = "The entropy functional of every entry at Gaussian inputs (Sun et al. 2024)."
     found.append(Configuration("entropy", ENTROPY_FILE, ENTROPY_COLUMNS, about))
+    about = "The limit at 0 of the entries whose formula gives no number there."
+    found.append(Configuration("limits", LIMITS_FILE, LIMIT_COLUMNS, about))
     about = "Results that papers report for activation functions; one row a printed number."
     found.append(Configuration("literature", LITERATURE_FILE, LITERATURE_COLUMNS, about))
     return {configuration.name: configuration for configuration in found}
@@ -226,7 +245,7 @@ def load_dataset(
     name
         A table (``"mlp"``: its default fidelity with its Fisher spectra), a table at a fidelity
         (``"mlp-full"``), its runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``) or maps by
-        them (``"mlp-embedding"``), ``"space"``, ``"embedding"``, ``"entropy"`` or
+        them (``"mlp-embedding"``), ``"space"``, ``"embedding"``, ``"entropy"``, ``"limits"`` or
         ``"literature"``. None takes the default configuration of the exported repository, the
         first table.
     split

@@ -55,6 +55,16 @@ def runs_name(table: str) -> str:
     return f"{table}-runs.parquet"
 
 
+def limits_name(table: str) -> str:
+    """Return the name of the file with the entries trained with their limit at 0 filled in."""
+    return f"{table}-limits.parquet"
+
+
+def limit_runs_name(table: str) -> str:
+    """Return the name of the file with the single runs behind `limits_name`."""
+    return f"{table}-limit-runs.parquet"
+
+
 def embedded_fidelities(table: str) -> tuple[str, ...]:
     """Return the fidelities of a table whose entries are embedded, cheapest first."""
     files = table_files(table)
@@ -107,3 +117,29 @@ def without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
         f"the table {table} ({table_info(table).title}) is known, but this version of act-bench "
         f"embeds no data of it {what}; {there}. `act-bench tables` lists what there is"
     )
+
+
+def limits_file(table: str) -> Path:
+    """Return the path of a table's entries as trained with their limit at 0, checked.
+
+    Raises
+    ------
+    DataError
+        If there are none yet, or the file is damaged.
+    """
+    return _limits_file(table, limits_name(table))
+
+
+def limit_runs_file(table: str) -> Path:
+    """Return the path of the runs behind `limits_file`, checked; raises as it does."""
+    return _limits_file(table, limit_runs_name(table))
+
+
+def _limits_file(table: str, name: str) -> Path:
+    if name not in table_files(table):
+        raise DataError(
+            f"the table {table} ({table_info(table).title}) has no entries trained with their "
+            f"limit at 0 in this version of act-bench: `act-bench sweep {table} --limits` trains "
+            "them, then builders.limits writes them"
+        )
+    return table_file(table, name)

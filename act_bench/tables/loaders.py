@@ -15,9 +15,18 @@ from act_bench.errors import ArgumentError
 from act_bench.files.manifest import (
     ABOUT,
     ENTROPY_FILE,
+    LIMITS_FILE,
     verified,
 )
-from act_bench.tables.files import entries_file, runs_file, table_files, without_data
+from act_bench.tables.estimates import ESTIMATE_COLUMNS, estimates
+from act_bench.tables.files import (
+    entries_file,
+    limit_runs_file,
+    limits_file,
+    runs_file,
+    table_files,
+    without_data,
+)
 from act_bench.tables.rates import (
     LEARNING_RATE,
     RATE_COLUMNS,
@@ -35,6 +44,7 @@ from act_bench.tables.registry import choose_fidelity, table_info
 from act_bench.tables.schema import (
     ENTROPY_COLUMNS,
     ENTRY_COLUMNS,
+    LIMIT_COLUMNS,
     RUN_COLUMNS,
     Column,
     UnknownNameError,
@@ -55,6 +65,7 @@ def load_table(
     columns: Iterable[str] | None = None,
     rate: View | None = None,
     features: Feature | None = None,
+    limits: bool = False,
 ) -> pl.DataFrame:
     """Load a table: one row an entry, in entry order, always all 2,913.
 
@@ -71,9 +82,12 @@ def load_table(
     columns
         Names of the columns to read; None reads all of the table's own, the vector ones included.
         Columns that are the same at every fidelity are joined when they are asked for: those of the
-        table's Fisher spectra (``fim_quantiles``, ``fim_valid``, ``fim_reason``), and the entropy
-        of what the function passes on (``entropy_nats``, ``flat``). Both are this package's own in
-        either edition; the authors' spectra come from ``act_bench.tables.upstream.load_cdfs``.
+        table's Fisher spectra (``fim_quantiles``, ``fim_valid``, ``fim_reason``), the entropy of
+        what the function passes on (``entropy_nats``, ``flat``), and its limit where the formula
+        gives no number at 0 (``limit_at_zero``, ``slope_at_zero``). These are this package's own in
+        either edition; the authors' spectra come from ``act_bench.tables.upstream.load_cdfs``. So
+        is, in the edition ``regenerated`` at the recipe's own rate, what the entry would reach with
+        many seeds (``estimate``, ``estimate_std``; ``act_bench.tables.estimates``).
     rate
         ``"default"``, the recipe's own learning rate; a number, another one; or ``"tuned"``, for
         every entry the run with seed 0 at the rate that seed 0 chooses, with columns of its own
@@ -82,6 +96,9 @@ def load_table(
         What the rows hold of the functions where ``columns`` is None: ``"outputs"``, the default;
         ``"fim"``, the Fisher spectra in place of the outputs; ``"union"``, both, as the main
         configuration of the dataset does. `act_bench.load_features` gives matrices for models.
+    limits
+        Only the entries whose formula gives no number at 0, as trained with their limit there; at
+        the default fidelity and rate. Their ordinary rows, as the formula is written, stay.
 
     Returns
     -------
@@ -110,6 +127,8 @@ def load_table(
     asked = _asked(columns)
     if features is not None and asked is not None:
         raise ArgumentError("columns names all that is read: leave out features, or columns")
+    if limits:
+        return _load_limits(name, edition, fidelity, asked, rate)
     if view_name(rate) != "default":
         return _load_view(name, edition, fidelity, asked, rate, features)
     file = entries_file(name, fidelity, edition)
@@ -117,11 +136,13 @@ def load_table(
         (ENTRY_COLUMNS, lambda: file),
         (fisher_columns(layers=1), lambda: fisher_file(name)),
         (ENTROPY_COLUMNS, lambda: verified(ENTROPY_FILE)),
+        (LIMIT_COLUMNS, lambda: verified(LIMITS_FILE)),
     )
+    estimated = () if edition == "upstream" else ESTIMATE_COLUMNS
     wanted = asked
     if wanted is None:
         wanted = [*_with_features(names(ENTRY_COLUMNS), features), LEARNING_RATE.name]
-    known = [LEARNING_RATE, *(column for source, _ in sources for column in source)]
+    known = [LEARNING_RATE, *(column for source, _ in sources for column in source), *estimated]
     _check_columns(wanted, known)
     import polars as pl
 
@@ -131,10 +152,45 @@ def load_table(
         if there := [column for column in left if column in names(found)]:
             parts.append(_read(source(), there))
             left = [column for column in left if column not in there]
+    if left:
+        parts.append(_estimates(name, choose_fidelity(name, fidelity), entries=_rows(file)))
     if not parts:
         parts.append(_read(file, ["entry"]))
     table = pl.concat(parts, how="horizontal")
     return table.with_columns(pl.lit(own, pl.Float64).alias(LEARNING_RATE.name)).select(wanted)
+
+
+def _estimates(name: str, fidelity: str, entries: int) -> pl.DataFrame:
+    """Return `ESTIMATE_COLUMNS` of every entry, computed from the runs."""
+    info = table_info(name)
+    runs = load_runs(name, fidelity, ["entry", "seed", info.metric])
+    return estimates(runs, info, entries)
+
+
+def _rows(file: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(file).num_rows)
+
+
+def _load_limits(
+    name: str,
+    edition: str,
+    fidelity: str | None,
+    columns: list[str] | None,
+    rate: View | None,
+) -> pl.DataFrame:
+    """Load the entries that were trained with their limit at 0; see `load_table`."""
+    info = table_info(name)
+    own = fidelity in (None, info.default_fidelity) and view_name(rate) == "default"
+    if edition == "upstream" or not own:
+        raise UnknownNameError(
+            f"limits=True has the table {name} at fidelity {info.default_fidelity}, edition "
+            "regenerated, at the recipe's own rate: leave out the other settings"
+        )
+    wanted = names(ENTRY_COLUMNS) if columns is None else columns
+    _check_columns(wanted, ENTRY_COLUMNS)
+    return _read(limits_file(name), wanted)
 
 
 def _load_view(
@@ -163,8 +219,12 @@ def _load_view(
     shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
     known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
     wanted = _with_features(names(known), features) if columns is None else columns
-    # Spectra and entropies are the same at every rate.
+    # Spectra, entropies and limits are the same at every rate; an estimate is of the recipe's own.
     others = [column for column in wanted if column not in names(own)]
+    if of_own := [column for column in others if column in names(ESTIMATE_COLUMNS)]:
+        raise UnknownNameError(
+            f"{', '.join(of_own)}: estimated at the recipe's own rate only: leave out rate={rate!r}"
+        )
     _check_columns([column for column in wanted if column in names(own)], own)
     if others:
         rest = load_table(name, fidelity=fidelity, columns=others)
@@ -177,6 +237,7 @@ def load_runs(
     fidelity: str | None = None,
     columns: Iterable[str] | None = None,
     rate: float | Literal["default", "all"] = "default",
+    limits: bool = False,
 ) -> pl.DataFrame:
     """Load the runs of a table: one row a training, with its learning curves.
 
@@ -192,6 +253,8 @@ def load_runs(
         ``"default"``, the runs at the learning rates of the recipes; a number, those at this rate;
         ``"all"``, told apart by the column ``learning_rate``. Runs that diverge before the learning
         rate has any part in them were made at the recipe's own rate only.
+    limits
+        The runs behind ``load_table(name, limits=True)``, and no others.
 
     Returns
     -------
@@ -220,7 +283,9 @@ def load_runs(
         choose_fidelity(name, fidelity)
     import polars as pl
 
-    path = runs_file(name)
+    if limits and rate != "default":
+        raise UnknownNameError(f"runs with limits have the recipe's own rate: leave out {rate!r}")
+    path = limit_runs_file(name) if limits else runs_file(name)
     # The file has the runs at the rates of the recipes, and says in its metadata which these are.
     recorded = recipe_rates(path)
     if fidelity is not None and fidelity not in recorded:
@@ -255,30 +320,6 @@ def recipe_rates(path: Path) -> dict[str, float]:
         fidelity: float(settings["recipe"]["learning_rate"])
         for fidelity, settings in about["fidelities"].items()
     }
-
-
-def load_entropies() -> pl.DataFrame:
-    """Return the stored entropies of the 2,913 entries for the standard Gaussian.
-
-    Returns
-    -------
-    polars.DataFrame
-        ``entry``; ``entropy_nats``, null where the function is flat throughout; ``flat``, as in
-        :class:`act_bench.functions.entropy.Entropy`. In entry order.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or damaged.
-
-    Examples
-    --------
-    >>> load_entropies().columns
-    ['entry', 'entropy_nats', 'flat']
-    """
-    import polars as pl
-
-    return pl.read_parquet(verified(ENTROPY_FILE))
 
 
 def _with_features(columns: list[str], features: Feature | None) -> list[str]:

@@ -62,10 +62,10 @@ TUNED_COLUMNS: Final = (
     *(
         _OWN[name]._replace(meaning=f"Of the run with seed 0 at that rate: {meaning}")
         for name, meaning in {
-            "train_accuracy": "accuracy on the training images.",
+            "train_accuracy": "accuracy on the training images, of image networks the first 2,000.",
             "validation_accuracy": "accuracy on the validation images.",
             "test_accuracy": "accuracy on the test images.",
-            "train_loss": "mean loss on the training images.",
+            "train_loss": "mean loss on the same training images.",
             "validation_loss": "mean loss on the validation images.",
             "test_loss": "mean loss on the test images.",
         }.items()

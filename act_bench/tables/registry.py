@@ -34,7 +34,7 @@ TRAINED_MARGIN: Final = 0.05
 OWN_TABLES: Final = "ACT_BENCH_TABLES"
 """Environment variable: modules that register tables of your own, separated by commas."""
 
-_RESERVED: Final = ("space", "embedding", "entropy", "literature", "manifest")
+_RESERVED: Final = ("space", "embedding", "entropy", "limits", "literature", "manifest")
 """Names of other embedded files, and of a command of the builder."""
 
 

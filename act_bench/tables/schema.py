@@ -64,7 +64,7 @@ ENTRY_COLUMNS: Final = (
         "int32",
         "",
         "Class of the functions that are equal in exact arithmetic; entries of one class differ "
-        "by rounding only.",
+        "by rounding, or in points at which their formula gives no number (limit_at_zero).",
     ),
     Column(
         "equivalent_expressions",
@@ -76,7 +76,8 @@ ENTRY_COLUMNS: Final = (
         "train_accuracy",
         "float64",
         "fraction",
-        "Accuracy on the training images after the last epoch, median over the runs.",
+        "Accuracy on the training images after the last epoch (of image networks the first 2,000), "
+        "median over the runs.",
     ),
     Column(
         "validation_accuracy",
@@ -90,7 +91,12 @@ ENTRY_COLUMNS: Final = (
         "fraction",
         "Accuracy on the test images, which are not the validation images, median over the runs.",
     ),
-    Column("train_loss", "float64", "nats", "Mean loss on the training images, median."),
+    Column(
+        "train_loss",
+        "float64",
+        "nats",
+        "Mean loss on the same training images as train_accuracy, median.",
+    ),
     Column("validation_loss", "float64", "nats", "Mean loss on the validation images, median."),
     Column("test_loss", "float64", "nats", "Mean loss on the test images, median."),
     Column(
@@ -123,6 +129,14 @@ ENTRY_COLUMNS: Final = (
     ),
 )
 
+LIMIT_ENTRY_COLUMNS: Final = tuple(
+    column._replace(meaning="Number of the function, 0 to 2912.")
+    if column.name == "entry"
+    else column
+    for column in ENTRY_COLUMNS
+)
+"""Of ``{table}-limits.parquet``, which has some entries only."""
+
 RUN_COLUMNS: Final = (
     Column("expression", "string", "", "The function, spelled as its entry is."),
     Column("entry", "int32", "", "Number of the function, 0 to 2912."),
@@ -141,7 +155,10 @@ RUN_COLUMNS: Final = (
         "ok, or diverged: a loss was not finite. The metrics are null if diverged.",
     ),
     Column(
-        "train_accuracy", "float64", "fraction", "On the training images, after the last epoch."
+        "train_accuracy",
+        "float64",
+        "fraction",
+        "On the training images (of image networks the first 2,000), after the last epoch.",
     ),
     Column(
         "validation_accuracy",
@@ -150,7 +167,12 @@ RUN_COLUMNS: Final = (
         "On the validation images, after the last epoch.",
     ),
     Column("test_accuracy", "float64", "fraction", "On the test images, after the last epoch."),
-    Column("train_loss", "float64", "nats", "Mean on the training images, after the last epoch."),
+    Column(
+        "train_loss",
+        "float64",
+        "nats",
+        "Mean on the same training images as train_accuracy, after the last epoch.",
+    ),
     Column(
         "validation_loss", "float64", "nats", "Mean on the validation images, after the last epoch."
     ),
@@ -159,13 +181,14 @@ RUN_COLUMNS: Final = (
         "train_loss_curve",
         "list<float32>",
         "nats",
-        "Mean loss over the steps of each epoch; stops where a diverged run stopped.",
+        "Mean loss over the steps of each epoch; stops where a diverged run stopped. Infinite "
+        "where a finite loss is above 3.4e38.",
     ),
     Column(
         "validation_loss_curve",
         "list<float32>",
         "nats",
-        "Mean loss on the validation images after each epoch.",
+        "Mean loss on the validation images after each epoch; infinite as in train_loss_curve.",
     ),
     Column(
         "validation_accuracy_curve",
@@ -269,6 +292,24 @@ ENTROPY_COLUMNS: Final = (
         "or falls; null where that is nowhere.",
     ),
     Column("flat", "float64", "fraction", "Probability of inputs at which it is constant."),
+)
+
+LIMIT_COLUMNS: Final = (
+    Column("entry", "int32", "", "Number of the function, 0 to 2912; the row number."),
+    Column(
+        "limit_at_zero",
+        "float64",
+        "",
+        "Limit of the function at 0, where its formula as written gives no number there for the "
+        "value or the slope, as 0/0 does: such an entry diverges as soon as an input is exactly 0. "
+        "Null for all other entries.",
+    ),
+    Column(
+        "slope_at_zero",
+        "float64",
+        "",
+        "Limit of its slope at 0, the mean of those from the two sides; null where the other is.",
+    ),
 )
 
 EMBEDDING_COLUMNS: Final = (

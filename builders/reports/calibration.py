@@ -273,7 +273,8 @@ def report_cnn(records: pl.DataFrame) -> None:
     ):
         print(f"| {name} | {correlation(a, b, functions)} |")
     difference = np.array([first[text] - second[text] for text in twice])
-    print(f"\nStandard deviation of one run: {difference.std() / np.sqrt(2):.3f}.")
+    noise = np.sqrt(np.mean(np.square(difference)) / 2)
+    print(f"\nStandard deviation of one run, root mean square: {noise:.4f}.")
     print("\n| function | long | proxy, seed 0 | seed 1 | 32 pixels |\n|---|---|---|---|---|")
     for text in sorted(trains, key=lambda text: -trains[text]):
         runs = (long, chosen, again, other)

@@ -1,4 +1,4 @@
-"""Search methods compared at equal cost, by real training; writes docs/studies/comparison.md.
+"""Search methods compared at equal evaluations, by real training: docs/studies/comparison.md.
 
     python -m builders.reports.comparison mlp cnn --repeats 5
 
@@ -144,7 +144,7 @@ def row_of(method: str, found: list[Found]) -> Row:
 
 
 HEAD = """\
-# Search methods at equal cost
+# Search methods at equal evaluations
 
 ```
 python {command}

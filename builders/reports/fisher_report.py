@@ -26,6 +26,7 @@ from scipy.stats import rankdata
 from act_bench import load_table
 from act_bench.files.manifest import DataError
 from act_bench.spaces.distances import output_vectors, to_one
+from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.distances import Weighting, layer_weights
 from act_bench.tables.files import table_files
@@ -49,8 +50,18 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
     diverged = (entries["outcome"] == "diverged").to_numpy()
     weak = entries["validation_accuracy"].fill_null(0.0).to_numpy() <= chance + TRAINED_MARGIN
     known = (entries["outcome"] != "missing").to_numpy()
-    for name, failure in {"diverged": diverged, "diverged or at chance": diverged | weak}.items():
-        failure, found = failure[known], invalid[known]
+    # Without a number at 0 a spectrum is no more valid than a training is finite, for one reason.
+    defined = np.ones(len(invalid), dtype=bool)
+    defined[list(load_limits())] = False
+    kinds = {
+        "diverged": (diverged, known),
+        "diverged or at chance": (diverged | weak, known),
+        "diverged, of entries defined at 0": (diverged, known & defined),
+        "diverged or at chance, of entries defined at 0": (diverged | weak, known & defined),
+        "diverged, of entries with a limit at 0 alone": (diverged, known & ~defined),
+    }
+    for name, (failures, among) in kinds.items():
+        failure, found = failures[among], invalid[among]
         both = (failure & found).sum()
         print(
             f"| {name} | {failure.sum()} | {both / max(1, found.sum()):.3f} "
@@ -58,8 +69,8 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         )
 
 
-def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
-    """Print how far f and -f are apart, in spectra and in accuracy."""
+def negated_pairs() -> NDArray[np.int64]:
+    """Return the pairs of entries whose outputs are each other's negatives, (pairs, 2)."""
     outputs = load_space().outputs
     known: dict[bytes, int] = {}
     negatives = []
@@ -68,8 +79,13 @@ def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         other = known.get((-outputs[entry] + 0).tobytes())
         known[(outputs[entry] + 0).tobytes()] = int(entry)
         if other is not None:
-            negatives.append((other, entry))
-    pairs = np.array(negatives)
+            negatives.append((other, int(entry)))
+    return np.array(negatives, dtype=np.int64)
+
+
+def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
+    """Print how far f and -f are apart, in spectra and in accuracy."""
+    pairs = negated_pairs()
     both, one = spectra.valid[pairs].all(1), spectra.valid[pairs].any(1)
     functions = np.flatnonzero(spectra.valid)
     drawn = functions[np.random.default_rng(0).integers(len(functions), size=(5000, 2))]

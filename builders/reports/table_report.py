@@ -205,13 +205,8 @@ def print_agreement(report: Report, splits: int = 20) -> None:
                 for o in orders
             ]
             _print_correlations(f"halves of the seeds, {name}", len(chosen), pairs)
-    tested = (
-        report.runs.filter(pl.col("outcome") == "ok")
-        .group_by("entry")
-        .agg(pl.col("test_accuracy").median())
-    )
-    test = np.full(len(score), np.nan)
-    test[tested["entry"].to_numpy()] = tested["test_accuracy"].to_numpy()
+    tested = report.runs.with_columns(validation_accuracy=pl.col("test_accuracy"))
+    test = Report.of(report.table, report.fidelity, tested, len(score)).median
     across = spearman(report.median[trained], test[trained])
     _print_correlations("validation and test, that train", int(trained.sum()), [across])
     if seeds > 1 and complete.any():

@@ -17,8 +17,9 @@ from act_bench.functions.differentiable import ActivationModule
 from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.named_modules import LearningActivation
+from regenerate.activations.filled import Filled
 
-Activation: TypeAlias = Expression | NamedFunction | Corrected
+Activation: TypeAlias = Expression | NamedFunction | Corrected | Filled
 """What a trainer takes; ``str`` of it is the name of the run."""
 
 

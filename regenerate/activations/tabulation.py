@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
+from regenerate.activations.filled import Filled
 
 CODES = 1 << 16
 _QUIET_NAN = np.uint16(0x7FC0)
@@ -41,7 +42,7 @@ class Tables(NamedTuple):
         return self.value.astype(np.uint32) | (self.slope.astype(np.uint32) << np.uint32(16))
 
 
-def tabulate(expression: Expression | NamedFunction) -> Tables:
+def tabulate(expression: Expression | NamedFunction | Filled) -> Tables:
     """Compute f and f' in float64 for every bfloat16 input and round each once.
 
     Examples

@@ -85,6 +85,9 @@ class Recipe:
         The same for validation, for test, and for the training metrics after the last epoch.
     previous_tokens
         To how many tokens before it each token is told by embeddings that are added to its own.
+    undefined
+        What is trained where a formula gives no number at 0 but the function has a limit there
+        (``act_bench.spaces.limits``): the formula as it is written, or the ``limit``.
     adamw_factor
         Under ``muon``: the learning rate of what is left to AdamW, as a multiple of
         ``learning_rate``.
@@ -143,6 +146,7 @@ class Recipe:
     evaluation_tokens: int | None = None
     previous_tokens: int = 0
     adamw_factor: float = 1.0
+    undefined: Literal["as_written", "limit"] = "as_written"
 
     def __post_init__(self) -> None:
         """Refuse a learning rate that would have no time to fall, and epochs without a look."""

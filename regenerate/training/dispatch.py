@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 import torch
 
 from act_bench.errors import ActBenchError, ExitCode
+from act_bench.functions.expression import Expression
+from regenerate.activations.filled import fill
 from regenerate.activations.learnable import Activation
 from regenerate.networks import IMAGE_NETWORKS
 from regenerate.recipes import Recipe
@@ -161,6 +163,8 @@ def train(
         raise ValueError(f"seeds must be different and at least 0, got {list(seeds)}")
     if not seeds:
         return []
+    if recipe.undefined == "limit" and isinstance(expression, Expression):
+        expression = fill(expression)
     function = trainer.train
     if isinstance(function, str):
         function = importlib.import_module(function).train

@@ -9,8 +9,8 @@ import pytest
 
 from act_bench import parse
 from act_bench.functions.entropy import entropy
+from act_bench.spaces.entropies import load_entropies
 from act_bench.spaces.paper import load_space
-from act_bench.tables.loaders import load_entropies
 from builders.entropy import _predict
 
 

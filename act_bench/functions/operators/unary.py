@@ -153,7 +153,8 @@ def _torch_gelu(x: Tensor) -> Tensor:
 
 def _torch_bessel_i1e(x: Tensor) -> Tensor:
     # torch has no derivative of it in half precision; its values there are float32's, rounded.
-    return torch.special.i1e(x.float()).to(x.dtype) if is_half(x) else torch.special.i1e(x)
+    value: Tensor = torch.special.i1e(x.float() if is_half(x) else x)
+    return value.to(x.dtype)
 
 
 UNARY: Final = (

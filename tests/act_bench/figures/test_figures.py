@@ -52,7 +52,8 @@ def test_the_histogram_counts_every_function_once() -> None:
 def test_two_tables_are_set_against_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     first = read_accuracies("mlp", Request())
     rng = np.random.default_rng(0)
-    second = Accuracies("another", 1 - first.score, rng.random(2913) < 0.1, first.info)
+    lost_there = rng.random(2913) < 0.1
+    second = Accuracies("another", 1 - first.score, lost_there, first.seeds, first.info)
     known = {"mlp": first, "cnn": second}
     monkeypatch.setattr(tables, "read_accuracies", lambda table, request: known[table])
     (axes,) = draw("scatter", Request(("mlp", "cnn"))).axes
@@ -61,6 +62,21 @@ def test_two_tables_are_set_against_each_other(monkeypatch: pytest.MonkeyPatch) 
     assert lost + trained == 2913
     assert "Spearman -1.00" in axes.get_title(loc="left")
     assert {"relu", "elu", "tanh"} <= _texts(axes)
+
+
+def test_functions_of_one_seed_are_hollow() -> None:
+    first, second = read_accuracies("mlp", Request()), read_accuracies("cnn", Request())
+    (axes,) = draw("scatter", Request(("mlp", "cnn"))).axes
+    _, alone, several = axes.collections
+    trained = first.trained & second.trained
+    assert len(np.asarray(alone.get_offsets())) == (trained & (second.seeds == 1)).sum()
+    assert len(np.asarray(several.get_offsets())) == (trained & (second.seeds == 3)).sum()
+    assert len(alone.get_facecolor()) == 0
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert [label.partition(":")[0] for label in labels] == [
+        "one seed in a table",
+        "several seeds in both",
+    ]
 
 
 def test_panels_of_four_tables_stand_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ ALL_COLUMNS = {
     "space": schema.SPACE_COLUMNS,
     "embedding": schema.EMBEDDING_COLUMNS,
     "maps": MAP_COLUMNS,
+    "limits": schema.LIMIT_COLUMNS,
     "literature": schema.LITERATURE_COLUMNS,
     "named": NAMED_COLUMNS,
     "fisher": fisher_columns(registry.TABLES["mlp"].spectrum_layers),

@@ -1,5 +1,6 @@
 """The commands sweep and regenerate: clean JSON, clear errors, exit codes that mean something."""
 
+import dataclasses
 import importlib
 import json
 
@@ -8,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from act_bench.files.manifest import DataError
+from act_bench.spaces.limits import load_limits
+from regenerate.recipes import find
 from regenerate.runs import certificate
 from regenerate.runs.run import Run
 
@@ -57,9 +60,22 @@ def test_sweep_of_named_functions_trains_their_entries(tmp_path):
     assert [row["expression"] for row in merged] == ["add(zero(x),tanh(x))", "add(zero(x),relu(x))"]
 
 
+def test_sweep_with_limits_trains_the_entries_that_need_one(tmp_path):
+    done = call(
+        SWEEP, "mlp", "--limits", "--limit", 1, "--out", tmp_path / "parts", "--seeds", 1,
+        "--jobs", 1,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    (row,) = pq.read_table(tmp_path / "parts.parquet").to_pylist()
+    assert row["entry"] in load_limits()
+    filled = dataclasses.replace(find("mlp", "full"), undefined="limit")
+    assert row["recipe_sha"] == filled.sha != find("mlp", "full").sha
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        (("mlp", "--limits", "--select", "best:3"), 2, "got --select and --limits"),
         (("mlp", "--shard", "5/2"), 2, "such as 3/16"),
         (("mlp", "--fidelity", "proxy"), 2, "choose from full"),
         (("nlp",), 2, "'nlp' is not one of"),

@@ -1,0 +1,122 @@
+"""Make the entries of a table that were trained with their limit at 0, from the runs of a sweep.
+
+``act-bench sweep mlp --limits`` trains the entries whose formula gives no number at 0
+(``act_bench.spaces.limits``) with the limit there. ``python -m builders.limits mlp --runs
+sweeps/mlp-full-limits`` checks these runs and writes ``mlp-limits.parquet`` (one row per entry that
+was trained) and ``mlp-limit-runs.parquet``. The table itself stays as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import polars as pl
+
+from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
+from act_bench.publishing.parquet import write_table
+from act_bench.spaces.limits import load_limits
+from act_bench.spaces.paper import load_space
+from act_bench.tables.files import limit_runs_name, limits_name
+from act_bench.tables.registry import TABLES
+from act_bench.tables.schema import LIMIT_ENTRY_COLUMNS, OWN_RATE_RUN_COLUMNS
+from builders.embedded import BuildError, write_manifest
+from builders.tables import EntrySpace, aggregate, check_runs, read_runs
+from regenerate.data import DataNotFoundError, ImageData, load
+from regenerate.recipes import Recipe, find
+
+
+def build(
+    source: Path, recipe: Recipe, data: ImageData, space: EntrySpace, folder: Path
+) -> dict[str, FileRecord]:
+    """Write the two files of a table, and the manifest.
+
+    Parameters
+    ----------
+    source
+        What ``builders.tables.read_runs`` takes.
+    recipe
+        The table's own; the runs have it with ``undefined="limit"``.
+    data
+        The images that it trains on.
+    space
+        Gives the entries.
+    folder
+        Where the files go.
+
+    Raises
+    ------
+    BuildError
+        If a run is of another recipe, or of an entry that is defined at 0.
+    """
+    filled = dataclasses.replace(recipe, undefined="limit")
+    runs = read_runs(source)
+    check_runs(runs, recipe.fidelity, filled.sha, data.fingerprint, space)
+    limits = load_limits()
+    if others := sorted(set(runs["entry"]) - limits.keys()):
+        raise BuildError(
+            f"expected entries whose formula gives no number at 0: {len(others)} others, the "
+            f"first is {space.representatives[others[0]]}; train with act-bench sweep --limits"
+        )
+    settings = {"recipe": json.loads(filled.canonical_json()), "recipe_sha": filled.sha}
+    about: dict[str, object] = {
+        "table": recipe.table,
+        "edition": "regenerated",
+        "fidelity": recipe.fidelity,
+        "data": {"name": data.name, "fingerprint": data.fingerprint},
+        "made": f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity} --limits, then "
+        f"python -m builders.limits {recipe.table} --runs FOLDER",
+        "licence": LICENCE,
+        "version": version("act-bench"),
+    }
+    entries = aggregate(runs, space).filter(pl.col("outcome") != "missing").to_arrow()
+    write_table(entries, LIMIT_ENTRY_COLUMNS, folder / limits_name(recipe.table), about | settings)
+    file = folder / limit_runs_name(recipe.table)
+    about["fidelities"] = {recipe.fidelity: settings}
+    runs = runs.sort("entry", "seed")
+    write_table(runs.to_arrow(), OWN_RATE_RUN_COLUMNS, file, about)
+    return write_manifest(folder)
+
+
+@click.command()
+@click.argument("table", type=click.Choice(list(TABLES)))
+@click.option(
+    "--runs",
+    "source",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the Parquet parts of act-bench sweep TABLE --limits, or one Parquet file.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the images, for data sets that do not come with a library.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, path_type=Path),
+    default=DATA_FOLDER,
+    help="Where the files go; act_bench/data if not given.",
+)
+def main(table: str, source: Path, data_dir: Path | None, folder: Path) -> None:
+    r"""Make the files of TABLE's entries with their limit at 0, at the default fidelity.
+
+    \b
+    python -m builders.limits mlp --runs sweeps/mlp-full-limits
+    """
+    try:
+        recipe = find(table, TABLES[table].default_fidelity)
+        data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
+        records = build(source, recipe, data, load_space(), folder)
+    except (ValueError, KeyError, DataNotFoundError) as error:
+        raise click.ClickException(str(error)) from error
+    for name in (limits_name(table), limit_runs_name(table)):
+        record = records[name]
+        click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Every number of README, card and studies stands in a file that a command made, or is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from builders import numbers
+from builders.numbers import Number, Sources, numbers_in
+
+
+@pytest.mark.parametrize("page", numbers.pages(), ids=lambda page: page.name)
+def test_every_number_has_a_source(page) -> None:
+    left = numbers.unexplained(numbers.places(page))
+    assert not left, numbers.explain(left)
+
+
+def test_what_is_allowed_is_there_and_has_a_reason() -> None:
+    rows = numbers.allowed()
+    there = {
+        (place.page, place.heading, place.number.text)
+        for page in numbers.pages()
+        for place in numbers.places(page)
+    }
+    stale = [
+        (row["page"], row["heading"], number)
+        for row in rows
+        for number in row["numbers"].split()
+        if (row["page"], row["heading"], number) not in there
+    ]
+    assert not stale, f"delete these from docs/numbers/allowed.csv, no page has them: {stale}"
+    assert all(len(row["reason"]) > 8 for row in rows)
+
+
+def test_every_report_is_recorded() -> None:
+    missing = [name for name in numbers.REPORTS if not (numbers.FOLDER / f"{name}.csv").exists()]
+    assert not missing, f"python -m builders.numbers {' '.join(missing)}"
+
+
+def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
+    page = tmp_path / "cnn.md"
+    page.write_text(
+        "# Act-Bench-CNN\n\n## The table\n\n58.4 % of 2,913 diverge, in 3,719 runs; 0.58399.\n"
+        "```\n99.99 in code\n```\n`77.77` [link](a/88.88.md) ResNet-66 in 2023.\n"
+    )
+    left = numbers.unexplained(numbers.places(page))
+    assert [place.number.text for place in left] == ["0.58399"]
+    assert left[0].heading == "The table"
+    assert "python -m builders.numbers" in numbers.explain(left)
+    monkeypatch.setattr(numbers, "ALLOWED", tmp_path / "allowed.csv")
+    monkeypatch.setattr(numbers, "pages", lambda: [page])
+    assert numbers.allow("cnn.md", "The table", "an example of a reason") == 1
+    assert not numbers.unexplained(numbers.places(page))
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "found"),
+    [
+        ("0.92", "0.9249", True),
+        ("0.92", "0.9251", False),
+        ("68%", "0.6806", True),
+        ("68%", "68.1%", True),
+        ("0.681", "68.1%", False),
+        ("17", "17.2", False),
+        ("17", "17", True),
+        ("306", "305.6", True),
+        ("2913", "2,913", True),
+        ("1.5", "0.00015e4", True),
+    ],
+)
+def test_a_number_is_in_a_source_to_the_digits_printed(text, source, found) -> None:
+    assert Number(text).is_in(Sources.of(source)) is found
+
+
+def test_made_up_numbers_are_found() -> None:
+    """How much the check sees; more sources make it blind."""
+    for page in ("mlp.md", "cnn.md", "resnet.md", "vit.md"):
+        known = numbers.sources(page)
+        for digits, most in ((3, 0.4), (4, 0.1)):
+            made_up = [Number(f"{n / 499:.{digits}f}") for n in range(1, 499)]
+            assert sum(number.is_in(known) for number in made_up) < most * len(made_up)
+
+
+def test_numbers_are_read_as_they_are_printed() -> None:
+    text = "0.7 ± 0.01, 1,023,524 of 5,103 [0.83, 0.95], -0.05; 12 % (v0.1.0 of CIFAR-10, `x2`)."
+    assert [each.text for each in numbers_in(text)] == [
+        "0.7", "0.01", "1023524", "5103", "0.83", "0.95", "0.05", "12%",
+    ]  # fmt: skip
