@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,7 +10,9 @@ import click
 from act_bench.files.manifest import DATA_FOLDER
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import import_own_tables, table_info
-from builders.fisher.build import build_parts, embed
+from act_bench.tables.spectra import Labels, true_label_file
+from builders.fisher.build import build_parts, embed, write
+from regenerate.fisher import convention as fisher
 from regenerate.fisher.networks import setting
 
 
@@ -27,6 +30,14 @@ from regenerate.fisher.networks import setting
     metavar="I N",
     help="Only every N-th part from the I-th on, without embedding.",
 )
+@click.option(
+    "--labels",
+    type=click.Choice(["predicted", "true"]),
+    default="predicted",
+    show_default=True,
+    help="Labels of the Fisher information. Spectra by the data's own, as in the published code, "
+    "are not embedded: they go to the cache folder.",
+)
 @click.option("--device", default="cpu", show_default=True, help="A torch device.")
 @click.option(
     "--data-dir",
@@ -36,12 +47,13 @@ from regenerate.fisher.networks import setting
 @click.option(
     "--folder",
     type=click.Path(exists=True, path_type=Path),
-    help="Where the file goes.  [default: the folder of the table]",
+    help="Where the file goes.  [default: the folder of the table; with true labels the cache]",
 )
 def main(
     table: str,
     parts: Path | None,
     shard: tuple[int, int],
+    labels: Labels,
     device: str,
     data_dir: Path | None,
     folder: Path | None,
@@ -51,14 +63,26 @@ def main(
     Stop it at any moment and run it again to go on.
     """
     import_own_tables()
-    parts = parts or Path("sweeps") / f"{table}-fisher"
+    true = labels == "true"
+    parts = parts or Path("sweeps") / f"{table}-fisher{'-true' if true else ''}"
     expressions = load_space().representatives
     try:
-        folder = folder or table_info(table).folder or DATA_FOLDER
+        own = table_info(table).folder or DATA_FOLDER
+        folder = folder or (true_label_file(table).parent if true else own)
         found = setting(table, device=device, data_dir=data_dir)
+        if true:
+            convention = replace(found.convention, labels=fisher.Labels.TRUE)
+            found = replace(found, convention=convention)
         for done in build_parts(found, expressions, parts, shard):
             click.echo(f"{done} of {len(expressions) // shard[1]} entries", err=True)
-        if shard == (1, 1):
+        if shard != (1, 1):
+            return
+        if true:
+            path = folder / true_label_file(table).name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(found.convention, len(expressions), parts, path, " --labels true")
+            click.echo(f"{path}: {len(expressions)} rows")
+        else:
             record = embed(found.convention, len(expressions), parts, folder)
             name = f"{table}-fisher.parquet"
             click.echo(f"{name}: {record[name].rows} rows, {record[name].bytes} bytes")
