@@ -1,1 +1,1 @@
-"""Optimisers, simulated search and exact baselines over the Act-Bench tables."""
+"""Optimizers, simulated search and exact baselines over the Act-Bench tables."""

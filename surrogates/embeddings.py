@@ -1,4 +1,4 @@
-"""Other views of the features: standardised, their principal components, and UMAP.
+"""Other views of the features: standardized, their principal components, and UMAP.
 
 UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426) is used as the reference search uses it
 (Bingham and Miikkulainen, NeurIPS 2023): with its defaults on outputs, with three neighbours and
@@ -66,7 +66,7 @@ class UmapSettings:
 UMAP: Final = UmapSettings()
 
 
-def standardised(features: Features) -> Features:
+def standardized(features: Features) -> Features:
     """Return the features with mean 0 and variance 1 a column, as one part.
 
     Each part is divided by the square root of its number of columns that vary, so that in a union
@@ -76,7 +76,7 @@ def standardised(features: Features) -> Features:
     --------
     >>> part = Part(np.array([[0.0, 7.0], [2.0, 7.0], [9.0, 9.0]]), "euclidean")
     >>> known = np.array([True, True, False])
-    >>> standardised(Features((part,), known)).vectors().tolist()
+    >>> standardized(Features((part,), known)).vectors().tolist()
     [[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
     """
     blocks = []
@@ -92,7 +92,7 @@ def standardised(features: Features) -> Features:
 
 
 def principal_components(features: Features, count: int = COMPONENTS) -> Features:
-    """Return the first principal components of the standardised features.
+    """Return the first principal components of the standardized features.
 
     The sign of each is such that its largest loading is positive.
 
@@ -103,7 +103,7 @@ def principal_components(features: Features, count: int = COMPONENTS) -> Feature
     >>> found.vectors().round(3).ravel().tolist()
     [-1.225, 0.0, 1.225]
     """
-    plain = standardised(features).vectors()
+    plain = standardized(features).vectors()
     known = plain[features.known]
     # Eigenvectors of the covariance, ascending: far cheaper than the singular values of all rows.
     _, vectors = np.linalg.eigh(known.T @ known)
@@ -125,7 +125,7 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     Returns
     -------
     array of shape (functions, dimensions)
-        Centred; no unit.
+        Centerd; no unit.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
         first, *others = _fitted(parts, settings)
         for model in others:
             first = first + model
-    return _centred(first.embedding_)
+    return _centered(first.embedding_)
 
 
 def _fitted(parts: Sequence[Part], settings: UmapSettings) -> list[Any]:
@@ -166,10 +166,10 @@ def _in_pieces() -> Iterator[None]:
         yield
 
 
-def _centred(places: ArrayLike) -> Float:
+def _centered(places: ArrayLike) -> Float:
     wide = np.asarray(places, dtype=np.float64)
-    centred: Float = wide - wide.mean(axis=0)
-    return centred
+    centered: Float = wide - wide.mean(axis=0)
+    return centered
 
 
 class Maps:
@@ -190,7 +190,7 @@ class Maps:
         self._key = _key(self._parts, settings)
 
     def places(self, draw: int) -> Float:
-        """Return where a draw puts the functions: (functions, dimensions), centred, no unit.
+        """Return where a draw puts the functions: (functions, dimensions), centered, no unit.
 
         Parameters
         ----------
@@ -210,7 +210,7 @@ class Maps:
                 data, graph, self._settings.dimensions, 1.0, a, b, 1.0, 5, None, start, seed,
                 metric, {}, False, {}, False,
             )  # fmt: skip
-        return _centred(places)
+        return _centered(places)
 
     @cached_property
     def _graph(self) -> tuple[Float | None, Any, str, str]:

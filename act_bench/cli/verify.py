@@ -26,7 +26,7 @@ class Verdict(TypedDict):
 @click.argument(
     "trace", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--no-rerun", is_flag=True, help="Check the answers; do not run the optimiser again.")
+@click.option("--no-rerun", is_flag=True, help="Check the answers; do not run the optimizer again.")
 @json_option
 def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
     r"""Replay TRACE, or check the embedded data if there is none.
@@ -34,12 +34,12 @@ def command(trace: Path | None, no_rerun: bool, as_json: bool) -> None:
     \b
       act-bench verify                                  every embedded file against its SHA-256
       act-bench simulate mlp --trials 5 --traces traces
-      act-bench verify traces/knn-0.jsonl               data, answers and optimiser
+      act-bench verify traces/knn-0.jsonl               data, answers and optimizer
       act-bench verify search.jsonl --no-rerun && echo genuine
       act-bench verify searches/mlp-full-gp-ei-0/trace.jsonl    against its own trainings
 
     A trace is checked for its format; for the data, by their SHA-256; for each answer, against the
-    data; and, where its optimiser is known here, by running that again with its seed, bit by bit.
+    data; and, where its optimizer is known here, by running that again with its seed, bit by bit.
     Exit code 0: all of it holds. 1: something does not; the check and the line are printed.
     """
     verdicts = _embedded() if trace is None else _replayed(trace, not no_rerun)

@@ -140,7 +140,7 @@ class Searcher(NamedTuple):
     Attributes
     ----------
     name : str
-        Of the optimiser.
+        Of the optimizer.
     settings : mapping of str to bool, int, float, str or None
     seed : int
     workers : int

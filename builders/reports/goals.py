@@ -1,10 +1,10 @@
 """How soon AQuaSurF reaches the goals of each table, by evaluations and by the clock.
 
-``python -m builders.reports.goals`` runs it on the stored maps and writes ``docs/results/goals.md``
-and ``goals.csv``, where the headline of README stands. Goals are those of
-:mod:`builders.reports.results.goals`, with the margin and, for comparison, without one. **The
-clock** is in mean trainings of the table, what an evaluation costs random search. Fisher spectra
-are on it in one of three ways, the settings ``spectra`` of AQuaSurF: they exist already
+``python -m builders.reports.goals`` runs it on the stored maps and writes
+``docs/studies/results/goals.md`` and ``goals.csv``, where the headline of README stands. Goals are
+those of :mod:`builders.reports.results.goals`, with the margin and, for comparison, without one.
+**The clock** is in mean trainings of the table, what an evaluation costs random search. Fisher
+spectra are on it in one of three ways, the settings ``spectra`` of AQuaSurF: they exist already
 (``stored``), a random pool is offered and each is charged as it enters (``pool``), or all are
 computed first (``first``).
 """
@@ -118,7 +118,7 @@ never where fewer than half arrive. A goal is a set of functions, counted by can
 class is worth the mean of its entries that train. *Better than every baseline* means by the margin
 or more, and respellings of a baseline do not count; *near the best* means within the margin of the
 best class. The margin is the standard deviation of a value between seeds
-([how](../../builders/reports/results/goals.py)). Random search is exact.
+([how](../../../builders/reports/results/goals.py)). Random search is exact.
 
 **By evaluations** AQuaSurF reaches a goal sooner than random search on every table where there is
 one. **By the clock** it depends on the spectra: the clock is in mean trainings of the table, and an
@@ -182,7 +182,7 @@ def main() -> None:
         for row in rows(load_data(table), chosen.trials, chosen.evaluations)
     ]
     found = pl.DataFrame(made)
-    folder = chosen.docs / "results"
+    folder = chosen.docs / "studies" / "results"
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "goals.csv") as draft:
         found.write_csv(draft)

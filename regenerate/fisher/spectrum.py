@@ -74,7 +74,7 @@ def fisher_spectrum(
         convolutions.
     convention
         Label source, zero threshold and floor are taken from here; table, batch, dtype and
-        initialisation are the caller's affair.
+        initialization are the caller's affair.
     labels
         (images,) int64, the data set's labels; for the label source ``true``.
 

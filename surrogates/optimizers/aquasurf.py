@@ -30,8 +30,9 @@ class AQuaSurF(NearestNeighbours):
     It asks for the eight baselines, then always for the function with the highest mean score of its
     three nearest evaluated functions on a map: UMAP of the outputs (Euclidean, Eq. 3) joined with
     UMAP of the Fisher spectra (Manhattan, Eq. 2). What has no valid spectrum is filtered out: asked
-    for last, for most of it fails. docs/aquasurf.md lists what differs from the published code; the
-    settings ``weighting``, ``points``, ``clip`` and ``labels`` choose what it does.
+    for last, for most of it fails. docs/explanation/aquasurf.md lists what differs from the
+    published code; the settings ``weighting``, ``points``, ``clip`` and ``labels`` choose what it
+    does.
 
     **Spectra cost time**, and ``spectra`` says which of them are on the clock. ``first``: those of
     the whole space, before anything is trained. ``stored``: none, they exist already. ``pool``:

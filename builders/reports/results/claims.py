@@ -115,7 +115,7 @@ def claim_tens(
 ) -> str:
     """Say whether surrogate search reaches a goal in tens of evaluations, and in what time."""
     lines = ["**2. Surrogate search finds a top function in tens of evaluations.**\n"]
-    lines += ["| optimiser | " + " | ".join(goal.about for goal in goals) + " |", "|---|---|---|"]
+    lines += ["| optimizer | " + " | ".join(goal.about for goal in goals) + " |", "|---|---|---|"]
     exactly = [f"{count(goal.random)}; {goal.within:.0%} (exact)" for goal in goals]
     lines.append("| `random` | " + " | ".join(exactly) + " |")
     for name in mean_ranks(finals):

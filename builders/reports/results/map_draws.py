@@ -108,7 +108,7 @@ def searched(data: BenchmarkData, number: int, places: Places) -> list[Draw]:
         )
     draws = []
     for name in METHODS:
-        steps = found.steps.filter(pl.col("optimiser") == name)
+        steps = found.steps.filter(pl.col("optimizer") == name)
         trained = steps["trained"].to_numpy().reshape(TRIALS, -1)
         regret = steps["regret"].to_numpy().reshape(TRIALS, -1)[:, -1]
         draws.append(Draw(name, number, trained, regret))

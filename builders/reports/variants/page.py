@@ -1,4 +1,4 @@
-"""Make docs/results/aquasurf.md: AQuaSurF as published and as it is here, choice by choice.
+"""Make docs/studies/results/aquasurf.md: AQuaSurF as published and as it is here, choice by choice.
 
     python -m builders.reports.variants [--table cnn] [--variants 8] [--docs docs]
 
@@ -154,11 +154,11 @@ HEAD = """\
 # AQuaSurF, choice by choice
 
 Made by `python -m builders.reports.variants`. Each row is `aquasurf` with these settings ([what
-they are](../aquasurf.md)), {trials} searches of {evaluations} evaluations on each of {draws} draws
-of its map; intervals are 95 % bootstrap intervals over draws. *Regret* is the mean at the end, and
-*gain* how much lower it is than that of the default (in bold where its interval excludes 0).
-Evaluations are medians until a [goal](../results.md) is reached, with the share of searches that
-reach it.
+they are](../../explanation/aquasurf.md)), {trials} searches of {evaluations} evaluations on each of
+{draws} draws of its map; intervals are 95 % bootstrap intervals over draws. *Regret* is the mean at
+the end, and *gain* how much lower it is than that of the default (in bold where its interval
+excludes 0). Evaluations are medians until a [goal](../results.md) is reached, with the share of
+searches that reach it.
 
 """
 
@@ -249,7 +249,7 @@ def main() -> None:
     arguments.add_argument("--docs", type=Path, default=Path("docs"))
     arguments.add_argument("--no-searches", action="store_true", help="Only what is kept.")
     chosen = arguments.parse_args()
-    folder = chosen.docs / "results"
+    folder = chosen.docs / "studies" / "results"
     folder.mkdir(parents=True, exist_ok=True)
     for table in chosen.table or TABLES:
         data = load_data(table)

@@ -29,7 +29,7 @@ def test_the_page_says_each_goal_by_evaluations_and_by_the_clock(tmp_path, monke
     asked = ["--table", "mlp", "--table", "vit", "--trials", "4", "--evaluations", "40"]
     monkeypatch.setattr(sys, "argv", ["goals", *asked, "--docs", str(tmp_path)])
     goals.main()
-    found = pl.read_csv(tmp_path / "results" / "goals.csv")
+    found = pl.read_csv(tmp_path / "studies" / "results" / "goals.csv")
     assert found.height == 2 * 3 * 3
     data = load_data("mlp")
     all_of_them = TABLES["mlp"].spectrum_s * len(data.covered) / trainings(data)
@@ -39,6 +39,6 @@ def test_the_page_says_each_goal_by_evaluations_and_by_the_clock(tmp_path, monke
     difference = (first["clock"] - stored["clock"]).to_numpy()
     np.testing.assert_allclose(difference, all_of_them, atol=0.01)
     assert (pool["clock"].to_numpy() > pool["evaluations"].to_numpy()).all()
-    page = (tmp_path / "results" / "goals.md").read_text()
+    page = (tmp_path / "studies" / "results" / "goals.md").read_text()
     assert "| `vit` | better than every baseline | 0.0153 | none |" in page
     assert page.count("| near the best |") == 2

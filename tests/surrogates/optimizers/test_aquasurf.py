@@ -135,7 +135,7 @@ def test_stored_spectra_cost_nothing_and_change_no_search(
         trials=2,
         evaluations=20,
     )  # fmt: skip
-    first, stored = (found.steps.filter(pl.col("optimiser").str.contains(way))
+    first, stored = (found.steps.filter(pl.col("optimizer").str.contains(way))
                      for way in ("first", "stored"))  # fmt: skip
     assert first["entry"].to_list() == stored["entry"].to_list()
     difference = (first["clock_s"] - stored["clock_s"]).to_numpy()
