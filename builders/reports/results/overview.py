@@ -166,7 +166,8 @@ def keep(found: TableResults, folder: Path) -> None:
 
 
 def _replace(path: Path, rows: pl.DataFrame) -> None:
-    if path.exists():
+    # Figures by other definitions, which have other columns, are not put beside these.
+    if path.exists() and pl.read_csv(path, n_rows=0).columns == rows.columns:
         known = pl.read_csv(path, schema=rows.schema)
         rows = pl.concat([known.filter(~pl.col("table").is_in(rows["table"].unique())), rows])
     order = list(TABLES)
