@@ -12,6 +12,7 @@ from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.spectra import Labels, true_label_file
 from builders.fisher.build import build_parts, embed, write
+from builders.fisher.changes import entries_without_gradient, write_changes
 from regenerate.fisher import convention as fisher
 from regenerate.fisher.networks import setting
 
@@ -38,6 +39,13 @@ from regenerate.fisher.networks import setting
     help="Labels of the Fisher information. Spectra by the data's own, as in the published code, "
     "are not embedded: they go to the cache folder.",
 )
+@click.option(
+    "--without-gradient",
+    "without_gradient",
+    is_flag=True,
+    help="Only the entries whose embedded spectrum is invalid for its gradients: their parts and "
+    "a list of what changed, without embedding.",
+)
 @click.option("--device", default="cpu", show_default=True, help="A torch device.")
 @click.option(
     "--data-dir",
@@ -54,6 +62,7 @@ def main(
     parts: Path | None,
     shard: tuple[int, int],
     labels: Labels,
+    without_gradient: bool,
     device: str,
     data_dir: Path | None,
     folder: Path | None,
@@ -64,7 +73,10 @@ def main(
     """
     import_own_tables()
     true = labels == "true"
-    parts = parts or Path("sweeps") / f"{table}-fisher{'-true' if true else ''}"
+    if true and without_gradient:
+        raise click.UsageError("--without-gradient is of the embedded spectra: leave out --labels")
+    purpose = "fisher-again" if without_gradient else "fisher-true" if true else "fisher"
+    parts = parts or Path("sweeps") / f"{table}-{purpose}"
     expressions = load_space().representatives
     try:
         own = table_info(table).folder or DATA_FOLDER
@@ -73,11 +85,16 @@ def main(
         if true:
             convention = replace(found.convention, labels=fisher.Labels.TRUE)
             found = replace(found, convention=convention)
-        for done in build_parts(found, expressions, parts, shard):
-            click.echo(f"{done} of {len(expressions) // shard[1]} entries", err=True)
+        entries = entries_without_gradient(table) if without_gradient else None
+        total = len(expressions if entries is None else entries) // shard[1]
+        for done in build_parts(found, expressions, parts, shard, entries=entries):
+            click.echo(f"{done} of {total} entries", err=True)
         if shard != (1, 1):
             return
-        if true:
+        if without_gradient:
+            path = write_changes(table, expressions, parts)
+            click.echo(f"{path}: {len(path.read_text(encoding='utf-8').splitlines()) - 1} changed")
+        elif true:
             path = folder / true_label_file(table).name
             path.parent.mkdir(parents=True, exist_ok=True)
             write(found.convention, len(expressions), parts, path, " --labels true")
