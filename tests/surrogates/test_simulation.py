@@ -260,7 +260,7 @@ def test_each_evaluation_says_what_it_trained_to_the_end() -> None:
     data = load_data("mlp")
     names = ("random", "halving")
     simulation = simulate(
-        data, {name: find_optimizer(name) for name in names}, trials=2, evaluations=30
+        data, {name: find_optimizer(name) for name in names}, trials=2, evaluations=12
     )
     whole, parts = (simulation.steps.filter(pl.col("optimizer") == name) for name in names)
     assert whole["trained"].to_list() == whole["entry"].to_list()
@@ -276,7 +276,7 @@ def test_each_evaluation_says_what_it_trained_to_the_end() -> None:
 
 def test_the_clock_to_the_top_is_in_mean_trainings(make_data: MakeData) -> None:
     data = make_data(table="mlp")
-    simulation = simulate(data, {"random": find_optimizer("random")}, trials=5, evaluations=200)
+    simulation = simulate(data, {"random": find_optimizer("random")}, trials=5, evaluations=600)
     (row,) = simulation.summary()
     steps = simulation.steps.filter(pl.col("best_so_far") >= simulation.top_score)
     firsts = steps.group_by("trial").agg(pl.col("clock_s").min(), pl.col("evaluation").min())
