@@ -15,7 +15,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -23,11 +23,12 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike
 
-from act_bench.errors import missing_extra
-from act_bench.files.atomic import replacing
-from act_bench.files.cache import cache_folder
+from act_bench.errors import ActBenchError, ExitCode, missing_extra
+from act_bench.files import sealed
+from act_bench.files.cache import cache_folder, warn_damaged
 from act_bench.spaces.distances import Metric
 from surrogates.features import Features, Float, Part
 
@@ -35,6 +36,12 @@ COMPONENTS: Final = 10
 """Principal components that are kept."""
 LIBRARIES: Final = ("umap-learn", "pynndescent", "numba", "numpy", "scipy", "scikit-learn")
 """Whose versions may change the places."""
+
+
+class UncachedError(ActBenchError, RuntimeError):
+    """A library needs a folder for compiled code, and none can be written to."""
+
+    exit_code = ExitCode.DATA
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,8 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     ------
     ImportError
         umap-learn is not installed.
+    UncachedError
+        It cannot store compiled code anywhere.
     """
     if not parts:
         raise ValueError("expected one part or more, got none")
@@ -144,7 +153,13 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
 def _fitted(parts: Sequence[Part], settings: UmapSettings) -> list[Any]:
     """Return a UMAP model of each part."""
     _need_umap()
-    import umap
+    try:
+        import umap
+    except RuntimeError as error:  # of numba, which its libraries let compile into a cache
+        raise UncachedError(
+            f"umap-learn cannot be imported ({error}); fix: let NUMBA_CACHE_DIR name a folder that "
+            "can be written to"
+        ) from error
 
     return [
         umap.UMAP(
@@ -200,9 +215,9 @@ class Maps:
         return _cached(f"{self._key}-{draw}", lambda: self._laid_out(draw))
 
     def _laid_out(self, draw: int) -> Float:
+        data, graph, metric, start = self._graph  # before umap, whose import may fail
         from umap.umap_ import find_ab_params, simplicial_set_embedding
 
-        data, graph, metric, start = self._graph
         a, b = find_ab_params(spread=1.0, min_dist=0.1)  # UMAP's defaults, as all that follow
         seed = np.random.RandomState(draw)
         with _in_pieces():
@@ -236,20 +251,28 @@ def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float
     """Return :func:`umap_places`, from the user's cache where it was computed before.
 
     The file's name is a hash of the vectors, the metrics, the settings and the versions of the
-    libraries, so that it is never that of anything else.
+    libraries, so that it is never that of anything else. A damaged file is made again, with a
+    UserWarning; a cache that cannot be written to costs the
+    next call its time and nothing else.
     """
     return _cached(_key(parts, settings), lambda: umap_places(parts, settings))
 
 
 def _cached(name: str, make: Callable[[], Float]) -> Float:
-    path = cache_folder() / "umap" / f"{name}.npy"
+    path = cache_folder() / "umap" / f"{name}.parquet"
     if path.exists():
-        found: Float = np.load(path, allow_pickle=False)
-        return found
+        try:
+            table, is_sealed = sealed.read(path)
+            if not is_sealed:
+                raise sealed.SealError("it has no SHA-256")
+            found: Float = np.column_stack([each.to_numpy() for each in table.columns])
+            return found
+        except (sealed.SealError, OSError) as error:
+            warn_damaged(path, error)
     places = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as draft, draft.open("wb") as file:  # a bare path would get a suffix
-        np.save(file, places)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sealed.write(path, pa.table({f"x{n}": axis for n, axis in enumerate(places.T)}))
     return places
 
 
