@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from act_bench.errors import ArgumentError
 from act_bench.functions.operators import BASELINES
 from act_bench.search.events import Result
+from surrogates.features import Features
 from surrogates.optimizers.each_once import EachOnce
 from surrogates.protocol import SearchSpace
 
@@ -54,7 +55,7 @@ class NearestNeighbours(EachOnce):
         if neighbours < 1:
             raise ArgumentError(f"neighbours must be at least 1, got {neighbours}")
         super().__init__(space)
-        self._features = space.features(features)
+        self._features = self._look(features)
         self._known = self._features.known
         self._rng = np.random.default_rng(seed)
         self._first = [p for text in reversed(BASELINES) if (p := space.find(text)) is not None]
@@ -69,7 +70,7 @@ class NearestNeighbours(EachOnce):
             position = self._first.pop()
             if self._open[position]:
                 return self._take(position)
-        candidates = np.flatnonzero(self._open & self._known)
+        candidates = self._candidates()
         if candidates.size:
             predicted = self._predict()[candidates]
             candidates = candidates[predicted == predicted.max()]
@@ -92,6 +93,14 @@ class NearestNeighbours(EachOnce):
         self._distances[rows] = np.take_along_axis(nearer, nearest, axis=1)
         self._scores[rows] = np.take_along_axis(scores, nearest, axis=1)
         self._told += 1
+
+    def _look(self, features: str) -> Features:
+        """Return the features by their name."""
+        return self._space.features(features)
+
+    def _candidates(self) -> NDArray[np.intp]:
+        """Return the functions that the prediction chooses from; none: those that are left."""
+        return np.flatnonzero(self._open & self._known)
 
     def _predict(self) -> NDArray[np.float64]:
         """Return the predicted score of each function: (functions,)."""

@@ -56,9 +56,15 @@ class Searches(NamedTuple):
         return self.steps["regret"].to_numpy().reshape(trials, -1)
 
     @property
-    def best(self) -> NDArray[np.float64]:
-        """Best score after each evaluation: (trials, evaluations)."""
-        return self.steps["best_so_far"].to_numpy().reshape(self.regret.shape)
+    def trained(self) -> NDArray[np.int32]:
+        """Entry that each evaluation trained to the end, -1 for none: (trials, evaluations)."""
+        entries = self.steps["trained"].cast(pl.Int32).fill_null(-1)
+        return entries.to_numpy().reshape(self.regret.shape)
+
+    @property
+    def clock_s(self) -> NDArray[np.float64]:
+        """Seconds of training and features after each evaluation: (trials, evaluations)."""
+        return self.steps["clock_s"].to_numpy().reshape(self.regret.shape)
 
 
 def sha256(data: BenchmarkData) -> str:
@@ -74,7 +80,13 @@ def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searc
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.replace(':', '-')}.parquet"
     about = path.with_suffix(".json")
-    asked = {"sha256": sha256(data), "trials": trials, "evaluations": EVALUATIONS, "seed": SEED}
+    asked = {
+        "sha256": sha256(data),
+        "trials": trials,
+        "evaluations": EVALUATIONS,
+        "seed": SEED,
+        "columns": "with trained",  # what was kept by earlier versions has none
+    }
     if about.exists():
         known = json.loads(about.read_text(encoding="utf-8"))
         if {key: known.get(key) for key in asked} == asked:

@@ -155,7 +155,7 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
     )
     assert found["files"] == [str(output / name) for name in names]
     steps = pl.read_parquet(output / "steps.parquet")
-    assert steps.shape == (4 * 3 * 30, 9)
+    assert steps.shape == (4 * 3 * 30, 10)
     assert pl.read_parquet(output / "finals.parquet").height == 12
     assert (output / "regret.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(traces.iterdir())) == 12
