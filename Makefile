@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: demo test lint types tests benchmarks docs clean
+.PHONY: demo test lint types tests benchmarks reports docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,8 +30,14 @@ types: $(VENV)/test-installed
 tests: $(VENV)/test-installed
 	$(BIN)/pytest -n 2
 
+# One table: budget, figure, ratio; less than 15 minutes on two idle cores.
 benchmarks: $(VENV)/test-installed
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m benchmarks
+
+# The generated pages of the documentation; hours from nothing, goes on where it was stopped.
+# `make reports REPORTS="--within 5"` makes the short ones, `REPORTS=--list` shows them.
+reports: $(VENV)/test-installed
+	$(BIN)/python -m builders.reports $(REPORTS)
 
 # The API reference, from the docstrings: output/docs/index.html
 docs: $(VENV)/test-installed

@@ -7,7 +7,7 @@ folder does not hold; ``convention.json`` in it says what the parts were made wi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,7 @@ LAYERS_KEY: Final = b"layers"
 
 def build_parts(
     setting: Setting, expressions: Sequence[str], folder: Path, shard: tuple[int, int] = (1, 1)
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Compute the parts that a folder does not hold, and yield the entries done after each.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +62,9 @@ def feature_columns(table: str) -> tuple[Column, ...]:
     )
 
 
-def extend(path: Path, expressions: Sequence[Expression], setting: Setting) -> Iterator[int]:
+def extend(
+    path: Path, expressions: Sequence[Expression], setting: Setting
+) -> Generator[int, None, None]:
     """Compute the features that a file does not hold yet, write it, and yield how many are done.
 
     The file holds what was there and then the others in their order, every function once. It is

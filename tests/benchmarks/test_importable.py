@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "benchmarks").glob("*.py"))
+SCRIPTS = sorted(
+    f"benchmarks.{path.stem}" for path in (Path(__file__).parents[2] / "benchmarks").glob("*.py")
+)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

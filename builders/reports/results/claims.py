@@ -12,6 +12,7 @@ from act_bench.figures.tables import invalid_spectra
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.registry import TABLES, TRAINED_MARGIN
+from builders.reports.results.beside import mark
 from builders.reports.results.goals import Goal, count, interval, median_with_interval
 from builders.reports.results.kept import EVALUATIONS, SEED, Searches
 from builders.reports.results.map_draws import Draw, report
@@ -36,6 +37,7 @@ def claim_union(
     )
     lines = [
         about,
+        mark("surrogates"),
         "| model | features | " + " | ".join(f"n = {size}" for size in sizes) + " |",
         "|---|---|" + "---|" * len(sizes),
     ]
@@ -81,6 +83,7 @@ def other_metrics(summary: pl.DataFrame, size: int = 100) -> str:
     chosen = summary.filter(pl.col("size") == size)
     lines = [
         f"From {size} functions; the best of 20 are those with the highest predictions:\n",
+        mark("surrogates-errors"),
         "| model | features | RMSE | within the 90 % interval | calibration error | regret of 20 |",
         "|---" * 6 + "|",
     ]
@@ -131,9 +134,9 @@ def claim_tens(
         verdict = "Not shown for the reference search"
     half = count(middle) if np.isfinite(middle) else f"more than {EVALUATIONS}"
     lines.append(
-        f"\n{reach} entries are there. Medians of the evaluations, with intervals, and the share "
-        f"of searches that arrive within {EVALUATIONS}. **{verdict}**: `aquasurf` is {goal.about} "
-        f"after {half} [{count(low)}, {count(high)}] evaluations, random search after "
+        f"\n{reach} entries are that good. Medians of the evaluations, with intervals, and the "
+        f"share of searches that arrive within {EVALUATIONS}. **{verdict}**: `aquasurf` is "
+        f"{goal.about} after {half} [{count(low)}, {count(high)}] evaluations, random search after "
         f"{goal.random:,}; within {EVALUATIONS}, {np.isfinite(reached).mean():.0%} of its searches "
         f"are and {goal.within:.0%} of random ones.\n"
     )
@@ -224,6 +227,7 @@ def claim_failures(rows: pl.DataFrame) -> str:
     )
     lines = [
         about,
+        mark("failures"),
         "| model | features | functions | Spearman | RMSE | calibration error | regret of 20 |",
         "|---" * 7 + "|",
     ]

@@ -62,16 +62,15 @@ CLAIMS_COLUMNS = {
 """The figures that the claims hang on, of a table; null from ``union_ahead`` on without spectra."""
 
 RANKS = """\
-Where the trials of an optimizer end among those of all, a share, 0 the best; and the evaluations,
-median, until better than every baseline. Optimizers that ran on every table, the best in the mean
-first:
+Mean normalized rank of the final regret (0 is best), and the median number of evaluations until
+better than every baseline. Optimizers that ran on every table, best mean first:
 """
 CLAIMS = """
 The paper's claims. (1) The union of outputs and spectra is better than either, by UMAP: as a model
 (in how many comparisons it is ahead of both, and behind one), and in a search (how probably it ends
-better than with the one alone; * significant). (2) A search by it is past every baseline in tens of
-evaluations; how many entries are, and which share of searches is within 100 evaluations. (3) An
-invalid Fisher spectrum tells what diverges.
+better than with the one alone; * significant). (2) A search by it beats every baseline within tens
+of evaluations; how many entries do, and which share of searches does within 100 evaluations. (3) An
+invalid Fisher spectrum detects the functions that diverge.
 """
 CLAIM_HEADS = (
     "table",
@@ -81,8 +80,8 @@ CLAIM_HEADS = (
     "(2) entries",
     "`aquasurf`",
     "random, exactly",
-    "(3) found, of what diverges",
-    "diverges, of what is found",
+    "(3) recall of what diverges",
+    "precision",
 )
 
 

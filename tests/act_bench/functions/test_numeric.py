@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mpmath_operators import SELU_ALPHA, SELU_SCALE, exact, mp
-from mpmath_operators import UNARY as REFERENCE
 
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import UNARY
 from act_bench.testing import expressions
+from tests.mpmath_operators import SELU_ALPHA, SELU_SCALE, exact, mp
+from tests.mpmath_operators import UNARY as REFERENCE
 
 SMOOTH_POINTS = [
     sign * size

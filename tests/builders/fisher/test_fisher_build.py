@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -23,8 +24,8 @@ from regenerate.fisher.features import fisher_feature
 from regenerate.fisher.networks import BatchMismatchError, Setting, initialized, setting
 from regenerate.networks import build as build_network
 from regenerate.networks.all_cnn_c import AllCNNC
+from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import find
-from regenerate.training.stacked_trainer import StackedMLP
 
 EXPRESSIONS = ("zero(x)", "tanh(x)", "relu(x)", "one(x)", "elu(x)", "div(x,zero(x))", "swish(x)")
 
@@ -141,6 +142,7 @@ def test_initial_weights_of_all_cnn_c_are_the_recipe_s() -> None:
     explicit = AllCNNC(parse("elu(x)").to_torch, width=1 / 16).double()
     features = images
     with torch.no_grad():
+        convolution: Any
         for layer, (convolution, drawn) in enumerate(
             zip(explicit.convolutions, weighted_layers(made).values(), strict=True)
         ):

@@ -17,4 +17,4 @@ def test_a_respelling_of_a_baseline_beats_no_baseline():
     assert space.canonical_class[respelling] == space.canonical_class[elu]
     assert data.score(respelling) > best
     assert not goal.reaches[respelling]
-    assert all(data.score(entry) > best for entry in np.flatnonzero(goal.reaches))
+    assert all(data.score(int(entry)) > best for entry in np.flatnonzero(goal.reaches))

@@ -19,7 +19,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
     policy = Lstm((3, 2), 4, np.random.default_rng(0))
     with torch.no_grad():
         for weights in policy.parameters():
-            weights *= 8  # away from the origin, where most second derivatives vanish
+            weights.mul_(8)  # away from the origin, where most second derivatives vanish
     names = list(dict(policy.named_parameters()))
 
     def outputs(*weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,7 +34,7 @@ def test_draws_have_the_probabilities_of_the_policy() -> None:
     policy = Lstm((3, 2), 4, rng)
     with torch.no_grad():
         for weights in policy.parameters():
-            weights *= 10
+            weights.mul_(10)
     everything = torch.tensor([[i, j, k] for i in range(3) for j in range(3) for k in range(2)])
     log_probability, entropy = (values.detach().numpy() for values in policy(everything))
     probability = np.exp(log_probability)
