@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.manifest import ABOUT, SPACE_FILE, verified
-from act_bench.functions.expression import Expression, parse
+from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
 
@@ -177,7 +177,7 @@ class Space:
         Parameters
         ----------
         expression : str or Expression
-            Any spelling, spaces allowed.
+            Any spelling, spaces allowed; or the name of a function of the catalogue.
 
         Returns
         -------
@@ -189,15 +189,15 @@ class Space:
             No entry is this function, or it learns a parameter, or float64 cannot tell which entry
             it is; the error offers the nearest.
         ParseError
-            The text is no expression.
+            The text is no expression, and no name.
 
         Examples
         --------
         >>> space = load_space()
         >>> space.resolve("relu(x)")
         Resolution(entry=20, how='numerical')
-        >>> space.representatives[20]
-        'add(zero(x),relu(x))'
+        >>> space.representatives[20], space.resolve("ReLU").entry
+        ('add(zero(x),relu(x))', 20)
         """
         text = expression if isinstance(expression, str) else str(expression)
         known = self._resolved.get(text)
@@ -205,7 +205,9 @@ class Space:
             return known
         found = self._look_up(text)
         if found is None:
-            tree = parse(text) if isinstance(expression, str) else expression
+            from act_bench.functions.catalogue import read  # most spellings do not need it
+
+            tree = read(text) if isinstance(expression, str) else expression
             found = self._look_up(str(tree)) or self._match(tree)
         self._resolved[text] = found
         return found
@@ -219,9 +221,10 @@ class Space:
             return Resolution(entry, "exact")
         return Resolution(entry, "commuted" if _swapped(text) == representative else "numerical")
 
-    def _match(self, expression: Expression) -> Resolution:
+    def _match(self, expression: Expression | NamedFunction) -> Resolution:
         """Resolve an expression that is spelled as none of the space, or raise NotInSpaceError."""
-        if expression.learns:  # equal to an entry at its initial beta only
+        # What learns is equal to an entry at its initial value only; the sines are in none.
+        if isinstance(expression, NamedFunction) or expression.learns:
             raise NotInSpaceError(str(expression), self._nearest(expression))
         import numpy as np
 
@@ -240,7 +243,7 @@ class Space:
             return Resolution(entries[0], "numerical")
         raise NotInSpaceError(str(expression), self._nearest(expression))
 
-    def _nearest(self, expression: Expression) -> tuple[tuple[str, float], ...]:
+    def _nearest(self, expression: Expression | NamedFunction) -> tuple[tuple[str, float], ...]:
         import numpy as np
 
         from act_bench.spaces.distances import output_vectors, to_one

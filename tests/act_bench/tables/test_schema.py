@@ -16,6 +16,7 @@ from act_bench.tables.configurations import configurations
 from act_bench.tables.files import embedded_fidelities, entries_name
 from act_bench.tables.maps import MAP_COLUMNS
 from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS
+from act_bench.tables.named import NAMED_COLUMNS
 from act_bench.tables.spectra import fisher_columns
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +29,7 @@ ALL_COLUMNS = {
     "embedding": schema.EMBEDDING_COLUMNS,
     "maps": MAP_COLUMNS,
     "literature": schema.LITERATURE_COLUMNS,
+    "named": NAMED_COLUMNS,
     "fisher": fisher_columns(registry.TABLES["mlp"].spectrum_layers),
 }
 
