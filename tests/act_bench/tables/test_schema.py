@@ -15,8 +15,8 @@ from act_bench.tables import registry, schema
 from act_bench.tables.configurations import configurations
 from act_bench.tables.files import embedded_fidelities, entries_name
 from act_bench.tables.maps import MAP_COLUMNS
-from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS
 from act_bench.tables.named import NAMED_COLUMNS
+from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS
 from act_bench.tables.spectra import fisher_columns
 
 ROOT = Path(__file__).parents[3]
