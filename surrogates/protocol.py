@@ -109,6 +109,10 @@ class SearchSpace:
         Epochs of a whole training. Default: trainings have no parts.
     meter : Meter, optional
         Where features that cost something are charged. Default: they cost nothing.
+    rates : sequence of float, optional
+        Learning rates that a search may ask for, ascending. Default: none but the benchmark's own.
+    own_rate : float, optional
+        The benchmark's own.
 
     Attributes
     ----------
@@ -137,7 +141,11 @@ class SearchSpace:
         spectra: tuple[Float, NDArray[np.bool_]] | None = None,
         epochs: int | None = None,
         meter: Meter | None = None,
+        rates: Sequence[float] = (),
+        own_rate: float | None = None,
     ) -> None:
+        self.rates = tuple(rates)
+        self.own_rate = own_rate
         self.entries = tuple(entries)
         self.expressions = tuple(names[0] for names in spellings)
         self.outputs: Float = np.array(outputs, dtype=np.float64)
@@ -316,6 +324,8 @@ class TableSpace(SearchSpace):
             list(spellings.values()),
             finite_outputs(space.outputs[list(data.covered)]),
             meter=Meter(TABLES[data.table].spectrum_s if data.table in TABLES else None),
+            rates=data.rates,
+            own_rate=data.learning_rate(data.covered[0]) if data.rates else None,
         )
 
         def read_epochs() -> int:

@@ -9,6 +9,9 @@ that of a network which learned nothing. It says how good the search is at what 
 a search found is worth what its incumbent, the best by validation, gives in test: that is revealed
 once a trial, at the end, and stands in ``finals``.
 
+Where an optimizer searches learning rates too, the regret of all is that against the best at any
+rate, so that they can be compared; searches at the default rate may never reach 0 then.
+
 **Workers.** With ``workers=4`` four trainings run at a time, each as long as the table says it
 took. A worker that is free asks at once, knowing only what has finished by then; results are told,
 queried and traced in the order in which they finish.
@@ -40,7 +43,13 @@ from act_bench.search.events import Partial, Query, Result, Revealed, Searcher, 
 from act_bench.search.trace import Trace
 from act_bench.tables.registry import Metric
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
-from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer, plain_name
+from surrogates.optimizers import (
+    NAMES,
+    OPTIMIZERS,
+    asks_for_rates,
+    find_optimizer,
+    plain_name,
+)
 from surrogates.protocol import (
     Factory,
     Optimizer,
@@ -246,11 +255,15 @@ def simulate(
     exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
     top = -int(np.ceil(TOP_SHARE * scores.size))
     top_score = float(exact.scores[top])
+    chosen_ones = OPTIMIZERS if optimizers is None else optimizers
+    best = float(exact.scores[-1])
+    if any(asks_for_rates(factory) for factory in chosen_ones.values()):
+        best = max(best, *(_best_score(data.at_rate(rate)) for rate in data.rates))
     space = SearchSpace.of(data)
     steps: list[pl.DataFrame] = []
     finals: list[dict[str, object]] = []
     seconds: dict[str, float] = {}
-    for name, factory in (OPTIMIZERS if optimizers is None else optimizers).items():
+    for name, factory in chosen_ones.items():
         settings = settings_of(factory)
         start = perf_counter()
         taken: list[Step] = []
@@ -268,7 +281,7 @@ def simulate(
                 bench.trace.save(traces / f"{name.replace(':', '-')}-{trial}.jsonl")
             if progress is not None:
                 progress(name, trial + 1)
-        steps.append(_frame(name, taken, trials, data.worst_score, best=float(exact.scores[-1])))
+        steps.append(_frame(name, taken, trials, data.worst_score, best))
         seconds[name] = perf_counter() - start
     return Simulation(
         steps=pl.concat(steps),
@@ -279,6 +292,10 @@ def simulate(
         seconds=seconds,
         metric=data.metric,
     )
+
+
+def _best_score(data: BenchmarkData) -> float:
+    return max(score for entry in data.covered if (score := data.score(entry)) is not None)
 
 
 def trial_seed(seed: int, trial: int) -> int:

@@ -36,6 +36,9 @@ _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
     "halving": ("halving", "SuccessiveHalving"),
     "hyperband": ("halving", "Hyperband"),
     "controller": ("controller", "Controller"),
+    "random-rates": ("joint", "RandomSearchAtRates"),
+    "knn-rates": ("joint", "NearestNeighboursAtRates"),
+    "gp-ei-rates": ("joint", "GaussianProcessAtRates"),
 }
 """Name -> module of this package, and class in it."""
 
@@ -88,6 +91,21 @@ def find_optimizer(name: str) -> Factory:
     return partial(factory, **chosen) if chosen else factory
 
 
+def asks_for_rates(factory: Factory) -> bool:
+    """Return whether an optimizer searches learning rates too, given its factory.
+
+    Examples
+    --------
+    >>> asks_for_rates(find_optimizer("knn-rates:neighbours=5")), asks_for_rates(RandomSearch)
+    (True, False)
+    """
+    while isinstance(factory, partial):
+        if getattr(factory.func, "searches_rates", False):
+            return True
+        factory = factory.func
+    return False
+
+
 def plain_name(name: str) -> str:
     """Return a name without the settings that may follow it: ``knn:neighbours=5`` is ``knn``."""
     return name.partition(":")[0]
@@ -127,6 +145,7 @@ __all__ = [
     "RandomSearch",
     "RegularisedEvolution",
     "UnknownOptimizerError",
+    "asks_for_rates",
     "find_optimizer",
     "plain_name",
 ]
