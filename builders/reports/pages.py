@@ -48,6 +48,13 @@ REPORTS: Final = (
     Report("space", "builders.space", ("report", "--write"), "docs/explanation/space.md"),
     Report("rates", "builders.reports.rates", ("--write",), "docs/studies/rates.md", 2),
     Report(
+        "joint",
+        "builders.reports.joint",
+        ("--write",),
+        "docs/studies/rates.md",
+        10,
+    ),
+    Report(
         "results",
         "builders.reports.results",
         writes="docs/studies/results.md and docs/studies/results/",

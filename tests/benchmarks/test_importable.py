@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = sorted(
-    f"benchmarks.{path.stem}" for path in (Path(__file__).parents[2] / "benchmarks").glob("*.py")
+    ".".join(("benchmarks", *path.relative_to(FOLDER).with_suffix("").parts))
+    for path in FOLDER.rglob("*.py")
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from act_bench.functions.expression import parse
-from benchmarks.training import GatheredTables
+from benchmarks.steps.training import GatheredTables
 from regenerate.activations import TabulatedActivation, tabulate
 
 

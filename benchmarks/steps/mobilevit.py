@@ -11,7 +11,7 @@ activation. Its variants are measured in turns in one run, in processor time:
 - ``own``: as the trainer does it: that, 1x1 convolutions of tokens as products, normalization
   without activation and the optimizer in one loop each, and the small maps' gradient of taps.
 
-    python -m benchmarks.mobilevit [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
+    python -m benchmarks.steps.mobilevit [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ For every expression: forward; forward and backward; and a whole training step o
 trainer's own optimizer. All variants take turns and the figures are medians over the turns, so that
 a busy machine slows all alike; read the ratios. Expressions are drawn from the space by a seed.
 
-    python -m benchmarks.activations [--expressions 20] [--compiled 3] [--device cpu] [--json]
+    python -m benchmarks.steps.activations [--expressions 20] [--compiled 3] [--device cpu] [--json]
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ torch's own, as it was before normalization, addition and activation were one lo
 measures, too, what `torch.compile` makes of the whole network, whose graph is the same for every
 function: with the tables as gathers, which it may fuse with what stands beside them, and with ReLU.
 
-    python -m benchmarks.training [--network resnet56] [--width 0.5] [--image-size 16]
+    python -m benchmarks.steps.training [--network resnet56] [--width 0.5] [--image-size 16]
         [--batch-size 64] [--threads 1] [--device cpu] [--compiled]
 """
 

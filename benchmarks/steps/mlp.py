@@ -1,8 +1,8 @@
 """What stacking seeds gains, what float64 costs, and how long Act-Bench-MLP takes.
 
-Run with one thread: ``taskset -c 0 python -m benchmarks.mlp``. Times are the processor's, so other
-work on the machine disturbs them little. Every figure is a ratio within this run, the median of
-several rounds; the seconds are this machine's.
+Run with one thread: ``taskset -c 0 python -m benchmarks.steps.mlp``. Times are the processor's, so
+other work on the machine disturbs them little. Every figure is a ratio within this run, the median
+of several rounds; the seconds are this machine's.
 """
 
 from __future__ import annotations
