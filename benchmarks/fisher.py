@@ -1,6 +1,6 @@
 """What a Fisher spectrum of a full-width network costs, by part, against plain K-FAC.
 
-    python -m benchmarks.fisher --data-dir FOLDER           All-CNN-C: seconds a function, one and
+    python -m benchmarks.fisher --data-dir FOLDER           All-CNN-C: seconds per function, one and
                                                             two threads
     python -m benchmarks.fisher --data-dir FOLDER --table vit   another table, without plain K-FAC
 
@@ -126,7 +126,7 @@ def speed(found: Setting, table: str, turns: int) -> None:
     """Print seconds per function, whole and by part, and for All-CNN-C the ratio to plain K-FAC."""
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        print(f"\n{threads} thread{'s' * (threads > 1)}: seconds a function (median of {turns})")
+        print(f"\n{threads} thread{'s' * (threads > 1)}: seconds per function (median of {turns})")
         for function in FUNCTIONS:
             ours, plain = [], []
             for _ in range(turns + 1):  # the first one is not counted

@@ -63,7 +63,7 @@ def main() -> None:
             found[name].append(time.perf_counter() - start)
 
     print(f"Python {platform.python_version()}, act-bench {version('act-bench')}")
-    print(f"{chosen.table}: {len(data.covered)} entries, {EVALUATIONS} evaluations a search")
+    print(f"{chosen.table}: {len(data.covered)} entries, {EVALUATIONS} evaluations per search")
     base = statistics.median(found["random"]) / BUDGETS["random"][0]
     for name in names:
         trials, budget = BUDGETS[name]

@@ -87,7 +87,7 @@ def regret_figure(
     title: str,
     metric: str = "validation accuracy",
 ) -> Figure:
-    """Draw regret against evaluations: median and interquartile range, one line an optimizer.
+    """Draw regret against evaluations: median and interquartile range, one line per optimizer.
 
     Parameters
     ----------

@@ -24,11 +24,11 @@ ENTROPY_FILE: Final = "entropy.parquet"
 LICENCE: Final = "CC-BY-4.0"
 ABOUT: Final = b"act_bench"
 """Key of the Parquet metadata under which a file says, as JSON, what it is and how it is made."""
-MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
+FIX: Final = "reinstall act-bench (`act-bench verify` checks every file)"
 
 
 class DataError(ActBenchError, RuntimeError):
-    """Data that are missing or damaged; the message names the file and the mend."""
+    """Data that are missing or damaged; the message names the file and says how to fix it."""
 
     exit_code = ExitCode.DATA
 
@@ -63,14 +63,14 @@ class FileRecord(NamedTuple):
     licence: str
 
 
-def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, FileRecord]:
+def read_manifest(folder: Path | None = None, fix: str = FIX) -> dict[str, FileRecord]:
     """Return the record of each file of a folder by its name.
 
     Parameters
     ----------
     folder
         Default: that of the embedded files.
-    mend
+    fix
         What an error says to do.
 
     Raises
@@ -83,9 +83,9 @@ def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, Fil
         files = json.loads(path.read_bytes())["files"]
         return {name: FileRecord(name=name, **record) for name, record in files.items()}
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; {mend}") from None
+        raise DataError(f"{path} is missing; {fix}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is damaged ({error!r}); {mend}") from error
+        raise DataError(f"{path} is damaged ({error!r}); {fix}") from error
 
 
 def write_records(records: Mapping[str, FileRecord], path: Path) -> None:
@@ -102,7 +102,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verified(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
+def verified(name: str, folder: Path | None = None, fix: str = FIX) -> Path:
     """Return the path of a file after checking its size and SHA-256.
 
     Parameters
@@ -111,30 +111,28 @@ def verified(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
         File name, for instance ``"space.parquet"``.
     folder
         A folder with a manifest; default: that of the embedded files.
-    mend
+    fix
         What an error says to do.
 
     Raises
     ------
     DataError
         If the file is missing, truncated or changed, or the manifest does not know it. The message
-        names the file, what was expected and what came, and how to mend it.
+        names the file, what was expected and what came, and how to fix it.
     """
-    record = read_manifest(folder, mend).get(name)
+    record = read_manifest(folder, fix).get(name)
     path = (folder or DATA_FOLDER) / name
     if record is None:
-        raise DataError(f"{path} is not in {MANIFEST}; {mend}")
+        raise DataError(f"{path} is not in {MANIFEST}; {fix}")
     try:
         size = path.stat().st_size
         if size != record.bytes:
-            raise DataError(f"{path} is damaged: expected {record.bytes} bytes, got {size}; {mend}")
+            raise DataError(f"{path} is damaged: expected {record.bytes} bytes, got {size}; {fix}")
         digest = sha256(path)
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error.strerror}): expected {record.bytes} bytes; {mend}"
+            f"{path} cannot be read ({error.strerror}): expected {record.bytes} bytes; {fix}"
         ) from error
     if digest != record.sha256:
-        raise DataError(
-            f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {mend}"
-        )
+        raise DataError(f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {fix}")
     return path

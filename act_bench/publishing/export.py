@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.files.manifest import MANIFEST, MEND, DataError, write_records
+from act_bench.files.manifest import FIX, MANIFEST, DataError, write_records
 from act_bench.publishing.croissant import NAME as CROISSANT
 from act_bench.publishing.croissant import croissant
 from act_bench.tables.configurations import Configuration, configurations
@@ -125,7 +125,7 @@ def card() -> str:
     for folder in _CARD_FOLDERS:
         if (folder / CARD).exists():
             return (folder / CARD).read_text(encoding="utf-8")
-    raise DataError(f"{_CARD_FOLDERS[0] / CARD} is missing; {MEND}")
+    raise DataError(f"{_CARD_FOLDERS[0] / CARD} is missing; {FIX}")
 
 
 def front_matter() -> str:
@@ -135,7 +135,7 @@ def front_matter() -> str:
     """
     chosen = list(configurations().values())
     if not chosen:
-        raise DataError(f"there is no data to export; {MEND}")
+        raise DataError(f"there is no data to export; {FIX}")
     rows = sum(configuration.record.rows for configuration in used_files().values())
     lines = [_HEAD.rstrip(), "size_categories:", f"- {size_category(rows)}", "configs:"]
     for configuration in chosen:

@@ -169,7 +169,7 @@ def main() -> None:
         f"torch {torch.__version__}, one thread, {options.image_size} px, width {options.width:g}, "
         f"batch {options.batch_size}, {options.expression}"
     )
-    print("| variant | ms a step | images/s | to torch's |\n|---|---|---|---|")
+    print("| variant | ms per step | images/s | to torch's |\n|---|---|---|---|")
     median = {name: statistics.median(each) for name, each in taken.items()}
     for name in names:
         rate = options.batch_size / median[name]

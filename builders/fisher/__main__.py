@@ -48,7 +48,7 @@ def main(
 ) -> None:
     """Compute the Fisher spectra of all entries of TABLE and embed them.
 
-    Stop it at any moment and run it again to go on.
+    Stop it at any moment and run it again to resume.
     """
     import_own_tables()
     parts = parts or Path("sweeps") / f"{table}-fisher"

@@ -3,7 +3,7 @@
     python -m builders.reports [--list] [--only NAME ...] [--within MINUTES] [--data-dir FOLDER]
 
 Without ``--within`` it makes all of them. Reports that need images are left out without
-``--data-dir``. A long report goes on where it was stopped, so the command may be run again. What a
+``--data-dir``. A long report resumes where it was stopped, so the command may be run again. What a
 report prints goes to ``output/reports/NAME.md``.
 """
 

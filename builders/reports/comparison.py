@@ -3,7 +3,7 @@
     python -m builders.reports.comparison mlp cnn --repeats 5
 
 Every search is a live search (docs/how-to/live_search.md) in a folder of its own, so the command
-goes on where it was stopped. An optimizer trains ``--budget`` functions. A method that is
+resumes where it was stopped. An optimizer trains ``--budget`` functions. A method that is
 none may take as many seconds as the random search of the same repeat.
 Test is shown once per search, at its end.
 """
@@ -157,10 +157,10 @@ another seed while seconds are left.
 
 *Searched* is the validation accuracy that the search saw of its best function; *fresh* is that of
 the same function trained again with seeds that the search did not use; *test* is the test accuracy
-of these trainings, shown once a search. Each is a mean over the searches with its 95 % interval
-(Student's t); methods whose intervals overlap are not told apart. *Training* is the mean time of
-the trainings that the method was told of; *besides* is the rest of its clock, a mean too: Fisher
-spectra of the whole space, or a relaxed search.
+of these trainings, shown once per search. Each is a mean over the searches with its 95 % interval
+(Student's t); methods whose intervals overlap are not significantly different. *Training* is the
+mean time of the trainings that the method was told of; *besides* is the rest of its clock, a mean
+too: Fisher spectra of the whole space, or a relaxed search.
 """
 
 

@@ -29,7 +29,7 @@ class Report:
     images
         Whether it needs the images of CIFAR-10 (``--data-dir``).
     resumes
-        Whether it goes on where it was stopped.
+        Whether it resumes where it was stopped.
     """
 
     name: str

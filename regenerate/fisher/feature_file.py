@@ -45,7 +45,7 @@ def feature_columns(table: str) -> tuple[Column, ...]:
         )
     _, quantiles, valid, reason = fisher_columns(layers)
     exact = quantiles._replace(
-        meaning=f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer; "
+        meaning=f"Quantile function of each layer's log eigenvalues, {QUANTILES} values per layer; "
         "names and sizes of layers are in the file's metadata. Null if not valid."
     )
     return (

@@ -43,7 +43,7 @@ class GrafsResult:
     entry
         Its number in the space; None outside it. An entry is spelled as in the record.
     runs
-        Its trainings by the recipe, one a seed, from 0; the weights of the search have no part in
+        Its trainings by the recipe, one per seed, from 0; the weights of the search have no part in
         them.
     search_s, retraining_s
         Seconds of the search and of all trainings of the function, on the clock of

@@ -69,7 +69,7 @@ class _Attend(torch.autograd.Function):
 
 
 def _rows(tokens: Tensor) -> cpu.Bits:
-    """Return ``(n, places, patches, numbers)`` as bits, one row a place, without a copy."""
+    """Return ``(n, places, patches, numbers)`` as bits, one row per place, without a copy."""
     n, places = tokens.shape[:2]
     flat = tokens.detach().view(n * places, -1)
     bits: cpu.Bits = flat.view(torch.int16).numpy().view(np.uint16)

@@ -33,7 +33,7 @@ MARKER = "sweep.json"
 
 
 class SweepError(ActBenchError, RuntimeError):
-    """A sweep that cannot start or go on; the message says why and how to mend it."""
+    """A sweep that cannot start or go on; the message says why and how to fix it."""
 
     exit_code = ExitCode.DATA
 

@@ -11,9 +11,9 @@ class AQuaSurF(NearestNeighbours):
 
     It asks for the eight baselines, then always for the function with the highest mean score of its
     three nearest evaluated functions on a map: UMAP of the outputs (Euclidean, Eq. 3) joined with
-    UMAP of the Fisher spectra (Manhattan, Eq. 2). What has no valid spectrum is filtered out: asked
+    UMAP of the Fisher spectra (Manhattan, Eq. 2). What has no valid spectrum is asked
     for last, for most of it fails. Two things differ from the published code. It fits UMAP anew for
-    each suggestion, which changes nothing but the draws; here the map is fixed (how much hangs on
+    each suggestion, which changes nothing but the draws; here the map is fixed (how much depends on
     the draw of the map, docs/studies/results/ measures). And it takes the first of equal
     predictions; here one is drawn, so that seeds differ.
 

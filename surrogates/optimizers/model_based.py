@@ -17,7 +17,7 @@ Positions = NDArray[np.intp]
 
 
 class ModelBased(EachOnce, ABC):
-    """Asks for random functions, then for those that a model of the scores thinks most of.
+    """Asks for random functions, then for those the surrogate ranks highest.
 
     What diverged has the chance level as its score, for the model as for everybody. With the
     features ``fim`` or ``union``, functions without a valid Fisher spectrum are asked for last, in

@@ -80,7 +80,7 @@ def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         f"\nf and -f: {len(pairs)} pairs of entries; both valid {both.sum()}, one only "
         f"{(one & ~both).sum()}; both train {trained[pairs].all(1).sum()}, one only "
         f"{(trained[pairs].any(1) & ~trained[pairs].all(1)).sum()}\n\n"
-        "| pairs | W1 a layer, median (90th percentile) | difference of accuracy, median |\n"
+        "| pairs | W1 per layer, median (90th percentile) | difference of accuracy, median |\n"
         "|---|---|---|"
     )
     for name, chosen in {"f and -f": pairs[both], "at random": drawn}.items():

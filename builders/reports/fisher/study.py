@@ -43,7 +43,7 @@ def study(data_dir: Path | None) -> None:
     layers = base.shape[1]
     count = len(STUDIED)
     between = fim_distances(base[:count])[np.triu_indices(count, 1)] / layers
-    print(f"W1 a layer between {count} functions: median {np.median(between):.3f}")
+    print(f"W1 per layer between {count} functions: median {np.median(between):.3f}")
     signs = [
         fim_distances(base[i : i + 1], base[i + count : i + count + 1])[0, 0] / layers
         for i in range(count)

@@ -144,12 +144,12 @@ def claim_tens(
 
 
 def claim_draws(draws: list[Draw], goals: tuple[Goal, Goal]) -> str:
-    """Say how much of the last claim hangs on the draw of the map."""
+    """Say how much of the last claim depends on the draw of the map."""
     about = (
-        "**How much of this hangs on the draw of the map.** A map by UMAP is one of many: map 0 is "
-        "the stored one, the others have another seed, or spectra moved by at most half of their "
-        "rounding, 1/512. 100 searches on each; the intervals above know only of the trials on one "
-        "map.\n"
+        "**How much of this depends on the draw of the map.** A map by UMAP is one of many: map 0 "
+        "is the stored one, the others have another seed, or spectra moved by at most half of "
+        "their rounding, 1/512. 100 searches on each; the intervals above know only of the trials "
+        "on one map.\n"
     )
     parts = [about]
     for goal in goals:

@@ -116,7 +116,7 @@ def searched(data: BenchmarkData, number: int, places: Places) -> list[Draw]:
 
 
 def report(draws: list[Draw], interval: Callable[[NDArray[np.float64]], str]) -> str:
-    """Return a table, a row a method and a column a map: ``interval`` of the scores, regret."""
+    """Return a table, a row per method, a column per map: ``interval`` of the scores, regret."""
     numbers = sorted({each.number for each in draws})
     lines = [
         "| method | " + " | ".join(f"map {number}" for number in numbers) + " |",

@@ -35,7 +35,7 @@ OPTIMIZERS_COLUMNS = {
     "evaluations": pl.Float64,
 }
 """Of an optimizer on a table: where its trials end among all, a share, and the evaluations, median,
-until better than every baseline, infinite for never; with the hash of all that they hang on."""
+until better than every baseline, infinite for never; with the hash of all that they depend on."""
 
 CLAIMS_FILE = "claims.csv"
 CLAIMS_COLUMNS = {
@@ -59,7 +59,7 @@ CLAIMS_COLUMNS = {
     "found_of_diverged": pl.Float64,
     "diverged_of_found": pl.Float64,
 }
-"""The figures that the claims hang on, of a table; null from ``union_ahead`` on without spectra."""
+"""The figures behind the claims, of a table; null from ``union_ahead`` on without spectra."""
 
 RANKS = """\
 Mean normalized rank of the final regret (0 is best), and the median number of evaluations until
@@ -228,7 +228,7 @@ def optimizers(ranks: pl.DataFrame, claims: pl.DataFrame) -> str:
 
 
 def claimed(claims: pl.DataFrame) -> str:
-    """Return the table of the paper's claims, with the figures that each hangs on."""
+    """Return the table of the paper's claims, with the figures that each depends on."""
     rows = [row([f"`{each['table']}`", *_cells(each)]) for each in claims.iter_rows(named=True)]
     return "\n".join([CLAIMS, row(CLAIM_HEADS), "|---" * len(CLAIM_HEADS) + "|", *rows, ""])
 

@@ -77,8 +77,8 @@ def against(pairs: pl.DataFrame, first: str, second: str) -> tuple[float, bool]:
 
 
 def budgets(made: dict[str, Searches]) -> str:
-    """Return the table of seconds a search against the budgets."""
-    lines = ["| optimizer | ms a search | budget |", "|---|---|---|"]
+    """Return the table of seconds per search against the budgets."""
+    lines = ["| optimizer | ms per search | budget |", "|---|---|---|"]
     for name, found in made.items():
         said = ""
         if name in BUDGETS:

@@ -130,7 +130,7 @@ def test_show_draws_the_median_curve_of_the_runs_that_trained(tmp_path: Path) ->
         }
     )
     runs.write_parquet(tmp_path / "runs.parquet")
-    curves = show._median_curves(str(tmp_path / "runs.parquet"), 3)
+    curves = show.median_curves(str(tmp_path / "runs.parquet"), 3)
     assert curves == {"full": pytest.approx([0.2, 0.7])}
 
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 
 from act_bench import figures
 from act_bench.cli import evaluate_surrogates, plot
-from act_bench.figures import FIGURES, FigureError, Known, Request, draw, maps, tables
+from act_bench.figures import FIGURES, FigureError, FigureSpec, Request, draw, maps, tables
 from act_bench.figures.searches import finals_figure, regret_time_figure, significance_figure
 from act_bench.figures.style import panels, save
 from act_bench.figures.surrogates import surrogates_figure
@@ -208,7 +208,7 @@ def test_the_same_figure_is_the_same_file(tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_figure_can_be_added(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(FIGURES, "mine", Known(f"{__name__}:_mine", "a line"))
+    monkeypatch.setitem(FIGURES, "mine", FigureSpec(f"{__name__}:_mine", "a line"))
     monkeypatch.setattr(
         figures, "import_module", lambda name: type("module", (), {"_mine": staticmethod(_mine)})
     )

@@ -197,12 +197,12 @@ def test_statistics_of_a_map_in_one_pass_are_those_of_torch_in_float64() -> None
     maps = maps.contiguous(memory_format=torch.channels_last)
     variance, mean = torch.var_mean(maps.double(), (0, 2, 3), correction=0)
     for found in (maps, maps.contiguous()):  # in a loop, and by torch in float32
-        got = networks._mean_and_variance(found)
+        got = networks.mean_and_variance(found)
         assert all(each.dtype == torch.float32 for each in got)
         torch.testing.assert_close(got[0].double(), mean, rtol=1e-6, atol=0)
         torch.testing.assert_close(got[1].double(), variance, rtol=1e-4, atol=0)
-    constant = networks._mean_and_variance(torch.full((2, 3, 1, 1), 7.0))
+    constant = networks.mean_and_variance(torch.full((2, 3, 1, 1), 7.0))
     assert [each.tolist() for each in constant] == [[7.0] * 3, [0.0] * 3]
     maps[0, 2] = float("inf")
-    broken = networks._mean_and_variance(maps)
+    broken = networks.mean_and_variance(maps)
     assert [each.isfinite().tolist() for each in broken] == [[c != 2 for c in range(7)]] * 2
