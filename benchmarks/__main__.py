@@ -51,19 +51,30 @@ def main() -> None:
     failed = []
     start = time.perf_counter()
     for name in options.only or SHORT:
-        begin = time.perf_counter()
+        begin, before = time.perf_counter(), processor_s()
         if run(name, folder):
             failed.append(name)
         found = read(folder / f"{name}.jsonl")
         figures += found
-        seconds = time.perf_counter() - begin
+        seconds, busy = time.perf_counter() - begin, processor_s() - before
         said = "failed" if name in failed else f"{len(found)} figures"
-        print(f"{name}: {said}, {seconds:.0f} s", file=sys.stderr, flush=True)
+        print(
+            f"{name}: {said}, {seconds:.0f} s, {busy:.0f} s of processor",
+            file=sys.stderr,
+            flush=True,
+        )
     print(table(figures))
     minutes = (time.perf_counter() - start) / 60
-    print(f"\n{minutes:.1f} minutes; what each printed is in {options.folder}")
+    spent = f"{minutes:.1f} minutes, {processor_s() / 60:.1f} of processor"
+    print(f"\n{spent}; what each printed is in {options.folder}")
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}; see {options.folder}/NAME.txt")
+
+
+def processor_s() -> float:
+    """Return the processor seconds of the benchmarks so far; on a busy machine they tell more."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def run(name: str, folder: Path) -> int:

@@ -162,7 +162,7 @@ takes for merit. *Top* is the best hundredth of the entries ([search.md](../refe
 Optimizers with a setting after a colon are the same search with that setting:
 `aquasurf:features=umap-outputs` uses Fisher spectra as a filter only. Intervals are 95 % bootstrap
 intervals; differences are called significant after Holm's correction over
-all pairs (Mann-Whitney test of the regret at the end).
+all pairs (Mann-Whitney test of the regret at the end). Terms: [glossary](../reference/glossary.md).
 """
 
 
