@@ -30,7 +30,7 @@ COMMANDS = {
     "export": "Write the dataset as a Hugging Face dataset repository.",
     "push": "Publish the dataset on the Hugging Face Hub.",
     "download": "Fetch a pinned version of the dataset and check it.",
-    "cache": "List or clear the decoded images that are kept on this machine.",
+    "cache": "List or clear the decoded images stored on this machine.",
 }
 
 

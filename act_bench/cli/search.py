@@ -259,7 +259,7 @@ def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Pa
             highlight=False,
         )
     elif tested is None:
-        console.print("test is sealed: a larger --budget goes on", highlight=False)
+        console.print("test is sealed: a larger --budget continues it", highlight=False)
     click.echo(f"intervals are 95 %, over seeds; all runs and the trace: {folder}")
 
 

@@ -45,7 +45,7 @@ class Request(NamedTuple):
 
 
 class FigureSpec(NamedTuple):
-    """A figure that there is: ``module:function``, and what it shows, in a few words."""
+    """A figure: ``module:function`` that draws it, and what it shows, in a few words."""
 
     where: str
     about: str

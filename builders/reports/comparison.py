@@ -176,8 +176,8 @@ def sentence(table: str, rows: list[Row]) -> str:
     best = max(rows, key=lambda row: float(np.mean(row.fresh or [0.0])))
     others = [f", random search {shown(row.fresh)}" for row in rows if row.method == "random"]
     return (
-        f"On `{table}` the functions that {METHODS.get(best.method, best.method)} found are best when "
-        f"trained again: validation accuracy {shown(best.fresh)}{''.join(others)}."
+        f"On `{table}` the functions that {METHODS.get(best.method, best.method)} found are best "
+        f"when trained again: validation accuracy {shown(best.fresh)}{''.join(others)}."
     )
 
 

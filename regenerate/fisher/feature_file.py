@@ -1,4 +1,4 @@
-"""Features of any expressions in one Parquet file, from which a run that was stopped goes on."""
+"""Features of any expressions in one Parquet file, from which a stopped run resumes."""
 
 from __future__ import annotations
 

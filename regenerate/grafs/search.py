@@ -127,7 +127,7 @@ def search(
     seed
         Of the search: first weights and alphas, samples, orders of images, the split. At least 0.
     out
-        The search's folder, made if need be. A search that was interrupted there goes on.
+        The search's folder, made if need be. A search that was interrupted there resumes.
     data_dir
         Folder of the data set, see ``regenerate.data.load``.
     progress

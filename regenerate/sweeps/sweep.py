@@ -197,7 +197,7 @@ def sweep(
         If the device is not there or of no use to the network.
     SweepError
         If the folder belongs to another sweep, cannot be written to, or the disk is full. Parts
-        that are finished are safe, and calling again goes on from there.
+        that are finished are safe, and calling again resumes from there.
     regenerate.runs.parts.PartError
         If a part in the folder is damaged or of another recipe.
     """

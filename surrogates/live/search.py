@@ -94,7 +94,8 @@ def search(
     """Search by real training, and say what was found.
 
     Called again with the same arguments it resumes where it stopped: what is stored is told to the
-    optimizer again and not trained again. A larger budget goes on too, as long as test is sealed.
+    optimizer again and not trained again. A larger budget continues the search,
+    as long as test is sealed.
 
     Parameters
     ----------
