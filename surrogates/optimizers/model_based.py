@@ -25,7 +25,7 @@ class ModelBased(EachOnce, ABC):
     and not told yet is no candidate; the model knows nothing else of it. The random starts go on
     until two scores differ.
 
-    A subclass returns acquisition values in :meth:`_acquisition`, from ``_positions`` and ``_scores``.
+    A subclass returns acquisition values in ``_acquisition``, from ``_positions`` and ``_scores``.
     """
 
     def __init__(self, space: SearchSpace, seed: int, starts: int, features: str) -> None:
