@@ -60,6 +60,12 @@ class ArgumentError(ActBenchError, ValueError):
     exit_code = ExitCode.USAGE
 
 
+class ArgumentTypeError(ActBenchError, TypeError):
+    """An argument of a type that is not allowed."""
+
+    exit_code = ExitCode.USAGE
+
+
 class MissingExtraError(ActBenchError, ImportError):
     """An optional package that is not installed; the message has the command that installs it."""
 
