@@ -72,6 +72,12 @@ class MissingExtraError(ActBenchError, ImportError):
     exit_code = ExitCode.DATA
 
 
+class ArchiveError(ActBenchError, ImportError):
+    """The package lies in a zip archive, from which it cannot read its data."""
+
+    exit_code = ExitCode.DATA
+
+
 EXTRAS: Final = {
     "PIL": "regenerate",
     "datasets": "hub",

@@ -18,6 +18,9 @@ A :class:`Benchmark` is *one search* over one table. What the rules are:
   more epochs, or for all, charges the difference. Only what was trained to the end is an
   evaluation and can be revealed.
 - **Outcomes are typed.** ``ok``, ``diverged`` or ``missing``; never a sentinel number.
+- **Threads may share one search.** A query, a charge and the reveal are one step each, so that
+  nothing is charged twice; in which order they come is up to the threads. Processes have a copy
+  each: start them by ``spawn``, since polars and Arrow have threads, which a ``fork`` breaks.
 
 Reading needs pyarrow, not polars, so that a cold start stays short.
 """
@@ -25,10 +28,12 @@ Reading needs pyarrow, not polars, so that a cold start stays short.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from act_bench.errors import ActBenchError, ExitCode
+from act_bench.files.html import html_table
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import (
     Charge,
@@ -100,6 +105,8 @@ Key = int | tuple[int, float]
 class Benchmark:
     """One search over one table: its own clock, its own trace and its own seal.
 
+    Threads may share it: a query, a charge and the reveal are one step each.
+
     Parameters
     ----------
     table : str or SearchData
@@ -156,6 +163,16 @@ class Benchmark:
         self._begun: dict[Key, int] = {}  # epochs of trainings that were not finished
         self._events: list[Event] = []
         self._revealed = False
+        self._lock = threading.RLock()  # a query, a charge and the reveal are one step each
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy in another process needs; a lock stays in its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what another process had, with a lock of its own."""
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
 
     @property
     def clock_s(self) -> float:
@@ -178,6 +195,11 @@ class Benchmark:
     def events(self) -> Sequence[Event]:
         """Everything that happened in this search, in order."""
         return tuple(self._events)
+
+    @property
+    def latest(self) -> Event:
+        """What happened last; an IndexError before anything has."""
+        return self._events[-1]
 
     @property
     def covered(self) -> tuple[int, ...]:
@@ -240,6 +262,12 @@ class Benchmark:
         >>> begun.epochs, round(begun.cost_s / bench.clock_s, 4), bench.evaluations
         (2, 0.25, 1)
         """
+        with self._lock:
+            return self._query(expression, epochs, rate)
+
+    def _query(
+        self, expression: str | Expression | Partial, epochs: int | None, rate: float | None
+    ) -> Result:
         if self._revealed:
             raise SearchOverError(
                 "this search ended with reveal(): no query may follow the test metrics. "
@@ -337,10 +365,11 @@ class Benchmark:
         """
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"a charge is a finite number of seconds, 0 or more, got {seconds}")
-        if self._revealed:
-            raise SearchOverError("this search ended with reveal(): the clock has stopped")
-        self._clock_s += seconds
-        self._events.append(Charge(reason, float(seconds), self._clock_s))
+        with self._lock:
+            if self._revealed:
+                raise SearchOverError("this search ended with reveal(): the clock has stopped")
+            self._clock_s += seconds
+            self._events.append(Charge(reason, float(seconds), self._clock_s))
 
     def reveal(self) -> Revealed:
         """End the search and return the test metrics of its best entry by validation; once.
@@ -356,6 +385,10 @@ class Benchmark:
         ValueError
             Nothing was trained to the end yet.
         """
+        with self._lock:
+            return self._reveal()
+
+    def _reveal(self) -> Revealed:
         if self._revealed:
             raise SearchOverError(
                 "the test split was revealed already, once per search: the answer is the last line "
@@ -388,6 +421,23 @@ class Benchmark:
             Who searches; default: as before.
         """
         return Benchmark(self._data, searcher=searcher or self.searcher)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        data = self._data
+        return html_table(
+            f"Benchmark of {data.table}",
+            {
+                "edition": data.edition,
+                "fidelity": data.fidelity,
+                "learning rate": view_name(data.rate),
+                "values": data.values,
+                "entries": f"{len(data.covered):,} of {len(data.outcome):,}",
+                "evaluations": self.evaluations,
+                "clock": f"{self.clock_s:,.1f} s of training",
+                "test metrics": "revealed" if self._revealed else "sealed",
+            },
+        )
 
     def __repr__(self) -> str:
         data = self._data

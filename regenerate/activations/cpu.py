@@ -12,22 +12,23 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from regenerate.kernels.compiled import compiled
 
 # Below this many elements a second thread costs more than it gains.
 _ELEMENTS_A_THREAD = 1 << 16
 
 
-@numba.njit("void(uint16[::1], uint16[::1], uint16[::1])", nogil=True, cache=True)
+@compiled("void(uint16[::1], uint16[::1], uint16[::1])")
 def _look_up(table, codes, value):  # type: ignore[no-untyped-def]
     for i in range(codes.size):
         value[i] = table[codes[i]]
 
 
-@numba.njit("void(uint32[::1], uint16[::1], uint16[::1], uint16[::1])", nogil=True, cache=True)
+@compiled("void(uint32[::1], uint16[::1], uint16[::1], uint16[::1])")
 def _look_up_both(packed, codes, value, slope):  # type: ignore[no-untyped-def]
     for i in range(codes.size):
         both = packed[codes[i]]

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from regenerate.activations.cpu import in_threads
 from regenerate.kernels.bfloat16_cpu import bits_at, float32_view, pointer, rounded, widened
+from regenerate.kernels.compiled import compiled
 
 LANES = 512
 
@@ -51,7 +52,7 @@ def sum_in_rows(size: int, channels: int, work: Callable[[int, int], Singles]) -
     return total
 
 
-@numba.njit("float32[:, ::1](intp, intp, intp, intp)", nogil=True, cache=True)
+@compiled("float32[:, ::1](intp, intp, intp, intp)")
 def sums(x_at, start, stop, channels):  # type: ignore[no-untyped-def]
     """Return (2, lanes): of x[start:stop], less each channel's first number, and of its square."""
     lanes = channels * max(1, LANES // channels)
@@ -69,7 +70,7 @@ def sums(x_at, start, stop, channels):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit("float32[:, ::1](float32[:, ::1], intp, intp, intp)", nogil=True, cache=True)
+@compiled("float32[:, ::1](float32[:, ::1], intp, intp, intp)")
 def statistics(total, x_at, size, channels):  # type: ignore[no-untyped-def]
     """Return (2, channels): mean and variance (over n, not n - 1), from the sums."""
     x = bits_at(x_at, channels)
@@ -86,7 +87,7 @@ def statistics(total, x_at, size, channels):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit("void(float32[:, ::1], intp, intp, intp, float64)", nogil=True, cache=True)
+@compiled("void(float32[:, ::1], intp, intp, intp, float64)")
 def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-untyped-def]
     """Move running statistics towards those of a batch with ``count`` numbers per channel."""
     channels = found.shape[1]
@@ -97,7 +98,7 @@ def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-unty
         variance[channel] += momentum * (found[1, channel] * unbiased - variance[channel])
 
 
-@numba.njit("float32[:, ::1](intp, intp, intp, intp, intp, float64)", nogil=True, cache=True)
+@compiled("float32[:, ::1](intp, intp, intp, intp, intp, float64)")
 def normalizing(mean_at, variance_at, weight_at, bias_at, channels, eps):  # type: ignore[no-untyped-def]
     """Return (2, lanes): the scale and offset that normalize."""
     mean, variance = float32_view(mean_at, channels), float32_view(variance_at, channels)
@@ -125,9 +126,7 @@ def _normalize(row, rows, shortcut, begin, value):  # type: ignore[no-untyped-de
             value[i] = rounded(widened(row[i]) * scale[i] + offset[i])
 
 
-@numba.njit(
-    "void(intp, intp, float32[:, ::1], intp, intp, intp, intp, intp)", nogil=True, cache=True
-)
+@compiled("void(intp, intp, float32[:, ::1], intp, intp, intp, intp, intp)")
 def forward(x_at, shortcut_at, rows, packed_at, value_at, slope_at, start, stop):  # type: ignore[no-untyped-def]
     """Write f(z) and f'(z) for z = scale x + offset + shortcut; without a table, z alone."""
     x, value = bits_at(x_at, stop), bits_at(value_at, stop)
@@ -148,7 +147,7 @@ def forward(x_at, shortcut_at, rows, packed_at, value_at, slope_at, start, stop)
             slope_row[i] = np.uint16(both >> np.uint32(16))
 
 
-@numba.njit("void(intp, intp, float32[:, ::1], intp, intp, intp, intp)", nogil=True, cache=True)
+@compiled("void(intp, intp, float32[:, ::1], intp, intp, intp, intp)")
 def evaluation(x_at, shortcut_at, rows, table_at, value_at, start, stop):  # type: ignore[no-untyped-def]
     """Write f(z) alone, or z without a table; see :func:`forward`."""
     x, value = bits_at(x_at, stop), bits_at(value_at, stop)
@@ -163,9 +162,7 @@ def evaluation(x_at, shortcut_at, rows, table_at, value_at, start, stop):  # typ
                 value_row[i] = table[value_row[i]]
 
 
-@numba.njit(
-    "float32[:, ::1](intp, intp, intp, float32[:, ::1], intp, intp)", nogil=True, cache=True
-)
+@compiled("float32[:, ::1](intp, intp, intp, float32[:, ::1], intp, intp)")
 def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ignore[no-untyped-def]
     """Return (2, lanes): of d = gradient times slope (1 without slopes), and of d (x - mean)."""
     channels = found.shape[1]
@@ -192,11 +189,9 @@ def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ign
     return total
 
 
-@numba.njit(
+@compiled(
     "Tuple((float32[:, ::1], float32[:, ::1]))(float32[:, ::1], float32[:, ::1], intp, intp,"
     " float64)",
-    nogil=True,
-    cache=True,
 )
 def gradient_rows(total, found, weight_at, count, eps):  # type: ignore[no-untyped-def]
     """Return the gradients of weight and bias, and the coefficients of d, x and 1 in that of x.
@@ -224,9 +219,7 @@ def gradient_rows(total, found, weight_at, count, eps):  # type: ignore[no-untyp
     return of_parameters, rows
 
 
-@numba.njit(
-    "void(intp, intp, intp, float32[:, ::1], intp, intp, intp, intp)", nogil=True, cache=True
-)
+@compiled("void(intp, intp, intp, float32[:, ::1], intp, intp, intp, intp)")
 def backward(gradient_at, slope_at, x_at, rows, to_x_at, to_shortcut_at, start, stop):  # type: ignore[no-untyped-def]
     """Write the gradients of x and of the shortcut; that of the shortcut only with slopes."""
     scale, by_x, offset = rows[0], rows[1], rows[2]
