@@ -58,8 +58,9 @@ def sums(x_at, start, stop, channels):  # type: ignore[no-untyped-def]
     lanes = channels * max(1, LANES // channels)
     x = bits_at(x_at, stop)
     shift, found = np.empty(lanes, np.float32), np.zeros((2, lanes), np.float32)
-    for i in range(lanes):
-        shift[i] = widened(x[i % channels])
+    for begin in range(0, lanes, channels):  # a remainder for each lane would take longer
+        for channel in range(channels):
+            shift[begin + channel] = widened(x[channel])
     first, second = found[0], found[1]
     for begin in range(start, stop, lanes):
         row = x[begin : min(begin + lanes, stop)]
@@ -133,18 +134,22 @@ def forward(x_at, shortcut_at, rows, packed_at, value_at, slope_at, start, stop)
     slope = bits_at(slope_at, stop if packed_at else 0)
     shortcut = bits_at(shortcut_at, stop if shortcut_at else 0)
     packed = numba.carray(pointer(packed_at), (1 << 16,), np.uint32)  # type: ignore[attr-defined, call-arg]
+    codes, both = np.empty(rows.shape[1], np.uint16), np.empty(rows.shape[1], np.uint32)
     for begin in range(start, stop, rows.shape[1]):
         end = min(begin + rows.shape[1], stop)
-        value_row = value[begin:end]
-        _normalize(x[begin:end], rows, shortcut, begin, value_row)
+        row, value_row = x[begin:end], value[begin:end]
         if not packed_at:
+            _normalize(row, rows, shortcut, begin, value_row)
             continue
+        _normalize(row, rows, shortcut, begin, codes)
+        # Loops of their own: with the look-up in them, neither the arithmetic nor the parting of
+        # value and slope would become vectors, and two stores a look-up take a core twice as long.
+        for i in range(row.size):
+            both[i] = packed[codes[i]]
         slope_row = slope[begin:end]
-        # A loop of its own: with the look-up in it, the arithmetic would not become vectors.
-        for i in range(value_row.size):
-            both = packed[value_row[i]]
-            value_row[i] = np.uint16(both & np.uint32(0xFFFF))
-            slope_row[i] = np.uint16(both >> np.uint32(16))
+        for i in range(row.size):
+            value_row[i] = np.uint16(both[i] & np.uint32(0xFFFF))
+            slope_row[i] = np.uint16(both[i] >> np.uint32(16))
 
 
 @compiled("void(intp, intp, float32[:, ::1], intp, intp, intp, intp)")
@@ -170,8 +175,9 @@ def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ign
     gradient, x = bits_at(gradient_at, stop), bits_at(x_at, stop)
     slope = bits_at(slope_at, stop if slope_at else 0)
     mean, total = np.empty(lanes, np.float32), np.zeros((2, lanes), np.float32)
-    for i in range(lanes):
-        mean[i] = found[0, i % channels]
+    for begin in range(0, lanes, channels):
+        for channel in range(channels):
+            mean[begin + channel] = found[0, channel]
     first, second = total[0], total[1]
     for begin in range(start, stop, lanes):
         end = min(begin + lanes, stop)

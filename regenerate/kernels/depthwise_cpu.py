@@ -49,9 +49,11 @@ def _widen(image, height, width, channels, buffer):  # type: ignore[no-untyped-d
 @compiled()
 def _to_lanes(taps, lanes):  # type: ignore[no-untyped-def]
     wide = np.empty((taps.shape[0], lanes), np.float32)
+    channels = taps.shape[1]
     for tap in range(taps.shape[0]):
-        for lane in range(lanes):
-            wide[tap, lane] = taps[tap, lane % taps.shape[1]]
+        for start in range(0, lanes, channels):
+            for channel in range(channels):
+                wide[tap, start + channel] = taps[tap, channel]
     return wide
 
 
@@ -119,8 +121,10 @@ def weight_gradient(maps, gradients, height, width, found):  # type: ignore[no-u
                     for i in range(bits.size):
                         own[i] += gradient[i] * neighbours[i]
         for tap in range(9):
-            for lane in range(lanes):
-                found[tap, lane % channels] += sums[tap, lane]
+            for start in range(0, lanes, channels):
+                own, total = sums[tap, start : start + channels], found[tap]
+                for channel in range(channels):
+                    total[channel] += own[channel]
 
 
 @compiled(
