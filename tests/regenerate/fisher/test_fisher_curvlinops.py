@@ -35,7 +35,7 @@ def double(network: nn.Sequential) -> nn.Sequential:
 
 def whole(factor: Factor) -> NDArray[np.float64]:
     (matrix,) = factor.matrix.numpy()
-    return np.asarray(matrix * math.exp(factor.log_scale), np.float64)
+    return (matrix * math.exp(factor.log_scale)).astype(np.float64)
 
 
 def ours(step: LayerPass, gradients: Factor) -> NDArray[np.float64]:
