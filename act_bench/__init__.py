@@ -1,4 +1,4 @@
-"""How well does this network train with that activation function? Data and the way in.
+"""Benchmark tables and the functions that load them.
 
 Each public name is loaded on first use, so that ``import act_bench`` itself costs only the standard
 library.

@@ -180,7 +180,7 @@ def evaluate(
     Returns
     -------
     polars.DataFrame
-        One row a fit: ``table``, ``features``, ``regressor``, ``size``, ``split``, and over the
+        One row per fit: ``table``, ``features``, ``regressor``, ``size``, ``split``, and over the
         functions not learned from: ``spearman`` and ``kendall`` (tau-b) of predictions with scores;
         ``spearman_trained``, over those that did not diverge; ``rmse``; ``coverage_90``, the share
         of scores in the central 90 % of their predicted normal distribution;

@@ -38,7 +38,7 @@ class RandomSearchLaw:
         The scores of the table, ascending.
     cumulative : array of shape (evaluations, entries)
         ``cumulative[n - 1, i]`` is the probability that the best of ``n`` draws is at most
-        ``scores[i]``, where ties are told apart by their position.
+        ``scores[i]``, where ties are ordered by position.
 
     Examples
     --------

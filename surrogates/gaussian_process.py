@@ -84,7 +84,7 @@ def correlation(distances: Sequence[Float], lengths: Sequence[float]) -> Float:
 
 
 class Posterior:
-    r"""What a Gaussian process thinks of all functions, one observation after another.
+    r"""The posterior of a Gaussian process over all functions, one observation after another.
 
     With the Cholesky factor :math:`L` of the correlations of what was observed, it keeps
     :math:`V = L^{-1} K_*`, one row an observation and one column a function. The next row needs

@@ -109,7 +109,7 @@ class SearchSpace:
         The Fisher spectra of the functions, as vectors (functions, values) whose Manhattan distance
         is that of Eq. 2, and which of them are valid (functions,). Default: there are none.
     epochs : int, optional
-        Epochs of a whole training. Default: trainings have no parts.
+        Number of epochs in a full run. Default: trainings have no parts.
     meter : Meter, optional
         Where features that cost something are charged. Default: they cost nothing.
     rates : sequence of float, optional
@@ -345,7 +345,7 @@ class SearchSpace:
 
     @cached_property
     def epochs(self) -> int:
-        """Epochs of a whole training; a ValueError where there are no learning curves."""
+        """Number of epochs in a full run; a ValueError where there are no learning curves."""
         if self._given_epochs is None:
             raise ArgumentError("this space has no learning curves, so trainings have no parts")
         return self._given_epochs
@@ -427,5 +427,5 @@ class TableSpace(SearchSpace):
 
     @cached_property
     def epochs(self) -> int:
-        """Epochs of a whole training; a ValueError where there are no learning curves."""
+        """Number of epochs in a full run; a ValueError where there are no learning curves."""
         return self._read_epochs()

@@ -7,7 +7,7 @@ Every trial is a :class:`~act_bench.search.benchmark.Benchmark` of its own, quer
 metric of the table, validation accuracy for most, negated where lower is better; what diverged has
 that of a network which learned nothing. It says how good the search is at what it can see. What
 a search found is worth what its incumbent, the best by validation, gives in test: that is revealed
-once a trial, at the end, and stands in ``finals``.
+once per trial, at the end, and stands in ``finals``.
 
 Where an optimizer searches learning rates too, the regret of all is that against the best at any
 rate, so that they can be compared; searches at the default rate may never reach 0 then.
@@ -127,7 +127,7 @@ class Simulation:
         ``trained`` (the entry that was trained to the end; of a search that stops trainings early
         the best of those since the last evaluation, or null).
     finals : polars.DataFrame
-        One row a trial: ``optimizer``, ``trial``, ``seed``, and of the incumbent at the end
+        One row per trial: ``optimizer``, ``trial``, ``seed``, and of the incumbent at the end
         ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss`` (null
         if nothing was trained to the end); then ``evaluations`` and ``clock_s``.
     exact : RandomSearchLaw
@@ -154,7 +154,7 @@ class Simulation:
     training_s: float = 1.0
 
     def summary(self) -> list[dict[str, object]]:
-        """Return one row an optimizer: quartiles of regret, and how soon the top was reached.
+        """Return one row per optimizer: quartiles of regret, and how soon the top was reached.
 
         The keys are ``optimizer``; ``regret_at_N`` (lower quartile, median, upper quartile) for
         10, 30, 100 and the last evaluation where they were made; ``evaluations_to_top`` (median

@@ -179,7 +179,7 @@ def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None
     trained: list[Trained] = document["trained"]  # type: ignore[assignment]
     if not trained:
         return
-    table = Table("function", "validation accuracy", "mean", "seconds a run")
+    table = Table("function", "validation accuracy", "mean", "seconds per run")
     for each in trained:
         accuracies = each["validation_accuracies"]
         table.add_row(

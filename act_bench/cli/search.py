@@ -84,7 +84,7 @@ def command(options: SearchOptions) -> None:
       act-bench search --table mlp --method grafs               by gradient descent, once
       act-bench search --model net.py:make_model --data net.py:load_data
 
-    Stop it at any moment and run it again to go on: finished runs lie in the folder --out, and the
+    Stop it at any moment and run it again to resume: finished runs lie in the folder --out, and the
     same seed takes the same course. At the end the best functions are trained again with fresh
     seeds, beside the table's best (or ReLU), and the test metrics of the best are shown, once.
     docs/how-to/live_search.md tells more; `act-bench verify OUT/trace.jsonl` checks the trace.
@@ -259,7 +259,7 @@ def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Pa
             highlight=False,
         )
     elif tested is None:
-        console.print("test is sealed: a larger --budget goes on", highlight=False)
+        console.print("test is sealed: a larger --budget continues it", highlight=False)
     click.echo(f"intervals are 95 %, over seeds; all runs and the trace: {folder}")
 
 

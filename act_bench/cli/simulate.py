@@ -100,8 +100,8 @@ def command(options: Options) -> None:
     Regret is the best score of the table less the best so far. A score is validation accuracy,
     with what diverged at chance level, or minus the loss for a table that is searched by it. The
     top is the best hundredth of the entries. Writes steps.parquet (one row an
-    evaluation), finals.parquet (one row a trial, with its revealed test accuracy),
-    significance.parquet (one row a pair of optimizers), simulation.json and the figures.
+    evaluation), finals.parquet (one row per trial, with its revealed test accuracy),
+    significance.parquet (one row per pair of optimizers), simulation.json and the figures.
     """
     from act_bench.files.folders import making
     from act_bench.search.loading import load_data

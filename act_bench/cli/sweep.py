@@ -64,7 +64,7 @@ class Options:
     "--expressions",
     "expressions_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Only the functions in this file, one a line; # begins a comment.",
+    help="Only the functions in this file, one per line; # begins a comment.",
 )
 @click.option(
     "--select",
@@ -119,7 +119,7 @@ class Options:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @collected(Options)
 def command(options: Options) -> None:
-    r"""Train every entry of TABLE; stop it at any moment and run it again to go on.
+    r"""Train every entry of TABLE; stop it at any moment and run it again to resume.
 
     \b
       act-bench sweep mlp                      all 2,913 functions, 10 seeds each

@@ -53,10 +53,10 @@ def read_results(request: Request) -> Results:
 
 
 def read_steps(path: Path) -> pl.DataFrame:
-    """Return the rows of a file of simulated searches; older files say ``optimiser``."""
+    """Return the rows of a file of simulated searches; older files say ``optimizer``."""
     import polars as pl
 
-    return pl.read_parquet(path).rename({"optimiser": "optimizer"}, strict=False)
+    return pl.read_parquet(path).rename({"optimizer": "optimizer"}, strict=False)
 
 
 def results_folder(request: Request, name: str, command: str) -> Path:
@@ -87,7 +87,7 @@ def regret_figure(
     title: str,
     metric: str = "validation accuracy",
 ) -> Figure:
-    """Draw regret against evaluations: median and interquartile range, one line an optimizer.
+    """Draw regret against evaluations: median and interquartile range, one line per optimizer.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def surrogates_figure(summary: pl.DataFrame) -> Figure:
                 axes.set_xlabel("functions learned from")
         row[0].set_ylabel(label)
         limits = [axes.get_ylim() for axes in row]
-        for axes in row:  # one scale a row, so that regressors can be compared
+        for axes in row:  # one scale per row, so that regressors can be compared
             axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     rows[0][-1].legend(frameon=False, fontsize=7)
     table = summary["table"][0]

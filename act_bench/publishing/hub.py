@@ -93,12 +93,12 @@ def check(folder: Path) -> list[str]:
         Parquet file that it does not name.
     """
     data = folder / "data"
-    mend = "export or download it again"
-    records = read_manifest(data, mend)
+    fix = "export or download it again"
+    records = read_manifest(data, fix)
     stray = {path.name for path in data.glob("*.parquet")} - records.keys()
     if stray:
-        raise DataError(f"{data}: {', '.join(sorted(stray))} not in {MANIFEST}; {mend}")
-    return [decoded(name, data, mend).name for name in sorted(records)]
+        raise DataError(f"{data}: {', '.join(sorted(stray))} not in {MANIFEST}; {fix}")
+    return [decoded(name, data, fix).name for name in sorted(records)]
 
 
 def push(

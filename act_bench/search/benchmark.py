@@ -391,7 +391,7 @@ class Benchmark:
     def _reveal(self) -> Revealed:
         if self._revealed:
             raise SearchOverError(
-                "the test split was revealed already, once a search: the answer is the last line "
+                "the test split was revealed already, once per search: the answer is the last line "
                 "of bench.trace. bench.restart() begins a fresh search over the same data"
             )
         if not self._seen:

@@ -4,7 +4,7 @@ The space is ``binary(unary(x),unary(x))`` over the 27 unary and 7 binary operat
 Miikkulainen (NeurIPS 2023, arXiv 2301.05785). It has two partitions. An **entry** is one of the
 paper's 2,913 functions: expressions whose float32 outputs are the same, bit by bit. A **canonical
 class** is a function: expressions that are equal in exact arithmetic. Every entry lies within one
-class, and some classes hold several entries, told apart by float32 rounding. How both were
+class, and some classes hold several entries, that differ by float32 rounding only. How both were
 established, and the count of classes, stands in ``docs/explanation/space.md``.
 
 Loading the space and looking up one of its expressions needs pyarrow alone; NumPy and SciPy are
@@ -301,7 +301,7 @@ class Space:
 
 @cache
 def load_space() -> Space:
-    """Return the embedded space, read once a process.
+    """Return the embedded space, read once per process.
 
     Raises
     ------

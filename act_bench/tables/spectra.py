@@ -1,6 +1,6 @@
 """The embedded Fisher spectra: for each entry and layer the quantile function of log eigenvalues.
 
-``{table}-fisher.parquet`` has one row an entry. How the spectra are defined and made is told in
+``{table}-fisher.parquet`` has one row per entry. How the spectra are defined and made is told in
 docs/explanation/fisher.md and, as JSON, in the file's metadata.
 """
 
@@ -78,7 +78,7 @@ def fisher_columns(layers: int) -> tuple[Column, ...]:
             "fim_quantiles",
             f"float32[{layers * QUANTILES}]",
             "log eigenvalue",
-            f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer, "
+            f"Quantile function of each layer's log eigenvalues, {QUANTILES} values per layer, "
             f"multiples of 1/{round(1 / RESOLUTION)}; names and sizes of layers are in the file's "
             "metadata. NaN if not valid.",
         ),
@@ -145,7 +145,7 @@ def fisher_file(table: str) -> Path:
 
 @cache
 def load_spectra(table: str, labels: Labels = "predicted") -> Spectra:
-    """Return the Fisher spectra of a table, read once a process; the arrays are read-only.
+    """Return the Fisher spectra of a table, read once per process; the arrays are read-only.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 The licence of the authors' files (an academic public licence: noncommercial, share-alike) keeps
 everything that derives from them out of this package. ``act-bench import-upstream`` reads them on
-your machine and writes three Parquet files a table to the cache folder; this module reads those.
+your machine and writes three Parquet files per table to the cache folder; this module reads those.
 
 Source of the data: Bingham and Miikkulainen (2023), *Efficient Activation Function Optimization
 through Surrogate Modeling*, arXiv 2301.05785.
@@ -108,18 +108,18 @@ def upstream_file(table: str, kind: Kind = "entries") -> Path:
     """
     folder = upstream_folder(table)
     recover(folder)  # what an import that was killed had moved away
-    mend = f"run `act-bench import-upstream {table} --accept-licence`"
+    fix = f"run `act-bench import-upstream {table} --accept-licence`"
     if not (folder / MANIFEST).exists():
         raise DataError(
             f"the upstream edition of the table {table} is not imported: the authors' licence "
-            f"keeps it out of this package; {mend}, which reads their file on your machine, or "
+            f"keeps it out of this package; {fix}, which reads their file on your machine, or "
             "use edition='regenerated'"
         )
-    return verified(upstream_name(table, kind), folder, mend)
+    return verified(upstream_name(table, kind), folder, fix)
 
 
 def load_recorded(table: str) -> pl.DataFrame:
-    """Load what the authors' file says, one row a key of it, non-finite numbers kept.
+    """Load what the authors' file says, one row per key of it, non-finite numbers kept.
 
     Returns
     -------

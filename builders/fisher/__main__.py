@@ -69,7 +69,7 @@ def main(
 ) -> None:
     """Compute the Fisher spectra of all entries of TABLE and embed them.
 
-    Stop it at any moment and run it again to go on.
+    Stop it at any moment and run it again to resume.
     """
     import_own_tables()
     true = labels == "true"

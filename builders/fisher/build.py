@@ -7,7 +7,7 @@ folder does not hold; ``convention.json`` in it says what the parts were made wi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,7 @@ def build_parts(
     shard: tuple[int, int] = (1, 1),
     *,
     entries: Sequence[int] | None = None,
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Compute the parts that a folder does not hold, and yield the entries done after each.
 
     Parameters

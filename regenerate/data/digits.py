@@ -65,7 +65,7 @@ def load(data_dir: Path | None = None) -> ImageData:
     except ImportError as error:
         raise DataNotFoundError(
             "the digits come with scikit-learn, which is not installed; "
-            "mend: pip install 'act-bench[regenerate]'"
+            "fix: pip install 'act-bench[regenerate]'"
         ) from error
     pixels, targets = load_digits(return_X_y=True)
     images = pixels.astype(np.uint8).reshape(-1, 8, 8, 1)

@@ -43,7 +43,7 @@ class GrafsResult:
     entry
         Its number in the space; None outside it. An entry is spelled as in the record.
     runs
-        Its trainings by the recipe, one a seed, from 0; the weights of the search have no part in
+        Its trainings by the recipe, one per seed, from 0; the weights of the search have no part in
         them.
     search_s, retraining_s
         Seconds of the search and of all trainings of the function, on the clock of
@@ -127,7 +127,7 @@ def search(
     seed
         Of the search: first weights and alphas, samples, orders of images, the split. At least 0.
     out
-        The search's folder, made if need be. A search that was interrupted there goes on.
+        The search's folder, made if need be. A search that was interrupted there resumes.
     data_dir
         Folder of the data set, see ``regenerate.data.load``.
     progress

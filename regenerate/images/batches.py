@@ -267,7 +267,7 @@ def flipped_and_shifted(
     device = pixels.labels.device
     count = len(pixels) // batch_size * batch_size
     height, width = pixels.images.shape[1:3]
-    # The padded copy is made once an epoch; mean color is 0 after normalization.
+    # The padded copy is made once per epoch; mean color is 0 after normalization.
     padded = torch.nn.functional.pad(pixels.images, (0, 0, SHIFT, SHIFT, SHIFT, SHIFT))
     raw = draws.raw(count, seed, f"augmentation {epoch}")
     shifts = 2 * SHIFT + 1

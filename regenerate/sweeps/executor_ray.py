@@ -5,8 +5,8 @@ the machines need no disk in common. They do need the same version of this packa
 at the same path where ``--data-dir`` names one.
 
 A task whose worker or machine dies runs again elsewhere, ``retries`` times. So a killed worker
-costs the chunk in hand, and the sweep goes on. A sweep whose own process is killed goes on when it
-is started again, as with every executor.
+costs the chunk in hand, and the sweep continues. A sweep whose own process is killed resumes when
+it is started again, as with every executor.
 """
 
 from __future__ import annotations

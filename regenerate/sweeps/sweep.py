@@ -33,7 +33,7 @@ MARKER = "sweep.json"
 
 
 class SweepError(ActBenchError, RuntimeError):
-    """A sweep that cannot start or go on; the message says why and how to mend it."""
+    """A sweep that cannot start or go on; the message says why and how to fix it."""
 
     exit_code = ExitCode.DATA
 
@@ -197,7 +197,7 @@ def sweep(
         If the device is not there or of no use to the network.
     SweepError
         If the folder belongs to another sweep, cannot be written to, or the disk is full. Parts
-        that are finished are safe, and calling again goes on from there.
+        that are finished are safe, and calling again resumes from there.
     regenerate.runs.parts.PartError
         If a part in the folder is damaged or of another recipe.
     """

@@ -106,7 +106,7 @@ def confirm(
     Parameters
     ----------
     store, trainer
-        Of the search; what is trained is stored, so a restart goes on.
+        Of the search; what is trained is stored, so a restart resumes.
     found
         The functions.
     seeds

@@ -1,4 +1,4 @@
-"""The course of a live search: who asks when, with one worker or several.
+"""Scheduling of a live search with one or more workers.
 
 With k workers, k trainings run at a time and results are told in the order in which they were
 *asked* for. So a search takes the same course on any machine, however long its trainings take, and

@@ -68,7 +68,7 @@ class Watcher(Protocol):
 
 
 class Silent:
-    """A watcher that looks away."""
+    """An observer that does nothing."""
 
     def evaluated(self, each: Evaluated) -> None:
         """Do nothing."""
@@ -94,8 +94,9 @@ def search(
 ) -> Found:
     """Search by real training, and say what was found.
 
-    Called again with the same arguments it goes on where it stopped: what is stored is told to the
-    optimizer again and not trained again. A larger budget goes on too, as long as test is sealed.
+    Called again with the same arguments it resumes where it stopped: what is stored is told to the
+    optimizer again and not trained again. A larger budget continues the search,
+    as long as test is sealed.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def network_spectrum(
 ) -> tuple[NDArray[np.float32], list[int]] | None:
     """Return the quantile functions (layers, 128) of a network and its layers' sizes, or None.
 
-    Labels are drawn from the network's prediction, one an image, by fixed numbers.
+    Labels are drawn from the network's prediction, one per image, by fixed numbers.
     """
     convention = FisherConvention(
         table=table, batch=(0, len(images)), labels=Labels.PREDICTED_SAMPLE, dtype="float32"

@@ -1,4 +1,4 @@
-"""Optimizers by ask and tell, one a file; those that have a name here can be replayed from traces.
+"""Optimizers by ask and tell, one per file; those with a name here can be replayed from traces.
 
 ``OPTIMIZERS`` are the light ones, which a simulation runs unless told otherwise. The others take
 longer, or need an extra, and are imported when they are asked for by :func:`find_optimizer`.

@@ -83,7 +83,7 @@ class Hyperband(EachOnce):
     seed : int
         Of the order in which functions are begun.
     reduction : int
-        One in how many goes on; at least 2. Both papers recommend 3 or 4.
+        One in how many continues; at least 2. Both papers recommend 3 or 4.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What optimizers with a model share: random starts, then the best of what the model thinks."""
+"""What optimizers with a model share: random starts, then the functions the model ranks highest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Positions = NDArray[np.intp]
 
 
 class ModelBased(EachOnce, ABC):
-    """Asks for random functions, then for those that a model of the scores thinks most of.
+    """Asks for random functions, then for those the surrogate ranks highest.
 
     What diverged has the chance level as its score, for the model as for everybody. With the
     features ``fim`` or ``union``, functions without a valid Fisher spectrum are asked for last, in
@@ -25,7 +25,7 @@ class ModelBased(EachOnce, ABC):
     and not told yet is no candidate; the model knows nothing else of it. The random starts go on
     until two scores differ.
 
-    A subclass says in :meth:`_acquisition` what it thinks, given ``_positions`` and ``_scores``.
+    A subclass returns acquisition values in ``_acquisition``, from ``_positions`` and ``_scores``.
     """
 
     def __init__(self, space: SearchSpace, seed: int, starts: int, features: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from act_bench.figures.tables import invalid_spectra
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.registry import TABLES, TRAINED_MARGIN
+from builders.reports.results.beside import mark
 from builders.reports.results.goals import (
     Goal,
     count,
@@ -41,6 +42,7 @@ def claim_union(
     )
     lines = [
         about,
+        mark("surrogates"),
         "| model | features | " + " | ".join(f"n = {size}" for size in sizes) + " |",
         "|---|---|" + "---|" * len(sizes),
     ]
@@ -86,6 +88,7 @@ def other_metrics(summary: pl.DataFrame, size: int = 100) -> str:
     chosen = summary.filter(pl.col("size") == size)
     lines = [
         f"From {size} functions; the best of 20 are those with the highest predictions:\n",
+        mark("surrogates-errors"),
         "| model | features | RMSE | within the 90 % interval | calibration error | regret of 20 |",
         "|---" * 6 + "|",
     ]
@@ -162,12 +165,12 @@ def by_the_clock(data: BenchmarkData, found: Searches, goal: Goal) -> str:
 
 
 def claim_draws(draws: list[Draw], goals: tuple[Goal, Goal]) -> str:
-    """Say how much of the last claim hangs on the draw of the map."""
+    """Say how much of the last claim depends on the draw of the map."""
     about = (
-        "**How much of this hangs on the draw of the map.** A map by UMAP is one of many: map 0 is "
-        "the stored one, the others have another seed, or spectra moved by at most half of their "
-        "rounding, 1/512. 100 searches on each; the intervals above know only of the trials on one "
-        "map.\n"
+        "**How much of this depends on the draw of the map.** A map by UMAP is one of many: map 0 "
+        "is the stored one, the others have another seed, or spectra moved by at most half of "
+        "their rounding, 1/512. 100 searches on each; the intervals above know only of the trials "
+        "on one map.\n"
     )
     parts = [about]
     for goal in goals:
@@ -249,6 +252,7 @@ def claim_failures(rows: pl.DataFrame) -> str:
     )
     lines = [
         about,
+        mark("failures"),
         "| model | features | functions | Spearman | RMSE | calibration error | regret of 20 |",
         "|---" * 7 + "|",
     ]

@@ -1,4 +1,4 @@
-"""What results hang on and are made of: searches and evaluations of surrogates, kept once made."""
+"""What results are made of: searches and evaluations of surrogates, stored once made."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Searches(NamedTuple):
 
 
 def sha256(data: BenchmarkData) -> str:
-    """Return the hash of all that the results hang on: the table, its spectra, their maps."""
+    """Return the hash of all that the results depend on: the table, its spectra, their maps."""
     files = read_manifest() | (table_files(data.table) if data.table in TABLES else {})
     features = (fisher_name(data.table), map_name(data.table), EMBEDDING_FILE)
     digests = [data.sha256, *(files[name].sha256 for name in features if name in files)]

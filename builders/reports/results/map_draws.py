@@ -116,7 +116,7 @@ def searched(data: BenchmarkData, number: int, places: Places) -> list[Draw]:
 
 
 def report(draws: list[Draw], interval: Callable[[NDArray[np.int32]], str]) -> str:
-    """Return a table, a row a method and a column a map: ``interval`` of what trained, regret."""
+    """Return a table, a row per method and a column a map: ``interval`` of what trained, regret."""
     numbers = sorted({each.number for each in draws})
     lines = [
         "| method | " + " | ".join(f"map {number}" for number in numbers) + " |",

@@ -43,7 +43,7 @@ OPTIMIZERS_COLUMNS = {
 }
 """Of an optimizer on a table: where its trials end among all, a share, and the evaluations, median,
 until better than every baseline and until near the best, infinite for never; with the hash of all
-that they hang on."""
+that they depend on."""
 
 CLAIMS_FILE = "claims.csv"
 CLAIMS_COLUMNS = {
@@ -75,7 +75,7 @@ CLAIMS_COLUMNS = {
     "found_of_diverged": pl.Float64,
     "diverged_of_found": pl.Float64,
 }
-"""The figures that the claims hang on, of a table; null from ``spectra`` on without spectra.
+"""The figures that the claims depend on, of a table; null from ``spectra`` on without spectra.
 Clocks, and ``spectra``, the cost of all of them, are in mean trainings; ``near`` is the goal near
 the best."""
 
@@ -279,7 +279,7 @@ def optimizers(ranks: pl.DataFrame, claims: pl.DataFrame) -> str:
 
 
 def claimed(claims: pl.DataFrame) -> str:
-    """Return the table of the paper's claims, with the figures that each hangs on."""
+    """Return the table of the paper's claims, with the figures that each depends on."""
     rows = [row([f"`{each['table']}`", *_cells(each)]) for each in claims.iter_rows(named=True)]
     return "\n".join([CLAIMS, row(CLAIM_HEADS), "|---" * len(CLAIM_HEADS) + "|", *rows, ""])
 

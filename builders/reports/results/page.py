@@ -31,6 +31,7 @@ from act_bench.figures.tables import tables_with_data
 from act_bench.files.atomic import replacing
 from act_bench.search.loading import load_data
 from act_bench.tables.registry import TABLES
+from builders.reports.results.beside import put_beside
 from builders.reports.results.claims import (
     claim_draws,
     claim_failures,
@@ -49,6 +50,7 @@ from builders.reports.results.kept import (
     surrogate_rows,
 )
 from builders.reports.results.map_draws import all_draws
+from builders.reports.results.opening import opening, opening_of_all
 from builders.reports.results.overview import (
     CLAIMS_COLUMNS,
     CLAIMS_FILE,
@@ -121,13 +123,14 @@ def main() -> None:
         if chosen.only is None:
             found = TableResults(data, made, rows)
             text = page(found, failures, chosen.docs, kept, chosen.maps)
-            with replacing(pages / f"{table}.md") as draft:
-                draft.write_text(text, encoding="utf-8")
             keep(found, pages)
+            text = text.replace(OPENING, opening(pages, table), 1)
+            with replacing(pages / f"{table}.md") as draft:
+                draft.write_text(put_beside(text, pages / f"{table}.md"), encoding="utf-8")
             print(pages / f"{table}.md")
     if chosen.only is not None:
         return
-    head = HEAD.format(evaluations=EVALUATIONS)
+    head = HEAD.format(evaluations=EVALUATIONS).replace(OPENING, opening_of_all(pages), 1)
     with replacing(studies / "results.md") as draft:
         draft.write_text("\n".join([head, overview(pages, stale(pages))]), encoding="utf-8")
     print(studies / "results.md")
@@ -145,8 +148,13 @@ def needs_spectra(name: str) -> bool:
     return plain_name(name) in ("aquasurf", "fisher-filter") or "union" in name or "fim" in name
 
 
+OPENING = "OPENING"
+"""Stands where the sentences of :mod:`builders.reports.results.opening` come."""
+
 HEAD = """\
 # Results
+
+OPENING
 
 Made by `python -m builders.reports.results`, which keeps what it has run: simulated searches of
 {evaluations} evaluations by each optimizer on each table. Regret is in validation accuracy,
@@ -166,6 +174,8 @@ significant after Holm's correction over all pairs (Mann-Whitney test of the reg
 
 PAGE = """\
 # Results on {title}, fidelity {fidelity}
+
+OPENING
 
 Made by `python -m builders.reports.results --table {table}`; the page of [all
 tables](../results.md) says what the words mean.

@@ -313,7 +313,7 @@ def _prepare(
 
 @lru_cache(maxsize=4)
 def _splits(load_data: LoadData, device: str) -> Splits:
-    """Load the data once a process and device, and refuse what is not as described."""
+    """Load the data once per process and device, and refuse what is not as described."""
     with _seeded(0):
         loaded = load_data()
     splits = [tuple(split) for split in loaded]

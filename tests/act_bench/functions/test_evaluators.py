@@ -7,6 +7,7 @@ same; operators of two arguments meet each kind of number on either side.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ def test_many_expressions_at_once_have_the_value(name: str, dtype: str) -> None:
             numbers = interpret(
                 tree.steps(),
                 points,
-                lambda number, like=points: np.full_like(like, number),
+                partial(np.full_like, points),
                 lambda operator, *arguments: apply(operator.name, arguments),
             )
         assert numbers.dtype == points.dtype
@@ -223,7 +224,7 @@ def test_a_table_has_value_and_slope_rounded_once(name: str) -> None:
     tree = next(trees(name))
     x = grid("bfloat16")
     inputs = torch.tensor(x, dtype=torch.bfloat16, requires_grad=True)
-    y = TabulatedActivation(tabulate(tree))(inputs)
+    y = TabulatedActivation(tabulate(tree))(inputs)  # type: ignore[arg-type]  # evaluated alike
     y.backward(torch.ones_like(y))
     value, slope = value_function(tree)(x), derivative_function(tree)(x)
     np.testing.assert_array_equal(y.detach().double().numpy(), to_float64(from_float64(value)))

@@ -152,7 +152,7 @@ def test_load_dataset_has_full_features_and_the_same_rows(data_folder, name):
             feature = feature.feature
         assert feature.dtype == item
     expected = pl.read_parquet(data_folder / configuration.file)
-    assert pl.from_arrow(dataset.with_format("arrow")[:]).equals(expected)
+    assert pl.DataFrame(pl.from_arrow(dataset.with_format("arrow")[:])).equals(expected)
 
 
 def test_load_dataset_says_what_it_is(data_folder):

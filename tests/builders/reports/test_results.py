@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,7 @@ from builders.reports.results import overview as results_overview
 from builders.reports.results import page as results
 from builders.reports.results import ranking as results_ranking
 from builders.reports.results.kept import Searches
-from surrogates import evaluation
+from surrogates import evaluation, simulation
 from surrogates.optimizers import find_optimizer
 from surrogates.significance import pairwise
 
@@ -79,7 +80,7 @@ def test_a_difference_is_told_from_either_side() -> None:
     said = results_ranking.differences(pairs, {name: np.asarray(r) for name, r in regrets.items()})
     assert "Of 3 pairs 2 differ significantly." in said
     assert "`good` is better than random search." in said
-    assert "`like` is not told from random search." in said
+    assert "`like` is not significantly different from random search." in said
     with pytest.raises(LookupError, match="bad"):
         results_ranking.against(pairs, "bad", "random")
 
@@ -285,7 +286,7 @@ def test_a_small_page_goes_on_from_what_is_kept(
 ) -> None:
     names = [name for name in results.OPTIMIZERS if name.startswith(("aquasurf", "fisher"))]
     calls: list[str] = []
-    simulate = results_kept.simulate
+    simulate = simulation.simulate
 
     def counted(data: BenchmarkData, chosen: dict[str, object], **settings: int) -> object:
         calls.extend(chosen)
@@ -297,7 +298,7 @@ def test_a_small_page_goes_on_from_what_is_kept(
     monkeypatch.setattr(results_kept, "BUDGETS", {"random": (4, 1.0)})
     evaluate = evaluation.evaluate
 
-    def few(data: BenchmarkData, *asked: object, **settings: object) -> pl.DataFrame:
+    def few(data: BenchmarkData, *asked: object, **settings: Any) -> pl.DataFrame:
         features = ["umap-outputs", "umap-fim", "umap-union"]
         makers = {"knn": evaluation.REGRESSORS["knn"]}
         chosen = asked or (features, makers)
@@ -314,8 +315,12 @@ def test_a_small_page_goes_on_from_what_is_kept(
     assert len(calls) == 2 * (1 + len(names))  # one trial beforehand
     assert "| `aquasurf` |" in (tmp_path / "docs" / "studies" / "results.md").read_text()
     page = (tmp_path / "docs" / "studies" / "results" / "mlp.md").read_text()
-    for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "| knn | union | 100 |"):
+    for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "(mlp-failures.csv)"):
         assert number in page
+    failures = (tmp_path / "docs" / "studies" / "results" / "mlp-failures.csv").read_text()
+    assert "\nknn,union,100," in failures
+    assert "| knn | union |" not in page
+    assert page.split("\n\n")[1].startswith("Of ")
     for image in {part.split(")")[0] for part in page.split("](../../images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page

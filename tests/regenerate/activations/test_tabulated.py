@@ -11,12 +11,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from mpmath_operators import exact, mp
 
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import BINARY, NARY, UNARY
 from regenerate.activations import TabulatedActivation, module, tabulate
 from regenerate.activations.tabulation import CODES, from_float64, to_float64
+from tests.mpmath_operators import exact, mp
 
 ALL = np.arange(CODES, dtype=np.uint16)
 INPUTS = to_float64(ALL)
@@ -233,6 +233,6 @@ def test_other_formats_are_refused() -> None:
 
 def test_moving_and_casting_leaves_the_tables_alone() -> None:
     tables = tabulate(parse("erf(x)"))
-    module = TabulatedActivation(tables).to(torch.bfloat16).to(memory_format=torch.channels_last)
+    module = TabulatedActivation(tables).to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     np.testing.assert_array_equal(codes_of(module(all_inputs())), tables.value)
     assert not module.state_dict()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,13 @@ def tiny_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
 
     made = data.ImageData("cifar10", 10, 255, split(100, 0), split(50, 1), split(50, 2))
     monkeypatch.setattr(data, "load", lambda *_, **__: made)
-    small = {"width": 1 / 12, "image_size": 16, "train_images": None, "epochs": 1, "batch_size": 20}
+    small: dict[str, Any] = {
+        "width": 1 / 12,
+        "image_size": 16,
+        "train_images": None,
+        "epochs": 1,
+        "batch_size": 20,
+    }
     for key, recipe in RECIPES.items():
         if recipe.table == "cnn":
             monkeypatch.setitem(RECIPES, key, dataclasses.replace(recipe, **small))

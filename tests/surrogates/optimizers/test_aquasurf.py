@@ -107,7 +107,7 @@ def test_the_filter_alone_is_random_search_after_the_baselines(space: SearchSpac
     orders = []
     for seed in (0, 1):
         optimizer = find_optimizer("fisher-filter")(space, seed)
-        asked = [space.find(optimizer.ask()) for _ in range(60)]
+        asked = [space.find(str(optimizer.ask())) for _ in range(60)]
         assert asked[:8] == first
         assert len(set(asked)) == 60
         orders.append(asked[8:])
