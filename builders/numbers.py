@@ -53,7 +53,7 @@ ALLOWED: Final = FOLDER / "allowed.csv"
 REPORTS: Final = {
     **{f"table-{table}": ("table_report", [table]) for table in BUILT_IN},
     **{f"seeds-{table}": ("seeds", [table]) for table in BUILT_IN},
-    **{f"fisher-{table}": ("fisher_report", [table]) for table in BUILT_IN},
+    **{f"fisher-{table}": ("fisher.report", [table]) for table in BUILT_IN},
     **{f"ladder-{table}": ("ladder", [table]) for table in ("cnn", "resnet", "vit")},
     **{f"calibration-{table}": ("calibration", [table]) for table in ("mlp", "cnn")},
     **{f"calibration-{table}": ("proxies", [table]) for table in ("resnet", "vit")},

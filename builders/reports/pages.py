@@ -46,10 +46,10 @@ REPORTS: Final = (
         "architecture", "builders.reports.architecture", (), "docs/images/architecture.svg", 0.1
     ),
     Report("space", "builders.space", ("report", "--write"), "docs/explanation/space.md"),
-    Report("rates", "builders.reports.rates", ("--write",), "docs/studies/rates.md", 2),
+    Report("rates", "builders.reports.rates.report", ("--write",), "docs/studies/rates.md", 2),
     Report(
         "joint",
-        "builders.reports.joint",
+        "builders.reports.rates.joint",
         ("--write",),
         "docs/studies/rates.md",
         10,

@@ -130,5 +130,5 @@ def test_notebooks_show_tables():
 
 
 def test_notebooks_are_shown_text_of_others_as_text():
-    result = Benchmark("mlp").query("relu(x)")._replace(how_resolved="<script>")
+    result = Benchmark("mlp").query("relu(x)")._replace(how_resolved="<script>")  # type: ignore[arg-type]
     assert "<script>" not in result._repr_html_()

@@ -73,7 +73,7 @@ def opening_of_all(folder: Path) -> str:
         f"{row['found_of_diverged']:.0%} on `{row['table']}`"
         for row in tested.iter_rows(named=True)
     )
-    precision = tested["diverged_of_found"].min()
+    precision = float(str(tested["diverged_of_found"].min()))
     return (
         f"Over {len(tables)} tables `{best['optimizer']}` has the best mean normalized rank of the "
         f"final regret ({best['mean_rank']:.2f}; 0 is best). `aquasurf`, the paper's search, beats "

@@ -188,7 +188,7 @@ def test_main_configurations_hold_the_spectra():
         assert schema.names(main.columns)[-3:] == ["fim_quantiles", "fim_valid", "fim_reason"]
         assert schema.names(main.columns)[:-3] == schema.names(schema.ENTRY_COLUMNS)
         assert main.exported == f"{table}.parquet"
-    ours = pl.from_arrow(configurations.configurations()["mlp"].read())
+    ours = pl.DataFrame(configurations.configurations()["mlp"].read())
     assert ours.equals(act_bench.load_table("mlp", features="union").drop("learning_rate"))
 
 

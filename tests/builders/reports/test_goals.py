@@ -22,7 +22,7 @@ def test_a_respelling_of_a_baseline_beats_no_baseline():
     assert space.canonical_class[respelling] == space.canonical_class[elu]
     assert data.score(respelling) > best
     assert not goal.reaches[respelling]
-    assert all(data.score(entry) > best for entry in np.flatnonzero(goal.reaches))
+    assert all(data.score(int(entry)) > best for entry in np.flatnonzero(goal.reaches))
 
 
 def test_the_page_says_each_goal_by_evaluations_and_by_the_clock(tmp_path, monkeypatch):

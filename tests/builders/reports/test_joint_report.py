@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from builders.reports.joint import by_clock, section
+from builders.reports.rates.joint import by_clock, section
 
 
 def test_the_regret_is_that_of_the_last_step_within_the_seconds():

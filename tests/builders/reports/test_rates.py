@@ -10,7 +10,7 @@ import pytest
 
 from act_bench.spaces.paper import load_space
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, arrow_schema
-from builders.reports import rates
+from builders.reports.rates import report as rates
 from regenerate.recipes import find
 
 SPACE = load_space()

@@ -131,7 +131,7 @@ def test_goals_are_counted_from_the_table() -> None:
     missed = hypergeom(len(data.covered), entries, results_goals.EVALUATIONS).pmf(0)
     assert beyond.within == pytest.approx(1 - missed)
     best = max(data.score(entry) or 0.0 for entry in data.covered)
-    assert [data.score(entry) for entry in np.flatnonzero(near.reaches)].count(best) == 1
+    assert [data.score(int(entry)) for entry in np.flatnonzero(near.reaches)].count(best) == 1
 
 
 def test_a_goal_may_be_empty_and_another_never_is() -> None:
@@ -153,7 +153,7 @@ def test_a_class_is_worth_the_mean_of_its_entries_that_train() -> None:
     worth = results_goals.class_scores(data)
     elu = data.space.resolve("elu(x)").entry
     same = np.flatnonzero(classes == classes[elu])
-    trained = [data.score(entry) for entry in same if data.outcome[entry] == "ok"]
+    trained = [data.score(int(entry)) for entry in same if data.outcome[entry] == "ok"]
     assert len(trained) > 1
     assert worth[same].tolist() == pytest.approx([np.mean(trained)] * len(same))
     diverged = next(

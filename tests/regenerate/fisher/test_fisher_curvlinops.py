@@ -38,7 +38,7 @@ def whole(factor: Factor) -> NDArray[np.float64]:
     return (matrix * math.exp(factor.log_scale)).astype(np.float64)
 
 
-def ours(step: LayerPass, gradients: Factor) -> NDArray[np.float64]:
+def ours(step: LayerPass, gradients: Factor) -> NDArray[np.floating]:
     """The block of a layer, its weights in the order of torch and its bias behind them."""
     layer = step.layer
     block = np.kron(whole(gradients), whole(input_factor(layer, step.inputs)))

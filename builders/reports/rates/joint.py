@@ -1,8 +1,8 @@
 """Is it worth searching function and learning rate together? Measured by the clock.
 
-``python -m builders.reports.joint mlp`` simulates the same optimizers over the functions at the
-recipe's own rate and over the pairs of function and rate, and compares them when the same seconds
-of training were spent. The reference is the best validation accuracy of the table at any rate, so a
+``python -m builders.reports.rates.joint mlp`` simulates the same optimizers over the functions
+at the recipe's own rate and over the pairs of function and rate, and compares them when the same
+seconds of training were spent. The reference is the best validation accuracy of the table at any rate, so a
 search at the recipe's own rate keeps a regret that it cannot lose. Prints Markdown; ``--write``
 puts the sections of all tables that have rates into ``docs/studies/rates.md``, and the figures into
 ``docs/studies/rates-joint.csv``.
@@ -27,8 +27,8 @@ from surrogates.simulation import Simulation, simulate
 PLAIN: Final = ("random", "knn", "gp-ei")
 BUDGETS: Final = (10, 25, 50, 100)
 """In mean trainings at the recipe's own rate."""
-STUDIES: Final = Path(__file__).parents[2] / "docs" / "studies"
-BEGIN: Final = "<!-- begin: python -m builders.reports.joint -->"
+STUDIES: Final = Path(__file__).parents[3] / "docs" / "studies"
+BEGIN: Final = "<!-- begin: python -m builders.reports.rates.joint -->"
 END: Final = "<!-- end: joint -->"
 _RESAMPLES: Final = 2000
 
