@@ -39,6 +39,9 @@ class Labels(StrEnum):
 class FisherConvention:
     """Everything that defines a Fisher spectrum except the network and the activation function.
 
+    Which layers have no part in any spectrum is the same for all conventions:
+    :data:`regenerate.fisher.coverage.EXCLUDED`.
+
     Parameters
     ----------
     table
@@ -53,7 +56,7 @@ class FisherConvention:
     initialization
         Distribution of the initial weights, as ``regenerate.recipes.Recipe`` calls it.
     seed
-        Seed of the initial weights.
+        Seed of the initial weights, and of whatever else a network draws in its pass.
     label_seed
         Seed of the uniform numbers that draw labels.
     dtype
