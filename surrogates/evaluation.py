@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from act_bench.errors import ArgumentError
-from act_bench.figures.surrogates import SUMMARY_FILE
+from act_bench.figures.results import SUMMARY_FILE
 from act_bench.files.atomic import replacing
 from act_bench.files.manifest import DataError
 from act_bench.search.benchmark_data import BenchmarkData

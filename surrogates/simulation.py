@@ -33,6 +33,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
@@ -124,6 +125,9 @@ class Simulation:
         Computing time of each optimiser's trials.
     metric : {"validation_accuracy", "validation_loss"}
         What scores are made of.
+    clock_is_lower_bound : bool
+        Whether the table does not say what some of its trainings took: then ``clock_s`` and
+        ``elapsed_s`` leave them out.
     """
 
     steps: pl.DataFrame
@@ -133,6 +137,7 @@ class Simulation:
     top_entries: int
     seconds: dict[str, float]
     metric: Metric = "validation_accuracy"
+    clock_is_lower_bound: bool = False
 
     def summary(self) -> list[dict[str, object]]:
         """Return one row an optimiser: quartiles of regret, and how soon the top was reached.
@@ -238,10 +243,12 @@ def simulate(
     >>> simulation.steps.shape, simulation.finals["optimiser"].unique(maintain_order=True).to_list()
     ((24, 9), ['random', 'local', 'knn', 'evolution'])
     """
-    if workers < 1:
-        raise ArgumentError(f"expected at least one worker, got {workers}")
+    workers = whole_number(workers, "workers", least=1)
+    trials = whole_number(trials, "trials")
     if trials < 1:
         raise ArgumentError(f"expected at least one trial, got {trials}")
+    evaluations = whole_number(evaluations, "evaluations", least=1)
+    seed = whole_number(seed, "seed", least=0)
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
     top = -int(np.ceil(TOP_SHARE * scores.size))
@@ -278,6 +285,7 @@ def simulate(
         top_entries=int(np.count_nonzero(scores >= top_score)),
         seconds=seconds,
         metric=data.metric,
+        clock_is_lower_bound=any(data.cost_s[entry] is None for entry in data.covered),
     )
 
 
@@ -289,6 +297,7 @@ def trial_seed(seed: int, trial: int) -> int:
     >>> trial_seed(0, 1) == trial_seed(1, 0)
     False
     """
+    seed, trial = whole_number(seed, "seed", least=0), whole_number(trial, "trial", least=0)
     return int(np.random.SeedSequence([seed, trial]).generate_state(1, np.uint64)[0])
 
 
@@ -377,7 +386,7 @@ def _finished(
                 exhausted = True  # until a result is told
                 break
             result = ahead.query(request)
-            end = max(now, ends.get(result.entry, now)) + result.cost_s
+            end = max(now, ends.get(result.entry, now)) + (result.cost_s or 0.0)
             ends[result.entry] = end
             heapq.heappush(running, (end, asked, request))
             asked += 1
