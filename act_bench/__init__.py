@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from act_bench.errors import name_missing_extras as _name_missing_extras
+
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
     from act_bench.search.benchmark import Benchmark
@@ -43,6 +45,9 @@ _MODULES = {
     "load_table": "act_bench.tables.loaders",
     "parse": "act_bench.functions.expression",
 }
+
+
+_name_missing_extras()
 
 
 def __getattr__(name: str) -> object:

@@ -21,7 +21,8 @@ from typing import Final
 
 import numpy as np
 
-from act_bench.errors import missing_extra
+from act_bench.arguments import plain_fields
+from act_bench.errors import ArgumentError, missing_extra
 from act_bench.files.atomic import replacing
 from act_bench.files.cache import cache_folder
 from act_bench.spaces.distances import Metric
@@ -53,6 +54,10 @@ class UmapSettings:
     manhattan_neighbours: int = 3
     dimensions: int = 2
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Turn the numbers into those of Python: they are part of a file's name."""
+        plain_fields(self)
 
     def neighbours(self, metric: Metric) -> int:
         """Return the neighbours for features that are compared by a metric."""
@@ -125,9 +130,18 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
 
     Raises
     ------
+    act_bench.errors.ArgumentError
+        There are fewer than four functions, which UMAP cannot place; a ValueError.
     ImportError
         umap-learn is not installed.
     """
+    fewest = settings.dimensions + 2
+    if any(len(part.vectors) < fewest for part in parts):
+        few = min(len(part.vectors) for part in parts)
+        raise ArgumentError(
+            f"UMAP needs at least {fewest} functions for a map, got {few}: use the features "
+            "without umap-"
+        )
     _need_umap()
     import umap
 

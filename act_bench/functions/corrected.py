@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from act_bench.arguments import real_array
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.entropy import Density, Gaussian, correction
 from act_bench.functions.expression import Expression, number
@@ -73,7 +74,7 @@ class Corrected:
         value = self.function.to_numpy()
 
         def evaluate(x: ArrayLike) -> Array:
-            added = np.interp(np.asarray(x, np.float64), self.x, self.term, left=0, right=0)
+            added = np.interp(real_array(x), self.x, self.term, left=0, right=0)
             return np.asarray(value(x) + amount * added)
 
         return evaluate

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from act_bench.arguments import real_array
 from act_bench.functions.numeric import ArrayFunction
 from act_bench.functions.operators import ALL_OPERATORS
 from act_bench.functions.parameter import Named
@@ -61,7 +62,7 @@ def _vectorised(formula: Formula, function: Named, parameter: float | None) -> A
 
     def evaluate(x: ArrayLike) -> Array:
         with np.errstate(all="ignore"):
-            return np.asarray(formula(np.asarray(x, dtype=np.float64), fixed))
+            return np.asarray(formula(real_array(x), fixed))
 
     return evaluate
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from act_bench.arguments import real_array
 from act_bench.functions.operators import ALL_OPERATORS, Operator
 from act_bench.functions.operators.formulas import term
 from act_bench.functions.steps import Tree, interpret
@@ -29,7 +30,7 @@ def value_function(expression: Tree) -> ArrayFunction:
     steps = expression.steps()
 
     def evaluate(x: ArrayLike) -> Array:
-        inputs = np.asarray(x, dtype=np.float64)
+        inputs = real_array(x)
         with np.errstate(all="ignore"):
             value = interpret(
                 steps, inputs.copy(), lambda number: np.full_like(inputs, number), _value
@@ -44,7 +45,7 @@ def derivative_function(expression: Tree) -> ArrayFunction:
     steps = expression.steps()
 
     def evaluate(x: ArrayLike) -> Array:
-        inputs = np.asarray(x, dtype=np.float64)
+        inputs = real_array(x)
         variable = (inputs, np.ones_like(inputs))
 
         def constant(number: float) -> Dual:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from act_bench.arguments import plain_fields
+
 
 class Labels(StrEnum):
     r"""Where the labels of the Fisher information come from.
@@ -86,6 +88,10 @@ class FisherConvention:
     dtype: Literal["float64", "float32"] = "float64"
     zero: float = 64.0
     floor: float = -100.0
+
+    def __post_init__(self) -> None:
+        """Turn the numbers into those of Python, so that they can be stored."""
+        plain_fields(self)
 
     def canonical_json(self) -> str:
         """Return the convention as JSON with sorted keys."""

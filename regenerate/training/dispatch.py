@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import torch
 
+from act_bench.arguments import whole_seeds
 from act_bench.errors import ActBenchError, ExitCode
 from regenerate.activations.learnable import Activation
 from regenerate.networks import IMAGE_NETWORKS
@@ -157,10 +158,10 @@ def train(
         If the recipe names an unknown network, or the seeds repeat or are negative.
     """
     trainer = trainer_of(recipe.network)
-    if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
-        raise ValueError(f"seeds must be different and at least 0, got {list(seeds)}")
+    seeds = tuple(seeds)
     if not seeds:
         return []
+    seeds = whole_seeds(seeds)
     function = trainer.train
     if isinstance(function, str):
         function = importlib.import_module(function).train
