@@ -134,7 +134,8 @@ def _classes(labels: Tensor) -> Tensor:
     if labels.ndim != 1 or labels.is_floating_point() or labels.is_complex():
         raise NetworkError(
             f"expected labels (n,), the number of each example's class, got {_described(given)}, "
-            "which have no chance level: convert them with .long(), or give train_model for another loss"
+            "which have no chance level: convert them with .long(), or give train_model for "
+            "another loss"
         )
     labels = labels.long()
     if int(labels.min()) < 0:
