@@ -121,7 +121,7 @@ def _check_budget(events: list[Event], data: BenchmarkData, evaluations: int) ->
     spent = sum(furthest.values()) / EPOCHS
     if not evaluations <= spent < evaluations + 1:
         raise ConformanceError(f"budget: {spent} trainings instead of {evaluations}")
-    due = sum(data.cost_s[entry] * epochs / EPOCHS for entry, epochs in furthest.items())
+    due = sum((data.cost_s[entry] or 0.0) * epochs / EPOCHS for entry, epochs in furthest.items())
     if abs(events[-1].clock_s - due) > 1e-6:
         raise ConformanceError(f"repeats: charged {events[-1].clock_s} s instead of {due} s")
 
