@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from act_bench.tables.configurations import load_dataset
     from act_bench.tables.distances import distance
     from act_bench.tables.loaders import load_runs, load_table
+    from act_bench.tables.named import load_named
 
     __version__: str
 
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "distance",
     "load_dataset",
+    "load_named",
     "load_runs",
     "load_table",
     "parse",
@@ -41,6 +43,7 @@ _MODULES = {
     "Expression": "act_bench.functions.expression",
     "distance": "act_bench.tables.distances",
     "load_dataset": "act_bench.tables.configurations",
+    "load_named": "act_bench.tables.named",
     "load_runs": "act_bench.tables.loaders",
     "load_table": "act_bench.tables.loaders",
     "parse": "act_bench.functions.expression",

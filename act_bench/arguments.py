@@ -263,7 +263,7 @@ def _float(value: Real | float, name: str) -> float:
 
 
 def _is_boolean(value: object) -> bool:
-    # NumPy's and torch's own are recognised by their dtypes, so that neither need be imported.
+    # NumPy's and torch's own are recognized by their dtypes, so that neither need be imported.
     return isinstance(value, bool) or str(getattr(value, "dtype", "")) in ("bool", "torch.bool")
 
 

@@ -1,4 +1,4 @@
-"""To test your own code: strategies that draw expressions, and checks of an optimiser.
+"""To test your own code: strategies that draw expressions, and checks of an optimizer.
 
 Nothing else in the package imports this module. The strategies need ``hypothesis``.
 """
@@ -25,7 +25,7 @@ def check_optimizer(
     seed: int = 1,
     exhausts: bool = True,
 ) -> None:
-    """Check that an optimiser keeps the rules of the benchmark.
+    """Check that an optimizer keeps the rules of the benchmark.
 
     It searches made-up data over a part of the real space. What is checked:
 
@@ -42,7 +42,7 @@ def check_optimizer(
     Parameters
     ----------
     factory : callable
-        ``factory(space, seed)`` makes the optimiser; see ``surrogates.protocol``.
+        ``factory(space, seed)`` makes the optimizer; see ``surrogates.protocol``.
     evaluations : int
         Of each search, at most 500.
     seed : int

@@ -1,7 +1,7 @@
 """Tabulated activations against ReLU, composed operators and torch.compile, in one run.
 
 For every expression: forward; forward and backward; and a whole training step of All-CNN-C with the
-trainer's own optimiser. All variants take turns and the figures are medians over the turns, so that
+trainer's own optimizer. All variants take turns and the figures are medians over the turns, so that
 a busy machine slows all alike; read the ratios. Expressions are drawn from the space by a seed.
 
     python benchmarks/activations.py [--expressions 20] [--compiled 3] [--device cpu] [--json]
@@ -127,7 +127,7 @@ def both_job(module: nn.Module, x: torch.Tensor, gradient: torch.Tensor) -> Job:
 
 
 def step_job(module: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Job:
-    """Return a training step of All-CNN-C, optimiser included."""
+    """Return a training step of All-CNN-C, optimizer included."""
     network = AllCNNC(lambda: module, width=RECIPE.width).to(images.device)
     weights = FlatWeights(network)
     optimizer = make_optimizer(RECIPE, weights)

@@ -5,11 +5,11 @@ activation. Its variants are measured in turns in one run, in processor time:
 
 - ``torch``: every operation as torch has it;
 - ``stride 1``: depthwise convolutions of stride 2 as every second pixel of stride 1;
-- ``fused``: that, and batch normalisation and look-up in one (``regenerate.activations``);
+- ``fused``: that, and batch normalization and look-up in one (``regenerate.activations``);
 - ``depthwise``: that, but stride 2 in the loops of ``regenerate.kernels.depthwise_cpu``;
 - ``attention``: that, and attention in those of ``regenerate.kernels.attention_cpu``;
-- ``own``: as the trainer does it: that, 1x1 convolutions of tokens as products, normalisation
-  without activation and the optimiser in one loop each, and the small maps' gradient of taps.
+- ``own``: as the trainer does it: that, 1x1 convolutions of tokens as products, normalization
+  without activation and the optimizer in one loop each, and the small maps' gradient of taps.
 
     python benchmarks/mobilevit.py [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
 """
@@ -42,9 +42,9 @@ from regenerate.training.step import make_step
 PARTS = {
     "_StridedBackward": "depthwise of stride 2, backward",
     "_Strided": "depthwise of stride 2, forward",
-    "_NormalizedLookUpBackward": "normalisation and activation, backward",
-    "_NormalizedLookUp": "normalisation and activation, forward",
-    "native_batch_norm": "normalisation without activation",
+    "_NormalizedLookUpBackward": "normalization and activation, backward",
+    "_NormalizedLookUp": "normalization and activation, forward",
+    "native_batch_norm": "normalization without activation",
     "group_norm": "token norms",
     "convolution_backward": "other convolutions, backward",
     "convolution": "other convolutions, forward",
@@ -137,7 +137,7 @@ def profile(step: Callable[[], None]) -> dict[str, float]:
             step()
     parts: dict[str, float] = {}
     for event in found.key_averages():
-        part = next((p for key, p in PARTS.items() if key in event.key), "optimiser and the rest")
+        part = next((p for key, p in PARTS.items() if key in event.key), "optimizer and the rest")
         parts[part] = parts.get(part, 0.0) + event.self_cpu_time_total
     total = sum(parts.values())
     return {part: spent / total for part, spent in sorted(parts.items(), key=lambda p: -p[1])}

@@ -1,8 +1,8 @@
-"""Simulated searches: seconds for the budgets of docs/search.md, and against random search.
+"""Simulated searches: seconds for the budgets of docs/reference/search.md, and against random ones.
 
-    python benchmarks/simulation.py [--table mlp] [--repeats 3] [--optimisers random,knn]
+    python benchmarks/simulation.py [--table mlp] [--repeats 3] [--optimizers random,knn]
 
-Each optimiser runs its budgeted number of trials of 100 evaluations, through ``Benchmark.query``.
+Each optimizer runs its budgeted number of trials of 100 evaluations, through ``Benchmark.query``.
 Figures are medians over the repeats and hold everything: making the search space, the searches and
 the frame of results.
 """
@@ -43,12 +43,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--table", default="mlp")
     arguments.add_argument("--repeats", type=int, default=3)
-    arguments.add_argument("--optimisers", default=",".join(BUDGETS))
+    arguments.add_argument("--optimizers", default=",".join(BUDGETS))
     chosen = arguments.parse_args()
 
     data = load_data(chosen.table)
     # Random search is always measured: the others are told as multiples of it.
-    names = dict.fromkeys(["random", *chosen.optimisers.split(",")])
+    names = dict.fromkeys(["random", *chosen.optimizers.split(",")])
     found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(chosen.repeats):
         for name in names:

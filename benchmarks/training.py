@@ -1,10 +1,10 @@
 """How near to the machine's bfloat16 peak a training step comes, and where the rest of it goes.
 
 The peak is a large bfloat16 matrix product, measured in the same run, in turns with the steps. The
-step is the trainer's own: forward, backward, optimiser, with a tabulated activation. Floating-point
+step is the trainer's own: forward, backward, optimizer, with a tabulated activation. Floating-point
 operations are those of the convolutions: two a multiply-add, three passes (one less for the input
-gradient of the first layer). For a network with batch normalisation the step is also taken with
-torch's own, as it was before normalisation, addition and activation were one loop. ``--compiled``
+gradient of the first layer). For a network with batch normalization the step is also taken with
+torch's own, as it was before normalization, addition and activation were one loop. ``--compiled``
 measures, too, what `torch.compile` makes of the whole network, whose graph is the same for every
 function: with the tables as gathers, which it may fuse with what stands beside them, and with ReLU.
 
@@ -38,10 +38,10 @@ from regenerate.training.flat_weights import FlatWeights, make_optimizer
 PARTS = {
     "convolution_backward": "convolutions, backward",
     "convolution": "convolutions, forward",
-    "_NormalizedLookUpBackward": "normalisation and activation, backward",
-    "_NormalizedLookUp": "normalisation and activation, forward",
-    "batch_norm_backward": "normalisation and activation, backward",
-    "batch_norm": "normalisation and activation, forward",
+    "_NormalizedLookUpBackward": "normalization and activation, backward",
+    "_NormalizedLookUp": "normalization and activation, forward",
+    "batch_norm_backward": "normalization and activation, backward",
+    "batch_norm": "normalization and activation, forward",
     "_LookUpBackward": "activation, backward",
     "_LookUp": "activation, forward",
     "aten::mul": "activation, backward",
@@ -69,7 +69,7 @@ def flops(options: argparse.Namespace) -> float:
 
 @contextlib.contextmanager
 def unfused() -> Iterator[None]:
-    """Let torch normalise, and add, and then look up."""
+    """Let torch normalize, and add, and then look up."""
     with patch("regenerate.networks.normalized.can_fuse", lambda *_: False):
         yield
 
@@ -177,7 +177,7 @@ def profile(step: Callable[[], None], device: str) -> dict[str, float]:
     parts: dict[str, float] = {}
     for event in found.key_averages():
         spent = event.self_cpu_time_total if device == "cpu" else event.self_device_time_total
-        part = next((p for key, p in PARTS.items() if key in event.key), "optimiser and the rest")
+        part = next((p for key, p in PARTS.items() if key in event.key), "optimizer and the rest")
         parts[part] = parts.get(part, 0.0) + spent
     total = sum(parts.values())
     return {part: spent / total for part, spent in sorted(parts.items(), key=lambda p: -p[1])}
@@ -205,7 +205,7 @@ def main() -> None:
     tables = tabulate(parse(options.expression))
     step = step_of(options, TabulatedActivation(tables))
     jobs = {"step": step, "relu": step_of(options, nn.ReLU())}
-    others = {"unfused": step}  # with torch's batch normalisation
+    others = {"unfused": step}  # with torch's batch normalization
     prepared_s: dict[str, float] = {}
     if options.compiled:
         for name, module in (("compiled", GatheredTables(tables)), ("compiled relu", nn.ReLU())):

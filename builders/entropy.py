@@ -2,7 +2,7 @@
 
 ``python -m builders.entropy build`` writes the file and the manifest. ``python -m builders.entropy
 report`` prints how well it predicts the validation accuracies of a table, and with ``--figure``
-draws it. See ``docs/eafo.md``.
+draws it. See ``docs/explanation/eafo.md``.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _predict(name: str, feature: Array, accuracy: Array) -> Prediction:
 
 
 def figure(table: str, entropy_nats: Array, flat: Array) -> Figure:
-    """Draw validation accuracy against entropy, coloured by the flat share."""
+    """Draw validation accuracy against entropy, colored by the flat share."""
     from matplotlib.figure import Figure
 
     rows = load_table(table, columns=["outcome", "validation_accuracy"])

@@ -133,28 +133,11 @@ def tuned_table(
     costs = first.group_by("entry").agg(
         pl.col("runtime_s").sum().alias("tuning_s"), pl.len().cast(pl.Int32).alias("rates")
     )
-    distance = (pl.col(RATE).log() - math.log(own_rate)).abs().round(9)
-    chosen = (
-        first.with_columns(distance=distance)
-        .sort(
-            "entry", "validation_accuracy", "distance", RATE,
-            descending=[False, True, False, False], nulls_last=True,
-        )
-        .unique("entry", keep="first", maintain_order=True)
-    )  # fmt: skip
+    chosen = choose_rates(first, own_rate, "entry")
     fresh = every.filter(pl.col("seed") != FIRST_SEED).join(
         chosen.filter(pl.col("outcome") == "ok").select("entry", RATE), on=["entry", RATE]
     )
-    worth = {
-        name: pl.col(name).fill_null(chance) for name in ("validation_accuracy", "test_accuracy")
-    }
-    fresh = fresh.group_by("entry").agg(
-        pl.len().cast(pl.Int32).alias("fresh_runs"),
-        (pl.col("outcome") == "diverged").sum().cast(pl.Int32).alias("fresh_diverged_runs"),
-        worth["validation_accuracy"].mean().alias("fresh_validation_accuracy"),
-        worth["validation_accuracy"].std().alias("fresh_validation_accuracy_std"),
-        worth["test_accuracy"].mean().alias("fresh_test_accuracy"),
-    )
+    fresh = fresh_summaries(fresh, chance, ["entry"])
     entries = pl.DataFrame(
         {
             "expression": list(space.representatives),
@@ -178,6 +161,55 @@ def tuned_table(
         *(pl.when(ok).then(name).alias(name) for name in (*METRICS, RATE)),
         *(pl.when(present).then(name).alias(name) for name in ("runtime_s", "tuning_s")),
     ).select(names(TUNED_COLUMNS))
+
+
+def choose_rates(first: pl.DataFrame, own_rate: float, key: str) -> pl.DataFrame:
+    """Return of each function the run at the rate that suits it; the last if all diverged.
+
+    Of equal accuracies the rate nearest to the recipe's own is taken, and of these the lower.
+
+    Parameters
+    ----------
+    first
+        Runs with the seed that chooses, one per function and rate.
+    own_rate
+        The recipe's.
+    key
+        The column that tells functions apart.
+    """
+    distance = (pl.col(RATE).log() - math.log(own_rate)).abs().round(9)
+    return (
+        first.with_columns(distance=distance)
+        .sort(
+            key, "validation_accuracy", "distance", RATE,
+            descending=[False, True, False, False], nulls_last=True,
+        )
+        .unique(key, keep="first", maintain_order=True)
+    )  # fmt: skip
+
+
+def fresh_summaries(fresh: pl.DataFrame, chance: float, by: Sequence[str]) -> pl.DataFrame:
+    """Return what runs come to that had no part in a choice, a diverged one counted as chance.
+
+    Parameters
+    ----------
+    fresh
+        The runs.
+    chance
+        Accuracy of guessing.
+    by
+        The columns that tell the groups apart.
+    """
+    worth = {
+        name: pl.col(name).fill_null(chance) for name in ("validation_accuracy", "test_accuracy")
+    }
+    return fresh.group_by(by).agg(
+        pl.len().cast(pl.Int32).alias("fresh_runs"),
+        (pl.col("outcome") == "diverged").sum().cast(pl.Int32).alias("fresh_diverged_runs"),
+        worth["validation_accuracy"].mean().alias("fresh_validation_accuracy"),
+        worth["validation_accuracy"].std().alias("fresh_validation_accuracy_std"),
+        worth["test_accuracy"].mean().alias("fresh_test_accuracy"),
+    )
 
 
 def build(

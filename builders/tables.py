@@ -95,9 +95,32 @@ def check_runs(
         other than ok or diverged, an ok run without finite metrics or with an accuracy outside
         [0, 1], or a diverged run with metrics.
     """
+    entry_of = {text: entry for entry, text in enumerate(space.representatives)}
+    check_functions(runs, fidelity, recipe_sha, fingerprint, entry_of)
+
+
+def check_functions(
+    runs: pl.DataFrame,
+    fidelity: str,
+    recipe_sha: str,
+    fingerprint: str,
+    entry_of: Mapping[str, int | None],
+) -> None:
+    """Refuse runs that are not all of one recipe and of these functions; see `check_runs`.
+
+    Parameters
+    ----------
+    entry_of
+        The functions that there may be: spelling, or name, to entry; None outside the space.
+
+    Raises
+    ------
+    BuildError
+        As `check_runs`.
+    """
     numbers = pl.DataFrame(
-        {"expression": list(space.representatives), "number": range(len(space.representatives))},
-        schema={"expression": pl.String, "number": pl.Int32},
+        {"expression": list(entry_of), "number": list(entry_of.values()), "known": True},
+        schema={"expression": pl.String, "number": pl.Int32, "known": pl.Boolean},
     )
     numbered = runs.join(numbers, on="expression", how="left", maintain_order="left")
     metrics = [pl.col(name) for name in METRICS]
@@ -109,9 +132,10 @@ def check_runs(
         f"fidelity {fidelity}": pl.col("fidelity") == fidelity,
         f"recipe {recipe_sha}": pl.col("recipe_sha") == recipe_sha,
         f"images {fingerprint}": pl.col("versions").str.json_path_match("$.data") == fingerprint,
-        "the first spelling of an entry and its number": pl.col("entry") == pl.col("number"),
+        "the first spelling of an entry and its number": pl.col("known")
+        & pl.col("entry").eq_missing(pl.col("number")),
         "each entry, learning rate and seed once": ~pl.struct(
-            "entry", "learning_rate", "seed"
+            "expression", "learning_rate", "seed"
         ).is_duplicated(),
         "the outcome ok or diverged": ok | diverged,
         "finite metrics and accuracies in [0, 1] of an ok run": ~ok | (finite & fractions),
@@ -145,29 +169,12 @@ def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
     polars.DataFrame
         ``act_bench.tables.schema.ENTRY_COLUMNS``.
     """
-    diverged = pl.col("outcome") == "diverged"
     rates = runs["learning_rate"].unique()
     if len(rates) > 1:
         raise BuildError(
             f"expected runs of one learning rate, got {sorted(rates)}: aggregate each by itself"
         )
-    grouped = runs.group_by("entry").agg(
-        *METRICS,  # the values of all runs, null where one diverged
-        pl.col("validation_accuracy").filter(~diverged).std().alias("validation_accuracy_std"),
-        pl.col("runtime_s").mean(),
-        pl.len().cast(pl.Int32).alias("runs"),
-        diverged.sum().cast(pl.Int32).alias("diverged_runs"),
-    )
-    counts = grouped.select("runs", "diverged_runs").iter_rows()
-    outcomes = ["diverged" if is_diverged(*each) else "ok" for each in counts]
-    medians = grouped.with_columns(
-        *(_medians(grouped[name], lower_is_better=name.endswith("loss")) for name in METRICS),
-        pl.Series("outcome", outcomes, dtype=pl.String),
-        # One finite run of several has a spread as well, but the entry has no metrics.
-        pl.when(pl.Series([outcome == "ok" for outcome in outcomes], dtype=pl.Boolean))
-        .then("validation_accuracy_std")
-        .alias("validation_accuracy_std"),
-    )
+    medians = summaries(runs, ["entry"])
     entries = (
         _space_frame(space)
         .join(medians, on="entry", how="left", maintain_order="left")
@@ -177,6 +184,42 @@ def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
         )
     )
     return entries.select(names(ENTRY_COLUMNS))
+
+
+def summaries(runs: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Return what the runs of each group come to, in no order.
+
+    Parameters
+    ----------
+    runs
+        With the run columns.
+    by
+        The columns that tell the groups apart.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``by``, the metrics, ``validation_accuracy_std``, ``runtime_s``, ``outcome``, ``runs`` and
+        ``diverged_runs``.
+    """
+    diverged = pl.col("outcome") == "diverged"
+    grouped = runs.group_by(by).agg(
+        *METRICS,  # the values of all runs, null where one diverged
+        pl.col("validation_accuracy").filter(~diverged).std().alias("validation_accuracy_std"),
+        pl.col("runtime_s").mean(),
+        pl.len().cast(pl.Int32).alias("runs"),
+        diverged.sum().cast(pl.Int32).alias("diverged_runs"),
+    )
+    counts = grouped.select("runs", "diverged_runs").iter_rows()
+    outcomes = ["diverged" if is_diverged(*each) else "ok" for each in counts]
+    return grouped.with_columns(
+        *(_medians(grouped[name], lower_is_better=name.endswith("loss")) for name in METRICS),
+        pl.Series("outcome", outcomes, dtype=pl.String),
+        # One finite run of several has a spread as well, but the entry has no metrics.
+        pl.when(pl.Series([outcome == "ok" for outcome in outcomes], dtype=pl.Boolean))
+        .then("validation_accuracy_std")
+        .alias("validation_accuracy_std"),
+    )
 
 
 def _medians(values: pl.Series, *, lower_is_better: bool) -> pl.Series:

@@ -1,4 +1,4 @@
-"""Tutorials run in a folder and with a cache of their own."""
+"""Tutorials and how-tos run in a folder and with a cache of their own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ DOCS = Path(__file__).parent
 def own_folder(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Let a tutorial begin in an empty folder, but for the file that it says one has."""
-    if request.path.parent != DOCS / "tutorials":
+    """Let such a page begin in an empty folder, but for the file that it says one has."""
+    if request.path.parent not in (DOCS / "tutorials", DOCS / "how-to"):
         yield
         return
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Adapters: what was not written for this benchmark, as an optimiser that can be simulated.
+"""Adapters: what was not written for this benchmark, as an optimizer that can be simulated.
 
 Both need the space to know which answer belongs to which question, and nothing else of it. What
 diverged is passed on with the chance level as its score; what is missing, as a failure.
@@ -30,7 +30,7 @@ class Suggester(Protocol):
 
 
 class FromSuggester:
-    """An object with ``suggest()`` and ``observe()`` as an optimiser.
+    """An object with ``suggest()`` and ``observe()`` as an optimizer.
 
     Examples
     --------
@@ -66,12 +66,12 @@ class FromSuggester:
 
 
 class FromStudy:
-    """An Optuna study that maximises, as an optimiser; ``suggest`` makes a trial an expression.
+    """An Optuna study that maximizes, as an optimizer; ``suggest`` makes a trial an expression.
 
     Raises
     ------
     act_bench.errors.ArgumentError
-        The study minimises, or has several objectives; a ValueError.
+        The study minimizes, or has several objectives; a ValueError.
     """
 
     def __init__(self, space: SearchSpace, study: Study, suggest: Callable[[Trial], str]) -> None:

@@ -1,4 +1,4 @@
-"""What every optimiser must do, as checks that anybody's optimiser can run.
+"""What every optimizer must do, as checks that anybody's optimizer can run.
 
 The entrance is :func:`act_bench.testing.check_optimizer`.
 """
@@ -30,7 +30,7 @@ _AT_A_TIME = 4
 
 
 class ConformanceError(ActBenchError, AssertionError):
-    """An optimiser breaks a rule; the message says which, and how it was seen."""
+    """An optimizer breaks a rule; the message says which, and how it was seen."""
 
     exit_code = ExitCode.NO
 

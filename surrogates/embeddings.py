@@ -1,4 +1,4 @@
-"""Other views of the features: standardised, their principal components, and UMAP.
+"""Other views of the features: standardized, their principal components, and UMAP.
 
 UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426) is used as the reference search uses it
 (Bingham and Miikkulainen, NeurIPS 2023): with its defaults on outputs, with three neighbours and
@@ -67,7 +67,7 @@ class UmapSettings:
 UMAP: Final = UmapSettings()
 
 
-def standardised(features: Features) -> Features:
+def standardized(features: Features) -> Features:
     """Return the features with mean 0 and variance 1 a column, as one part.
 
     Each part is divided by the square root of its number of columns that vary, so that in a union
@@ -77,7 +77,7 @@ def standardised(features: Features) -> Features:
     --------
     >>> part = Part(np.array([[0.0, 7.0], [2.0, 7.0], [9.0, 9.0]]), "euclidean")
     >>> known = np.array([True, True, False])
-    >>> standardised(Features((part,), known)).vectors().tolist()
+    >>> standardized(Features((part,), known)).vectors().tolist()
     [[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
     """
     blocks = []
@@ -93,7 +93,7 @@ def standardised(features: Features) -> Features:
 
 
 def principal_components(features: Features, count: int = COMPONENTS) -> Features:
-    """Return the first principal components of the standardised features.
+    """Return the first principal components of the standardized features.
 
     The sign of each is such that its largest loading is positive.
 
@@ -104,7 +104,7 @@ def principal_components(features: Features, count: int = COMPONENTS) -> Feature
     >>> found.vectors().round(3).ravel().tolist()
     [-1.225, 0.0, 1.225]
     """
-    plain = standardised(features).vectors()
+    plain = standardized(features).vectors()
     known = plain[features.known]
     # Eigenvectors of the covariance, ascending: far cheaper than the singular values of all rows.
     _, vectors = np.linalg.eigh(known.T @ known)
@@ -126,7 +126,7 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     Returns
     -------
     array of shape (functions, dimensions)
-        Centred; no unit.
+        Centerd; no unit.
 
     Raises
     ------
@@ -161,8 +161,8 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     if joined is None:
         raise ValueError("expected one part or more, got none")
     places = np.asarray(joined.embedding_, dtype=np.float64)
-    centred: Float = places - places.mean(axis=0)
-    return centred
+    centerd: Float = places - places.mean(axis=0)
+    return centerd
 
 
 def _need_umap() -> None:

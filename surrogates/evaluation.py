@@ -292,7 +292,7 @@ def _known(correlation: float) -> float | None:
     return None if np.isnan(correlation) else correlation
 
 
-def summarise(rows: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
+def summarize(rows: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
     """Return the mean of each metric over splits, with its 95 % bootstrap interval.
 
     Returns
@@ -408,7 +408,7 @@ def save(folder: Path, rows: pl.DataFrame) -> list[Path]:
     """
     frames = {
         "evaluation.parquet": rows,
-        SUMMARY_FILE: summarise(rows),
+        SUMMARY_FILE: summarize(rows),
         "gains.parquet": union_gains(rows),
     }
     for name, frame in frames.items():

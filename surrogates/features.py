@@ -33,30 +33,37 @@ class Part:
     vectors : array of shape (functions, values)
         Scaled so that the metric of two is the distance of their functions.
     metric : {"euclidean", "manhattan"}
+    repeats : int
+        How many positions in a row each vector is that of: of a function at several learning
+        rates.
 
     Examples
     --------
     >>> part = Part(np.array([[0.0, 0.0], [3.0, 4.0]]), "manhattan")
     >>> part.distances(0).tolist()
     [0.0, 7.0]
+    >>> Part(part.vectors, "manhattan", repeats=2).distances(1).tolist()
+    [0.0, 0.0, 7.0, 7.0]
     """
 
     vectors: Float
     metric: Metric
+    repeats: int = 1
     _known: dict[int, Float] = field(default_factory=dict, repr=False)
 
     def distances(self, position: int) -> Float:
         """Return the distance of a function to every function: (functions,), not to be changed."""
-        known = self._known.get(position)
+        row = position // self.repeats
+        known = self._known.get(row)
         if known is None:
-            known = to_one(self.vectors, self.vectors[position], self.metric)
+            known = to_one(self.vectors, self.vectors[row], self.metric)
             known.flags.writeable = False
-            self._known[position] = known
-        return known
+            self._known[row] = known
+        return known if self.repeats == 1 else np.repeat(known, self.repeats)
 
     def between(self, positions: NDArray[np.intp]) -> Float:
         """Return the distances between some functions: (positions, positions)."""
-        return among(self.vectors[positions], self.metric)
+        return among(self.vectors[positions // self.repeats], self.metric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +102,7 @@ class Features:
 
     def vectors(self) -> Float:
         """Return the vectors of all parts side by side: (functions, values)."""
-        return np.hstack([part.vectors for part in self.parts])
+        return np.hstack([np.repeat(part.vectors, part.repeats, axis=0) for part in self.parts])
 
     @property
     def split(self) -> int:

@@ -132,8 +132,8 @@ class Posterior:
 
     def mean(self) -> Float:
         """Return the expected score of each function: (functions,)."""
-        centre, rest = self._centred()
-        expected: Float = centre + rest @ self._rows[: self._count]
+        center, rest = self._centerd()
+        expected: Float = center + rest @ self._rows[: self._count]
         return expected
 
     def deviation(self) -> Float:
@@ -162,12 +162,12 @@ class Posterior:
         sampled: Float = self.mean()[some] + np.sqrt(self._scale()) * drawn
         return sampled
 
-    def _centred(self) -> tuple[float, Float]:
+    def _centerd(self) -> tuple[float, Float]:
         """Return the most likely mean, and L^-1 times the scores less it."""
         one, y = np.array(self._one), np.array(self._y)
-        centre = float(one @ y / (one @ one))
-        return centre, y - centre * one
+        center = float(one @ y / (one @ one))
+        return center, y - center * one
 
     def _scale(self) -> float:
-        _, rest = self._centred()
+        _, rest = self._centerd()
         return float(rest @ rest) / self._count

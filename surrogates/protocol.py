@@ -1,8 +1,8 @@
-"""What an optimiser is, and what it may know.
+"""What an optimizer is, and what it may know.
 
-An optimiser asks for an expression and is told its :class:`~act_bench.search.events.Result`,
+An optimizer asks for an expression and is told its :class:`~act_bench.search.events.Result`,
 again and again. It is made from a :class:`SearchSpace` and a seed. A search space holds what is
-known before any training, and an optimiser holds nothing else but what it was told: there is no way
+known before any training, and an optimizer holds nothing else but what it was told: there is no way
 from it to the values of entries that were not queried, nor to test.
 """
 
@@ -50,7 +50,7 @@ class Optimizer(Protocol):
     """Chooses what to train next.
 
     Several asks may come before their results are told, in any order, as with parallel workers. An
-    optimiser takes all randomness from its seed: the same seed and the same results give the same
+    optimizer takes all randomness from its seed: the same seed and the same results give the same
     asks.
     """
 
@@ -74,7 +74,7 @@ Factory = Callable[..., Optimizer]
 
 
 def generator(seed: int) -> np.random.Generator:
-    """Return the generator that an optimiser takes all randomness from.
+    """Return the generator that an optimizer takes all randomness from.
 
     Raises
     ------
@@ -121,6 +121,10 @@ class SearchSpace:
         Epochs of a whole training. Default: trainings have no parts.
     meter : Meter, optional
         Where features that cost something are charged. Default: they cost nothing.
+    rates : sequence of float, optional
+        Learning rates that a search may ask for, ascending. Default: none but the benchmark's own.
+    own_rate : float, optional
+        The benchmark's own.
 
     Attributes
     ----------
@@ -149,7 +153,11 @@ class SearchSpace:
         spectra: tuple[Float, NDArray[np.bool_]] | None = None,
         epochs: int | None = None,
         meter: Meter | None = None,
+        rates: Sequence[float] = (),
+        own_rate: float | None = None,
     ) -> None:
+        self.rates = tuple(rates)
+        self.own_rate = own_rate
         self.entries = tuple(entries)
         self.expressions = tuple(names[0] for names in spellings)
         self.outputs: Float = np.array(outputs, dtype=np.float64)
@@ -256,7 +264,7 @@ class SearchSpace:
         if view:
             plain = self.features(kind)
             if view == "standard":
-                return embeddings.standardised(plain)
+                return embeddings.standardized(plain)
             if view == "pca":
                 return embeddings.principal_components(plain)
             return Features((Part(self._places(kind, plain), "euclidean"),), plain.known)
@@ -328,6 +336,8 @@ class TableSpace(SearchSpace):
             list(spellings.values()),
             finite_outputs(space.outputs[list(data.covered)]),
             meter=Meter(TABLES[data.table].spectrum_s if data.table in TABLES else None),
+            rates=data.rates,
+            own_rate=data.learning_rate(data.covered[0]) if data.rates else None,
         )
 
         def read_epochs() -> int:

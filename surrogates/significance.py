@@ -1,6 +1,6 @@
-"""How sure a number is: bootstrap intervals, rank correlations, and which optimisers differ.
+"""How sure a number is: bootstrap intervals, rank correlations, and which optimizers differ.
 
-Each trial ends with a regret. Two optimisers are compared by the Mann-Whitney test of these, which
+Each trial ends with a regret. Two optimizers are compared by the Mann-Whitney test of these, which
 asks nothing of their distribution and allows ties, of which there are many when a search finds the
 best; the p-values of all pairs are corrected by Holm's step-down method (*A Simple Sequentially
 Rejective Multiple Test Procedure*, 1979), so that with probability 0.95 none of the differences
@@ -45,12 +45,12 @@ def holm(p_values: ArrayLike) -> Float:
 
 
 def pairwise(regrets: Mapping[str, ArrayLike]) -> pl.DataFrame:
-    """Compare all pairs of optimisers.
+    """Compare all pairs of optimizers.
 
     Parameters
     ----------
     regrets : mapping of str to array of shape (trials,)
-        Of each optimiser's trials.
+        Of each optimizer's trials.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def pairwise(regrets: Mapping[str, ArrayLike]) -> pl.DataFrame:
 
 
 def mean_ranks(regrets: Mapping[str, ArrayLike]) -> dict[str, float]:
-    """Return the mean rank of each optimiser's trials among all trials, the best first.
+    """Return the mean rank of each optimizer's trials among all trials, the best first.
 
     A rank is a share: 0 before all trials, 1 after all; ties share theirs.
 

@@ -9,6 +9,9 @@ that of a network which learned nothing. It says how good the search is at what 
 a search found is worth what its incumbent, the best by validation, gives in test: that is revealed
 once a trial, at the end, and stands in ``finals``.
 
+Where an optimizer searches learning rates too, the regret of all is that against the best at any
+rate, so that they can be compared; searches at the default rate may never reach 0 then.
+
 **Workers.** With ``workers=4`` four trainings run at a time, each as long as the table says it
 took. A worker that is free asks at once, knowing only what has finished by then; results are told,
 queried and traced in the order in which they finish.
@@ -41,7 +44,13 @@ from act_bench.search.events import Partial, Query, Result, Revealed, Searcher, 
 from act_bench.search.trace import Trace
 from act_bench.tables.registry import Metric
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
-from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer, plain_name
+from surrogates.optimizers import (
+    NAMES,
+    OPTIMIZERS,
+    asks_for_rates,
+    find_optimizer,
+    plain_name,
+)
 from surrogates.protocol import (
     Factory,
     Optimizer,
@@ -52,12 +61,12 @@ from surrogates.protocol import (
 from surrogates.significance import pairwise
 
 Progress = Callable[[str, int], None]
-"""Told the name of the optimiser and the number of its trials that are done."""
+"""Told the name of the optimizer and the number of its trials that are done."""
 
 TOP_SHARE = 0.01
 _PATIENCE = 10
 _FINALS = {
-    "optimiser": pl.String,
+    "optimizer": pl.String,
     "trial": pl.Int64,
     "seed": pl.UInt64,
     "entry": pl.Int64,
@@ -71,7 +80,7 @@ _FINALS = {
 
 
 class StalledSearchError(ActBenchError, RuntimeError):
-    """An optimiser keeps asking for what it already knows."""
+    """An optimizer keeps asking for what it already knows."""
 
     exit_code = ExitCode.DATA
 
@@ -106,13 +115,13 @@ class Simulation:
     Attributes
     ----------
     steps : polars.DataFrame
-        One row an evaluation of a trial: ``optimiser``, ``trial`` (from 0), ``evaluation`` (from
+        One row an evaluation of a trial: ``optimizer``, ``trial`` (from 0), ``evaluation`` (from
         1), ``entry``, ``validation_accuracy`` (null when diverged), ``best_so_far``, ``regret``
         (both with the worst score for what diverged, and while nothing was trained to the end),
         ``clock_s`` (seconds of training and features so far, summed over the workers),
         ``elapsed_s`` (when it finished, from the start of the search; the same with one worker).
     finals : polars.DataFrame
-        One row a trial: ``optimiser``, ``trial``, ``seed``, and of the incumbent at the end
+        One row a trial: ``optimizer``, ``trial``, ``seed``, and of the incumbent at the end
         ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss`` (null
         if nothing was trained to the end); then ``evaluations`` and ``clock_s``.
     exact : RandomSearchLaw
@@ -122,7 +131,7 @@ class Simulation:
     top_entries : int
         How many entries reach it.
     seconds : dict of str to float
-        Computing time of each optimiser's trials.
+        Computing time of each optimizer's trials.
     metric : {"validation_accuracy", "validation_loss"}
         What scores are made of.
     clock_is_lower_bound : bool
@@ -140,9 +149,9 @@ class Simulation:
     clock_is_lower_bound: bool = False
 
     def summary(self) -> list[dict[str, object]]:
-        """Return one row an optimiser: quartiles of regret, and how soon the top was reached.
+        """Return one row an optimizer: quartiles of regret, and how soon the top was reached.
 
-        The keys are ``optimiser``; ``regret_at_N`` (lower quartile, median, upper quartile) for
+        The keys are ``optimizer``; ``regret_at_N`` (lower quartile, median, upper quartile) for
         10, 30, 100 and the last evaluation where they were made; ``evaluations_to_top`` (median
         number of evaluations to the best hundredth of the table; None when fewer than half of the
         trials got there), ``reached_top`` (fraction of the trials), ``test_accuracy`` (median of
@@ -152,15 +161,15 @@ class Simulation:
         return [self._summary(name) for name in self.seconds]
 
     def final_regrets(self) -> dict[str, NDArray[np.float64]]:
-        """Return the regret at the end of each trial, (trials,), of each optimiser."""
+        """Return the regret at the end of each trial, (trials,), of each optimizer."""
         last = self.steps.filter(pl.col("evaluation") == self.exact.expected_regret.size)
         return {
-            name: last.filter(pl.col("optimiser") == name)["regret"].to_numpy()
+            name: last.filter(pl.col("optimizer") == name)["regret"].to_numpy()
             for name in self.seconds
         }
 
     def significance(self) -> pl.DataFrame:
-        """Return which optimisers differ at the end; see ``surrogates.significance.pairwise``."""
+        """Return which optimizers differ at the end; see ``surrogates.significance.pairwise``."""
         return pairwise(self.final_regrets())
 
     def exact_evaluations_to_top(self) -> int:
@@ -168,11 +177,11 @@ class Simulation:
         return evaluations_to_hit(self.exact.scores.size, self.top_entries)
 
     def _summary(self, name: str) -> dict[str, object]:
-        chosen = self.steps.filter(pl.col("optimiser") == name)
+        chosen = self.steps.filter(pl.col("optimizer") == name)
         trials = chosen["trial"].n_unique()
         regret = chosen["regret"].to_numpy().reshape(trials, -1)
         evaluations = regret.shape[1]
-        row: dict[str, object] = {"optimiser": name, "trials": trials}
+        row: dict[str, object] = {"optimizer": name, "trials": trials}
         for n in sorted({10, 30, 100, evaluations}):
             if n <= evaluations:
                 row[f"regret_at_{n}"] = np.quantile(regret[:, n - 1], [0.25, 0.5, 0.75]).tolist()
@@ -180,7 +189,7 @@ class Simulation:
         # A trial that never got there takes forever, so that the median stays honest.
         first = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
         middle = float(np.quantile(first, 0.5, method="inverted_cdf"))
-        finals = self.finals.filter(pl.col("optimiser") == name)
+        finals = self.finals.filter(pl.col("optimizer") == name)
         if self.metric == "validation_loss":
             row["test_loss"] = finals["test_loss"].median()
         return row | {
@@ -212,11 +221,11 @@ def simulate(
         Name -> ``factory(space, seed)``. Default: ``OPTIMIZERS``. What follows a colon in a name is
         no part of it in traces, where the settings stand by themselves.
     trials : int
-        Searches of each optimiser.
+        Searches of each optimizer.
     evaluations : int
         Different entries that each search evaluates; a repeated query is not an evaluation.
     seed : int
-        All randomness comes from it. Trial ``t`` of every optimiser gets :func:`trial_seed`.
+        All randomness comes from it. Trial ``t`` of every optimizer gets :func:`trial_seed`.
     workers : int
         Trainings that run at a time in a search.
     progress : callable, optional
@@ -234,13 +243,13 @@ def simulate(
     ValueError
         No trials, or more evaluations than the table covers.
     StalledSearchError
-        An optimiser asks again and again for what it was told.
+        An optimizer asks again and again for what it was told.
 
     Examples
     --------
     >>> from act_bench.search.loading import load_data
     >>> simulation = simulate(load_data("mlp"), trials=2, evaluations=3)
-    >>> simulation.steps.shape, simulation.finals["optimiser"].unique(maintain_order=True).to_list()
+    >>> simulation.steps.shape, simulation.finals["optimizer"].unique(maintain_order=True).to_list()
     ((24, 9), ['random', 'local', 'knn', 'evolution'])
     """
     workers = whole_number(workers, "workers", least=1)
@@ -253,11 +262,15 @@ def simulate(
     exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
     top = -int(np.ceil(TOP_SHARE * scores.size))
     top_score = float(exact.scores[top])
+    chosen_ones = OPTIMIZERS if optimizers is None else optimizers
+    best = float(exact.scores[-1])
+    if any(asks_for_rates(factory) for factory in chosen_ones.values()):
+        best = max(best, *(_best_score(data.at_rate(rate)) for rate in data.rates))
     space = SearchSpace.of(data)
     steps: list[pl.DataFrame] = []
     finals: list[dict[str, object]] = []
     seconds: dict[str, float] = {}
-    for name, factory in (OPTIMIZERS if optimizers is None else optimizers).items():
+    for name, factory in chosen_ones.items():
         settings = settings_of(factory)
         start = perf_counter()
         taken: list[Step] = []
@@ -270,12 +283,12 @@ def simulate(
             ending: dict[str, object] = {"evaluations": 0, "clock_s": bench.clock_s}
             if bench.evaluations:
                 ending = bench.reveal()._asdict()
-            finals.append({"optimiser": name, "trial": trial, "seed": chosen} | ending)
+            finals.append({"optimizer": name, "trial": trial, "seed": chosen} | ending)
             if traces is not None:
                 bench.trace.save(traces / f"{name.replace(':', '-')}-{trial}.jsonl")
             if progress is not None:
                 progress(name, trial + 1)
-        steps.append(_frame(name, taken, trials, data.worst_score, best=float(exact.scores[-1])))
+        steps.append(_frame(name, taken, trials, data.worst_score, best))
         seconds[name] = perf_counter() - start
     return Simulation(
         steps=pl.concat(steps),
@@ -287,6 +300,10 @@ def simulate(
         metric=data.metric,
         clock_is_lower_bound=any(data.cost_s[entry] is None for entry in data.covered),
     )
+
+
+def _best_score(data: BenchmarkData) -> float:
+    return max(score for entry in data.covered if (score := data.score(entry)) is not None)
 
 
 def trial_seed(seed: int, trial: int) -> int:
@@ -308,7 +325,7 @@ def begin(
     seed: int,
     settings: Mapping[str, Setting] | None = None,
 ) -> Optimizer:
-    """Make an optimiser, and charge the search for the features that it asks for when it is made.
+    """Make an optimizer, and charge the search for the features that it asks for when it is made.
 
     Fisher spectra are charged for all functions of the space, once, before anything is trained:
     a map needs all of them.
@@ -322,7 +339,7 @@ def begin(
 def run_search(
     bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int = 1
 ) -> list[Step]:
-    """Let an optimiser make this many evaluations, ``workers`` of them at a time.
+    """Let an optimizer make this many evaluations, ``workers`` of them at a time.
 
     Returns
     -------
@@ -345,7 +362,7 @@ def run_search(
             if idle >= _PATIENCE * evaluations:
                 raise StalledSearchError(
                     f"{idle} queries were repeats or missing, with {bench.evaluations} of "
-                    f"{evaluations} evaluations made: the optimiser keeps asking for what it knows"
+                    f"{evaluations} evaluations made: the optimizer keeps asking for what it knows"
                 )
             continue
         if result.epochs is None and (best is None or result.score > best):
@@ -359,7 +376,7 @@ def run_search(
 def _finished(
     bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int
 ) -> Iterator[tuple[Result, float]]:
-    """Query what the optimiser asks for as trainings finish; yield each result with its time.
+    """Query what the optimizer asks for as trainings finish; yield each result with its time.
 
     As many trainings are started as there are evaluations, so that all of them finish. What is
     asked for while it runs on another worker finishes with that, and a repeat at once.
@@ -400,7 +417,7 @@ def _finished(
 
 
 def rerun(trace: Trace, data: SearchData) -> Trace | None:
-    """Run the optimiser of a trace again: as many queries, and the reveal if there was one.
+    """Run the optimizer of a trace again: as many queries, and the reveal if there was one.
 
     Parameters
     ----------
@@ -411,12 +428,12 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
     Returns
     -------
     Trace or None
-        None when the optimiser is none of ``surrogates.optimizers.NAMES``.
+        None when the optimizer is none of ``surrogates.optimizers.NAMES``.
 
     Raises
     ------
     act_bench.errors.MissingExtraError
-        The optimiser needs a package that is not installed.
+        The optimizer needs a package that is not installed.
     """
     searcher = trace.header.optimizer
     if searcher is None or searcher.name not in NAMES:
@@ -443,13 +460,13 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
 
 
 def _frame(name: str, taken: list[Step], trials: int, worst: float, best: float) -> pl.DataFrame:
-    """Return the steps of all trials of one optimiser as rows."""
+    """Return the steps of all trials of one optimizer as rows."""
     entry, accuracy, best_so_far, clock_s, elapsed_s = zip(*taken, strict=True)
     evaluations = len(taken) // trials
     scores = pl.Series(best_so_far, dtype=pl.Float64).fill_null(worst)
     return pl.DataFrame(
         {
-            "optimiser": pl.repeat(name, len(taken), dtype=pl.String, eager=True),
+            "optimizer": pl.repeat(name, len(taken), dtype=pl.String, eager=True),
             "trial": np.repeat(np.arange(trials, dtype=np.int32), evaluations),
             "evaluation": np.tile(np.arange(1, evaluations + 1, dtype=np.int32), trials),
             "entry": pl.Series(entry, dtype=pl.Int32),

@@ -1,4 +1,4 @@
-"""The space of the Swish paper, for optimisers: b(u(x),v(x)) over its own operators.
+"""The space of the Swish paper, for optimizers: b(u(x),v(x)) over its own operators.
 
 Ramachandran, Zoph and Le (*Searching for Activation Functions*, 2017, arXiv 1710.05941): 25 unary
 and 10 binary operators, 6,250 expressions of one core unit. Functions with a learned beta differ

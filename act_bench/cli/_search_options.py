@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 GRAFS: Final = "grafs"
-"""The method that descends by gradients, which is no optimiser of a live search."""
+"""The method that descends by gradients, which is no optimizer of a live search."""
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def command(options: Options) -> None:
             seed=options.seed,
             progress=lambda done: progress.update(task, completed=done),
         )
-    summary, gains = evaluation.summarise(rows), evaluation.union_gains(rows)
+    summary, gains = evaluation.summarize(rows), evaluation.union_gains(rows)
     said = evaluation.verdict(gains)
     output.mkdir(parents=True, exist_ok=True)
     files = write(output, rows)

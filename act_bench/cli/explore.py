@@ -22,7 +22,7 @@ def command(file: Path, show: bool, as_json: bool) -> None:
       act-bench explore --open
       act-bench explore map.html
 
-    One file that works offline: the map of all functions, coloured by any metric; pointing shows a
+    One file that works offline: the map of all functions, colored by any metric; pointing shows a
     function's curve and metrics, clicking pins and compares. It shows test metrics too, so a search
     must not look here.
     """

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import data_options, json_option, table_type
 from act_bench.tables.rates import View, view_name
+
+if TYPE_CHECKING:
+    from act_bench.search.benchmark import Benchmark
+    from act_bench.search.events import Result
 
 
 @click.command(cls=Command)
@@ -32,20 +37,27 @@ def command(
       act-bench query "relu(x)" "swish(x)" "mul(x,sigmoid(x))" --table mlp
       act-bench query "tanh(x)" --run-seed 3            one run, not the median
       act-bench query "tanh(x)" --rate tuned            where other rates were trained
+      act-bench query gelu crrelu --table mlp           beside the space
       act-bench query "tanh(x)" --json | jq .clock_s
 
-    Any spelling of a function will do; how it was resolved is shown. A function that is asked for
-    twice is charged once. The clock is the training time of the runs behind the answers. Test
-    accuracy is sealed in a search; act-bench show prints it.
+    Any spelling of a function will do, or its name; how it was resolved is shown. A function that
+    is asked for twice is charged once. One of the literature that is outside the space, such as
+    GELU, is answered from the trainings beside it, where the table has them: no search is offered
+    these, and they are not on the clock. The clock is the training time of the runs behind the
+    answers. Test accuracy is sealed in a search; act-bench show prints it.
     """
-    from act_bench.search.benchmark import Benchmark
-    from act_bench.tables.registry import table_info
+    from act_bench.search.benchmark import Benchmark, BesideSpaceError
 
     bench = Benchmark(table, fidelity, edition, run_seed, rate=rate)
-    results = [bench.query(expression) for expression in expressions]
+    asked: list[tuple[str, Result]] = []
+    beside: list[tuple[str, list[dict[str, Any]]]] = []
+    for expression in expressions:
+        try:
+            asked.append((expression, bench.query(expression)))
+        except BesideSpaceError as error:
+            beside.append((expression, error.rows))
     header = bench.trace.header
     if as_json:
-        asked = zip(expressions, results, strict=True)
         document = {
             "table": header.table,
             "edition": header.edition,
@@ -53,23 +65,35 @@ def command(
             "run_seed": header.run_seed,
             "rate": header.rate,
             "results": [{"expression": text, **result._asdict()} for text, result in asked],
+            "beside_the_space": [{"asked": text, **row} for text, rows in beside for row in rows],
             "clock_s": bench.clock_s,
             "clock_is_lower_bound": bench.clock_is_lower_bound,
         }
         click.echo(json.dumps(document))
         return
+    if asked:
+        _show_results(bench, asked)
+    if beside:
+        _show_beside(table, beside)
+
+
+def _show_results(bench: Benchmark, asked: list[tuple[str, Result]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from act_bench.tables.registry import table_info
+
+    header = bench.trace.header
     rated = f", rate {view_name(header.rate)}"
-    shown = Table(title=f"{table}, fidelity {header.fidelity}{rated}, edition {edition}")
+    title = f"{header.table}, fidelity {header.fidelity}{rated}, edition {header.edition}"
+    shown = Table(title=title)
     shown.add_column("expression", overflow="fold")
     for heading in ("entry", "resolved", "outcome"):
         shown.add_column(heading)
-    info = table_info(table)
+    info = table_info(header.table)
     for heading in (info.metric_in_words, "cost (s)"):
         shown.add_column(heading, justify="right")
-    for text, result in zip(expressions, results, strict=True):
+    for text, result in asked:
         value = None
         if result.outcome == "ok" and result.score is not None:
             value = result.score if info.higher_is_better else -result.score
@@ -90,3 +114,26 @@ def command(
 
 def _seconds(cost_s: float | None) -> str:
     return "unknown" if cost_s is None else f"{cost_s:.2f}"
+
+
+def _show_beside(table: str, beside: list[tuple[str, list[dict[str, Any]]]]) -> None:
+    """Show the rows of named functions outside the space, one per learning rate."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=f"{table}, beside the space")
+    shown.add_column("function", overflow="fold")
+    for heading in ("rate", "outcome", "validation accuracy", "seeds"):
+        shown.add_column(heading, justify="right")
+    for text, rows in beside:
+        for row in rows:
+            value = row["validation_accuracy"]
+            shown.add_row(
+                text,
+                f"{row['learning_rate']:g}{' *' if row['tuned'] else ''}",
+                row["outcome"],
+                "" if value is None else f"{value:.4f}",
+                str(row["runs"]),
+            )
+    Console().print(shown)
+    click.echo("* the rate at which seed 0 is best. Medians; not on the clock.")

@@ -55,7 +55,6 @@ _DEFAULT_BUDGET: Final = 30
 )
 @click.option(
     "--method",
-    "--optimiser",
     "--optimizer",
     "method",
     help="Settings follow after colons: gp-ei:starts=5.  [default: by space]",
@@ -89,7 +88,7 @@ def command(options: SearchOptions) -> None:
     \b
       act-bench search --table mlp                              30 functions, seconds each
       act-bench search --table cnn --fidelity proxy --workers 2
-      act-bench search --table mlp --optimiser evolution --budget 100 --out my-search
+      act-bench search --table mlp --optimizer evolution --budget 100 --out my-search
       act-bench search --table cnn --space large                beyond the table
       act-bench search --table mlp --space swish                the Swish paper's search
       act-bench search --table mlp --method grafs               by gradient descent, once
@@ -98,7 +97,7 @@ def command(options: SearchOptions) -> None:
     Stop it at any moment and run it again to go on: finished runs lie in the folder --out, and the
     same seed takes the same course. At the end the best functions are trained again with fresh
     seeds, beside the table's best (or ReLU), and the test metrics of the best are shown, once.
-    docs/live_search.md tells more; `act-bench verify OUT/trace.jsonl` checks the trace.
+    docs/how-to/live_search.md tells more; `act-bench verify OUT/trace.jsonl` checks the trace.
     """
     if options.by_grafs:
         search_grafs(options)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
@@ -32,6 +32,23 @@ class Record(TypedDict):
     validation_accuracy_curve: list[float]
 
 
+class AtRate(TypedDict):
+    """What a table says of a function at one learning rate."""
+
+    table: str
+    fidelity: str
+    learning_rate: float
+    outcome: str
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    runs: int
+    tuned: bool
+    """Whether it is the rate that seed 0 chooses."""
+    fresh_validation_accuracy: float | None
+    """At that rate: the mean over seeds that had no part in the choice."""
+    fresh_runs: int
+
+
 class Known(TypedDict):
     """Everything known about a function; a key is a key of the JSON document.
 
@@ -48,6 +65,7 @@ class Known(TypedDict):
     canonical_class: int | None
     entries_of_class: list[int]
     records: list[Record]
+    rates: list[AtRate]
     published: list[dict[str, object]]
 
 
@@ -93,6 +111,7 @@ def _known(text: str) -> Known:
         "canonical_class": None,
         "entries_of_class": [],
         "records": [],
+        "rates": _named_rates(str(function)),
         "published": reported(function).to_dicts(),
     }
     if isinstance(function, NamedFunction):
@@ -101,7 +120,7 @@ def _known(text: str) -> Known:
     try:
         resolution = space.resolve(function)
     except NotInSpaceError:
-        if known["published"]:
+        if known["published"] or known["rates"]:
             return known
         raise
     entry = resolution.entry
@@ -118,8 +137,58 @@ def _known(text: str) -> Known:
         "canonical_class": canonical,
         "entries_of_class": [e for e, c in enumerate(space.canonical_class) if c == canonical],
         "records": _records(entry),
+        "rates": _entry_rates(entry),
     }
     return found
+
+
+def _named_rates(function: str) -> list[AtRate]:
+    """Return what the tables say of a function outside the space, by its spelling or name."""
+    from act_bench.tables.named import named_rows
+    from act_bench.tables.registry import TABLES
+
+    return [
+        _at_rate(table, row["fidelity"], row, row)
+        for table in TABLES
+        for row in named_rows(table, function)
+    ]
+
+
+def _entry_rates(entry: int) -> list[AtRate]:
+    """Return what the tables say of an entry at each rate, of those that have several."""
+    import polars as pl
+
+    from act_bench.tables.loaders import load_table
+    from act_bench.tables.rates import load_rates, table_rates
+    from act_bench.tables.registry import TABLES
+
+    found = []
+    for table, info in TABLES.items():
+        if not table_rates(table):
+            continue
+        tuned = load_table(table, rate="tuned").row(entry, named=True)
+        for row in load_rates(table).filter(pl.col("entry") == entry).iter_rows(named=True):
+            if row["outcome"] != "missing":
+                chosen = row["learning_rate"] == tuned["learning_rate"]
+                fresh = tuned if chosen else {}
+                row["tuned"] = chosen
+                found.append(_at_rate(table, info.default_fidelity, row, fresh))
+    return found
+
+
+def _at_rate(table: str, fidelity: str, row: Mapping[str, Any], fresh: Mapping[str, Any]) -> AtRate:
+    return {
+        "table": table,
+        "fidelity": fidelity,
+        "learning_rate": row["learning_rate"],
+        "outcome": row["outcome"],
+        "validation_accuracy": row["validation_accuracy"],
+        "test_accuracy": row["test_accuracy"],
+        "runs": row["runs"],
+        "tuned": row["tuned"],
+        "fresh_validation_accuracy": fresh.get("fresh_validation_accuracy"),
+        "fresh_runs": fresh.get("fresh_runs", 0),
+    }
 
 
 def _formulas(function: Expression | NamedFunction) -> dict[str, str]:
@@ -259,8 +328,37 @@ def _show(known: Known) -> None:
             shown.add_row("", name, f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
         console.print(title)
         console.print(shown)
+    if known["rates"]:
+        _show_rates(console, known["rates"])
     if known["published"]:
         _show_published(console, known["published"])
+
+
+def _show_rates(console: Console, rates: Sequence[AtRate]) -> None:
+    """Print what the function reaches at each learning rate."""
+    from rich.table import Table
+
+    console.print("\nBy learning rate: medians over the seeds")
+    shown = Table.grid(padding=(0, 2))
+    heads = ("", "table", "rate", "outcome", "validation", "test", "seeds", "fresh seeds")
+    shown.add_row(*(f"[dim]{head}[/dim]" for head in heads))
+    for row in rates:
+        fresh = row["fresh_validation_accuracy"] if row["tuned"] else None
+        values = (row["validation_accuracy"], row["test_accuracy"])
+        shown.add_row(
+            "*" if row["tuned"] else "",
+            row["table"],
+            f"{row['learning_rate']:g}",
+            row["outcome"],
+            *("-" if value is None else _short(value) for value in values),
+            str(row["runs"]),
+            "" if fresh is None else f"{fresh:.4f} (mean of {row['fresh_runs']})",
+        )
+    console.print(shown)
+    console.print(
+        "* where seed 0 is best. Seeds that had no part in that choice are the fresh ones.",
+        style="dim",
+    )
 
 
 def _show_published(console: Console, published: Sequence[dict[str, object]]) -> None:
@@ -281,7 +379,7 @@ def _show_published(console: Console, published: Sequence[dict[str, object]]) ->
     console.print(shown)
     others = len(published) - sum(map(len, cells.values()))
     more = f"{others} other results in --json. " if others else ""
-    console.print(f"{more}Sources and flags (*): docs/literature.md", style="dim")
+    console.print(f"{more}Sources and flags (*): docs/reference/literature.md", style="dim")
 
 
 def _short(value: object) -> str:

@@ -51,11 +51,10 @@ class Options:
     "--evaluations", type=click.IntRange(1), default=100, show_default=True, help="Of each trial."
 )
 @click.option(
-    "--optimisers",
     "--optimizers",
     "names",
     help="Comma-separated, with settings after colons: knn,gp-ei:features=union:starts=20. "
-    "Default: random,local,knn,evolution. The others: docs/search.md.",
+    "Default: random,local,knn,evolution. The others: docs/reference/search.md.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all randomness."
@@ -92,8 +91,8 @@ def command(options: Options) -> None:
     \b
       act-bench simulate mlp
       act-bench simulate mlp --trials 100 --evaluations 100
-      act-bench simulate mlp --optimisers random,knn --seed 1 --output my-results
-      act-bench simulate mlp --optimisers random,knn,knn:neighbours=5,aquasurf --figures all
+      act-bench simulate mlp --optimizers random,knn --seed 1 --output my-results
+      act-bench simulate mlp --optimizers random,knn,knn:neighbours=5,aquasurf --figures all
       act-bench simulate mlp --workers 4
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
 
@@ -101,7 +100,7 @@ def command(options: Options) -> None:
     with what diverged at chance level, or minus the loss for a table that is searched by it. The
     top is the best hundredth of the entries. Writes steps.parquet (one row an
     evaluation), finals.parquet (one row a trial, with its revealed test accuracy),
-    significance.parquet (one row a pair of optimisers), simulation.json and the figures.
+    significance.parquet (one row a pair of optimizers), simulation.json and the figures.
     """
     from act_bench.search.loading import load_data
     from surrogates.simulation import simulate
@@ -110,7 +109,7 @@ def command(options: Options) -> None:
     if len(chosen) < 2 and "significance" in drawn:
         if options.figures != "all":
             raise click.BadParameter(
-                "significance needs two optimisers or more", param_hint="--figures"
+                "significance needs two optimizers or more", param_hint="--figures"
             )
         drawn = tuple(name for name in drawn if name != "significance")
     data = load_data(
@@ -144,7 +143,7 @@ def command(options: Options) -> None:
     document = _document(simulation, data, options)
     files = _write(simulation, document, output, drawn)
     if options.as_json:
-        rows = {"optimisers": simulation.summary(), "files": files}
+        rows = {"optimizers": simulation.summary(), "files": files}
         click.echo(json.dumps(document | rows))
     else:
         _show(simulation, data)
@@ -159,13 +158,13 @@ def _factories(names: str | None) -> dict[str, Factory]:
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted:
         raise click.BadParameter(
-            f"no optimiser is named; choose from {', '.join(NAMES)}", param_hint="--optimisers"
+            f"no optimizer is named; choose from {', '.join(NAMES)}", param_hint="--optimizers"
         )
     return {name: find_optimizer(name) for name in wanted}
 
 
 def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
-    """Make each optimiser once: what its settings or the table do not allow, it says then."""
+    """Make each optimizer once: what its settings or the table do not allow, it says then."""
     from surrogates.protocol import SearchSpace
 
     space = SearchSpace.of(data)
@@ -173,7 +172,7 @@ def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
         try:
             factory(space, 0)
         except ArgumentError as error:
-            raise click.BadParameter(f"{name}: {error}", param_hint="--optimisers") from error
+            raise click.BadParameter(f"{name}: {error}", param_hint="--optimizers") from error
 
 
 def _figures(names: str) -> tuple[str, ...]:
@@ -260,7 +259,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    shown.add_column("optimiser", no_wrap=True)
+    shown.add_column("optimizer", no_wrap=True)
     for mark in marks:
         shown.add_column(f"after {mark.removeprefix('regret_at_')}", justify="right", no_wrap=True)
     for heading in ("top 1 %", "test", "seconds"):
@@ -269,7 +268,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
         quartiles = [cast("list[float]", row[mark]) for mark in marks]
         to_top, test = row["evaluations_to_top"], row[test_metric]
         shown.add_row(
-            str(row["optimiser"]).replace(":", "\n  "),  # a setting a line
+            str(row["optimizer"]).replace(":", "\n  "),  # a setting a line
             *(f"{middle:.4f}\n{low:.3f}-{high:.3f}" for low, middle, high in quartiles),
             "never" if to_top is None else f"{to_top}",
             "" if test is None else f"{test:.4f}",

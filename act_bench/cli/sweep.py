@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -36,6 +37,7 @@ class Options:
     expressions_file: Path | None
     select_text: str | None
     tuned: bool
+    named: bool
     out: Path | None
     jobs: int | None
     executor: str
@@ -76,9 +78,15 @@ class Options:
     "rate, with the seeds that are not recorded.",
 )
 @click.option(
+    "--named",
+    is_flag=True,
+    help="Train the functions of the catalogue that are outside the space, instead of the entries.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, and -RATE where one is given]",
+    help="Folder of the parts.  [default: sweeps/TABLE-FIDELITY, then -named where these are "
+    "trained, and -RATE where one is given]",
 )
 @click.option(
     "--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core; one on a GPU]"
@@ -115,6 +123,7 @@ def command(options: Options) -> None:
       act-bench sweep cnn --seeds 3 --select best:300,baselines,random:100
       act-bench sweep cnn --rate 0.1           at another learning rate
       act-bench sweep cnn --rate 0.1 --seeds 3 --select best:300,baselines --tuned
+      act-bench sweep cnn --named --seeds 3    GELU, Mish and others beside the space
       act-bench sweep cnn --executor ray --ray-address HOST:6379
 
     The order is fixed and shuffled, so any prefix is a fair sample. Finished functions lie in
@@ -132,15 +141,21 @@ def command(options: Options) -> None:
     from regenerate.sweeps.selection import without_recorded
     from regenerate.sweeps.sweep import Shard, plan, sweep
 
-    if options.select_text and options.expressions_file:
-        raise click.UsageError("expected --select or --expressions, got both")
+    choices = {
+        "--select": options.select_text,
+        "--expressions": options.expressions_file,
+        "--named": options.named,
+    }
+    if len(given := [name for name, value in choices.items() if value]) > 1:
+        raise click.UsageError(f"expected one of {', '.join(choices)}, got {' and '.join(given)}")
     if options.tuned and not options.select_text:
         raise click.UsageError("--tuned says how --select chooses, and there is no --select")
     table = options.table
     fidelity = choose_fidelity(table, options.fidelity)
     own = find(table, fidelity)
     recipe = with_rate(own, options.rate)
-    suffix = "" if recipe == own else f"-{recipe.learning_rate:g}"
+    suffix = "-named" if options.named else ""
+    suffix += "" if recipe == own else f"-{recipe.learning_rate:g}"
     folder = options.out or Path("sweeps") / f"{table}-{fidelity}{suffix}"
     shard = Shard.parse(options.shard_text) if options.shard_text else None
     tasks = plan(
@@ -149,7 +164,7 @@ def command(options: Options) -> None:
         limit=options.limit,
         shard=shard,
     )
-    if recipe != own and not options.expressions_file:
+    if recipe != own and not options.expressions_file and not options.named:
         tasks = _without_fixed(tasks, own)
     if options.tuned:
         tasks = without_recorded(tasks, TABLES[table], recipe.learning_rate)
@@ -195,12 +210,16 @@ def command(options: Options) -> None:
     click.echo(f"{meter.pending:,} functions trained now, in {seconds / 60:.1f} minutes")
 
 
-def _chosen(options: Options, recipe: Recipe, folder: Path) -> dict[str, int]:
+def _chosen(options: Options, recipe: Recipe, folder: Path) -> Mapping[str, int | None]:
     """Return the functions to train, spelling to entry."""
     from act_bench.cli._expression_file import read_expressions
+    from act_bench.functions.catalogue import CATALOGUE
+    from act_bench.spaces.paper import entry_of as entry_of_named
     from act_bench.spaces.paper import load_space
     from regenerate.sweeps.selection import Selection, first_seed, tuned
 
+    if options.named:
+        return {str(each): None for each in CATALOGUE.values() if entry_of_named(each) is None}
     space, info = load_space(), TABLES[options.table]
     if options.select_text:
         selection = Selection.parse(options.select_text)

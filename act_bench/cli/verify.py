@@ -26,8 +26,8 @@ class Verdict(TypedDict):
 @click.argument(
     "trace", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--no-rerun", is_flag=True, help="Check the answers; do not run the optimiser again.")
-@click.option("--strict", is_flag=True, help="Fail where the optimiser could not be run again.")
+@click.option("--no-rerun", is_flag=True, help="Check the answers; do not run the optimizer again.")
+@click.option("--strict", is_flag=True, help="Fail where the optimizer could not be run again.")
 @json_option
 def command(trace: Path | None, no_rerun: bool, strict: bool, as_json: bool) -> None:
     r"""Replay TRACE, or check the embedded data if there is none.
@@ -35,19 +35,19 @@ def command(trace: Path | None, no_rerun: bool, strict: bool, as_json: bool) -> 
     \b
       act-bench verify                                  every embedded file against its SHA-256
       act-bench simulate mlp --trials 5 --traces traces
-      act-bench verify traces/knn-0.jsonl               data, answers and optimiser
+      act-bench verify traces/knn-0.jsonl               data, answers and optimizer
       act-bench verify search.jsonl --no-rerun && echo genuine
       act-bench verify searches/mlp-full-gp-ei-0/trace.jsonl    against its own trainings
 
     A trace is checked for its format; for the data, by their SHA-256; for each answer, against the
-    data; and, where its optimiser is known here, by running that again with its seed, bit by bit.
-    "verified" says that all of this was done; "consistent; not rerun" that the optimiser is not
+    data; and, where its optimizer is known here, by running that again with its seed, bit by bit.
+    "verified" says that all of this was done; "consistent; not rerun" that the optimizer is not
     known here, so that nothing says who asked these questions.
     Exit code 0: all of it holds. 1: something does not, or with --strict was not rerun; the check
     and the line are printed.
     """
     if strict and no_rerun:
-        raise click.UsageError("--strict wants the optimiser run again, and --no-rerun does not")
+        raise click.UsageError("--strict wants the optimizer run again, and --no-rerun does not")
     if trace is None:
         verdicts, subject = _embedded(), "embedded data"
         failed = any(verdict["passed"] is False for verdict in verdicts)
@@ -57,7 +57,7 @@ def command(trace: Path | None, no_rerun: bool, strict: bool, as_json: bool) -> 
         subject = str(trace)
         failed = words == "FAILED" or (strict and words != "verified")
     if no_rerun and not failed:
-        words = "consistent; the optimiser was not run again, as told"
+        words = "consistent; the optimizer was not run again, as told"
     if as_json:
         document = {"subject": subject, "passed": not failed, "verdict": words, "checks": verdicts}
         click.echo(json.dumps(document))

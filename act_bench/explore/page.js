@@ -120,7 +120,7 @@
     fill($("map-choice"), Object.keys(maps), state.map, (name) => MAPS[name]);
     const values = table.metrics[state.metric];
     const known = values.filter((v) => v !== null).sort((a, b) => a - b);
-    // Accuracies are coloured by value. Losses span ten powers of ten, so all else goes by rank.
+    // Accuracies are colored by value. Losses span ten powers of ten, so all else goes by rank.
     const byRank = !state.metric.endsWith("accuracy");
     const ends = byRank ? [0, 1] : [0.02, 0.98];
     const [low, high] = known.length ? ends.map((q) => known[Math.round(q * (known.length - 1))]) : [0, 1];

@@ -66,11 +66,11 @@ FIGURES: Final[dict[str, Known]] = {
     ),
     "maps": Known(
         "act_bench.figures.maps:maps",
-        "maps by outputs, spectra and both, coloured by accuracy (poster, Figure 4)",
+        "maps by outputs, spectra and both, colored by accuracy (poster, Figure 4)",
     ),
     "large-space": Known(
         "act_bench.figures.space:large_space",
-        "a sample of the large space by outputs, trained functions coloured (poster, Figure 7); "
+        "a sample of the large space by outputs, trained functions colored (poster, Figure 7); "
         "needs act-bench space build",
     ),
     "spectra": Known(
@@ -91,7 +91,7 @@ FIGURES: Final[dict[str, Known]] = {
     ),
     "significance": Known(
         "act_bench.figures.searches:significance",
-        "which optimisers differ, corrected for the number of pairs; needs --results",
+        "which optimizers differ, corrected for the number of pairs; needs --results",
     ),
     "surrogates": Known(
         "act_bench.figures.surrogates:surrogates",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
-from act_bench.figures.style import GREY, OKABE_ITO, PALE, panels
+from act_bench.figures.style import GRAY, OKABE_ITO, PALE, panels
 from act_bench.figures.tables import read_accuracies, tables_with_data
 from act_bench.functions.operators import BASELINES
 from act_bench.tables.maps import FEATURES, Feature, load_map
@@ -81,7 +81,7 @@ def functions(request: Request) -> Figure:
 
 
 def maps(request: Request) -> Figure:
-    """Draw maps by outputs, spectra and both, coloured by accuracy, after Figure 4 of the poster.
+    """Draw maps by outputs, spectra and both, colored by accuracy, after Figure 4 of the poster.
 
     One row a table, one column a feature. The title of a panel says how continuous the areas of
     like performance are: the rank correlation of a function's accuracy with the mean of its three
@@ -124,7 +124,7 @@ def maps(request: Request) -> Figure:
             _unmarked(axes)
         figure.colorbar(drawn, ax=row, label=found.info.score_in_words, shrink=0.8, extend="both")
     figure.supxlabel(
-        "grey: diverged. The number: Spearman correlation of a function's accuracy with the mean "
+        "gray: diverged. The number: Spearman correlation of a function's accuracy with the mean "
         "of its three nearest, over functions with a valid spectrum, a diverged one at chance",
         fontsize=8,
     )
@@ -186,7 +186,7 @@ def _label(axes: Axes, places: Floats, names: tuple[str, ...]) -> None:
             xytext=(4, 3),
             textcoords="offset points",
             fontsize=8,
-            color=GREY,
+            color=GRAY,
         )
         note.set_path_effects([withStroke(linewidth=2, foreground="white")])
 

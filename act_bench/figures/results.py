@@ -27,7 +27,7 @@ SEARCH_FILE: Final = "simulation.json"
 SIGNIFICANCE_FILE: Final = "significance.parquet"
 SUMMARY_FILE: Final = "summary.parquet"
 _TEXTS: Final = {
-    STEPS_FILE: ("optimiser",),
+    STEPS_FILE: ("optimizer",),
     SIGNIFICANCE_FILE: ("first", "second"),
     SUMMARY_FILE: ("table", "features", "regressor", "metric"),
 }
@@ -84,13 +84,20 @@ def read_results(request: Request) -> Results:
         heading = title(str(about["table"]), str(about["fidelity"]), steps)
         bound = bool(about.get("clock_is_lower_bound", False))
     with _undamaged(folder / STEPS_FILE, command):
-        lengths = steps.group_by("optimiser", "trial").len()["len"].unique().to_list()
+        lengths = steps.group_by("optimizer", "trial").len()["len"].unique().to_list()
         if lengths != [len(exact)]:
             raise ValueError(
                 f"trials have {', '.join(map(str, sorted(lengths)))} evaluations, expected "
                 f"{len(exact)} as in {SEARCH_FILE}"
             )
     return Results(steps, exact, heading, metric, bound)
+
+
+def read_steps(path: Path) -> pl.DataFrame:
+    """Return the rows of a file of simulated searches; older files say ``optimiser``."""
+    import polars as pl
+
+    return pl.read_parquet(path).rename({"optimiser": "optimizer"}, strict=False)
 
 
 def read_frame(folder: Path, name: str, command: str) -> pl.DataFrame:
@@ -113,7 +120,7 @@ def read_frame(folder: Path, name: str, command: str) -> pl.DataFrame:
     import polars as pl
 
     with _undamaged(folder / name, command):
-        frame = pl.read_parquet(folder / name)
+        frame = read_steps(folder / name)
         columns = (*_TEXTS[name], *_NUMBERS[name])
         if lacking := [column for column in columns if column not in frame.columns]:
             raise ValueError(f"it has no column {', '.join(lacking)}")

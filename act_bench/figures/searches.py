@@ -15,7 +15,7 @@ from act_bench.figures.results import (
     read_results,
     results_folder,
 )
-from act_bench.figures.style import DASHES, GREY, GRID, OKABE_ITO, bare, panels
+from act_bench.figures.style import DASHES, GRAY, GRID, OKABE_ITO, bare, panels
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,12 +40,12 @@ def regret_figure(
     title: str,
     metric: str = "validation accuracy",
 ) -> Figure:
-    """Draw regret against evaluations: median and interquartile range, one line an optimiser.
+    """Draw regret against evaluations: median and interquartile range, one line an optimizer.
 
     Parameters
     ----------
     steps : polars.DataFrame
-        With the columns ``optimiser``, ``trial``, ``evaluation``, ``regret``, as in
+        With the columns ``optimizer``, ``trial``, ``evaluation``, ``regret``, as in
         ``surrogates.simulation.Simulation.steps``.
     exact : array of shape (evaluations,)
         Expected regret of random search, drawn as a thin dashed line.
@@ -61,7 +61,7 @@ def regret_figure(
     Notes
     -----
     The axis of regret is logarithmic. Regret is 0 once the best entry is found, which has no place
-    there: it is drawn at the foot of the axis, on a line labelled 0, half the smallest positive
+    there: it is drawn at the foot of the axis, on a line labeled 0, half the smallest positive
     regret that any quartile has.
     """
     evaluations = np.arange(1, len(exact) + 1)
@@ -76,7 +76,7 @@ def regret_figure(
     axes.plot(
         evaluations,
         exact,
-        color=GREY,
+        color=GRAY,
         linewidth=0.9,
         linestyle=(0, (4, 3)),
         label="random, exact mean",
@@ -151,7 +151,7 @@ def finals(request: Request) -> Figure:
 
 
 def finals_figure(steps: pl.DataFrame, title: str) -> Figure:
-    """Draw the regret at the end of each trial as a point, optimisers from best to worst.
+    """Draw the regret at the end of each trial as a point, optimizers from best to worst.
 
     The bar is the median. Parameters as for :func:`regret_figure`.
     """
@@ -176,7 +176,7 @@ def finals_figure(steps: pl.DataFrame, title: str) -> Figure:
 
 
 def significance(request: Request) -> Figure:
-    """Draw which optimisers differ; see :func:`significance_figure`."""
+    """Draw which optimizers differ; see :func:`significance_figure`."""
     command = "simulate TABLE"
     pairs = read_frame(
         results_folder(request, SIGNIFICANCE_FILE, command), SIGNIFICANCE_FILE, command
@@ -185,7 +185,7 @@ def significance(request: Request) -> Figure:
 
 
 def significance_figure(pairs: pl.DataFrame, title: str) -> Figure:
-    """Draw how often a trial of one optimiser ends better than one of another.
+    """Draw how often a trial of one optimizer ends better than one of another.
 
     Parameters
     ----------
@@ -195,12 +195,12 @@ def significance_figure(pairs: pl.DataFrame, title: str) -> Figure:
 
     Notes
     -----
-    Optimisers stand from best to worst. A number without a dot is a difference that may be chance
+    Optimizers stand from best to worst. A number without a dot is a difference that may be chance
     after Holm's correction.
     """
     names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
     if not names:
-        raise FigureError("which differ: expected searches by two optimisers or more, found one")
+        raise FigureError("which differ: expected searches by two optimizers or more, found one")
     wins: dict[tuple[str, str], float] = {(name, name): 0.5 for name in names}
     sure = set()
     for row in pairs.iter_rows(named=True):
@@ -219,7 +219,7 @@ def significance_figure(pairs: pl.DataFrame, title: str) -> Figure:
                 text = f"{100 * wins[a, b]:.0f}{'•' if (a, b) in sure else ''}"
                 dark = abs(matrix[i, j] - 0.5) > 0.35
                 axes.text(
-                    j, i, text, ha="center", va="center", fontsize=7, color="w" if dark else GREY
+                    j, i, text, ha="center", va="center", fontsize=7, color="w" if dark else GRAY
                 )
     axes.set_xticks(range(len(order)), order, rotation=50, ha="right", fontsize=8)
     axes.set_yticks(range(len(order)), order, fontsize=8)
@@ -234,9 +234,9 @@ _UNITS: Final = (("hours", 3600.0, 7200.0), ("minutes", 60.0, 600.0), ("seconds"
 
 
 def _by_trial(steps: pl.DataFrame, column: str = "regret") -> dict[str, Floats]:
-    """Return a column as (trials, evaluations) for each optimiser."""
+    """Return a column as (trials, evaluations) for each optimizer."""
     found = {}
-    for (name,), rows in steps.group_by("optimiser", maintain_order=True):
+    for (name,), rows in steps.group_by("optimizer", maintain_order=True):
         ordered = rows.sort("trial", "evaluation")
         found[str(name)] = ordered[column].to_numpy().reshape(rows["trial"].n_unique(), -1)
     return found
@@ -249,12 +249,12 @@ def _height(curves: dict[str, Floats]) -> float:
 def _curve(axes: Axes, x: NDArray[np.number], quartiles: Floats, i: int, name: str) -> None:
     """Draw a median and its quartiles, (3, points), in steps: a best holds until the next."""
     low, middle, high = quartiles
-    colour = OKABE_ITO[i % len(OKABE_ITO)]
-    axes.fill_between(x, low, high, step="post", color=colour, alpha=0.12, linewidth=0)
+    color = OKABE_ITO[i % len(OKABE_ITO)]
+    axes.fill_between(x, low, high, step="post", color=color, alpha=0.12, linewidth=0)
     for edge in (low, high):
-        axes.step(x, edge, where="post", color=colour, linewidth=0.6, alpha=0.5)
+        axes.step(x, edge, where="post", color=color, linewidth=0.6, alpha=0.5)
     dashes = DASHES[(i + i // len(OKABE_ITO)) % len(DASHES)]
-    axes.step(x, middle, where="post", color=colour, linestyle=dashes, linewidth=2.0, label=name)
+    axes.step(x, middle, where="post", color=color, linestyle=dashes, linewidth=2.0, label=name)
 
 
 def _regret_axis(axes: Axes, drawn: Sequence[Floats], top: float, along: str = "y") -> float:

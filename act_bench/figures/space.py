@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 SAMPLE: Final = 8_000
 SEED: Final = 0
-_GREY: Final = "#c9c9c9"
+_GRAY: Final = "#c9c9c9"
 
 
 def large_space(request: Request) -> Figure:
-    """Draw a sample of the large space by outputs, the functions of a table coloured by accuracy.
+    """Draw a sample of the large space by outputs, the functions of a table colored by accuracy.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def large_space(request: Request) -> Figure:
     return draw(
         finite_outputs(rows["outputs"].to_numpy()),
         rows[info.metric].to_numpy() * (1 if info.higher_is_better else -1),
-        f"{len(rows):,} of the large space by outputs; coloured: trained in {table}",
+        f"{len(rows):,} of the large space by outputs; colored: trained in {table}",
         info.worst_score,
         info.score_in_words,
     )
@@ -61,7 +61,7 @@ def draw(
     chance: float,
     label: str = "validation accuracy",
 ) -> Figure:
-    """Draw functions where UMAP puts them, those with an accuracy larger and coloured.
+    """Draw functions where UMAP puts them, those with an accuracy larger and colored.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def draw(
         Or another score, higher being better. NaN for a function that was not trained, or diverged.
     title : str
     chance : float
-        Where the colours begin.
+        Where the colors begin.
     label : str
-        What the colours are.
+        What the colors are.
     """
     from matplotlib.figure import Figure
 
@@ -84,7 +84,7 @@ def draw(
     shown = np.isfinite(accuracy)
     figure = Figure(figsize=(7.2, 6.0), dpi=160, layout="constrained")
     axes = figure.add_subplot()
-    axes.scatter(places[~shown, 0], places[~shown, 1], s=1.2, color=_GREY, linewidths=0)
+    axes.scatter(places[~shown, 0], places[~shown, 1], s=1.2, color=_GRAY, linewidths=0)
     # The best last, so that nothing hides it.
     order = np.flatnonzero(shown)[np.argsort(accuracy[shown], kind="stable")]
     points = axes.scatter(

@@ -1,7 +1,7 @@
-"""What all figures share: colours, bare axes and the file.
+"""What all figures share: colors, bare axes and the file.
 
-Colours are those of Okabe and Ito (*Color Universal Design*, 2008), which colour-blind readers can
-tell apart; lines differ in their dashes too, so that a grey print can be read.
+Colors are those of Okabe and Ito (*Color Universal Design*, 2008), which color-blind readers can
+tell apart; lines differ in their dashes too, so that a gray print can be read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 DASHES: Final = ("-", (0, (6, 1.5)), (0, (1.5, 1.2)), "-.", (0, (8, 2, 1, 2, 1, 2)))
-GREY: Final = "#333333"
+GRAY: Final = "#333333"
 PALE: Final = "#d4d4d4"
 GRID: Final = "#e4e4e4"
 FORMATS: Final = ("png", "svg", "pdf")
@@ -50,7 +50,7 @@ def bare(axes: Axes) -> None:
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure to a PNG, SVG or PDF file, which appears whole or not at all.
 
-    A PNG has a palette of 256 colours, which no eye can tell from all of them in such figures and
+    A PNG has a palette of 256 colors, which no eye can tell from all of them in such figures and
     takes a third of the bytes.
 
     Raises

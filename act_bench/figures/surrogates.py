@@ -16,7 +16,7 @@ SHOWN: Final = {
     "spearman": "Spearman correlation",
     "rmse": "root mean square error",
 }
-_COLOURS: Final = {"outputs": 0, "fim": 1, "union": 2}
+_COLORS: Final = {"outputs": 0, "fim": 1, "union": 2}
 _DASHES: Final = {"": "-", "standard": (0, (6, 1.5)), "pca": "-.", "umap": (0, (2, 1.2))}
 
 
@@ -33,11 +33,11 @@ def surrogates_figure(summary: pl.DataFrame) -> Figure:
     Parameters
     ----------
     summary : polars.DataFrame
-        Of one table, as from ``surrogates.evaluation.summarise``.
+        Of one table, as from ``surrogates.evaluation.summarize``.
 
     Notes
     -----
-    The colour says what is known of a function, the dashes how it is turned; bands are 95 %
+    The color says what is known of a function, the dashes how it is turned; bands are 95 %
     intervals over splits.
     """
     import polars as pl
@@ -52,13 +52,13 @@ def surrogates_figure(summary: pl.DataFrame) -> Figure:
             )
             for (features,), group in chosen.group_by("features", maintain_order=True):
                 view, _, kind = str(features).rpartition("-")
-                colour = OKABE_ITO[_COLOURS[kind]]
+                color = OKABE_ITO[_COLORS[kind]]
                 x, middle = group["size"].to_numpy(), group["mean"].to_numpy()
                 axes.fill_between(
-                    x, group["low"], group["high"], color=colour, alpha=0.12, linewidth=0
+                    x, group["low"], group["high"], color=color, alpha=0.12, linewidth=0
                 )
                 axes.plot(
-                    x, middle, color=colour, linestyle=_DASHES[view], label=features, linewidth=1.4
+                    x, middle, color=color, linestyle=_DASHES[view], label=features, linewidth=1.4
                 )
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")

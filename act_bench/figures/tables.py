@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
-from act_bench.figures.style import GREY, GRID, OKABE_ITO, PALE, bare, wrapped
+from act_bench.figures.style import GRAY, GRID, OKABE_ITO, PALE, bare, wrapped
 from act_bench.files.manifest import DataError
 from act_bench.functions.operators import BASELINES
 from act_bench.tables.files import entries_file, table_files
@@ -124,7 +124,7 @@ def accuracies(request: Request) -> Figure:
             label=[f"{name}: {int(chosen.sum()):,}" for name, chosen in groups.items()],
         )
         axes.set_yscale("log")
-        axes.axvline(found.info.worst_score, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.axvline(found.info.worst_score, color=GRAY, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.set(xlim=found.limits, xlabel=found.info.score_in_words, ylabel="functions")
         axes.set_title(found.label, loc="left", fontsize=10)
         axes.legend(frameon=False, fontsize=8, loc="upper center")
@@ -215,5 +215,5 @@ def _name(
             ha="right" if left else "left",
             va="center",
             fontsize=7,
-            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 1},
+            arrowprops={"arrowstyle": "-", "color": GRAY, "linewidth": 0.4, "shrinkA": 1},
         )

@@ -225,7 +225,7 @@ _FUNCTIONS: Final = (
     NamedFunction(
         "max_x_tanh", "max(x, tanh(x))", "max(x, tanh(x))", "ramachandran2017", "max(x,tanh(x))"
     ),
-    # The paper does not say which sinc; the unnormalised one is meant here.
+    # The paper does not say which sinc; the unnormalized one is meant here.
     NamedFunction("sinc_plus_x", "sinc(x) + x", "sin(x) / x + x", "ramachandran2017"),
     NamedFunction(
         "x_arcsinh_squared",

@@ -144,7 +144,7 @@ class Measured:
 
     @cached_property
     def _grid(self) -> tuple[Array, Array, Array, Array]:
-        """Centres of the bins, p, p' and the distribution function there."""
+        """Centers of the bins, p, p' and the distribution function there."""
         values = self.sample[np.isfinite(self.sample)].ravel()
         spread = float(np.std(values)) if values.size else 0.0
         if spread == 0:
@@ -168,23 +168,23 @@ class Measured:
 
     def pdf(self, x: Array) -> Array:
         """Return p(x)."""
-        centres, pdf, _, _ = self._grid
-        return np.interp(x, centres, pdf, left=0, right=0)
+        centers, pdf, _, _ = self._grid
+        return np.interp(x, centers, pdf, left=0, right=0)
 
     def slope(self, x: Array) -> Array:
         """Return p'(x)."""
-        centres, _, slope, _ = self._grid
-        return np.interp(x, centres, slope, left=0, right=0)
+        centers, _, slope, _ = self._grid
+        return np.interp(x, centers, slope, left=0, right=0)
 
     def cdf(self, x: Array) -> Array:
         """Return the probability of at most x."""
-        centres, _, _, cdf = self._grid
-        return np.interp(x, centres, cdf, left=0, right=1)
+        centers, _, _, cdf = self._grid
+        return np.interp(x, centers, cdf, left=0, right=1)
 
     def quantile(self, probability: Array) -> Array:
         """Return the inverse of :meth:`cdf`."""
-        centres, _, _, cdf = self._grid
-        return np.interp(probability, cdf, centres)
+        centers, _, _, cdf = self._grid
+        return np.interp(probability, cdf, centers)
 
 
 class Entropy(NamedTuple):

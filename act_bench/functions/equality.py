@@ -9,8 +9,8 @@ they differ by less than :data:`TOLERANCE` units of the sum of their scales.
 
 Measured over the 5,103 expressions of the space on the stored grid: equal functions differ by at
 most one such unit, and different functions by at least 1e12 somewhere. The tolerance stands in the
-middle of the empty band between (see docs/space.md), so it would decide the same if it were a
-hundred thousand times larger or smaller.
+middle of the empty band between (see docs/explanation/space.md), so it would decide the same if it
+were a hundred thousand times larger or smaller.
 """
 
 from __future__ import annotations

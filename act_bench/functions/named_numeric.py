@@ -25,7 +25,7 @@ Formula: TypeAlias = Callable[[Array, float], Array]
 
 
 def value_function(function: Named, parameter: float | None = None) -> ArrayFunction:
-    """Return the vectorised float64 value of a function that is no expression.
+    """Return the vectorized float64 value of a function that is no expression.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def value_function(function: Named, parameter: float | None = None) -> ArrayFunc
     >>> value_function(find("prelu"), parameter=0.5)([-2.0, 2.0]).tolist()
     [-1.0, 2.0]
     """
-    return _vectorised(VALUES[function.name], function, parameter)
+    return _vectorized(VALUES[function.name], function, parameter)
 
 
 def derivative_function(function: Named, parameter: float | None = None) -> ArrayFunction:
-    """Return the vectorised float64 derivative by x; at the kinks of ReLU and PReLU the left one.
+    """Return the vectorized float64 derivative by x; at the kinks of ReLU and PReLU the left one.
 
     Examples
     --------
@@ -52,10 +52,10 @@ def derivative_function(function: Named, parameter: float | None = None) -> Arra
     >>> derivative_function(find("crrelu"))([0.0, 1.0]).tolist()
     [0.01, 1.0]
     """
-    return _vectorised(DERIVATIVES[function.name], function, parameter)
+    return _vectorized(DERIVATIVES[function.name], function, parameter)
 
 
-def _vectorised(formula: Formula, function: Named, parameter: float | None) -> ArrayFunction:
+def _vectorized(formula: Formula, function: Named, parameter: float | None) -> ArrayFunction:
     if parameter is None:
         parameter = function.parameter.initial if function.parameter else 0.0
     fixed = parameter

@@ -26,7 +26,7 @@ Dual: TypeAlias = tuple[Array, Array]
 
 
 def value_function(expression: Tree) -> ArrayFunction:
-    """Return the vectorised float64 value of ``expression``; see :meth:`Expression.to_numpy`."""
+    """Return the vectorized float64 value of ``expression``; see :meth:`Expression.to_numpy`."""
     steps = expression.steps()
 
     def evaluate(x: ArrayLike) -> Array:
@@ -41,7 +41,7 @@ def value_function(expression: Tree) -> ArrayFunction:
 
 
 def derivative_function(expression: Tree) -> ArrayFunction:
-    """Return the vectorised float64 derivative; see :meth:`Expression.derivative`."""
+    """Return the vectorized float64 derivative; see :meth:`Expression.derivative`."""
     steps = expression.steps()
 
     def evaluate(x: ArrayLike) -> Array:

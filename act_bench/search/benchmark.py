@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from act_bench.arguments import finite_number, whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
@@ -44,6 +44,7 @@ from act_bench.search.events import (
     Searcher,
 )
 from act_bench.search.loading import load_data
+from act_bench.spaces.paper import NotInSpaceError
 from act_bench.tables.rates import View, view_name
 
 if TYPE_CHECKING:
@@ -62,6 +63,37 @@ class SearchOverError(ActBenchError, RuntimeError):
     """The test split was revealed, which ends a search."""
 
     exit_code = ExitCode.USAGE
+
+
+class BesideSpaceError(NotInSpaceError):
+    """A named function that is not in the space, so no search is offered it; its values are known.
+
+    Attributes
+    ----------
+    table : str
+        The table that was asked.
+    rows : list of dict
+        Its rows, one per learning rate: ``act_bench.tables.named.NAMED_COLUMNS``.
+    """
+
+    def __init__(self, error: NotInSpaceError, table: str, rows: list[dict[str, Any]]) -> None:
+        super().__init__(error.expression, error.nearest)
+        self.table = table
+        self.rows = rows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (NotInSpaceError(self.expression, self.nearest), self.table, self.rows)
+
+    def __str__(self) -> str:
+        values = ", ".join(
+            f"{row['learning_rate']:g}: {_value(row)}{' (best by seed 0)' if row['tuned'] else ''}"
+            for row in self.rows
+        )
+        return (
+            f"{super().__str__()}. {self.rows[0]['title']} is trained beside the space, where no "
+            f"search is offered it; validation accuracy in {self.table} by learning rate: "
+            f"{values}. act_bench.load_named({self.table!r}) has all such functions"
+        )
 
 
 Key = int | tuple[int, float]
@@ -200,7 +232,8 @@ class Benchmark:
         act_bench.functions.expression.ParseError
             The text is no expression.
         act_bench.spaces.paper.NotInSpaceError
-            The function is not in the space; the message offers the nearest entries.
+            The function is not in the space; the message offers the nearest entries. Where it is a
+            named function with values beside the space, a :class:`BesideSpaceError` gives them.
         MissingRunError
             The benchmark was opened with a seed, and this entry has no run with it.
         SearchOverError
@@ -231,8 +264,12 @@ class Benchmark:
             epochs = whole_number(epochs, "epochs")
         if rate is not None:
             rate = finite_number(rate, "rate", above=0)
-        entry, how = self._data.space.resolve(text)
         data = self._data
+        try:
+            entry, how = data.space.resolve(text)
+        except NotInSpaceError as error:
+            rows = _beside(data, error.expression)
+            raise BesideSpaceError(error, data.table, rows) if rows else error from None
         key: Key = entry
         if rate is not None and (data := data.at_rate(rate)) is not self._data:
             key = (entry, rate)
@@ -404,6 +441,21 @@ def _outcome(data: SearchData, entry: int) -> Outcome:
             "taken for it. Use seed=None for the medians over the runs that there are"
         )
     return data.outcome[entry]
+
+
+def _value(row: dict[str, Any]) -> str:
+    value: float | None = row["validation_accuracy"]
+    return row["outcome"] if value is None else f"{value:.4f}"
+
+
+def _beside(data: SearchData, expression: str) -> list[dict[str, Any]]:
+    """Return what is known of a function outside the space; made-up data have no such rows."""
+    from act_bench.tables.named import named_rows
+    from act_bench.tables.registry import TABLES
+
+    if data.table not in TABLES or data.edition != "regenerated":
+        return []
+    return named_rows(data.table, expression, data.fidelity)
 
 
 def _missing(entry: int, how: How, epochs: int | None = None) -> Result:

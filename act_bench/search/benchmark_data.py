@@ -119,7 +119,7 @@ class SearchData(Protocol):
 class BenchmarkData:
     """What the queries of one table, fidelity and seed are answered from.
 
-    It holds the sealed test metrics too: it is for the harness, never for an optimiser. All
+    It holds the sealed test metrics too: it is for the harness, never for an optimizer. All
     sequences have one item an entry, in the order of the entries.
 
     Parameters

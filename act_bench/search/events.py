@@ -152,7 +152,7 @@ class Searcher(_Searcher):
     Attributes
     ----------
     name : str
-        Of the optimiser.
+        Of the optimizer.
     settings : mapping of str to bool, int, float, str or None
     seed : int
     workers : int

@@ -12,9 +12,9 @@ the last, ``reveal``.
      "cost_s": 9.1, "entry": 64, "how_resolved": "numerical", "score": 0.95, "repeated": false,
      "epochs": null, "learning_rate": 0.2, "clock_s": 9.1, "rate": null}
 
-The header names the data by their SHA-256 and the optimiser by its name, settings and seed, so that
+The header names the data by their SHA-256 and the optimizer by its name, settings and seed, so that
 ``act_bench.search.verify`` can check that the data are those, that each answer is what the data
-say, and that the optimiser, run again, asks the same questions. Floats are written in full and
+say, and that the optimizer, run again, asks the same questions. Floats are written in full and
 compared bit by bit.
 """
 

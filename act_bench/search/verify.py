@@ -63,13 +63,13 @@ def verdict(checks: Sequence[Check]) -> Verdict:
 
 
 Rerun = Callable[[Trace, SearchData], Trace | None]
-"""Runs the optimiser of a trace again; None when the name of the optimiser is not known."""
+"""Runs the optimizer of a trace again; None when the name of the optimizer is not known."""
 
 
 def verify(
     path: str | Path, *, data: SearchData | None = None, rerun: Rerun | None = None
 ) -> list[Check]:
-    """Check a trace against the data, and against its optimiser run again.
+    """Check a trace against the data, and against its optimizer run again.
 
     Parameters
     ----------
@@ -78,13 +78,13 @@ def verify(
     data : SearchData, optional
         What to check against; default: what the header names.
     rerun : callable, optional
-        Runs the optimiser again, such as ``surrogates.simulation.rerun``. Default: no such check.
+        Runs the optimizer again, such as ``surrogates.simulation.rerun``. Default: no such check.
 
     Returns
     -------
     list of Check
         ``format``: the file is a trace. ``data``: its SHA-256 is that of the data here.
-        ``answers``: every line is what the data say. ``rerun``: the optimiser asks the same again.
+        ``answers``: every line is what the data say. ``rerun``: the optimizer asks the same again.
         After a failed ``format`` the others are left out.
 
     Raises
@@ -147,7 +147,7 @@ def _check_answers(trace: Trace, data: SearchData) -> Check:
 def _check_rerun(trace: Trace, data: SearchData, rerun: Rerun) -> Check:
     optimizer = trace.header.optimizer
     if optimizer is None:
-        return Check("rerun", passed=None, detail="the trace names no optimiser")
+        return Check("rerun", passed=None, detail="the trace names no optimizer")
     try:
         again = rerun(trace, data)
     except (TypeError, ValueError, ArithmeticError, LookupError) as error:
@@ -156,7 +156,7 @@ def _check_rerun(trace: Trace, data: SearchData, rerun: Rerun) -> Check:
     except ImportError as error:  # an extra that is not installed
         return Check("rerun", passed=None, detail=str(error))
     if again is None:
-        detail = f"no optimiser {optimizer.name!r} is registered here"
+        detail = f"no optimizer {optimizer.name!r} is registered here"
         return Check("rerun", passed=None, detail=detail)
     for number, (recorded, found) in enumerate(
         zip(trace.events, again.events, strict=False), start=2

@@ -14,7 +14,7 @@ baselines                                         8
 
 It is made on the user's machine and kept as Parquet in the user's cache
 (:func:`act_bench.files.cache.cache_folder`); nothing of it is embedded. How classes are decided and
-what is proven stands in ``docs/large_space.md``.
+what is proven stands in ``docs/explanation/large_space.md``.
 """
 
 from __future__ import annotations

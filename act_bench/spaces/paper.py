@@ -5,7 +5,7 @@ Miikkulainen (NeurIPS 2023, arXiv 2301.05785). It has two partitions. An **entry
 paper's 2,913 functions: expressions whose float32 outputs are the same, bit by bit. A **canonical
 class** is a function: expressions that are equal in exact arithmetic. Every entry lies within one
 class, and some classes hold several entries, told apart by float32 rounding. How both were
-established, and the count of classes, stands in ``docs/space.md``.
+established, and the count of classes, stands in ``docs/explanation/space.md``.
 
 Loading the space and looking up one of its expressions needs pyarrow alone; NumPy and SciPy are
 imported for outputs and for expressions that are not spelled as in the space.
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.manifest import ABOUT, SPACE_FILE, verified
-from act_bench.functions.expression import Expression, parse
+from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
 
@@ -182,7 +182,7 @@ class Space:
         Parameters
         ----------
         expression : str or Expression
-            Any spelling, spaces allowed.
+            Any spelling, spaces allowed; or the name of a function of the catalogue.
 
         Returns
         -------
@@ -194,15 +194,15 @@ class Space:
             No entry is this function, or it learns a parameter, or float64 cannot tell which entry
             it is; the error offers the nearest.
         ParseError
-            The text is no expression.
+            The text is no expression, and no name.
 
         Examples
         --------
         >>> space = load_space()
         >>> space.resolve("relu(x)")
         Resolution(entry=20, how='numerical')
-        >>> space.representatives[20]
-        'add(zero(x),relu(x))'
+        >>> space.representatives[20], space.resolve("ReLU").entry
+        ('add(zero(x),relu(x))', 20)
         """
         text = expression if isinstance(expression, str) else str(expression)
         known = self._resolved.get(text)
@@ -210,7 +210,9 @@ class Space:
             return known
         found = self._look_up(text)
         if found is None:
-            tree = parse(text) if isinstance(expression, str) else expression
+            from act_bench.functions.catalogue import read  # most spellings do not need it
+
+            tree = read(text) if isinstance(expression, str) else expression
             found = self._look_up(str(tree)) or self._match(tree)
         self._resolved[text] = found
         return found
@@ -224,9 +226,10 @@ class Space:
             return Resolution(entry, "exact")
         return Resolution(entry, "commuted" if _swapped(text) == representative else "numerical")
 
-    def _match(self, expression: Expression) -> Resolution:
+    def _match(self, expression: Expression | NamedFunction) -> Resolution:
         """Resolve an expression that is spelled as none of the space, or raise NotInSpaceError."""
-        if expression.learns:  # equal to an entry at its initial beta only
+        # What learns is equal to an entry at its initial value only; the sines are in none.
+        if isinstance(expression, NamedFunction) or expression.learns:
             raise NotInSpaceError(str(expression), self._nearest(expression))
         import numpy as np
 
@@ -245,7 +248,7 @@ class Space:
             return Resolution(entries[0], "numerical")
         raise NotInSpaceError(str(expression), self._nearest(expression))
 
-    def _nearest(self, expression: Expression) -> tuple[tuple[str, float], ...]:
+    def _nearest(self, expression: Expression | NamedFunction) -> tuple[tuple[str, float], ...]:
         import numpy as np
 
         from act_bench.spaces.distances import output_vectors, to_one
@@ -282,7 +285,7 @@ class Space:
 
     @cached_property
     def grid(self) -> NDArray[np.float64]:
-        """The points at which functions are compared, ascending: see docs/space.md."""
+        """The points at which functions are compared, ascending: see docs/explanation/space.md."""
         return self._stored("grid")
 
     def _stored(self, name: str) -> NDArray[np.float64]:

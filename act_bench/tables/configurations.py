@@ -18,6 +18,7 @@ from act_bench.files.manifest import (
     verified,
 )
 from act_bench.tables.files import entries_name, runs_name, table_files
+from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,
@@ -100,11 +101,18 @@ def known_configurations() -> dict[str, Configuration]:
             ("rates", rates_name(table.name), RATE_COLUMNS, "entry and learning rate"),
             ("tuned", tuned_name(table.name), TUNED_COLUMNS, "entry, at the rate that suits it"),
             ("rate-runs", rate_runs_name(table.name), RUN_COLUMNS, "training at another rate"),
+            ("named", named_name(table.name), NAMED_COLUMNS, "named function, fidelity and rate"),
+            (
+                "named-runs",
+                named_runs_name(table.name),
+                RUN_COLUMNS,
+                "training of a named function outside the space",
+            ),
         ):
             about = f"{subject}; one row per {what}; edition regenerated."
             found.append(Configuration(f"{table.name}-{name}", file, columns, about, table.folder))
         if table.spectrum_layers is not None:
-            about = f"{subject}; one row an entry: its Fisher spectrum at initialisation."
+            about = f"{subject}; one row an entry: its Fisher spectrum at initialization."
             columns = fisher_columns(table.spectrum_layers)
             file = fisher_name(table.name)
             found.append(Configuration(f"{table.name}-fisher", file, columns, about, table.folder))

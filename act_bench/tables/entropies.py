@@ -1,4 +1,4 @@
-"""The stored entropies of what the entries pass on; what they are stands in ``docs/eafo.md``."""
+"""The stored entropies of the entries' outputs; ``docs/explanation/eafo.md`` defines them."""
 
 from __future__ import annotations
 

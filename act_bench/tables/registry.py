@@ -3,7 +3,7 @@
 Loaders, searches, figures and commands ask here and nowhere else. Recipes, trainers, networks and
 data sets are code and belong to ``regenerate``; they refer to a table by its name.
 
-:func:`register` adds a table of your own. ``docs/tutorials/your-table.md`` shows all steps.
+:func:`register` adds a table of your own. ``docs/how-to/add-a-table.md`` shows all steps.
 """
 
 from __future__ import annotations

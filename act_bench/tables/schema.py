@@ -1,7 +1,7 @@
 """The columns of the tables: names, types, units and meanings. Standard library only.
 
 This is the one place that says what a column is. The builders write with it, the loaders check
-against it, the dataset card and ``docs/tables.md`` are made from it.
+against it, the dataset card and ``docs/reference/tables.md`` are made from it.
 
 Accuracies are fractions in [0, 1], losses are in nats, times in seconds. Scalar metrics are
 float64, curves and outputs float32.
@@ -255,7 +255,7 @@ LITERATURE_COLUMNS: Final = (
         "list<string>",
         "",
         "Doubts about the transcription: repaired, inferred, imprecise, contradicted; see "
-        "docs/literature.md. Empty for most.",
+        "docs/reference/literature.md. Empty for most.",
     ),
 )
 

@@ -1,7 +1,7 @@
 """The embedded Fisher spectra: for each entry and layer the quantile function of log eigenvalues.
 
 ``{table}-fisher.parquet`` has one row an entry. How the spectra are defined and made is told in
-docs/fisher.md and, as JSON, in the file's metadata.
+docs/explanation/fisher.md and, as JSON, in the file's metadata.
 """
 
 from __future__ import annotations

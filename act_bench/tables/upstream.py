@@ -185,7 +185,7 @@ def load_recorded(table: str) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        See ``docs/upstream.md`` for its columns.
+        See ``docs/reference/upstream.md`` for its columns.
 
     Raises
     ------

@@ -1,9 +1,10 @@
 """How the recipes of the tables were chosen: candidates against seeds and against long training.
 
 ``python -m builders.reports.calibration`` reports the recorded runs of the cnn candidates, as they
-stand in ``docs/cnn.md``; no training. ``... mlp --train all`` trains those of mlp (13 recipes, 48
-functions, 10 seeds: some minutes on one core) and prints the table of ``docs/mlp.md``. ``... cnn
---train "16 px, 10,000 x 2" --functions 20`` trains what the records do not have of one recipe.
+stand in ``docs/studies/cnn.md``; no training. ``... mlp --train all`` trains those of mlp (13
+recipes, 48 functions, 10 seeds: some minutes on one core) and prints the table of
+``docs/studies/mlp.md``. ``... cnn --train "16 px, 10,000 x 2" --functions 20``
+trains what the records do not have of one recipe.
 Records are a CSV, one row a run; whatever is in it is not trained again.
 """
 

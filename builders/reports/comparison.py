@@ -1,10 +1,11 @@
-"""Search methods compared at equal training cost, by real training; writes docs/comparison.md.
+"""Search methods compared at equal cost, by real training; writes docs/studies/comparison.md.
 
     python -m builders.reports.comparison mlp cnn --repeats 5
 
-Every search is a live search (docs/live_search.md) in a folder of its own, so the command goes on
-where it was stopped. An optimiser trains ``--budget`` functions. A method that is none may take as
-many seconds as the random search of the same repeat. Test is shown once a search, at its end.
+Every search is a live search (docs/how-to/live_search.md) in a folder of its own, so the command
+goes on where it was stopped. An optimizer trains ``--budget`` functions. A method that is
+none may take as many seconds as the random search of the same repeat.
+Test is shown once per search, at its end.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from surrogates.live.methods import PROPOSERS
 
 METHODS = {
     "random": "random search",
-    "evolution:population=10": "regularised evolution, population 10",
+    "evolution:population=10": "regularized evolution, population 10",
     "controller": "RNN controller with PPO (Swish paper)",
     "aquasurf": "AQuaSurF",
     "grafs": "GRAFS, restarted while seconds are left",
 }
 FRESH_SEEDS = {"mlp": 10}
 """Table -> seeds that the best function is trained again with; 3 where not named."""
-PAGE = Path(__file__).parents[2] / "docs" / "comparison.md"
+PAGE = Path(__file__).parents[2] / "docs" / "studies" / "comparison.md"
 
 
 class Row(NamedTuple):
@@ -149,7 +150,7 @@ HEAD = """\
 python {command}
 ```
 
-By real training: {repeats} searches of each method on each table. An optimiser trains {budget}
+By real training: {repeats} searches of each method on each table. An optimizer trains {budget}
 functions and sees no other value of the table. A method that trains in its own way may take as many
 seconds as the random search of the same repeat; it finishes what it began, and begins again with
 another seed while seconds are left.

@@ -1,7 +1,7 @@
 """What the Fisher spectra of a table say about training: validity, and distances.
 
 ``python -m builders.reports.fisher_report mlp`` reads the embedded spectra and entries of a table,
-without a name those of every table that has both. Prints Markdown, as it stands in docs/fisher.md:
+without a name those of every table that has both. Prints part of docs/explanation/fisher.md:
 
 * how well ``fim_valid`` alone tells the entries that fail from those that train (precision is the
   share of failures among invalid spectra, recall the share of invalid spectra among failures);

@@ -2,7 +2,7 @@
 
 ``python -m builders.reports.rates mlp`` reads the embedded tables of learning rates; ``... --runs
 FOLDER`` takes those of sweeps besides, finished or not. Prints Markdown; ``--write`` puts the
-sections of all tables into ``docs/rates.md``.
+sections of all tables into ``docs/studies/rates.md``.
 
 Functions are counted by canonical class (the entry of each class that comes first), so that
 spellings of one function count once. Intervals are bootstrap ones of 95 %, over functions.
@@ -32,7 +32,7 @@ from builders.tables import read_runs
 from regenerate.recipes import find
 from surrogates.significance import spearman_interval
 
-DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "rates.md"
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "studies" / "rates.md"
 BEGIN: Final = "<!-- begin: python -m builders.reports.rates -->"
 END: Final = "<!-- end -->"
 TOP = 50
@@ -322,11 +322,11 @@ def write(sections: list[str]) -> None:
 
 
 def main() -> None:
-    """Print the report, or write it into docs/rates.md."""
+    """Print the report, or write it into docs/studies/rates.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", nargs="?", choices=list(TABLES))
     parser.add_argument("--runs", type=Path, action="append", default=[])
-    parser.add_argument("--write", action="store_true", help="All embedded, into docs/rates.md.")
+    parser.add_argument("--write", action="store_true", help=f"All embedded, into {DOCUMENT.name}.")
     options = parser.parse_args()
     tables = [name for name in TABLES if table_rates(name)]
     if options.write:

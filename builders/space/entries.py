@@ -3,7 +3,7 @@
 ``python -m builders.space build`` computes classes, outputs and grid again and writes the file with
 the manifest; the entries are those of the file that is there, or of ``--entries CSV`` with the
 columns ``expression`` and ``class_n80``. ``python -m builders.space report`` prints the evidence
-that stands in ``docs/space.md``, and with ``--write`` puts it there.
+that stands in ``docs/explanation/space.md``, and with ``--write`` puts it there.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def build_command(source: Path | None, folder: Path) -> None:
 
 
 @main.command("report")
-@click.option("--write", is_flag=True, help="Put the report into docs/space.md.")
+@click.option("--write", is_flag=True, help="Put the report into docs/explanation/space.md.")
 def report_command(*, write: bool) -> None:
     """Print the evidence for the classes, mpmath's included; takes about 20 seconds."""
     from builders.space import report as space_report

@@ -4,7 +4,7 @@ Equal arguments give equal functions. So the space is made layer by layer, ``u(x
 ``u(u(u(x)))`` and ``b(u(x),u(x))``, and after each layer one node stands for all expressions of a
 class; of 1,023,524 expressions about half remain to be evaluated. The same is done twice: with
 classes of exact arithmetic, decided in float64 with error bounds, and with the paper's rule,
-float32 outputs that are equal bit by bit. See ``docs/large_space.md``.
+float32 outputs that are equal bit by bit. See ``docs/explanation/large_space.md``.
 """
 
 from __future__ import annotations

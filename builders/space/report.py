@@ -21,7 +21,7 @@ from builders.space.classes import Labels, canonical_classes, entries, widest_wi
 from builders.space.exact import DIGITS, EQUAL_DIGITS, exact_classes
 from builders.space.outputs import figure_points, space_outputs
 
-DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "space.md"
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "explanation" / "space.md"
 BEGIN: Final = "<!-- begin: python -m builders.space report -->"
 END: Final = "<!-- end -->"
 

@@ -37,7 +37,7 @@ class Disagreement(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What an import found; ``docs/upstream.md`` explains each part.
+    """What an import found; ``docs/reference/upstream.md`` explains each part.
 
     Attributes
     ----------

@@ -72,7 +72,7 @@ def learned_parameters(network: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Return groups for an optimiser of torch: learned parameters of activations do not decay.
+    """Return groups for an optimizer of torch: learned parameters of activations do not decay.
 
     He et al. (2015, Section 2.1) leave PReLU's slope out of weight decay, because it would push the
     function towards ReLU; the same holds for the others.

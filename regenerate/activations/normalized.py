@@ -1,6 +1,6 @@
 """f(BN(x) + shortcut) of bfloat16 tensors on the CPU, in two passes forward and two backward.
 
-The same without f, for the batch normalisations that no activation function follows.
+The same without f, for the batch normalizations that no activation function follows.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def normalized_look_up(
     added = None if shortcut is None else _dense(shortcut)
     mean, variance = norm.running_mean, norm.running_var
     if mean is None or variance is None:
-        raise ValueError("normalized_look_up needs a batch normalisation with running statistics")
+        raise ValueError("normalized_look_up needs a batch normalization with running statistics")
     size, channels = x.numel(), x.shape[1]
     at, added_at = x.data_ptr(), _at(added)
     weight_at, bias_at = norm.weight.data_ptr(), norm.bias.data_ptr()

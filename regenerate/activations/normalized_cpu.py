@@ -1,4 +1,4 @@
-"""Batch normalisation, addition and look-up in one loop each way, for bfloat16 on the CPU.
+"""Batch normalization, addition and look-up in one loop each way, for bfloat16 on the CPU.
 
 A feature map in ``channels_last`` is a line of numbers in which the channel changes fastest. The
 loops cut it into rows of `LANES` numbers or nearly so, a multiple of the channels: so each lane
@@ -99,7 +99,7 @@ def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-unty
 
 @numba.njit("float32[:, ::1](intp, intp, intp, intp, intp, float64)", nogil=True, cache=True)
 def normalizing(mean_at, variance_at, weight_at, bias_at, channels, eps):  # type: ignore[no-untyped-def]
-    """Return (2, lanes): the scale and offset that normalise."""
+    """Return (2, lanes): the scale and offset that normalize."""
     mean, variance = singles_at(mean_at, channels), singles_at(variance_at, channels)
     weight, bias = singles_at(weight_at, channels), singles_at(bias_at, channels)
     lanes = channels * max(1, LANES // channels)

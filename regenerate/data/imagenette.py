@@ -12,7 +12,7 @@ What is checked, and what is recorded
 The same photographs go round in several encodings, and two decoders of one JPEG may differ by a
 level here and there. So no rule here depends on pixels. What is *checked* is which images these are
 (`SELECTION`: file names, labels, official part) and, to catch exchanged channels or another crop,
-the mean colour (within `COLOUR_TOLERANCE` levels). What is *recorded* in every run is
+the mean color (within `COLOR_TOLERANCE` levels). What is *recorded* in every run is
 `ImageData.fingerprint`, of the pixels as they were trained on: runs of equal pixels can be compared
 bit by bit, others by their statistics.
 """
@@ -45,9 +45,9 @@ SIDE: Final = 160
 """Pixels. Images of another shape are squeezed to a square of this side, none is cropped."""
 SELECTION: Final = "72583ff2e6a1a75e"
 """The first 16 hex digits of the SHA-256 over (official part, file name, label), sorted."""
-COLOUR: Final = (118.0, 116.9, 109.7)
+COLOR: Final = (118.0, 116.9, 109.7)
 """Mean red, green and blue level of the training images."""
-COLOUR_TOLERANCE: Final = 2.0
+COLOR_TOLERANCE: Final = 2.0
 
 _PARTS: Final = ("train", "validation")
 _WAYS: Final = (
@@ -97,7 +97,7 @@ def load(
     DataNotFoundError
         If there is no data; the message names the three ways to provide it.
     DataMismatchError
-        If they are not the 13,394 images, or not in these colours.
+        If they are not the 13,394 images, or not in these colors.
     ValueError
         If the size is not from 1 to 160.
     """
@@ -245,10 +245,10 @@ def _check(parts: Mapping[str, _Part], selection: str, folder: Path) -> None:
             f"{selection}. Check that the files are those of {HUB_DATASET} and complete."
         )
     mean = parts["train"].images.mean((0, 1, 2), dtype=np.float64)
-    if np.abs(mean - COLOUR).max() > COLOUR_TOLERANCE:
+    if np.abs(mean - COLOR).max() > COLOR_TOLERANCE:
         raise DataMismatchError(
-            f"Imagenette from {folder} has the mean colour {mean.round(1).tolist()}, expected "
-            f"{list(COLOUR)} within {COLOUR_TOLERANCE:g}: other crops, or channels in another "
+            f"Imagenette from {folder} has the mean color {mean.round(1).tolist()}, expected "
+            f"{list(COLOR)} within {COLOR_TOLERANCE:g}: other crops, or channels in another "
             f"order. Check that the files are those of {HUB_DATASET} at 160 px."
         )
 

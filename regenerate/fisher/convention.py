@@ -47,7 +47,7 @@ class FisherConvention:
     Parameters
     ----------
     table
-        The table whose network, data set and recipe's initialisation are meant.
+        The table whose network, data set and recipe's initialization are meant.
     labels
         Where labels come from.
     batch

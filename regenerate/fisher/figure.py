@@ -28,7 +28,7 @@ def spectra_figure(tables: tuple[str, ...], data_dir: Path | None = None) -> Fig
     axes = figure.subplots(1, len(tables), squeeze=False)[0]
     for axis, table in zip(axes, tables, strict=True):
         found = setting(table, data_dir=data_dir)
-        for function, colour in FUNCTIONS.items():
+        for function, color in FUNCTIONS.items():
             for name, style in ((function, "-"), (f"negative({function})", (0, (2, 1.5)))):
                 network = found.network(parse(name))
                 layers = fisher_spectrum(network, found.images, found.convention, found.labels)
@@ -36,7 +36,7 @@ def spectra_figure(tables: tuple[str, ...], data_dir: Path | None = None) -> Fig
                 shown = np.linspace(*RANGE, 500)
                 share = np.searchsorted(values, shown, side="right") / len(values)
                 label = f"-{function}" if name != function else function
-                axis.plot(shown, share, color=colour, linestyle=style, linewidth=1.4, label=label)
+                axis.plot(shown, share, color=color, linestyle=style, linewidth=1.4, label=label)
         axis.set(
             title=table,
             xlabel="log eigenvalue",

@@ -201,16 +201,16 @@ def initialized(recipe: Recipe, expression: Expression, seed: int) -> nn.Module:
 
     Weights are those that training draws. Where it then measures means and variances over a batch,
     it is the batch of the spectrum here, in its dtype, and during the pass itself: for the
-    initialisation ``data_dependent`` (Salimans and Kingma 2016, arXiv 1602.07868, section 3; in
+    initialization ``data_dependent`` (Salimans and Kingma 2016, arXiv 1602.07868, section 3; in
     training over 256 images, in bfloat16) a hook shifts and scales what a convolution gives as the
-    weights and biases of the recipe would; batch normalisation (Ioffe and Szegedy 2015, arXiv
+    weights and biases of the recipe would; batch normalization (Ioffe and Szegedy 2015, arXiv
     1502.03167) is at its initial values. Means and variances are constants to the gradients, so
     that an image's gradient is its own.
 
     Parameters
     ----------
     recipe
-        Its network, width and initialisation are taken.
+        Its network, width and initialization are taken.
     expression
         The activation function.
     seed
@@ -243,7 +243,7 @@ def initialized(recipe: Recipe, expression: Expression, seed: int) -> nn.Module:
 
 
 class ConstantStatistics(nn.Module):
-    """Batch normalisation at its initial values, its mean and variance constants to gradients."""
+    """Batch normalization at its initial values, its mean and variance constants to gradients."""
 
     def __init__(self, eps: float) -> None:
         super().__init__()

@@ -77,7 +77,7 @@ def fisher_spectrum(
         convolutions.
     convention
         Label source, zero threshold, floor and the seed are taken from here; table, batch, dtype
-        and initialisation are the caller's affair.
+        and initialization are the caller's affair.
     labels
         (images,) int64, the data set's labels; for the label source ``true``.
 

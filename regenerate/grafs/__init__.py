@@ -1,10 +1,10 @@
 """GRAFS: an activation function found by gradient descent over a cell of operators.
 
 Strack, Safari and Hutter, *Efficient Search for Customized Activation Functions with Gradient
-Descent* (2024, arXiv 2408.06820). What is the same here and what is not is told in docs/grafs.md.
+Descent* (2024, arXiv 2408.06820). docs/explanation/grafs.md says what differs here.
 
 - ``operators``: the 23 unary and 9 binary operators, and the rule that bounds them.
-- ``cell``: the cell, relaxed by Dirichlet samples, and its discretisation into an expression.
+- ``cell``: the cell, relaxed by Dirichlet samples, and its discretization into an expression.
 - ``shrinking``: when operators are dropped.
 - ``problem``: the network and the two parts of the training images.
 - ``relaxed``: the bilevel search; ``settings``: its settings for each table.

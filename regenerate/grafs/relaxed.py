@@ -66,7 +66,7 @@ class Stage(NamedTuple):
 
 
 class Relaxed(NamedTuple):
-    """What a relaxed search ends with: the discretised function, the seconds, the stages."""
+    """What a relaxed search ends with: the discretized function, the seconds, the stages."""
 
     expression: Expression
     cost_s: float

@@ -1,4 +1,4 @@
-"""A whole GRAFS search: relax, discretise, train again from scratch; resumable at any moment."""
+"""A whole GRAFS search: relax, discretize, train again from scratch; resumable at any moment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from regenerate.recipes import Recipe, find
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
 from regenerate.training.dispatch import choose_device
-from regenerate.training.trainers import RecipeTrainer, Summary, summarise, train_into
+from regenerate.training.trainers import RecipeTrainer, Summary, summarize, train_into
 
 CHECKPOINT: Final = "grafs.pt"
 RESULT: Final = "result.json"
@@ -81,7 +81,7 @@ class GrafsResult:
     @property
     def summary(self) -> Summary:
         """The runs as one entry of a table: outcome and medians."""
-        return summarise(self.runs)
+        return summarize(self.runs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON types, without the test metrics."""

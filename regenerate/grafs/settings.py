@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a search is made; the network, the images and the optimiser are those of a recipe.
+    """How a search is made; the network, the images and the optimizer are those of a recipe.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Settings:
 SETTINGS: Final = {
     "mlp": Settings(stages=20, steps=8, first_drop=2, warm_start=8, architecture_rate=0.01),
 }
-"""Table -> settings. How they were chosen is told in docs/grafs.md."""
+"""Table -> settings. How they were chosen is told in docs/explanation/grafs.md."""
 
 DEFAULT: Final = Settings(stages=20, steps=10, first_drop=2, warm_start=40, architecture_rate=0.01)
 """For tables that are not named: 240 steps, about half of those of the proxy of ``cnn``."""

@@ -55,8 +55,8 @@ class Levels:
 
     def normalized(self, levels: Tensor) -> Tensor:
         """Return levels ``(n, 3, height, width)`` for a network: bfloat16, ``channels_last``."""
-        centred = (levels - self.mean.view(3, 1, 1)) / self.deviation.view(3, 1, 1)
-        return centred.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
+        centerd = (levels - self.mean.view(3, 1, 1)) / self.deviation.view(3, 1, 1)
+        return centerd.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def load_splits(
     Parameters
     ----------
     dataset
-        A key of ``regenerate.data.DATA_SETS``, of coloured images.
+        A key of ``regenerate.data.DATA_SETS``, of colored images.
     image_size
         Side in pixels; images are averaged down over blocks, so it must divide their own side,
         unless the data set loads at any size (``data.DataSet.sized``). None keeps that.
@@ -138,8 +138,7 @@ def load_splits(
     if side % size:
         raise ValueError(f"image_size must divide the side of the images, {side}; got {size}")
     mean, deviation = (
-        torch.from_numpy(each).float()
-        for each in _colour(source.train.images, source.largest_pixel)
+        torch.from_numpy(each).float() for each in _color(source.train.images, source.largest_pixel)
     )
 
     def prepared(images: Tensor) -> Tensor:
@@ -150,7 +149,7 @@ def load_splits(
     def pixels(split: data.Split, count: int | None = None, crop: float = 1.0) -> Pixels:
         chunks = torch.split(torch.from_numpy(split.images[:count]), max(1, _CHUNK // side**2))
         if crop < 1.0:
-            chunks = tuple(_centre(chunk, crop) for chunk in chunks)
+            chunks = tuple(_center(chunk, crop) for chunk in chunks)
         return Pixels(
             torch.cat([prepared(chunk) for chunk in chunks]).to(device),
             torch.from_numpy(split.labels[:count]).to(device),
@@ -176,7 +175,7 @@ def load_splits(
     )
 
 
-def _colour(images: NDArray[np.uint8], largest: int) -> tuple[Doubles, Doubles]:
+def _color(images: NDArray[np.uint8], largest: int) -> tuple[Doubles, Doubles]:
     """Return mean and standard deviation of each channel, as shares of the largest level.
 
     From how often each level occurs, with the levels in float32, as the images become: exact,
@@ -192,7 +191,7 @@ def _colour(images: NDArray[np.uint8], largest: int) -> tuple[Doubles, Doubles]:
     return mean, np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(1))
 
 
-def _centre(images: Tensor, share: float) -> Tensor:
+def _center(images: Tensor, share: float) -> Tensor:
     """Return the middle of images ``(n, side, side, 3)``, resized to all of it, as levels."""
     from regenerate.images.random_crops import central_crop, resize
 
@@ -263,12 +262,12 @@ def flipped_and_shifted(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield batches of images mirrored with probability 1/2 and shifted by up to 4 pixels each way.
 
-    The border is filled with the mean colour.
+    The border is filled with the mean color.
     """
     device = pixels.labels.device
     count = len(pixels) // batch_size * batch_size
     height, width = pixels.images.shape[1:3]
-    # The padded copy is made once an epoch; mean colour is 0 after normalisation.
+    # The padded copy is made once an epoch; mean color is 0 after normalization.
     padded = torch.nn.functional.pad(pixels.images, (0, 0, SHIFT, SHIFT, SHIFT, SHIFT))
     raw = draws.raw(count, seed, f"augmentation {epoch}")
     shifts = 2 * SHIFT + 1

@@ -54,8 +54,8 @@ def mixed(images: Tensor, shares: Tensor, seed: int, purpose: str) -> tuple[Tens
 def _span(side: int, kept: float, place: float) -> tuple[int, int]:
     """Return where the rectangle begins and ends along one side."""
     length = side * np.sqrt(1 - kept)
-    centre = side * place
-    return int(max(0, round(centre - length / 2))), int(min(side, round(centre + length / 2)))
+    center = side * place
+    return int(max(0, round(center - length / 2))), int(min(side, round(center + length / 2)))
 
 
 def _blend(values: Tensor, kept: float) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 LARGEST_MAGNITUDE: Final = 10.0
-GREY: Final = 128.0
+GRAY: Final = 128.0
 """What geometric operations fill with."""
 
 Operation = Callable[[Tensor, Tensor, float], Tensor]
@@ -105,18 +105,18 @@ def _blended(other: Tensor, levels: Tensor, sign: Tensor, strength: float) -> Te
     return other + factor * (levels - other)
 
 
-def _grey(levels: Tensor) -> Tensor:
+def _gray(levels: Tensor) -> Tensor:
     """Return ``(n, 1, side, side)``, the luma of ITU-R BT.601."""
     shares = levels.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     return (levels * shares).sum(1, keepdim=True)
 
 
-def _colour(levels: Tensor, sign: Tensor, strength: float) -> Tensor:
-    return _blended(_grey(levels), levels, sign, strength)
+def _color(levels: Tensor, sign: Tensor, strength: float) -> Tensor:
+    return _blended(_gray(levels), levels, sign, strength)
 
 
 def _contrast(levels: Tensor, sign: Tensor, strength: float) -> Tensor:
-    return _blended(_grey(levels).mean((2, 3), keepdim=True), levels, sign, strength)
+    return _blended(_gray(levels).mean((2, 3), keepdim=True), levels, sign, strength)
 
 
 def _brightness(levels: Tensor, sign: Tensor, strength: float) -> Tensor:
@@ -134,8 +134,8 @@ def _sharpness(levels: Tensor, sign: Tensor, strength: float) -> Tensor:
 def _moved(levels: Tensor, matrices: Tensor) -> Tensor:
     """Look up every pixel where ``matrices`` ``(n, 2, 3)`` send it; coordinates are -1 to 1."""
     grid = functional.affine_grid(matrices, list(levels.shape), align_corners=False)
-    found = functional.grid_sample(levels - GREY, grid, align_corners=False)
-    return found + GREY
+    found = functional.grid_sample(levels - GRAY, grid, align_corners=False)
+    return found + GRAY
 
 
 def _matrices(entries: dict[tuple[int, int], Tensor], like: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "equalize": _equalize,
     "rotate": _rotate,
     "solarize": _solarize,
-    "colour": _colour,
+    "color": _color,
     "posterize": _posterize,
     "contrast": _contrast,
     "brightness": _brightness,

@@ -107,9 +107,9 @@ def resize(images: Tensor, crops: Crops, size: int) -> Tensor:
 def _weights(start: Tensor, length: Tensor, side: int, size: int) -> Tensor:
     """Return (n, size, side): the share of each old pixel in each new one."""
     scale = length.double() / size
-    centre = (torch.arange(size, device=start.device)[:, None] + 0.5) * scale
+    center = (torch.arange(size, device=start.device)[:, None] + 0.5) * scale
     place = torch.arange(side, device=start.device) - start
-    weights = _keys((place + 0.5 - centre) / scale.clamp(min=1.0))
+    weights = _keys((place + 0.5 - center) / scale.clamp(min=1.0))
     inside = (place >= 0) & (place < length)
     weights = torch.where(inside, weights, torch.zeros_like(weights))
     return (weights / weights.sum(2, keepdim=True)).float()

@@ -2,7 +2,7 @@
 
 Springenberg, Dosovitskiy, Brox and Riedmiller, *Striving for Simplicity: The All Convolutional
 Net* (ICLR 2015 workshop, arXiv 1412.6806), model C of Table 1 with strided convolutions in place of
-pooling. No batch normalisation, as in the paper; dropout is the recipe's affair.
+pooling. No batch normalization, as in the paper; dropout is the recipe's affair.
 
 The paper's table prints a ReLU after the last convolution, the one that gives the class scores. We
 put no activation there: an activation function with a bounded range would bound the scores, so the

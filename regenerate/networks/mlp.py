@@ -62,7 +62,7 @@ class StackedMLP(nn.Module):
         super().__init__()
         if initialization not in GAINS:
             known = ", ".join(GAINS)
-            raise ValueError(f"the mlp is initialised by one of {known}, not {initialization!r}")
+            raise ValueError(f"the mlp is initialized by one of {known}, not {initialization!r}")
         layers = len(widths) - 2
         self.activations = [activation] * layers if callable(activation) else list(activation)
         # Registered, so that what an activation learns is among the parameters.

@@ -5,7 +5,7 @@ Mehta and Rastegari, *Separable Self-attention for Mobile Vision Transformers* (
 1801.04381) with an expansion of 2, and after each of the last three a MobileViTv2 block of 2, 4 and
 3 transformer layers. The width multiplier is 0.5.
 
-The activation function stands where the network has a swish: after the normalised convolutions that
+The activation function stands where the network has a swish: after the normalized convolutions that
 are not linear, and between the two layers of each feed-forward part. The ReLU inside the attention
 (the paper's Eq. 1) is part of that operation and stays.
 """

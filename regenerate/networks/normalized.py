@@ -1,4 +1,4 @@
-"""Batch normalisation, an optional addition and an activation function: one module for the three.
+"""Batch normalization, an optional addition and an activation function: one module for the three.
 
 They stand together in residual networks, f(BN(x) + shortcut), and together they can be computed in
 a few passes over the feature map (``regenerate.activations.normalized``) where torch makes more.

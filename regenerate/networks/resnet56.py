@@ -2,7 +2,7 @@
 
 He, Zhang, Ren and Sun, *Deep Residual Learning for Image Recognition* (2015, arXiv 1512.03385,
 section 4.2): a convolution, three stages of nine blocks with 16, 32 and 64 channels, the average
-over the last map, and a linear layer. Convolutions have no bias; batch normalisation follows each.
+over the last map, and a linear layer. Convolutions have no bias; batch normalization follows each.
 Shortcuts have no parameters (option A): where a stage begins, every second pixel is taken and the
 new channels are zero.
 """

@@ -1,4 +1,4 @@
-"""The recipes of Act-Bench-CNN; how they were chosen is told in docs/cnn.md.
+"""The recipes of Act-Bench-CNN; how they were chosen is told in docs/studies/cnn.md.
 
 All three train All-CNN-C (Springenberg et al. 2015, arXiv 1412.6806) with stochastic gradient
 descent, momentum 0.9 and a learning rate of 0.05, a value of the paper's own grid. Unlike the

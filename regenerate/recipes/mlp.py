@@ -1,4 +1,4 @@
-"""The recipe of Act-Bench-MLP; why these settings is told in docs/mlp.md."""
+"""The recipe of Act-Bench-MLP; why these settings is told in docs/studies/mlp.md."""
 
 from __future__ import annotations
 

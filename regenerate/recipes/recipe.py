@@ -33,7 +33,7 @@ class Recipe:
     batch_size
         Images, or sequences of tokens, per step; the last, incomplete batch of an epoch is dropped.
     optimizer, learning_rate, momentum, nesterov, weight_decay, second_moment_decay
-        The optimiser; ``learning_rate`` is the peak of the schedule. Weight decay is added to the
+        The optimizer; ``learning_rate`` is the peak of the schedule. Weight decay is added to the
         gradient for ``sgd`` and decoupled for ``adamw``, whose moments decay by ``momentum`` and
         ``second_moment_decay`` a step. ``muon`` moves the matrices of linear layers by an
         orthogonalized momentum, and decays them alone; all else is left to ``adamw``.

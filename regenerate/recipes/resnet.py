@@ -1,9 +1,9 @@
-"""The recipes of Act-Bench-ResNet; what is known of them is told in docs/resnet.md.
+"""The recipes of Act-Bench-ResNet; what is known of them is told in docs/studies/resnet.md.
 
 ``full`` is the training of He et al. 2015 (arXiv 1512.03385, section 4.2): 64,000 steps of 128
 images, which on 45,000 training images are 182 epochs, a learning rate of 0.1 that falls to a tenth
 after a half and again after three quarters, momentum 0.9, weight decay 0.0001, images mirrored and
-shifted by up to 4 pixels. The paper decays all weights; here those of batch normalisation are left
+shifted by up to 4 pixels. The paper decays all weights; here those of batch normalization are left
 out. ``proxy`` is one of the candidates of ``builders/reports/proxies.py``.
 """
 

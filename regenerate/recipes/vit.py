@@ -1,4 +1,4 @@
-"""The recipes of Act-Bench-ViT; where they depart from the original is told in docs/vit.md.
+"""The recipes of Act-Bench-ViT; where they depart from the original is told in docs/studies/vit.md.
 
 `FULL` is the training of Bingham and Miikkulainen (2023) as far as it is known; the others are
 shorter versions of it.
@@ -70,7 +70,7 @@ SHORT = dataclasses.replace(
 """What the candidates for ``proxy`` vary (``builders/reports/proxies.py``)."""
 
 PROXY = dataclasses.replace(SHORT, image_size=48, train_images=7000, learning_rate=4e-3)
-"""The whole network and the original's learning rate on fewer and smaller images; docs/vit.md."""
+"""The whole network and the original's rate, fewer and smaller images; docs/studies/vit.md."""
 
 LONG = dataclasses.replace(
     SHORT,

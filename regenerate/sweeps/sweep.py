@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from act_bench.arguments import whole_number, whole_seeds
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files import resumable
-from act_bench.functions.expression import parse
+from act_bench.functions.catalogue import read
 from act_bench.tables.registry import TABLES
 from regenerate.data.fingerprints import fingerprint
 from regenerate.recipes import Recipe
@@ -46,10 +46,10 @@ class SweepOptionError(SweepError):
 
 
 class Task(NamedTuple):
-    """One function to train with some seeds."""
+    """One function to train with some seeds; outside the space it has no entry."""
 
     expression: str
-    entry: int
+    entry: int | None
     seeds: tuple[int, ...]
 
 
@@ -93,7 +93,7 @@ def shuffled(expressions: Iterable[str]) -> list[str]:
 
 
 def plan(
-    entry_of: dict[str, int],
+    entry_of: Mapping[str, int | None],
     seeds: Sequence[int],
     *,
     limit: int | None = None,
@@ -104,7 +104,7 @@ def plan(
     Parameters
     ----------
     entry_of
-        The functions: spelling to entry.
+        The functions: spelling, or name, to entry; None outside the space.
     seeds
         Seeds that each function is trained with.
     limit
@@ -239,7 +239,6 @@ def _train_chunk(
     """Train some functions, on whatever machine the executor has; return them and their runs."""
     runs = []
     for task in tasks:
-        expression = parse(task.expression)
-        trained = train(recipe, expression, task.seeds, device=device, data_dir=data_dir)
+        trained = train(recipe, read(task.expression), task.seeds, device=device, data_dir=data_dir)
         runs += [dataclasses.replace(run, entry=task.entry) for run in trained]
     return tasks, runs

@@ -1,11 +1,11 @@
-"""All weights of a network in one vector, and the optimisers that work on it.
+"""All weights of a network in one vector, and the optimizers that work on it.
 
-Parameters live in one float32 vector, the master copy that the optimiser updates, and in one
+Parameters live in one float32 vector, the master copy that the optimizer updates, and in one
 bfloat16 vector of which the network's parameters are views (mixed precision as in Micikevicius et
 al. 2018, "Mixed Precision Training", arXiv 1710.03740; bfloat16 needs no loss scaling). Those of
-batch normalisation stay float32, as in that paper: they are views of the master copy. Weights of a
+batch normalization stay float32, as in that paper: they are views of the master copy. Weights of a
 convolution are stored in the order (out, row, column, in), which is torch's ``channels_last``. So a
-step of an optimiser is a handful of operations on one vector, whatever the number of layers.
+step of an optimizer is a handful of operations on one vector, whatever the number of layers.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Optimizer(Protocol):
 
 
 def make_optimizer(recipe: Recipe, weights: FlatWeights) -> Optimizer:
-    """Return the optimiser that a recipe names."""
+    """Return the optimizer that a recipe names."""
     return Sgd(recipe, weights) if recipe.optimizer == "sgd" else AdamW(recipe, weights)
 
 

@@ -1,7 +1,7 @@
 """Train image networks: bfloat16 convolutions, float32 master weights, tabulated activations.
 
-What keeps a step short: images are on the device, normalised, once; batches are ``channels_last``;
-an activation and its slope are one look-up; the optimiser is a handful of operations on one vector
+What keeps a step short: images are on the device, normalized, once; batches are ``channels_last``;
+an activation and its slope are one look-up; the optimizer is a handful of operations on one vector
 (`regenerate.training.flat_weights`); and on a GPU nothing waits for the device but a look at the
 losses every ``training_run.CHECK_EVERY`` steps, and crops, whose places are drawn on the CPU. On
 CPUs one process per core, each with one thread, trains most runs.

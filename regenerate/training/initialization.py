@@ -69,7 +69,7 @@ def initialize(
         if not isinstance(network, AllCNNC):
             raise ValueError(
                 "initialization 'data_dependent' walks through a plain stack of convolutions, and "
-                f"{type(network).__name__} is none; with batch normalisation use 'lecun' or 'he'"
+                f"{type(network).__name__} is none; with batch normalization use 'lecun' or 'he'"
             )
         _standardize(network, weights, images)
 

@@ -1,4 +1,4 @@
-"""One training step without the optimiser: a batch in, its loss and the gradient out.
+"""One training step without the optimizer: a batch in, its loss and the gradient out.
 
 On a GPU a deep network of small layers waits for the launch of its kernels and not for their
 arithmetic. There the step can be recorded once and replayed as one CUDA graph (`ReplayedStep`).

@@ -127,14 +127,14 @@ class Summary(NamedTuple):
     cost_s: float
 
 
-def summarise(runs: Sequence[Run]) -> Summary:
+def summarize(runs: Sequence[Run]) -> Summary:
     """Return what some runs of one function amount to.
 
     Examples
     --------
     >>> from regenerate.recipes import find
     >>> trainer = RecipeTrainer(dataclasses.replace(find("mlp", "full"), epochs=1))
-    >>> summarise(trainer("relu(x)", [0, 1])).outcome
+    >>> summarize(trainer("relu(x)", [0, 1])).outcome
     'ok'
     """
     cost_s = sum(run.runtime_s for run in runs)

@@ -1,4 +1,4 @@
-"""Live search: the optimisers of ``surrogates`` on real training, resumable.
+"""Live search: the optimizers of ``surrogates`` on real training, resumable.
 
 >>> from surrogates.live import Budget, search, table_problem
 >>> problem = table_problem("mlp", seeds=[0])

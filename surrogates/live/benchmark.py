@@ -20,7 +20,7 @@ from act_bench.tables.rates import View
 from act_bench.tables.schema import UnknownNameError
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
-from regenerate.training.trainers import Progress, Trainer, summarise, train_into
+from regenerate.training.trainers import Progress, Trainer, summarize, train_into
 
 if TYPE_CHECKING:
     from act_bench.search.trace import Trace
@@ -103,7 +103,7 @@ class LiveData:
 
     def learn(self, entry: int, runs: Sequence[Run]) -> None:
         """Let an entry be what its runs amount to."""
-        summary = summarise(runs)
+        summary = summarize(runs)
         self.outcome[entry] = summary.outcome
         self.validation_accuracy[entry] = summary.validation_accuracy
         self.test_accuracy[entry] = summary.test_accuracy

@@ -77,7 +77,7 @@ def course(
     workers: int = 1,
     start: Callable[[str | Partial], int],
 ) -> Iterator[tuple[str, Result]]:
-    """Let an optimiser search within a budget; yield each query with its result.
+    """Let an optimizer search within a budget; yield each query with its result.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def course(
     optimizer
         Asks; it is told each result before it is yielded.
     budget
-        When to stop. The search ends early where the optimiser has nothing left to ask for.
+        When to stop. The search ends early where the optimizer has nothing left to ask for.
     space
-        The optimiser's; what features that it asks for on the way cost is charged.
+        The optimizer's; what features that it asks for on the way cost is charged.
     workers
         How many requests are open at a time.
     start
@@ -97,7 +97,7 @@ def course(
     Raises
     ------
     StalledSearchError
-        Ten times in a row, for each worker, the optimiser asked for what it knew.
+        Ten times in a row, for each worker, the optimizer asked for what it knew.
     """
     waiting: deque[str | Partial] = deque()
     asked: set[int] = set()
@@ -121,7 +121,7 @@ def course(
         if idle >= _PATIENCE * workers:
             raise StalledSearchError(
                 f"{idle} queries in a row were repeats, with {bench.evaluations} evaluations made: "
-                "the optimiser keeps asking for what it knows"
+                "the optimizer keeps asking for what it knows"
             )
         yield request.expression if isinstance(request, Partial) else request, result
 

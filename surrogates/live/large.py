@@ -139,7 +139,7 @@ class LargeSpace:
         return Resolution(int(nearest["class"][0]), "numerical")
 
     def search_space(self, table: str, fidelity: str, folder: Path) -> LargeSearchSpace:
-        """Return what optimisers may know of it."""
+        """Return what optimizers may know of it."""
         return LargeSearchSpace(self, table, fidelity, folder)
 
 

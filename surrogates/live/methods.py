@@ -1,6 +1,6 @@
-"""The methods that a live search can use, by name: all optimisers, and those that are none.
+"""The methods that a live search can use, by name: all optimizers, and those that are none.
 
-A method that is no optimiser is a function in a module of its own, imported when it is asked for:
+A method that is no optimizer is a function in a module of its own, imported when it is asked for:
 
 .. code-block:: python
 
@@ -26,7 +26,7 @@ from regenerate.training.trainers import Progress
 from surrogates import optimizers
 from surrogates.live.benchmark import LiveBenchmark
 from surrogates.live.problem import Problem
-from surrogates.live.sessions import OptimiserSession, Proposal, ProposalSession, Session
+from surrogates.live.sessions import OptimizerSession, Proposal, ProposalSession, Session
 from surrogates.live.spaces import search_space
 from surrogates.optimizers import NAMES, plain_name
 from surrogates.protocol import Factory
@@ -35,15 +35,15 @@ from surrogates.simulation import begin
 Propose = Callable[..., Iterator[Proposal]]
 
 PROPOSERS: Final[dict[str, str]] = {"grafs": "surrogates.live.proposers:grafs"}
-"""Name -> ``module:function`` of a method that is no optimiser."""
+"""Name -> ``module:function`` of a method that is no optimizer."""
 
-OPTIMISERS: Final[dict[str, str]] = {"transfer": "surrogates.live.transfer:Transfer"}
-"""Name -> ``module:class`` of an optimiser for live searches only."""
+OPTIMIZERS: Final[dict[str, str]] = {"transfer": "surrogates.live.transfer:Transfer"}
+"""Name -> ``module:class`` of an optimizer for live searches only."""
 
 STOP_EARLY: Final = frozenset({"halving", "hyperband"})
-"""Optimisers that stop trainings and take them up again, which a live search cannot."""
+"""Optimizers that stop trainings and take them up again, which a live search cannot."""
 
-METHODS: Final = (*(name for name in NAMES if name not in STOP_EARLY), *OPTIMISERS, *PROPOSERS)
+METHODS: Final = (*(name for name in NAMES if name not in STOP_EARLY), *OPTIMIZERS, *PROPOSERS)
 """All names that a live search knows."""
 
 
@@ -77,12 +77,12 @@ class Context:
 
 
 def find_method(name: str) -> Factory | Propose:
-    """Return the factory of an optimiser, or the function that proposes.
+    """Return the factory of an optimizer, or the function that proposes.
 
     Parameters
     ----------
     name
-        One of :data:`METHODS`; settings of an optimiser follow after colons.
+        One of :data:`METHODS`; settings of an optimizer follow after colons.
 
     Raises
     ------
@@ -109,10 +109,10 @@ def find_method(name: str) -> Factory | Propose:
 
 
 def find_optimizer(name: str) -> Factory:
-    """Return the factory of an optimiser that a live search knows, see :func:`find_method`."""
+    """Return the factory of an optimizer that a live search knows, see :func:`find_method`."""
     plain = plain_name(name)
-    if plain in OPTIMISERS:
-        factory: Factory = _at(OPTIMISERS[plain])
+    if plain in OPTIMIZERS:
+        factory: Factory = _at(OPTIMIZERS[plain])
         return factory
     try:
         return optimizers.find_optimizer(name)
@@ -159,4 +159,4 @@ def open_session(context: Context) -> Session:
         optimizer = begin(bench, known, factory, searcher.seed, searcher.settings)
     except ArgumentError as error:
         raise MethodError(f"{searcher.name}: {error}") from error
-    return OptimiserSession(bench, optimizer, known, searcher.workers)
+    return OptimizerSession(bench, optimizer, known, searcher.workers)

@@ -1,4 +1,4 @@
-"""Methods that are no optimisers, as live searches use them: see ``surrogates.live.methods``."""
+"""Methods that are no optimizers, as live searches use them: see ``surrogates.live.methods``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Verify the trace of a live search against the runs in its folder.
 
 The answers in such a trace are trainings of the search's own, so there is no embedded table to
-check them against. Checked is that each line is what the stored runs say, and that the optimiser,
+check them against. Checked is that each line is what the stored runs say, and that the optimizer,
 told these, asks the same again. Whether the runs are what training gives is for ``act-bench
 regenerate`` to say.
 """
@@ -33,7 +33,7 @@ def verify_search(path: Path, *, again: bool = True) -> list[Check]:
     path
         The trace, in the search's folder.
     again
-        Whether to run the optimiser again.
+        Whether to run the optimizer again.
 
     Raises
     ------

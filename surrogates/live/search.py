@@ -96,7 +96,7 @@ def search(
     """Search by real training, and say what was found.
 
     Called again with the same arguments it goes on where it stopped: what is stored is told to the
-    optimiser again and not trained again. A larger budget goes on too, as long as test is sealed.
+    optimizer again and not trained again. A larger budget goes on too, as long as test is sealed.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def search(
     out
         The search's own folder; made if need be.
     method
-        A name of :data:`surrogates.live.methods.METHODS`: an optimiser, or another method. Settings
+        A name of :data:`surrogates.live.methods.METHODS`: an optimizer, or another method. Settings
         follow after colons, as in ``gp-ei:features=union``.
     budget
         When to stop.

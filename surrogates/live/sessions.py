@@ -1,4 +1,4 @@
-"""Who searches: an optimiser by ask and tell, or a method that goes its own way and proposes.
+"""Who searches: an optimizer by ask and tell, or a method that goes its own way and proposes.
 
 A session yields functions as they are trained and can be revealed once. There are two kinds, and
 :func:`surrogates.live.methods.open_session` chooses.
@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from act_bench.search.benchmark import SearchOverError
 from regenerate.runs.run import Run
 from regenerate.runs.store import TRACE, RunStore
-from regenerate.training.trainers import Progress, Summary, summarise, train_into
+from regenerate.training.trainers import Progress, Summary, summarize, train_into
 from surrogates.live.benchmark import LiveBenchmark
 from surrogates.live.course import Budget, course
 from surrogates.live.found import Evaluated, Tested
@@ -32,7 +32,7 @@ class Session(Protocol):
         ...
 
 
-class OptimiserSession:
+class OptimizerSession:
     """A search by ask and tell, on a :class:`LiveBenchmark`.
 
     Parameters
@@ -52,7 +52,7 @@ class OptimiserSession:
         self.workers = workers
 
     def evaluations(self, budget: Budget) -> Iterator[Evaluated]:
-        """Train what the optimiser asks for; a repeated question is no evaluation."""
+        """Train what the optimizer asks for; a repeated question is no evaluation."""
         bench = self.bench
         asked = course(
             bench, self.optimizer, budget, self.space, workers=self.workers, start=bench.start
@@ -62,7 +62,7 @@ class OptimiserSession:
             if result.repeated:
                 continue
             runs = bench.runs(result.entry)
-            yield _evaluated(runs, result.entry, summarise(runs), bench.chance, bench.clock_s)
+            yield _evaluated(runs, result.entry, summarize(runs), bench.chance, bench.clock_s)
 
     def reveal(self) -> Tested:
         """End the search and its trace."""
@@ -125,7 +125,7 @@ class ProposalSession:
                 folder, trainer = store.parts_folder, self.problem.trainer
                 store.note(train_into(folder, trainer, expression, None, missing, self.progress))
             runs = store.runs(expression, seeds)
-            summary = summarise(runs)
+            summary = summarize(runs)
             clock_s += summary.cost_s
             each = _evaluated(runs, None, summary, self.problem.chance, clock_s)
             self._trained[expression] = each, summary

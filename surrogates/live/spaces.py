@@ -1,4 +1,4 @@
-"""The spaces that a live search can be over, and what optimisers may know of their functions."""
+"""The spaces that a live search can be over, and what optimizers may know of their functions."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def open_space(name: str) -> FunctionSpace:
 
 
 def search_space(data: LiveData, folder: Path) -> SearchSpace:
-    """Return what optimisers may know of the functions of a space.
+    """Return what optimizers may know of the functions of a space.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Optimisers by ask and tell, one a file; those that have a name here can be replayed from traces.
+"""Optimizers by ask and tell, one a file; those that have a name here can be replayed from traces.
 
 ``OPTIMIZERS`` are the light ones, which a simulation runs unless told otherwise. The others take
 longer, or need an extra, and are imported when they are asked for by :func:`find_optimizer`.
@@ -36,6 +36,9 @@ _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
     "halving": ("halving", "SuccessiveHalving"),
     "hyperband": ("halving", "Hyperband"),
     "controller": ("controller", "Controller"),
+    "random-rates": ("joint", "RandomSearchAtRates"),
+    "knn-rates": ("joint", "NearestNeighboursAtRates"),
+    "gp-ei-rates": ("joint", "GaussianProcessAtRates"),
 }
 """Name -> module of this package, and class in it."""
 
@@ -44,13 +47,13 @@ NAMES: Final = (*OPTIMIZERS, *_ON_DEMAND)
 
 
 class UnknownOptimizerError(ActBenchError, LookupError):
-    """There is no optimiser of that name."""
+    """There is no optimizer of that name."""
 
     exit_code = ExitCode.USAGE
 
 
 def find_optimizer(name: str) -> Factory:
-    """Return the factory of an optimiser by its name, with settings where the name has some.
+    """Return the factory of an optimizer by its name, with settings where the name has some.
 
     Parameters
     ----------
@@ -60,7 +63,7 @@ def find_optimizer(name: str) -> Factory:
     Raises
     ------
     UnknownOptimizerError
-        There is no optimiser of that name.
+        There is no optimizer of that name.
     act_bench.errors.ArgumentError
         It has no such setting, or the setting no such value.
     act_bench.errors.MissingExtraError
@@ -90,6 +93,21 @@ def find_optimizer(name: str) -> Factory:
     return partial(factory, **chosen) if chosen else factory
 
 
+def asks_for_rates(factory: Factory) -> bool:
+    """Return whether an optimizer searches learning rates too, given its factory.
+
+    Examples
+    --------
+    >>> asks_for_rates(find_optimizer("knn-rates:neighbours=5")), asks_for_rates(RandomSearch)
+    (True, False)
+    """
+    while isinstance(factory, partial):
+        if getattr(factory.func, "searches_rates", False):
+            return True
+        factory = factory.func
+    return False
+
+
 def plain_name(name: str) -> str:
     """Return a name without the settings that may follow it: ``knn:neighbours=5`` is ``knn``."""
     return name.partition(":")[0]
@@ -114,9 +132,9 @@ def _find(name: str) -> Factory:
     if name in OPTIMIZERS:
         return OPTIMIZERS[name]
     if name not in _ON_DEMAND:
-        raise UnknownOptimizerError(f"no optimiser {name}; choose from {', '.join(NAMES)}")
+        raise UnknownOptimizerError(f"no optimizer {name}; choose from {', '.join(NAMES)}")
     module, factory = _ON_DEMAND[name]
-    with needs_extra(f"the optimiser {name}"):
+    with needs_extra(f"the optimizer {name}"):
         made: Factory = getattr(import_module(f"{__name__}.{module}"), factory)
         return made
 
@@ -129,6 +147,7 @@ __all__ = [
     "RandomSearch",
     "RegularisedEvolution",
     "UnknownOptimizerError",
+    "asks_for_rates",
     "find_optimizer",
     "plain_name",
 ]

@@ -14,8 +14,8 @@ class AQuaSurF(NearestNeighbours):
     UMAP of the Fisher spectra (Manhattan, Eq. 2). What has no valid spectrum is filtered out: asked
     for last, for most of it fails. Two things differ from the published code. It fits UMAP anew for
     each suggestion, which changes nothing but the draws; here the map is fixed (how much hangs on
-    the draw of the map, docs/results/ measures). And it takes the first of equal predictions;
-    here one is drawn, so that seeds differ.
+    the draw of the map, docs/studies/results/ measures). And it takes the first of equal
+    predictions; here one is drawn, so that seeds differ.
 
     Spectra cost time, and so a search with them begins with that on its clock.
 

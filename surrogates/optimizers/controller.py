@@ -1,4 +1,4 @@
-"""The recurrent controller of the Swish paper, trained by proximal policy optimisation."""
+"""The recurrent controller of the Swish paper, trained by proximal policy optimization."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Controller(EachOnce):
     """Emits ``left``, ``right`` and ``binary`` from a policy that is paid by validation accuracy.
 
     Ramachandran, Zoph and Le (*Searching for Activation Functions*, 2017): an LSTM predicts one
-    component of the function after another and is trained by proximal policy optimisation
+    component of the function after another and is trained by proximal policy optimization
     (Schulman et al. 2017, Eq. 7) with an exponential moving average of the rewards as baseline. The
     paper leaves open the width, the rates, the clip and the batch; those here are ours. It also
     draws functions by the thousand: over a hundred evaluations, this is a baseline of its time.

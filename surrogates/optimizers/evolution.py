@@ -1,4 +1,4 @@
-"""Regularised evolution on expression trees: the fittest of a few breed, the oldest dies."""
+"""Regularized evolution on expression trees: the fittest of a few breed, the oldest dies."""
 
 from __future__ import annotations
 

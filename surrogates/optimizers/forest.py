@@ -1,4 +1,4 @@
-"""Bayesian optimisation with a random forest and expected improvement."""
+"""Bayesian optimization with a random forest and expected improvement."""
 
 from __future__ import annotations
 

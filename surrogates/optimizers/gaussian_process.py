@@ -1,4 +1,4 @@
-"""Bayesian optimisation with a Gaussian process: expected improvement and Thompson sampling."""
+"""Bayesian optimization with a Gaussian process: expected improvement and Thompson sampling."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class GaussianProcessThompson(_GaussianProcess):
 
     Thompson sampling: a function is asked for as often as it is likely to be the best, so that
     several asks before their results differ by themselves (Kandasamy et al., *Parallelised Bayesian
-    Optimisation via Thompson Sampling*, AISTATS 2018). The draw is exact, and over a random subset
+    Optimization via Thompson Sampling*, AISTATS 2018). The draw is exact, and over a random subset
     of the functions, for its cost grows with the cube of their number.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What optimisers with a model share: random starts, then the best of what the model thinks."""
+"""What optimizers with a model share: random starts, then the best of what the model thinks."""
 
 from __future__ import annotations
 

@@ -68,9 +68,9 @@ class DistanceProcessRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         rows = solve_triangular(factor, across, lower=True)
         one = solve_triangular(factor, np.ones(len(known)), lower=True)
         y = solve_triangular(factor, self.targets_, lower=True)
-        centre = float(one @ y / (one @ one))
-        rest = y - centre * one
-        mean: Float = centre + rest @ rows
+        center = float(one @ y / (one @ one))
+        rest = y - center * one
+        mean: Float = center + rest @ rows
         if not return_std:
             return mean
         unexplained = np.maximum(1.0 - (rows * rows).sum(axis=0), 0.0)

@@ -24,6 +24,7 @@ def test_public_names():
         "__version__",
         "distance",
         "load_dataset",
+        "load_named",
         "load_runs",
         "load_table",
         "parse",

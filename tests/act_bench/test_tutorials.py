@@ -1,4 +1,4 @@
-"""The commands of the tutorials run, and the documents' links lead somewhere.
+"""The commands of the tutorials and how-tos run, and the documents' links lead somewhere.
 
 Python examples are doctests. Of the shell ones, blocks fenced ``sh`` are run here, line by line;
 blocks fenced ``shell`` need what a test does not have: a GPU, CIFAR-10, or the network.
@@ -17,7 +17,9 @@ from click.testing import CliRunner
 from act_bench.cli import main
 
 ROOT = Path(__file__).parents[2]
-TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+TUTORIALS = sorted(
+    page for kind in ("tutorials", "how-to") for page in (ROOT / "docs" / kind).glob("*.md")
+)
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 

@@ -213,7 +213,7 @@ def test_without_spectra_optimizers_that_need_them_say_so(
     fresh("-m", "builders.tables", "fifth", "tiny", "--runs", "sweep", "--folder", str(tmp_path))
     elsewhere = f"import os; os.environ['FIFTH_FOLDER'] = {str(tmp_path)!r}"
     program = f"{elsewhere}; from act_bench.cli import main; main()"
-    search = ("-c", program, "simulate", "fifth", "--optimisers", "fisher-filter")
+    search = ("-c", program, "simulate", "fifth", "--optimizers", "fisher-filter")
     assert "covers 60 entries" in fresh(*search, code=2)
     said = fresh(*search, "--evaluations", "5", code=3)
     assert "no Fisher spectra of the table fifth" in said
@@ -247,7 +247,7 @@ def test_a_simulation_and_its_figures_name_the_loss(command: Run, built: None) -
     document = json.loads(command(*run, "--figures", "none", "--output", "again", "--json"))
     assert document["metric"] == "validation_loss"
     assert document["top_score"] < 0
-    assert all(row["test_loss"] > 0 for row in document["optimisers"])
+    assert all(row["test_loss"] > 0 for row in document["optimizers"])
     checks = json.loads(command("verify", "traces/knn-1.jsonl", "--json"))
     assert "fifth" in command("plot", "accuracies", "--table", "fifth", "--output", "fifth.png")
     assert checks

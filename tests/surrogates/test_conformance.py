@@ -1,4 +1,4 @@
-"""The conformance kit: all optimisers of the package pass it, and each fault is found."""
+"""The conformance kit: all optimizers of the package pass it, and each fault is found."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from surrogates.protocol import SearchSpace, SpaceExhaustedError
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_optimisers_of_the_package_conform(name: str) -> None:
+def test_optimizers_of_the_package_conform(name: str) -> None:
     if name == "tpe":
         pytest.importorskip("optuna")
     check_optimizer(find_optimizer(name), evaluations=24)
@@ -102,7 +102,7 @@ def test_each_fault_is_found(factory: type[RandomSearch], says: str) -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_peeking_is_found(monkeypatch: pytest.MonkeyPatch, sign: int) -> None:
-    """An optimiser that holds the data of its search, as none should."""
+    """An optimizer that holds the data of its search, as none should."""
     made: list[object] = []
     original = SearchSpace.of.__func__  # type: ignore[attr-defined]
 

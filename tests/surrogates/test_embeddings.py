@@ -35,8 +35,8 @@ def space(make_data: MakeData) -> SearchSpace:
     return SearchSpace.of(make_data(table="mlp", missing=tuple(range(0, 2913, 3))))
 
 
-def test_standardised_is_that_of_scikit_learn_over_the_known() -> None:
-    found = embeddings.standardised(PLAIN).vectors()
+def test_standardized_is_that_of_scikit_learn_over_the_known() -> None:
+    found = embeddings.standardized(PLAIN).vectors()
     expected = StandardScaler().fit(VECTORS[KNOWN]).transform(VECTORS) / 2  # four columns vary
     np.testing.assert_allclose(found[KNOWN], expected[KNOWN], atol=1e-12)
     assert (found[~KNOWN] == 0).all()
@@ -44,14 +44,14 @@ def test_standardised_is_that_of_scikit_learn_over_the_known() -> None:
 
 def test_each_part_of_a_union_weighs_as_much() -> None:
     wide = Part(RNG.standard_normal((40, 50)), "manhattan")
-    found = embeddings.standardised(Features((*PLAIN.parts, wide), KNOWN)).vectors()[KNOWN]
+    found = embeddings.standardized(Features((*PLAIN.parts, wide), KNOWN)).vectors()[KNOWN]
     assert found[:, :5].var(axis=0).sum() == pytest.approx(1)
     assert found[:, 5:].var(axis=0).sum() == pytest.approx(1)
 
 
 def test_components_are_those_of_scikit_learn() -> None:
     found = embeddings.principal_components(PLAIN, count=3).vectors()[KNOWN]
-    plain = embeddings.standardised(PLAIN).vectors()[KNOWN]
+    plain = embeddings.standardized(PLAIN).vectors()[KNOWN]
     expected = PCA(3).fit_transform(plain)
     signs = np.sign((found * expected).sum(axis=0))
     np.testing.assert_allclose(found, expected * signs, atol=1e-10)

@@ -20,7 +20,7 @@ from surrogates.evaluation import (
     available_features,
     evaluate,
     judge,
-    summarise,
+    summarize,
     union_gains,
     verdict,
 )
@@ -122,7 +122,7 @@ def test_each_regressor_learns_something_from_each_feature(data: BenchmarkData) 
     assert set(rows["regressor"]) == set(REGRESSORS)
     assert (rows.filter(pl.col("features") == "outputs")["spearman"] > 0.2).all()
     assert rows["rmse"].is_between(0, 0.6).all()
-    summary = summarise(rows)
+    summary = summarize(rows)
     assert summary.height == len(names) * len(REGRESSORS) * len(METRICS)
     assert (summary["low"] <= summary["mean"]).all()
     assert (summary["mean"] <= summary["high"]).all()

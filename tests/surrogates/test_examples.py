@@ -10,8 +10,8 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_your_optimiser(capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(EXAMPLES / "your_optimiser.py"), run_name="__main__")
+def test_your_optimizer(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "your_optimizer.py"), run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("keeps the rules")
     regret = {line.partition(":")[0]: float(line.split()[-1]) for line in lines[1:]}

@@ -59,14 +59,14 @@ def test_pairs_are_told_by_how_often_one_ends_better() -> None:
     assert found["significant"].to_list() == [False, True, True]
 
 
-def test_equal_ends_are_no_difference_and_one_optimiser_has_no_pairs() -> None:
+def test_equal_ends_are_no_difference_and_one_optimizer_has_no_pairs() -> None:
     (row,) = pairwise({"a": [0.0, 0.0], "b": [0.0, 0.0]}).iter_rows(named=True)
     assert (row["superiority"], row["p_holm"], row["significant"]) == (0.5, 1.0, False)
     assert pairwise({"a": [0.1]}).height == 0
 
 
 def test_differences_by_chance_are_rarely_significant() -> None:
-    """Of 40 families of eight equal optimisers about 2 err, and more than 6 hardly ever do."""
+    """Of 40 families of eight equal optimizers about 2 err, and more than 6 hardly ever do."""
     families = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)

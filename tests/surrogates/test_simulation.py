@@ -47,7 +47,7 @@ def test_every_row_is_what_a_plain_loop_over_queries_gives(
     best_of_table = max(data.score(entry) or 0.0 for entry in data.covered)
     for name, factory in OPTIMIZERS.items():
         trial = int(rng.integers(6))
-        rows = simulation.steps.filter(pl.col("optimiser") == name, pl.col("trial") == trial)
+        rows = simulation.steps.filter(pl.col("optimizer") == name, pl.col("trial") == trial)
         bench = Benchmark(data)
         optimizer = factory(space, trial_seed(3, trial))
         best = 0.0
@@ -63,7 +63,7 @@ def test_every_row_is_what_a_plain_loop_over_queries_gives(
             assert row["regret"] == best_of_table - best
             assert row["clock_s"] == bench.clock_s
         final = bench.reveal()
-        chosen = simulation.finals.filter(pl.col("optimiser") == name, pl.col("trial") == trial)
+        chosen = simulation.finals.filter(pl.col("optimizer") == name, pl.col("trial") == trial)
         (row,) = chosen.iter_rows(named=True)
         assert {key: row[key] for key in final._asdict()} == final._asdict()
 
@@ -120,10 +120,10 @@ def test_trials_can_be_traced_and_replayed(data: BenchmarkData, tmp_path: Path) 
         assert all(check.passed for check in checks), checks
 
 
-def test_a_search_that_was_not_the_optimisers_is_found_out(
+def test_a_search_that_was_not_the_optimizers_is_found_out(
     data: BenchmarkData, tmp_path: Path
 ) -> None:
-    """True answers, but to questions that this optimiser with this seed does not ask."""
+    """True answers, but to questions that this optimizer with this seed does not ask."""
     simulate(data, {"random": OPTIMIZERS["random"]}, trials=1, evaluations=30, traces=tmp_path)
     trace = read_trace(tmp_path / "random-0.jsonl")
     bench = Benchmark(data, searcher=trace.header.optimizer)
@@ -140,7 +140,7 @@ def test_a_search_that_was_not_the_optimisers_is_found_out(
 
 def test_summary_matches_the_steps(simulation: Simulation) -> None:
     for row in simulation.summary():
-        chosen = simulation.steps.filter(pl.col("optimiser") == row["optimiser"])
+        chosen = simulation.steps.filter(pl.col("optimizer") == row["optimizer"])
         at_10 = chosen.filter(pl.col("evaluation") == 10)["regret"]
         expected = [at_10.quantile(q, "linear") for q in (0.25, 0.5, 0.75)]
         assert row["regret_at_10"] == pytest.approx(expected)
@@ -163,7 +163,7 @@ class AsksOnce:
         pass
 
 
-def test_an_optimiser_that_repeats_itself_is_stopped(data: BenchmarkData) -> None:
+def test_an_optimizer_that_repeats_itself_is_stopped(data: BenchmarkData) -> None:
     with pytest.raises(StalledSearchError, match="1 of 5"):
         simulate(data, {"stuck": AsksOnce}, trials=1, evaluations=5)
 
@@ -242,7 +242,7 @@ def test_one_worker_is_as_long_as_its_trainings(simulation: Simulation) -> None:
 def test_workers_are_deterministic_and_can_be_replayed(data: BenchmarkData, tmp_path: Path) -> None:
     first = simulate(data, trials=2, evaluations=30, workers=4, traces=tmp_path)
     assert first.steps.equals(simulate(data, trials=2, evaluations=30, workers=4).steps)
-    for _, rows in first.steps.group_by("optimiser", "trial"):
+    for _, rows in first.steps.group_by("optimizer", "trial"):
         elapsed, clock = rows["elapsed_s"], rows["clock_s"]
         assert elapsed.is_sorted()
         assert clock[-1] / 4 <= elapsed[-1] < clock[-1] / 2

@@ -109,7 +109,7 @@ def claim_tens(
 ) -> str:
     """Say whether surrogate search finds a top function in tens of evaluations."""
     lines = ["**2. Surrogate search finds a top function in tens of evaluations.**\n"]
-    lines += ["| optimiser | " + " | ".join(goal.about for goal in goals) + " |", "|---|---|---|"]
+    lines += ["| optimizer | " + " | ".join(goal.about for goal in goals) + " |", "|---|---|---|"]
     reach = " and ".join(f"{goal.entries}" for goal in goals)
     exactly = [f"{goal.random:,}; {goal.within:.0%} (exact)" for goal in goals]
     lines.append("| `random` | " + " | ".join(exactly) + " |")

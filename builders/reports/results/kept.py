@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.figures.results import read_steps
 from act_bench.figures.tables import invalid_spectra
 from act_bench.files.atomic import replacing
 from act_bench.files.manifest import EMBEDDING_FILE, read_manifest
@@ -41,7 +42,7 @@ BUDGETS = {
 
 
 class Searches(NamedTuple):
-    """The searches of one optimiser over one table."""
+    """The searches of one optimizer over one table."""
 
     steps: pl.DataFrame
     finals: pl.DataFrame
@@ -69,7 +70,7 @@ def sha256(data: BenchmarkData) -> str:
 
 
 def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searches:
-    """Return the searches of an optimiser, from the folder if they were made before."""
+    """Return the searches of an optimizer, from the folder if they were made before."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.replace(':', '-')}.parquet"
     about = path.with_suffix(".json")
@@ -77,8 +78,8 @@ def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searc
     if about.exists():
         known = json.loads(about.read_text(encoding="utf-8"))
         if {key: known.get(key) for key in asked} == asked:
-            finals = pl.read_parquet(path.with_suffix(".finals.parquet"))
-            return Searches(pl.read_parquet(path), finals, known["each_s"], known["processor"])
+            finals = read_steps(path.with_suffix(".finals.parquet"))
+            return Searches(read_steps(path), finals, known["each_s"], known["processor"])
     chosen = {name: find_optimizer(name)}
     simulate(data, chosen, trials=1, evaluations=EVALUATIONS, seed=SEED)  # what is done once
     # As many as the budget is for, where these are more; the first ones are kept.

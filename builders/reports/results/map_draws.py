@@ -108,7 +108,7 @@ def searched(data: BenchmarkData, number: int, places: Places) -> list[Draw]:
         )
     draws = []
     for name in METHODS:
-        steps = found.steps.filter(pl.col("optimiser") == name)
+        steps = found.steps.filter(pl.col("optimizer") == name)
         best = steps["best_so_far"].to_numpy().reshape(TRIALS, -1)
         regret = steps["regret"].to_numpy().reshape(TRIALS, -1)[:, -1]
         draws.append(Draw(name, number, best, regret))

@@ -1,4 +1,4 @@
-"""What the page of results begins with: all optimisers and all claims over all tables.
+"""What the page of results begins with: all optimizers and all claims over all tables.
 
 What it says of a table is kept in two CSV files beside the pages, so that a new version of one
 table changes its own rows and nothing is run again for the others.
@@ -25,16 +25,16 @@ from builders.reports.results.ranking import against
 from surrogates import evaluation
 from surrogates.significance import mean_ranks, pairwise
 
-OPTIMISERS_FILE = "optimisers.csv"
-OPTIMISERS_COLUMNS = {
+OPTIMIZERS_FILE = "optimizers.csv"
+OPTIMIZERS_COLUMNS = {
     "table": pl.String,
     "fidelity": pl.String,
     "sha256": pl.String,
-    "optimiser": pl.String,
+    "optimizer": pl.String,
     "mean_rank": pl.Float64,
     "evaluations": pl.Float64,
 }
-"""Of an optimiser on a table: where its trials end among all, a share, and the evaluations, median,
+"""Of an optimizer on a table: where its trials end among all, a share, and the evaluations, median,
 until better than every baseline, infinite for never; with the hash of all that they hang on."""
 
 CLAIMS_FILE = "claims.csv"
@@ -62,8 +62,8 @@ CLAIMS_COLUMNS = {
 """The figures that the claims hang on, of a table; null from ``union_ahead`` on without spectra."""
 
 RANKS = """\
-Where the trials of an optimiser end among those of all, a share, 0 the best; and the evaluations,
-median, until better than every baseline. Optimisers that ran on every table, the best in the mean
+Where the trials of an optimizer end among those of all, a share, 0 the best; and the evaluations,
+median, until better than every baseline. Optimizers that ran on every table, the best in the mean
 first:
 """
 CLAIMS = """
@@ -100,7 +100,7 @@ class TableResults:
     data
         The table.
     made
-        Optimiser -> its searches.
+        Optimizer -> its searches.
     rows
         What `surrogates.evaluation.evaluate` gave.
     """
@@ -111,12 +111,12 @@ class TableResults:
 
     @cached_property
     def finals(self) -> dict[str, NDArray[np.float64]]:
-        """Optimiser -> the regret of each trial at the end."""
+        """Optimizer -> the regret of each trial at the end."""
         return {name: found.regret[:, -1] for name, found in self.made.items()}
 
     @cached_property
     def pairs(self) -> pl.DataFrame:
-        """Which optimisers differ."""
+        """Which optimizers differ."""
         return pairwise(self.finals)
 
     @cached_property
@@ -132,8 +132,8 @@ def keep(found: TableResults, folder: Path) -> None:
         "fidelity": found.data.fidelity,
         "sha256": sha256(found.data),
     }
-    ranks = [about | each for each in _optimisers(found)]
-    _replace(folder / OPTIMISERS_FILE, pl.DataFrame(ranks, OPTIMISERS_COLUMNS, orient="row"))
+    ranks = [about | each for each in _optimizers(found)]
+    _replace(folder / OPTIMIZERS_FILE, pl.DataFrame(ranks, OPTIMIZERS_COLUMNS, orient="row"))
     claims = [about | _claims(found)]
     _replace(folder / CLAIMS_FILE, pl.DataFrame(claims, CLAIMS_COLUMNS, orient="row"))
 
@@ -148,10 +148,10 @@ def _replace(path: Path, rows: pl.DataFrame) -> None:
         rows.sort(place, maintain_order=True).write_csv(draft)
 
 
-def _optimisers(found: TableResults) -> list[dict[str, object]]:
+def _optimizers(found: TableResults) -> list[dict[str, object]]:
     return [
         {
-            "optimiser": name,
+            "optimizer": name,
             "mean_rank": round(rank, 6),
             "evaluations": median_with_interval(found.goals[1].first(found.made[name].best))[0],
         }
@@ -197,7 +197,7 @@ def overview(folder: Path, stale: Collection[str] = ()) -> str:
     stale
         Tables of which there is a newer version than the one that these figures are of.
     """
-    ranks = pl.read_csv(folder / OPTIMISERS_FILE, schema=OPTIMISERS_COLUMNS)
+    ranks = pl.read_csv(folder / OPTIMIZERS_FILE, schema=OPTIMIZERS_COLUMNS)
     claims = pl.read_csv(folder / CLAIMS_FILE, schema=CLAIMS_COLUMNS)
     tables = claims["table"].to_list()
     pages = ", ".join(f"[{name}]({folder.name}/{name}.md)" for name in tables)
@@ -205,19 +205,19 @@ def overview(folder: Path, stale: Collection[str] = ()) -> str:
     if old := [f"`{name}`" for name in tables if name in stale]:
         said = "Of an earlier version of the table, to be run again"
         lines.append(f"**{said}: {', '.join(old)}.**\n")
-    return "\n".join([*lines, optimisers(ranks, claims), claimed(claims)])
+    return "\n".join([*lines, optimizers(ranks, claims), claimed(claims)])
 
 
-def optimisers(ranks: pl.DataFrame, claims: pl.DataFrame) -> str:
-    """Return the table of optimisers, those with the best mean rank over the tables first."""
+def optimizers(ranks: pl.DataFrame, claims: pl.DataFrame) -> str:
+    """Return the table of optimizers, those with the best mean rank over the tables first."""
     names = claims["table"].to_list()
     found = {(table, name): (rank, needed) for table, _, _, name, rank, needed in ranks.rows()}
     everywhere = {
         name: float(np.mean([found[table, name][0] for table in names]))
-        for name in ranks["optimiser"].unique(maintain_order=True)
+        for name in ranks["optimizer"].unique(maintain_order=True)
         if all((table, name) in found for table in names)
     }
-    heads = ["optimiser", "mean", *names, *(f"{name}: evaluations" for name in names)]
+    heads = ["optimizer", "mean", *names, *(f"{name}: evaluations" for name in names)]
     lines = [RANKS, row(heads), "|---" * len(heads) + "|"]
     for name in sorted(everywhere, key=everywhere.__getitem__):
         shares = [f"{found[table, name][0]:.2f}" for table in names]

@@ -1,10 +1,11 @@
-"""Make docs/results.md: every optimiser on every table, and the paper's claims put to the test.
+"""Make docs/studies/results.md: every optimizer on every table, and the paper's claims tested.
 
     python -m builders.reports.results [--table mlp] [--trials 100] [--splits 20] [--docs docs]
 
-Each table has a page of its own, ``docs/results/TABLE.md``; what the first page says of all tables
-is kept beside them (`results_overview`), so that a new version of one table needs only ``--table``.
-Each optimiser's searches, and the evaluation of surrogates, are kept under ``output/results`` with
+Each table has a page of its own, ``docs/studies/results/TABLE.md``; what the first page says of all
+tables is kept beside them (`results_overview`), so that a new version of one table needs only
+``--table``.
+Each optimizer's searches, and the evaluation of surrogates, are kept under ``output/results`` with
 the hash of the data, so that a run that was stopped goes on. Seconds of computing are those of the
 processor, one thread.
 """
@@ -60,7 +61,7 @@ from surrogates import evaluation
 from surrogates.optimizers import plain_name
 
 # From quick to slow; those after a colon are the same search with another setting.
-OPTIMISERS = (
+OPTIMIZERS = (
     "random",
     "fisher-filter:baselines=false",
     "fisher-filter",
@@ -91,17 +92,18 @@ def main() -> None:
     arguments.add_argument("--slow-trials", type=int, default=100, help=f"Of {', '.join(SLOW)}.")
     arguments.add_argument("--splits", type=int, default=20)
     arguments.add_argument("--maps", type=int, default=6, help="Draws of the maps, of each table.")
-    arguments.add_argument("--optimisers", default=",".join(OPTIMISERS))
+    arguments.add_argument("--optimizers", default=",".join(OPTIMIZERS))
     arguments.add_argument("--docs", type=Path, default=Path("docs"))
     arguments.add_argument("--kept", type=Path, default=Path("output/results"))
     arguments.add_argument("--only", choices=["searches", "surrogates"], help="Run, write no page.")
     chosen = arguments.parse_args()
-    names = tuple(chosen.optimisers.split(","))
+    names = tuple(chosen.optimizers.split(","))
 
     tables = chosen.table or tables_with_data(Request())
     (chosen.docs / "images").mkdir(parents=True, exist_ok=True)
-    pages = chosen.docs / "results"
-    pages.mkdir(exist_ok=True)
+    studies = chosen.docs / "studies"
+    pages = studies / "results"
+    pages.mkdir(parents=True, exist_ok=True)
     for table in tables:
         data = load_data(table)
         kept = chosen.kept / table
@@ -125,9 +127,9 @@ def main() -> None:
     if chosen.only is not None:
         return
     head = HEAD.format(evaluations=EVALUATIONS)
-    with replacing(chosen.docs / "results.md") as draft:
+    with replacing(studies / "results.md") as draft:
         draft.write_text("\n".join([head, overview(pages, stale(pages))]), encoding="utf-8")
-    print(chosen.docs / "results.md")
+    print(studies / "results.md")
 
 
 def stale(pages: Path) -> list[str]:
@@ -138,7 +140,7 @@ def stale(pages: Path) -> list[str]:
 
 
 def needs_spectra(name: str) -> bool:
-    """Return whether an optimiser looks at Fisher spectra."""
+    """Return whether an optimizer looks at Fisher spectra."""
     return plain_name(name) in ("aquasurf", "fisher-filter") or "union" in name or "fim" in name
 
 
@@ -146,12 +148,13 @@ HEAD = """\
 # Results
 
 Made by `python -m builders.reports.results`, which keeps what it has run: simulated searches of
-{evaluations} evaluations by each optimiser on each table. Regret is in validation accuracy,
+{evaluations} evaluations by each optimizer on each table. Regret is in validation accuracy,
 the median over an entry's runs: the fewer runs, the more of being the best is luck, which regret
-takes for merit. *Top* is the best hundredth of the entries ([search.md](search.md)). Optimisers
-with a setting after a colon are the same search with that setting: `aquasurf:features=umap-outputs`
-uses Fisher spectra as a filter only. Intervals are 95 % bootstrap intervals; differences are called
-significant after Holm's correction over all pairs (Mann-Whitney test of the regret at the end).
+takes for merit. *Top* is the best hundredth of the entries ([search.md](../reference/search.md)).
+Optimizers with a setting after a colon are the same search with that setting:
+`aquasurf:features=umap-outputs` uses Fisher spectra as a filter only. Intervals are 95 % bootstrap
+intervals; differences are called significant after Holm's correction over
+all pairs (Mann-Whitney test of the regret at the end).
 """
 
 
@@ -179,12 +182,12 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
     }
     for name, figure in figures.items():
         save(figure, docs / "images" / f"results-{data.table}-{name}.png")
-    summary = evaluation.summarise(rows)
+    summary = evaluation.summarize(rows)
     save(
         draw("surrogates", Request(results=kept / "surrogates")),
         docs / "images" / f"results-{data.table}-surrogates.png",
     )
-    image = f"../images/results-{data.table}"
+    image = f"../../images/results-{data.table}"
     runs = load_table(data.table, fidelity=data.fidelity, columns=["runs"])["runs"].to_numpy()
     each = " to ".join(map(str, np.unique([runs.min(), runs.max()]).tolist()))
     about = (

@@ -1,4 +1,4 @@
-"""Which optimisers differ, and in which order they come."""
+"""Which optimizers differ, and in which order they come."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MARKS = (10, 30, 100)
 
 
 def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], top: Goal) -> str:
-    """Return the table of optimisers, the best first."""
+    """Return the table of optimizers, the best first."""
     heads = [f"after {mark}" for mark in MARKS]
     lines = [
-        "| optimiser | searches | mean rank | " + " | ".join(heads) + " | mean at the end | "
+        "| optimizer | searches | mean rank | " + " | ".join(heads) + " | mean at the end | "
         "evaluations to the top | reached | test |",
         "|---" * (len(MARKS) + 7) + "|",
     ]
@@ -77,7 +77,7 @@ def against(pairs: pl.DataFrame, first: str, second: str) -> tuple[float, bool]:
 
 def budgets(made: dict[str, Searches]) -> str:
     """Return the table of seconds a search against the budgets."""
-    lines = ["| optimiser | ms a search | budget |", "|---|---|---|"]
+    lines = ["| optimizer | ms a search | budget |", "|---|---|---|"]
     for name, found in made.items():
         said = ""
         if name in BUDGETS:

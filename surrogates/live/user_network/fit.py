@@ -68,7 +68,7 @@ def fit(
     splits
         Train, validation and maybe test.
     recipe
-        Its epochs, batch size, optimiser, learning rate and schedule, weight decay, clip and label
+        Its epochs, batch size, optimizer, learning rate and schedule, weight decay, clip and label
         smoothing are followed.
     seed
         Of the order of the examples.

@@ -206,7 +206,7 @@ def network_problem(
         Returns train, validation and maybe test, each as inputs and labels (tensors). Without test
         there is nothing to reveal.
     train_model
-        Takes a fresh network, the data and a seed, trains it, and returns a score to maximise, or
+        Takes a fresh network, the data and a seed, trains it, and returns a score to maximize, or
         two: validation and test. It needs ``floor``, or ``chance`` where the score is an accuracy.
         Default: the loop of :mod:`surrogates.live.user_network.fit` by ``recipe``.
     recipe

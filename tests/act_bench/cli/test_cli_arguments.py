@@ -29,8 +29,8 @@ USAGE = [
     (("search", "--model", "a:b", "--data", "a:c", "--train", "a:d", "--floor", "nan"), "finite"),
     (("sweep", "mlp", "--gpus-per-worker", "nan"), "positive"),
     (("sweep", "mlp", "--gpus-per-worker", "0"), "positive"),
-    (("simulate", "mlp", "--optimisers", "knn:neighbours=3:neighbours=5"), "given twice"),
-    (("simulate", "mlp", "--optimisers", "controller:rate=nan"), "finite"),
+    (("simulate", "mlp", "--optimizers", "knn:neighbours=3:neighbours=5"), "given twice"),
+    (("simulate", "mlp", "--optimizers", "controller:rate=nan"), "finite"),
 ]
 
 
@@ -46,7 +46,7 @@ def test_arguments_that_are_not_allowed_are_wrong_usage(arguments, words):
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     done = run(
-        "simulate", "mlp", "--trials", 2, "--evaluations", 3, "--optimisers", "random,knn",
+        "simulate", "mlp", "--trials", 2, "--evaluations", 3, "--optimizers", "random,knn",
         "--figures", "none", "--output", folder,
     )  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -68,7 +68,7 @@ DAMAGE = {
     "nan": ("steps.parquet", frame(lambda rows: rows.with_columns(regret=pl.lit(float("nan"))))),
     "null": (
         "steps.parquet",
-        frame(lambda rows: rows.with_columns(optimiser=pl.lit(None, pl.String))),
+        frame(lambda rows: rows.with_columns(optimizer=pl.lit(None, pl.String))),
     ),
     "rows": ("steps.parquet", frame(lambda rows: rows[:-1])),
     "none": ("steps.parquet", frame(lambda rows: rows[:0])),
@@ -118,7 +118,7 @@ def test_a_verdict_says_what_it_checked(tmp_path):
     assert f"{path}: consistent; not rerun (--strict)" in strict.output
     told = run("verify", path, "--no-rerun")
     assert told.exit_code == 0
-    assert "consistent; the optimiser was not run again, as told" in told.output
+    assert "consistent; the optimizer was not run again, as told" in told.output
     document = json.loads(run("verify", path, "--strict", "--json").stdout)
     assert (document["passed"], document["verdict"]) == (False, "consistent; not rerun")
     assert run("verify", path, "--strict", "--no-rerun").exit_code == 2
@@ -126,7 +126,7 @@ def test_a_verdict_says_what_it_checked(tmp_path):
 
 def test_verified_says_that_the_optimizer_asks_the_same(tmp_path):
     run(
-        "simulate", "mlp", "--trials", 1, "--evaluations", 3, "--optimisers", "knn",
+        "simulate", "mlp", "--trials", 1, "--evaluations", 3, "--optimizers", "knn",
         "--figures", "none", "--output", tmp_path, "--traces", tmp_path,
     )  # fmt: skip
     done = run("verify", tmp_path / "knn-0.jsonl", "--strict")

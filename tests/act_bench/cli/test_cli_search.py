@@ -140,7 +140,7 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
     done = run(simulate.command, *arguments, *folders, "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    assert [row["optimiser"] for row in found["optimisers"]] == [
+    assert [row["optimizer"] for row in found["optimizers"]] == [
         "random",
         "local",
         "knn",
@@ -169,24 +169,23 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
     assert {file.name: file.read_bytes() for file in output.iterdir()} == before
 
 
-def test_simulate_shows_chosen_optimisers(data: BenchmarkData, tmp_path: Path) -> None:
-    for option in ("--optimisers", "--optimizers"):
-        done = run(
-            simulate.command, "mlp", "--trials", "2", "--evaluations", "12",
-            option, "random,knn", "--output", str(tmp_path),
-        )  # fmt: skip
-        assert done.exit_code == 0
-        assert "knn" in done.output
-        assert "local" not in done.output
-        assert "after 10" in done.output
-        (line,) = [row for row in done.output.splitlines() if "exact random" in row]
-        law = random_search_law([data.score(entry) for entry in data.covered], 12)
-        assert f"{law.regret_quartiles()[1, 9]:.4f}" in line, "the median, as the title says"
-
-
-def test_one_optimiser_has_no_figure_of_differences(data: BenchmarkData, tmp_path: Path) -> None:
+def test_simulate_shows_chosen_optimizers(data: BenchmarkData, tmp_path: Path) -> None:
     done = run(
-        simulate.command, "mlp", "--trials", "2", "--evaluations", "5", "--optimisers", "random",
+        simulate.command, "mlp", "--trials", "2", "--evaluations", "12",
+        "--optimizers", "random,knn", "--output", str(tmp_path),
+    )  # fmt: skip
+    assert done.exit_code == 0
+    assert "knn" in done.output
+    assert "local" not in done.output
+    assert "after 10" in done.output
+    (line,) = [row for row in done.output.splitlines() if "exact random" in row]
+    law = random_search_law([data.score(entry) for entry in data.covered], 12)
+    assert f"{law.regret_quartiles()[1, 9]:.4f}" in line, "the median, as the title says"
+
+
+def test_one_optimizer_has_no_figure_of_differences(data: BenchmarkData, tmp_path: Path) -> None:
+    done = run(
+        simulate.command, "mlp", "--trials", "2", "--evaluations", "5", "--optimizers", "random",
         "--figures", "all", "--output", str(tmp_path),
     )  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -202,13 +201,13 @@ def test_show_knows_operators_of_the_swish_space() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["mlp", "--optimisers", "knn,magic"], "no optimiser magic"),
-        (["mlp", "--optimisers", ","], "choose from random, local, knn, evolution"),
-        (["mlp", "--optimisers", "knn:k=5"], "settings of knn, neighbours, features, got 'k=5'"),
-        (["mlp", "--optimisers", "knn:neighbours=few"], "expected a whole number, got 'few'"),
-        (["mlp", "--optimisers", "knn:neighbours=0"], "knn:neighbours=0: "),
-        (["mlp", "--optimisers", "gp-ei:features=foo"], "gp-ei:features=foo: "),
-        (["mlp", "--optimisers", "knn", "--figures", "significance"], "two optimisers or more"),
+        (["mlp", "--optimizers", "knn,magic"], "no optimizer magic"),
+        (["mlp", "--optimizers", ","], "choose from random, local, knn, evolution"),
+        (["mlp", "--optimizers", "knn:k=5"], "settings of knn, neighbours, features, got 'k=5'"),
+        (["mlp", "--optimizers", "knn:neighbours=few"], "expected a whole number, got 'few'"),
+        (["mlp", "--optimizers", "knn:neighbours=0"], "knn:neighbours=0: "),
+        (["mlp", "--optimizers", "gp-ei:features=foo"], "gp-ei:features=foo: "),
+        (["mlp", "--optimizers", "knn", "--figures", "significance"], "two optimizers or more"),
         (["mlp", "--figures", "regret,pie"], "no figure pie"),
         (["mlp", "--evaluations", "2913"], "covers 2912"),
         (["mlp", "--trials", "0"], "--trials"),
@@ -237,12 +236,12 @@ def test_without_matplotlib_the_figure_is_left_out(
     assert len(list(tmp_path.glob("*.parquet"))) == 3
 
 
-def test_optimisers_with_settings_are_told_apart_and_replayed(
+def test_optimizers_with_settings_are_told_apart_and_replayed(
     data: BenchmarkData, tmp_path: Path
 ) -> None:
     names = "knn:neighbours=5,knn,fisher-filter:baselines=false"
     done = run(
-        simulate.command, "mlp", "--trials", "2", "--evaluations", "12", "--optimisers", names,
+        simulate.command, "mlp", "--trials", "2", "--evaluations", "12", "--optimizers", names,
         "--figures", "all", "--output", str(tmp_path), "--traces", str(tmp_path),
     )  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -254,7 +253,7 @@ def test_optimisers_with_settings_are_told_apart_and_replayed(
         assert [c["check"] for c in found["checks"] if c["passed"]][-1] == "rerun"
     # Features are on the clock from the beginning: 2,912 spectra.
     steps = pl.read_parquet(tmp_path / "steps.parquet").filter(pl.col("evaluation") == 1)
-    first = dict(steps.group_by("optimiser").agg(pl.col("elapsed_s").min()).iter_rows())
+    first = dict(steps.group_by("optimizer").agg(pl.col("elapsed_s").min()).iter_rows())
     spent = TABLES["mlp"].spectrum_s * len(data.covered)
     assert first["knn"] < 4 < spent < first["fisher-filter:baselines=false"] < spent + 4
 

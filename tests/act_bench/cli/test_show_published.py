@@ -43,3 +43,25 @@ def test_an_unpublished_function_outside_the_space_is_an_error() -> None:
     assert result.exit_code == 4
     assert "Nearest by outputs" in result.output
     assert show("crelu").exit_code == 4
+
+
+def test_every_learning_rate_of_a_table_is_shown() -> None:
+    rows = json.loads(show("relu", "--json").stdout)["rates"]
+    assert [row["learning_rate"] for row in rows if row["table"] == "mlp"] == [
+        0.1,
+        0.2,
+        0.4,
+        0.8,
+        1.6,
+    ]
+    chosen = [row for row in rows if row["table"] == "mlp" and row["tuned"]]
+    assert [row["learning_rate"] for row in chosen] == [0.4]
+    assert chosen[0]["fresh_runs"] == 9
+    assert "(mean of 9)" in show("relu").output
+
+
+def test_named_functions_outside_the_space_show_what_they_reach() -> None:
+    for name in ("gelu", "crrelu"):
+        rows = json.loads(show(name, "--json").stdout)["rates"]
+        assert {row["table"] for row in rows} >= {"mlp"}
+        assert "By learning rate" in show(name).output

@@ -1,4 +1,4 @@
-"""The explore page: its data, that it fetches nothing, and its behaviour in headless Chromium."""
+"""The explore page: its data, that it fetches nothing, and its behavior in headless Chromium."""
 
 from __future__ import annotations
 

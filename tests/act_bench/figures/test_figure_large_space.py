@@ -10,7 +10,7 @@ from act_bench.figures import space as figure
 from act_bench.spaces.large import NotBuiltError
 
 
-def test_trained_functions_are_coloured_and_the_best_drawn_last(
+def test_trained_functions_are_colored_and_the_best_drawn_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("surrogates.embeddings.umap_places", lambda parts: parts[0].vectors[:, :2])
@@ -18,10 +18,10 @@ def test_trained_functions_are_coloured_and_the_best_drawn_last(
     accuracy = np.full(30, np.nan)
     accuracy[[3, 7, 9]] = 0.5, 0.9, 0.1
     found = figure.draw(outputs, accuracy, "a title", 0.1)
-    grey, coloured = found.axes[0].collections
-    assert np.asarray(grey.get_offsets()).shape == (27, 2)
-    assert np.asarray(coloured.get_array()).tolist() == [0.1, 0.5, 0.9]
-    found_at = np.asarray(coloured.get_offsets(), np.float64)
+    gray, colored = found.axes[0].collections
+    assert np.asarray(gray.get_offsets()).shape == (27, 2)
+    assert np.asarray(colored.get_array()).tolist() == [0.1, 0.5, 0.9]
+    found_at = np.asarray(colored.get_offsets(), np.float64)
     np.testing.assert_allclose(found_at, outputs[[9, 3, 7], :2].astype(np.float64))
 
 

@@ -101,16 +101,16 @@ def test_between_the_corners_every_function_shown_is_the_nearest() -> None:
     assert len(crosses) == maps.STEPS**2
 
 
-def test_maps_are_coloured_by_accuracy_and_say_how_continuous_they_are() -> None:
+def test_maps_are_colored_by_accuracy_and_say_how_continuous_they_are() -> None:
     figure = draw("maps", Request(("mlp",)))
     three = figure.axes[:3]
     found, valid = read_accuracies("mlp", Request()), load_spectra("mlp").valid
     for axes, feature, count in zip(three, ("outputs", "fim", "union"), (2913, 0, 0), strict=True):
         drawn = [np.asarray(c.get_offsets()) for c in axes.collections]
         assert sum(map(len, drawn)) == (count or valid.sum())
-        colours = axes.collections[1].get_array()
-        assert colours is not None
-        assert (np.diff(np.asarray(colours)) >= 0).all()  # the best on top
+        colors = axes.collections[1].get_array()
+        assert colors is not None
+        assert (np.diff(np.asarray(colors)) >= 0).all()  # the best on top
         places = load_map("mlp", feature).places.astype(float)
         rank = maps.continuity(places[valid], found.score[valid])
         assert axes.get_title(loc="left").endswith(f"{rank:.3f}")
@@ -137,7 +137,7 @@ def test_a_table_without_maps_says_how_to_make_them(monkeypatch: pytest.MonkeyPa
 
 STEPS = pl.DataFrame(
     {
-        "optimiser": ["a"] * 4 + ["b"] * 4,
+        "optimizer": ["a"] * 4 + ["b"] * 4,
         "trial": [0, 0, 1, 1] * 2,
         "evaluation": [1, 2] * 4,
         "regret": [0.4, 0.1, 0.2, 0.2, 0.4, 0.0, 0.4, 0.2],

@@ -19,7 +19,7 @@ def _steps(regret: dict[str, list[list[float]]]) -> pl.DataFrame:
         for trial, values in enumerate(trials)
         for evaluation, value in enumerate(values, start=1)
     ]
-    return pl.DataFrame(rows, schema=["optimiser", "trial", "evaluation", "regret"], orient="row")
+    return pl.DataFrame(rows, schema=["optimizer", "trial", "evaluation", "regret"], orient="row")
 
 
 STEPS = _steps(
@@ -30,7 +30,7 @@ STEPS = _steps(
 )
 
 
-def test_one_line_an_optimiser_at_its_median_and_the_exact_one_dashed() -> None:
+def test_one_line_an_optimizer_at_its_median_and_the_exact_one_dashed() -> None:
     figure = regret_figure(STEPS, [0.5, 0.4, 0.3], title="a table")
     (axes,) = figure.axes
     lines = {str(line.get_label()): line for line in axes.lines}

@@ -229,7 +229,7 @@ def test_the_document_lists_the_catalogue() -> None:
             f"| `{function.name}` | `{formula}` | {notation} | {entry} | `{function.source}` |"
         )
     expected = "\n".join(lines)
-    text = (Path(__file__).parents[3] / "docs/catalogue.md").read_text(encoding="utf-8")
-    assert expected in text, f"docs/catalogue.md must hold this table:\n{expected}"
+    text = (Path(__file__).parents[3] / "docs/reference/catalogue.md").read_text(encoding="utf-8")
+    assert expected in text, f"docs/reference/catalogue.md must hold this table:\n{expected}"
     for key, citation in SOURCES.items():
         assert f"- `{key}`: {citation}" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, median
@@ -15,7 +16,12 @@ from hypothesis import strategies as st
 
 from act_bench.files.manifest import DataError
 from act_bench.functions.expression import ParseError, parse
-from act_bench.search.benchmark import Benchmark, MissingRunError, SearchOverError
+from act_bench.search.benchmark import (
+    Benchmark,
+    BesideSpaceError,
+    MissingRunError,
+    SearchOverError,
+)
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
 from act_bench.spaces import paper as space_module
@@ -261,3 +267,26 @@ def test_a_damaged_file_is_named(small: pl.DataFrame, data_folder: Path) -> None
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(DataError, match=r"mlp-full\.parquet is damaged"):
         Benchmark("mlp")
+
+
+def test_a_named_function_outside_the_space_is_answered_beside_it():
+    bench = Benchmark("mlp")
+    with pytest.raises(BesideSpaceError, match=r"GELU is trained beside.*0\.8: 0\.\d{4} \(best by"):
+        bench.query("gelu(x)")
+    with pytest.raises(BesideSpaceError) as caught:
+        bench.query("CRReLU")
+    rows = caught.value.rows
+    assert [row["learning_rate"] for row in rows] == sorted(row["learning_rate"] for row in rows)
+    assert pickle.loads(pickle.dumps(caught.value)).rows == rows  # noqa: S301
+    assert (bench.evaluations, bench.clock_s, bench.events) == (0, 0.0, ())
+    with pytest.raises(NotInSpaceError) as unknown:
+        bench.query("sin(x)")
+    assert not isinstance(unknown.value, BesideSpaceError)
+
+
+def test_a_name_means_its_function():
+    bench = Benchmark("mlp")
+    assert bench.query("ReLU").entry == bench.query("relu(x)").entry
+    assert bench.evaluations == 1
+    with pytest.raises(ParseError, match="did you mean 'crrelu'"):
+        bench.query("crelu")

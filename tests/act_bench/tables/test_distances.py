@@ -108,12 +108,12 @@ def test_all_pairs_are_the_same_in_both_ways() -> None:
 
 
 def test_manhattan_of_cdfs_is_weighted_w1() -> None:
-    """Values at bin centres, where histograms lose nothing."""
+    """Values at bin centers, where histograms lose nothing."""
     rng = np.random.default_rng(4)
     sizes = [4160, 650]
     a, b = (
-        [rng.choice(_centres(size), 50) for size in sizes],
-        [rng.choice(_centres(size), 70) for size in sizes],
+        [rng.choice(_centers(size), 50) for size in sizes],
+        [rng.choice(_centers(size), 70) for size in sizes],
     )
     first, second = reference_cdf(a, sizes), reference_cdf(b, sizes)
     w1 = np.array([wasserstein_distance(x, y) for x, y in zip(a, b, strict=True)])
@@ -124,7 +124,7 @@ def test_manhattan_of_cdfs_is_weighted_w1() -> None:
     assert cdf_distances([first, second])[0, 1] == pytest.approx(np.abs(first - second).sum())
 
 
-def _centres(size: int) -> NDArray[np.float64]:
+def _centers(size: int) -> NDArray[np.float64]:
     edges = np.linspace(-100, 100, size // 100)
     return (edges[1:] + edges[:-1]) / 2
 

@@ -89,7 +89,7 @@ def test_each_epoch_is_charged_once(data: BenchmarkData, asked: list[tuple[int, 
     assert bench.clock_s == pytest.approx(sum(data.cost_s[e] * n / 4 for e, n in furthest.items()))
 
 
-def test_what_an_optimiser_asks_for_can_be_queried_as_it_is(data: BenchmarkData) -> None:
+def test_what_an_optimizer_asks_for_can_be_queried_as_it_is(data: BenchmarkData) -> None:
     asked = Benchmark(data).query(Partial("relu(x)", 3))
     assert asked == Benchmark(data).query("relu(x)", epochs=3)
     assert asked.epochs == 3

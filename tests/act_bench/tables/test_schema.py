@@ -15,6 +15,7 @@ from act_bench.tables import registry, schema
 from act_bench.tables.configurations import configurations
 from act_bench.tables.files import embedded_fidelities, entries_name
 from act_bench.tables.maps import MAP_COLUMNS
+from act_bench.tables.named import NAMED_COLUMNS
 from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS
 from act_bench.tables.spectra import fisher_columns
 
@@ -28,6 +29,7 @@ ALL_COLUMNS = {
     "embedding": schema.EMBEDDING_COLUMNS,
     "maps": MAP_COLUMNS,
     "literature": schema.LITERATURE_COLUMNS,
+    "named": NAMED_COLUMNS,
     "fisher": fisher_columns(registry.TABLES["mlp"].spectrum_layers),
 }
 
@@ -53,7 +55,7 @@ def test_run_columns_are_the_fields_of_a_run():
     assert sorted(schema.names(schema.RUN_COLUMNS)) == sorted(dataclass.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("document", ["docs/tables.md", "DATASET_CARD.md"])
+@pytest.mark.parametrize("document", ["docs/reference/tables.md", "DATASET_CARD.md"])
 @pytest.mark.parametrize("kind", ALL_COLUMNS)
 def test_documents_list_the_columns(document, kind):
     expected = markdown_columns(ALL_COLUMNS[kind])

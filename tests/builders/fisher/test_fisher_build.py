@@ -161,7 +161,7 @@ def test_initial_weights_of_all_cnn_c_are_the_recipe_s() -> None:
 
 @pytest.mark.parametrize("name", ["resnet56", "mobilevit_v2"])
 def test_statistics_of_the_batch_are_constants_to_the_gradients(name: str) -> None:
-    """Against batch normalisation in evaluation, its running statistics those of the batch."""
+    """Against batch normalization in evaluation, its running statistics those of the batch."""
     recipe = dataclasses.replace(
         find("cnn", "full"), network=name, width=1 / 8, initialization="lecun"
     )

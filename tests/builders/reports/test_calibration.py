@@ -1,4 +1,4 @@
-"""The calibration of recipes: the records that are committed say what docs/cnn.md says."""
+"""The calibration of recipes: the records that are committed say what docs/studies/cnn.md says."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_the_records_of_cnn_say_what_the_page_says(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["calibration.py", "cnn"])
     calibration.main()
     printed = capsys.readouterr().out
-    page = (DOCS / "cnn.md").read_text()
+    page = (DOCS / "studies" / "cnn.md").read_text()
     assert "| proxy and long | 0.922 [0.83, 0.95] | 28 |" in printed
     assert "0.922 [0.83, 0.95]" in page
     rows = [line for line in printed.splitlines() if line.startswith("| `")]

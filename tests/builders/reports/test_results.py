@@ -156,7 +156,7 @@ def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
         results_overview.TableResults(make_data(), without, pl.DataFrame()), pages
     )
     results_overview.keep(results_overview.TableResults(data, made, rows), pages)
-    files = (results_overview.OPTIMISERS_FILE, results_overview.CLAIMS_FILE)
+    files = (results_overview.OPTIMIZERS_FILE, results_overview.CLAIMS_FILE)
     before = [(pages / name).read_text() for name in files]
     results_overview.keep(results_overview.TableResults(data, made, rows), pages)
     assert [(pages / name).read_text() for name in files] == before  # rows are replaced
@@ -193,12 +193,12 @@ def test_the_overview_says_what_is_of_an_earlier_version(
 
 
 def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
-    for name in (*results.OPTIMISERS, *results_kept.BUDGETS, *results.SLOW):
+    for name in (*results.OPTIMIZERS, *results_kept.BUDGETS, *results.SLOW):
         find_optimizer(name)
-        assert name in results.OPTIMISERS
-    assert [name for name in results.OPTIMISERS if not results.needs_spectra(name)] == [
+        assert name in results.OPTIMIZERS
+    assert [name for name in results.OPTIMIZERS if not results.needs_spectra(name)] == [
         name
-        for name in results.OPTIMISERS
+        for name in results.OPTIMIZERS
         if not any(word in name for word in ("aquasurf", "fisher", "union"))
     ]
 
@@ -206,7 +206,7 @@ def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
 def test_a_small_page_goes_on_from_what_is_kept(
     make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [name for name in results.OPTIMISERS if name.startswith(("aquasurf", "fisher"))]
+    names = [name for name in results.OPTIMIZERS if name.startswith(("aquasurf", "fisher"))]
     calls: list[str] = []
     simulate = results_kept.simulate
 
@@ -231,15 +231,15 @@ def test_a_small_page_goes_on_from_what_is_kept(
     monkeypatch.setattr(map_draws, "TRIALS", 3)
     arguments = ["results.py", "--table", "mlp", "--trials", "3", "--splits", "2", "--maps", "1"]
     folders = ["--docs", str(tmp_path / "docs"), "--kept", str(tmp_path / "kept")]
-    chosen = ["--optimisers", ",".join(["random", *names])]
+    chosen = ["--optimizers", ",".join(["random", *names])]
     monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen])
     results.main()
     assert len(calls) == 2 * (1 + len(names))  # one trial beforehand
-    assert "| `aquasurf` |" in (tmp_path / "docs" / "results.md").read_text()
-    page = (tmp_path / "docs" / "results" / "mlp.md").read_text()
+    assert "| `aquasurf` |" in (tmp_path / "docs" / "studies" / "results.md").read_text()
+    page = (tmp_path / "docs" / "studies" / "results" / "mlp.md").read_text()
     for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "| knn | union | 100 |"):
         assert number in page
-    for image in {part.split(")")[0] for part in page.split("](../images/")[1:]}:
+    for image in {part.split(")")[0] for part in page.split("](../../images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page
     assert " of 1 maps." in page

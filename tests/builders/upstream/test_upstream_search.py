@@ -118,7 +118,7 @@ def test_regressors_learn_from_them(data):
 def test_the_command_simulates_on_it(imported, tmp_path):
     arguments = "simulate cnn --edition upstream --trials 2 --evaluations 8 --json --output"
     chosen = "random,knn:features=fim,gp-ei:features=fim:starts=3"
-    done = CliRunner().invoke(main, [*arguments.split(), str(tmp_path), "--optimisers", chosen])
+    done = CliRunner().invoke(main, [*arguments.split(), str(tmp_path), "--optimizers", chosen])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert (told["edition"], told["fidelity"]) == ("upstream", "full")

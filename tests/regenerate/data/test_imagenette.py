@@ -185,7 +185,7 @@ def test_other_images_are_refused(alone: Path) -> None:
     names = {part: [f"{part}_{n}.JPEG" for n in range(count)] for part, count in COUNTS.items()}
     labels = {part: [n % 10 for n in range(count)] for part, count in COUNTS.items()}
     selection = imagenette.selection_of({part: (names[part], labels[part]) for part in COUNTS})
-    with pytest.raises(DataMismatchError, match="mean colour"):
+    with pytest.raises(DataMismatchError, match="mean color"):
         imagenette.load(
             write(alone / "dark", make=lambda p, n: pixels_of(p, n) // 4), selection=selection
         )

@@ -1,4 +1,4 @@
-"""The GRAFS cell: operators, bounds, samples, dropping, discretisation."""
+"""The GRAFS cell: operators, bounds, samples, dropping, discretization."""
 
 from __future__ import annotations
 
@@ -168,8 +168,8 @@ def test_dropping_takes_the_lowest_alpha_of_the_fullest_slot() -> None:
     assert architecture.left() == 6
 
 
-def test_a_full_set_of_drops_discretises_without_a_gap() -> None:
-    """When six operators are left, the mixture is the discretised function."""
+def test_a_full_set_of_drops_discretizes_without_a_gap() -> None:
+    """When six operators are left, the mixture is the discretized function."""
     architecture = Architecture(seed=2)
     for _ in range(104):
         architecture.drop()

@@ -24,7 +24,7 @@ SIDE = 24
 
 @pytest.fixture(scope="module")
 def photographs() -> np.ndarray:
-    """Return smooth colours with noise and a few saturated pixels, (6, 24, 24, 3) uint8."""
+    """Return smooth colors with noise and a few saturated pixels, (6, 24, 24, 3) uint8."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     waves = np.stack([np.sin(k * x + 3 * y + np.arange(3)[:, None, None]) for k in range(1, 7)])
@@ -88,7 +88,7 @@ REFERENCES = {
     "equalize": ImageOps.equalize,
     "solarize": lambda image: ImageOps.solarize(image, 103),  # levels of at least 102.4
     "posterize": lambda image: ImageOps.posterize(image, 6),
-    "colour": lambda image: ImageEnhance.Color(image).enhance(1.54),
+    "color": lambda image: ImageEnhance.Color(image).enhance(1.54),
     "contrast": lambda image: ImageEnhance.Contrast(image).enhance(1.54),
     "brightness": lambda image: ImageEnhance.Brightness(image).enhance(1.54),
     "sharpness": lambda image: ImageEnhance.Sharpness(image).enhance(1.54),
@@ -100,7 +100,7 @@ def test_levels_are_those_of_pillow(name: str, photographs: np.ndarray) -> None:
     choice = np.full((6, 1), list(OPERATIONS).index(name))
     got = rand_augment(on_levels(photographs), choice, 6).permute(0, 2, 3, 1).numpy()
     wanted = np.stack([np.asarray(REFERENCES[name](Image.fromarray(each))) for each in photographs])
-    assert np.abs(got - wanted).max() <= 2.0  # Pillow rounds the grey and the result to levels
+    assert np.abs(got - wanted).max() <= 2.0  # Pillow rounds the gray and the result to levels
     if name != "identity":
         assert np.abs(got - photographs).max() > 2.5
 
@@ -118,7 +118,7 @@ def test_movements_and_back(name: str) -> None:
         y, x = (torch.arange(64.0)[:, None], torch.arange(64.0)[None])
         return float((weight * y).sum() / weight.sum()), float((weight * x).sum() / weight.sum())
 
-    # From (31.5, 37.5), 6 to the right of the centre of the image. The grid says where a pixel
+    # From (31.5, 37.5), 6 to the right of the center of the image. The grid says where a pixel
     # comes from, so signs are opposite.
     angle = np.deg2rad(18)
     expected = {

@@ -170,7 +170,7 @@ def test_without_an_activation_it_is_the_identity(training: bool, with_shortcut:
         assert torch.equal(own, other)
 
 
-def test_a_normalisation_alone_is_that_of_torch_elsewhere() -> None:
+def test_a_normalization_alone_is_that_of_torch_elsewhere() -> None:
     x, shortcut = torch.randn(4, 3, 2, 2), torch.randn(4, 3, 2, 2)
     own, other = Normalized(3), nn.BatchNorm2d(3)
     assert torch.equal(own(x), other(x))

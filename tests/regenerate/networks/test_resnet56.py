@@ -162,7 +162,7 @@ def test_recipes_of_other_tables_are_what_their_runs_were_made_with() -> None:
 
 
 def stripes(count: int, seed: int) -> data.Split:
-    """Ten classes, each with a colour."""
+    """Ten classes, each with a color."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 10
     images = random.integers(0, 60, (count, 32, 32, 3), dtype=np.uint8)

@@ -144,7 +144,7 @@ def test_sweep_trains_more_seeds_of_the_chosen_and_nothing_else(folder):
     ("arguments", "code", "words"),
     [
         (("--select", "worst:3"), 2, "best:300,baselines,random:100"),
-        (("--select", "best:3", "--expressions", __file__), 2, "got both"),
+        (("--select", "best:3", "--expressions", __file__), 2, "got --select and --expressions"),
         (("--select", "best:3"), 3, "--seeds 1 first"),
     ],
 )

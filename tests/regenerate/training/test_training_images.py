@@ -184,7 +184,7 @@ def test_recipes_of_other_trainers_are_refused(folder: Path, field: str, value: 
         train(dataclasses.replace(RECIPE, **{field: value}), parse("elu(x)"), [0], data_dir=folder)
 
 
-def test_images_are_normalised_and_averaged_over_blocks(folder: Path) -> None:
+def test_images_are_normalized_and_averaged_over_blocks(folder: Path) -> None:
     full, small = splits_of(folder, None), splits_of(folder, 8)
     assert full.images.dtype == torch.bfloat16
     channels = full.images.double().reshape(-1, 3)
@@ -249,7 +249,7 @@ def built(text: str) -> tuple[AllCNNC, FlatWeights]:
 
 
 @pytest.mark.parametrize("text", ["relu(x)", "sigmoid(x)", "softplus(x)", "negative(x)"])
-def test_data_dependent_initialisation_standardises_every_channel(text: str) -> None:
+def test_data_dependent_initialization_standardizes_every_channel(text: str) -> None:
     network, weights = built(text)
     images = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     images = images.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
@@ -302,7 +302,7 @@ def test_flat_weights_are_the_parameters() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sgd", "nesterov", "adamw", "adamw as on a GPU"])
-def test_optimisers_agree_with_torch(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_optimizers_agree_with_torch(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AdamW, "loop", kind == "adamw")
     layer = torch.nn.Conv2d(3, 4, 3)
     weights = FlatWeights(layer)

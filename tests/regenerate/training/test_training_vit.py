@@ -102,7 +102,7 @@ def test_the_middle_is_what_is_evaluated(folder: Path) -> None:
     assert whole.shape == middle.shape
 
 
-def test_training_images_are_normalised(folder: Path) -> None:
+def test_training_images_are_normalized(folder: Path) -> None:
     splits = load_splits(
         "imagenette", image_size=32, train_images=50, device="cpu", data_dir=folder
     )

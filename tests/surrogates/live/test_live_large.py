@@ -108,7 +108,7 @@ def test_a_search_over_the_large_space_goes_on_and_is_verified(tmp_path):
     assert found.confirmed[-1].candidate.role == "best of the table"
     assert [check.passed for check in verify_search(out / "trace.jsonl")] == [True] * 4
     other = search(problem, tmp_path / "b", method="random", budget=Budget(1), reveal=False)
-    assert len(other.evaluated) == 1  # any optimiser can search there
+    assert len(other.evaluated) == 1  # any optimizer can search there
 
 
 def test_a_space_that_was_not_built_says_how(tmp_path):

@@ -23,7 +23,7 @@ from regenerate.grafs import SearchFailedError
 from regenerate.recipes import find
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore, SearchFolderError
-from regenerate.training.trainers import RecipeTrainer, summarise
+from regenerate.training.trainers import RecipeTrainer, summarize
 from surrogates.live import Budget, Confirmation, search, table_problem
 from surrogates.live.benchmark import LiveBenchmark
 from surrogates.live.confirm import Candidate, Estimate, confirm
@@ -111,7 +111,7 @@ def test_runs_amount_to_what_the_tables_rule_says(accuracies):
         )
         for seed, a in enumerate(accuracies)
     ]  # fmt: skip
-    summary = summarise(runs)
+    summary = summarize(runs)
     assert summary.cost_s == 2.0 * len(runs)
     worst_first = np.sort([-1e9 if a is None else a for a in accuracies])
     middle = np.median(worst_first)

@@ -1,4 +1,4 @@
-"""Optimisers with a model: what they ask for, what they start with, and features that lack."""
+"""Optimizers with a model: what they ask for, what they start with, and features that lack."""
 
 from __future__ import annotations
 

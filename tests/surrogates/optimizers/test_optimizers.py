@@ -1,4 +1,4 @@
-"""What every optimiser must do, and what each one is for."""
+"""What every optimizer must do, and what each one is for."""
 
 from __future__ import annotations
 
@@ -176,5 +176,5 @@ def test_evolution_refuses_settings_out_of_range(
 
 
 def test_names_that_are_not_known_are_refused_with_those_that_are() -> None:
-    with pytest.raises(LookupError, match="no optimiser magic; choose from random"):
+    with pytest.raises(LookupError, match="no optimizer magic; choose from random"):
         find_optimizer("magic")

@@ -119,8 +119,8 @@ def test_the_process_with_two_distances_solves_with_their_product() -> None:
         )
 
     inverse = np.linalg.inv(covariance(X, X) + noise * np.eye(80))
-    centre = inverse.sum(axis=0) @ Y / inverse.sum()
-    expected = centre + covariance(NEW, X) @ inverse @ (Y - centre)
+    center = inverse.sum(axis=0) @ Y / inverse.sum()
+    expected = center + covariance(NEW, X) @ inverse @ (Y - center)
     np.testing.assert_allclose(model.predict(NEW), expected, rtol=1e-8)
 
 

@@ -1,8 +1,8 @@
-"""Bring your own optimiser: check it, and simulate it against random search.
+"""Bring your own optimizer: check it, and simulate it against random search.
 
-    python examples/your_optimiser.py
+    python examples/your_optimizer.py
 
-It takes some seconds. The optimiser has ``suggest`` and ``observe``, as many have; an adapter makes
+It takes some seconds. The optimizer has ``suggest`` and ``observe``, as many have; an adapter makes
 it one that can be simulated. For an Optuna study there is ``surrogates.adapters.FromStudy``; what
 has ``ask`` and ``tell`` needs no adapter.
 """
@@ -52,7 +52,7 @@ class OperatorBandit:
 
 
 def bandit(space: SearchSpace, seed: int) -> FromSuggester:
-    """Make the optimiser of one search: this is what a simulation needs."""
+    """Make the optimizer of one search: this is what a simulation needs."""
     return FromSuggester(space, OperatorBandit(space.expressions, seed))
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     searches: dict[str, Factory] = {"random": RandomSearch, "bandit": bandit}
     simulation = simulate(load_data("mlp"), searches, trials=5, evaluations=30)
     for name in searches:
-        last = pl.col("optimiser").eq(name) & pl.col("evaluation").eq(30)
+        last = pl.col("optimizer").eq(name) & pl.col("evaluation").eq(30)
         regret = np.median(simulation.steps.filter(last)["regret"].to_numpy())
         print(f"{name}: median regret after 30 evaluations {regret:.4f}")
 

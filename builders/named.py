@@ -1,0 +1,223 @@
+"""Make the table of named functions from the runs of sweeps with ``--named``.
+
+``python -m builders.named cnn --runs sweeps/cnn-proxy-named --runs sweeps/cnn-proxy-named-0.1``
+reads the parts of such sweeps, checks every run against the recipe with its learning rate, and
+writes ``cnn-named-runs.parquet`` (these runs) and ``cnn-named.parquet`` (one row per function of
+the catalogue, fidelity and rate). Functions that are in the space come from the embedded runs of
+the table, at every rate that they have. Runs that are embedded already stay.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import polars as pl
+
+from act_bench.files.manifest import DATA_FOLDER, LICENCE, DataError, FileRecord
+from act_bench.functions.catalogue import CATALOGUE
+from act_bench.functions.named import NamedFunction
+from act_bench.spaces.paper import entry_of, load_space
+from act_bench.tables.loaders import load_runs
+from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
+from act_bench.tables.registry import TABLES
+from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
+from builders.embedded import write_manifest, write_table
+from builders.rates import FIRST_SEED, RATE, at_every_rate, choose_rates, fresh_summaries
+from builders.tables import check_functions, read_runs, summaries
+from regenerate.data import DataNotFoundError, ImageData, load
+from regenerate.recipes import Recipe, find
+from regenerate.recipes.rates import with_rate
+
+GROUP = ("expression", "fidelity", RATE)
+
+
+def catalogue_frame(
+    functions: Mapping[str, NamedFunction], entries: Mapping[str, int | None]
+) -> pl.DataFrame:
+    """Return the columns of the table that do not depend on training, one row per function.
+
+    Parameters
+    ----------
+    functions
+        Name to function.
+    entries
+        Name to the function's entry in the space, or None outside it.
+    """
+    first = load_space().representatives
+    found = [(name, entries[name]) for name in functions]
+    return pl.DataFrame(
+        {
+            "name": list(functions),
+            "title": [function.title for function in functions.values()],
+            "expression": [
+                str(functions[name]) if entry is None else first[entry] for name, entry in found
+            ],
+            "entry": pl.Series([entry for _, entry in found], dtype=pl.Int32),
+            # A table of values has no place for a parameter that changes.
+            "comparable_runtime": [function.parameter is None for function in functions.values()],
+            "place": range(len(functions)),
+        }
+    )
+
+
+def named_table(
+    runs: pl.DataFrame, catalogue: pl.DataFrame, own_rates: Mapping[str, float], chance: float
+) -> pl.DataFrame:
+    """Return one row per function, fidelity and rate: `act_bench.tables.named.NAMED_COLUMNS`.
+
+    Parameters
+    ----------
+    runs
+        With the run columns: of functions outside the space, and of their entries inside it.
+    catalogue
+        As from `catalogue_frame`.
+    own_rates
+        Fidelity to the learning rate of its recipe; ties go to the rate nearest to it.
+    chance
+        Accuracy of guessing: what a fresh run that diverged counts as.
+    """
+    first, later = (runs.filter(pl.col("seed") == FIRST_SEED), pl.col("seed") != FIRST_SEED)
+    chosen = pl.concat(
+        choose_rates(first.filter(pl.col("fidelity") == fidelity), rate, "expression")
+        .filter(pl.col("outcome") == "ok")
+        .select(GROUP)
+        for fidelity, rate in own_rates.items()
+    ).with_columns(tuned=pl.lit(value=True))
+    by = list(GROUP)
+    return (
+        summaries(runs, by)
+        .join(catalogue, on="expression")
+        .join(first.select(*by, first_validation_accuracy="validation_accuracy"), on=by, how="left")
+        .join(fresh_summaries(runs.filter(later), chance, by), on=by, how="left")
+        .join(chosen, on=by, how="left")
+        .with_columns(
+            pl.col("tuned").fill_null(value=False),
+            pl.col("fresh_runs", "fresh_diverged_runs").fill_null(0),
+        )
+        .sort("place", "fidelity", RATE)
+        .select(names(NAMED_COLUMNS))
+    )
+
+
+def build(
+    sources: Sequence[Path], table: str, data: Mapping[str, ImageData], folder: Path
+) -> dict[str, FileRecord]:
+    """Write the named functions of a table and their runs, and the manifest.
+
+    Parameters
+    ----------
+    sources
+        What ``builders.tables.read_runs`` takes: sweeps with ``--named``.
+    table
+        Its name.
+    data
+        Fidelity to the images that it trains on.
+    folder
+        Where the files go.
+
+    Raises
+    ------
+    BuildError
+        If a run is of no recipe of the table at its rate, of no function of the catalogue outside
+        the space, or there twice.
+    """
+    columns = names(RUN_COLUMNS)
+    entries = {name: entry_of(function) for name, function in CATALOGUE.items()}
+    outside = {str(CATALOGUE[name]): None for name, entry in entries.items() if entry is None}
+    parts = [read_runs(source).select(columns) for source in sources]
+    file = folder / named_runs_name(table)
+    if file.exists():
+        parts.append(read_runs(file).select(columns))
+    runs = pl.concat(parts).unique(maintain_order=True)
+    recipes = {fidelity: find(table, fidelity) for fidelity in runs["fidelity"].unique().sort()}
+    hashes = {}
+    for (fidelity, rate), of_rate in runs.group_by("fidelity", RATE, maintain_order=True):
+        recipe = with_rate(recipes[str(fidelity)], float(str(rate)))
+        hashes[f"{fidelity} {rate:g}"] = recipe.sha
+        fingerprint = data[recipe.fidelity].fingerprint
+        check_functions(of_rate, recipe.fidelity, recipe.sha, fingerprint, outside)
+    about = {
+        "table": table,
+        "edition": "regenerated",
+        "recipes": {name: json.loads(each.canonical_json()) for name, each in recipes.items()},
+        "recipe_sha_by_fidelity_and_rate": dict(sorted(hashes.items())),
+        "data": {name: {"name": each.name, "fingerprint": each.fingerprint}
+                 for name, each in data.items()},
+        "made": f"act-bench sweep {table} --named --seeds 3, with --rate RATE for other rates, "
+        f"then python -m builders.named {table} --runs FOLDER",
+        "licence": LICENCE,
+        "version": version("act-bench"),
+    }  # fmt: skip
+    runs = runs.sort("expression", "fidelity", RATE, "seed")
+    write_table(runs.to_arrow(), RUN_COLUMNS, file, about)
+    inside = [entry for entry in entries.values() if entry is not None]
+    both = pl.concat([runs, *(_of_entries(recipe, inside) for recipe in recipes.values())])
+    own_rates = {name: recipe.learning_rate for name, recipe in recipes.items()}
+    rows = named_table(both, catalogue_frame(CATALOGUE, entries), own_rates, TABLES[table].chance)
+    write_table(rows.to_arrow(), NAMED_COLUMNS, folder / named_name(table), about)
+    return write_manifest(folder)
+
+
+def _of_entries(recipe: Recipe, entries: Sequence[int]) -> pl.DataFrame:
+    """Return the embedded runs of entries at every rate, those that are the same at all of them."""
+    columns = names(RUN_COLUMNS)
+    none = pl.DataFrame(arrow_schema(RUN_COLUMNS).empty_table())
+    try:
+        runs = load_runs(recipe.table, recipe.fidelity, columns, rate="all")
+    except DataError:  # no entry was trained at this fidelity
+        return none
+    runs = runs.filter(pl.col("entry").is_in(list(entries)))
+    own = pl.col(RATE) == recipe.learning_rate
+    by_rate = at_every_rate(runs.filter(own), runs.filter(~own), recipe)
+    return pl.concat([of_rate.select(columns) for of_rate in by_rate.values()])
+
+
+@click.command()
+@click.argument("table")
+@click.option(
+    "--runs",
+    "sources",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the Parquet parts of a sweep with --named, or one Parquet file.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder with the images, for data sets that do not come with a library.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, path_type=Path),
+    default=DATA_FOLDER,
+    help="Where the files go; act_bench/data if not given.",
+)
+def main(table: str, sources: tuple[Path, ...], data_dir: Path | None, folder: Path) -> None:
+    r"""Make the files of TABLE's named functions.
+
+    \b
+    python -m builders.named mlp --runs sweeps/mlp-full-named --runs sweeps/mlp-full-named-0.1
+    """
+    try:
+        fidelities = {name for source in sources for name in read_runs(source)["fidelity"].unique()}
+        if (folder / named_runs_name(table)).exists():
+            fidelities.update(read_runs(folder / named_runs_name(table))["fidelity"].unique())
+        data = {}
+        for name in sorted(fidelities):
+            recipe = find(table, name)
+            data[name] = load(recipe.dataset, data_dir, image_size=recipe.image_size)
+        records = build(sources, table, data, folder)
+    except (ValueError, KeyError, DataNotFoundError) as error:
+        raise click.ClickException(str(error)) from error
+    for file in (named_name(table), named_runs_name(table)):
+        record = records[file]
+        click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")
+
+
+if __name__ == "__main__":
+    main()
