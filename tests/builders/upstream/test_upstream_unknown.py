@@ -14,13 +14,15 @@ from click.testing import CliRunner
 from upstream_files import write_upstream
 
 from act_bench.cli import main
-from act_bench.files.manifest import DataError, write_manifest
+from act_bench.files.manifest import DataError
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.loading import load_data
 from act_bench.search.trace import read_trace
 from act_bench.search.verify import verify
 from act_bench.tables import upstream
+from builders.embedded import write_manifest
 from builders.upstream.convert import import_file
+from builders.upstream.rows import RUNTIME_KEY
 from surrogates.optimizers import OPTIMIZERS
 from surrogates.simulation import simulate
 
@@ -33,7 +35,7 @@ def cache(tmp_path_factory):
         patch.setenv("ACT_BENCH_CACHE", str(folder / "cache"))
         document = write_upstream(folder / "act-bench-cnn.json", seed=4, count=60)
         for values in list(document.values())[::2]:
-            values.pop("runtime", None)
+            values.pop(RUNTIME_KEY, None)
         (folder / "act-bench-cnn.json").write_text(json.dumps(document), encoding="utf-8")
         import_file(folder / "act-bench-cnn.json", "cnn")
         yield folder / "cache"
