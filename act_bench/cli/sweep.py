@@ -104,7 +104,7 @@ class Options:
 )
 @click.option(
     "--gpus-per-worker",
-    type=click.FloatRange(0, min_open=True),
+    type=PositiveNumber(),
     default=1.0,
     show_default=True,
     help="With Ray on GPUs; 0.25 lets four workers share one.",
