@@ -68,7 +68,7 @@ def compare(table: str, trials: int, seed: int = 0) -> pl.DataFrame:
     The intervals are bootstrap ones over trials.
     """
     data = load_data(table)
-    costs = np.array([data.cost_s[entry] for entry in data.covered])
+    costs = np.array([data.cost_s[entry] or 0.0 for entry in data.covered])
     budgets = [budget * float(costs.mean()) for budget in BUDGETS]
     names = [name for plain in PLAIN for name in (plain, f"{plain}-rates")]
     factories = {name: find_optimizer(name) for name in names}
