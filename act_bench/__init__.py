@@ -12,7 +12,16 @@ Examples
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+if not os.path.isdir(os.path.dirname(__file__)):  # noqa: PTH112, PTH120  (pathlib costs more)
+    from act_bench.errors import ArchiveError
+
+    raise ArchiveError(
+        f"act_bench cannot be imported from an archive, {__file__}: its data lie in a folder; "
+        "fix: pip install act-bench, or unpack the archive"
+    )
 
 from act_bench.errors import name_missing_extras as _name_missing_extras
 

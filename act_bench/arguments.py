@@ -21,15 +21,10 @@ import dataclasses
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from act_bench.errors import ArgumentError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
 
 _SHOWN: Final = 60
 
@@ -153,42 +148,6 @@ def whole_seeds(seeds: object, name: str = "seeds") -> tuple[int, ...]:
     if not found or len(set(found)) != len(found) or min(found) < 0:
         raise ArgumentError(f"{name} must be different and at least 0, got {list(found)}")
     return found
-
-
-def real_array(x: ArrayLike) -> NDArray[np.float64]:
-    """Return what a function is evaluated at as a float64 array.
-
-    Raises
-    ------
-    ArgumentError
-        It has no real numbers for all elements: complex, dates, text, or masked elements; a
-        ValueError.
-
-    Examples
-    --------
-    >>> real_array([1, 2]).tolist()
-    [1.0, 2.0]
-    >>> real_array([1j])
-    Traceback (most recent call last):
-        ...
-    act_bench.errors.ArgumentError: expected real numbers, got an array of complex128
-    """
-    import numpy as np
-
-    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
-        raise ArgumentError(
-            "expected real numbers, got an array with masked elements: fill them first, as in "
-            "x.filled(numpy.nan)"
-        )
-    found = np.asarray(x)
-    if found.dtype.kind == "O" and found.size:
-        real = all(isinstance(each, Real | Decimal) for each in found.flat)
-    else:
-        real = found.dtype.kind in "biuf" or not found.size
-    if not real:
-        kind = "objects" if found.dtype.kind == "O" else str(found.dtype)
-        raise ArgumentError(f"expected real numbers, got an array of {kind}")
-    return np.asarray(found, dtype=np.float64)
 
 
 def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

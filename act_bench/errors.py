@@ -61,6 +61,12 @@ class ArgumentError(ActBenchError, ValueError):
     exit_code = ExitCode.USAGE
 
 
+class ArgumentTypeError(ActBenchError, TypeError):
+    """An argument of a type that is not allowed."""
+
+    exit_code = ExitCode.USAGE
+
+
 class MissingExtraError(ActBenchError, ImportError):
     """An optional package that is not installed; the message has the command that installs it.
 
@@ -70,6 +76,12 @@ class MissingExtraError(ActBenchError, ImportError):
     exit_code = ExitCode.DATA
     by_import: bool = False
     """Whether an import of ours raised it, which does not know what for."""
+
+
+class ArchiveError(ActBenchError, ImportError):
+    """The package lies in a zip archive, from which it cannot read its data."""
+
+    exit_code = ExitCode.DATA
 
 
 EXTRAS: Final = {

@@ -8,8 +8,9 @@ activation. Its variants are measured in turns in one run, in processor time:
 - ``fused``: that, and batch normalization and look-up in one (``regenerate.activations``);
 - ``depthwise``: that, but stride 2 in the loops of ``regenerate.kernels.depthwise_cpu``;
 - ``attention``: that, and attention in those of ``regenerate.kernels.attention_cpu``;
-- ``own``: as the trainer does it: that, 1x1 convolutions of tokens as products, normalization
-  without activation and the optimizer in one loop each, and the small maps' gradient of taps.
+- ``products``: that, 1x1 convolutions of tokens as products, normalization without activation and
+  the optimizer in one loop each, and the small maps' gradient of taps;
+- ``own``: as the trainer does it: that, and each transformer layer as one operation of autograd.
 
     python benchmarks/mobilevit.py [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
 """
@@ -51,6 +52,8 @@ PARTS = {
     "_LookUp": "activation between token layers",
     "_AttendBackward": "attention without its projections, backward",
     "_Attend": "attention without its projections, forward",
+    "_LayerBackward": "transformer layers but their products, backward",
+    "_Layer": "transformer layers but their products, forward",
     "aten::addmm": "products of tokens",
     "aten::mm": "products of tokens",
     "aten::add": "additions of shortcuts and gradients",
@@ -87,14 +90,17 @@ def variant(name: str) -> Iterator[None]:
     """Put back what the trainer replaces."""
     with ExitStack() as replaced:
         if name != "own":
+            place = "regenerate.networks.mobilevit_v2.can_fuse"
+            replaced.enter_context(patch(place, lambda *_: False))
+        if name not in ("own", "products"):
             replaced.enter_context(patch.object(PointwiseConv2d, "forward", nn.Conv2d.forward))
             replaced.enter_context(patch.object(Normalized, "forward", normalized_by_torch))
             replaced.enter_context(patch.object(depthwise, "SMALL", 0))
             replaced.enter_context(patch.object(AdamW, "loop", False))
-        if name not in ("own", "attention"):
+        if name not in ("own", "products", "attention"):
             place = "regenerate.networks.mobilevit_v2.attend"
             replaced.enter_context(patch(place, attention_by_torch))
-        if name not in ("depthwise", "attention", "own"):
+        if name not in ("depthwise", "attention", "products", "own"):
             forward = nn.Conv2d.forward if name == "torch" else every_second_pixel
             replaced.enter_context(patch.object(DepthwiseConv2d, "forward", forward))
         if name in ("torch", "stride 1"):
@@ -156,7 +162,7 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     step = step_of(options)
-    names = ("torch", "stride 1", "fused", "depthwise", "attention", "own")
+    names = ("torch", "stride 1", "fused", "depthwise", "attention", "products", "own")
     taken: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(options.turns + 1):
         for name in names:

@@ -14,21 +14,31 @@ import hashlib
 import json
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
 from act_bench.arguments import plain_fields
-from act_bench.errors import ArgumentError, missing_extra
-from act_bench.files.atomic import replacing
-from act_bench.files.cache import cache_folder
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode, missing_extra
+from act_bench.files import sealed
+from act_bench.files.cache import cache_folder, warn_damaged
 from act_bench.spaces.distances import Metric
 from surrogates.features import Features, Float, Part
 
 COMPONENTS: Final = 10
+
+
+class UncachedError(ActBenchError, RuntimeError):
+    """A library needs a folder for compiled code, and none can be written to."""
+
+    exit_code = ExitCode.DATA
+
+
 """Principal components that are kept."""
 LIBRARIES: Final = ("umap-learn", "pynndescent", "numba", "numpy", "scipy", "scikit-learn")
 """Whose versions may change the places."""
@@ -134,6 +144,8 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
         There are fewer than four functions, which UMAP cannot place; a ValueError.
     ImportError
         umap-learn is not installed.
+    UncachedError
+        It cannot store compiled code anywhere.
     """
     fewest = settings.dimensions + 2
     if any(len(part.vectors) < fewest for part in parts):
@@ -143,7 +155,13 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
             "without umap-"
         )
     _need_umap()
-    import umap
+    try:
+        import umap
+    except RuntimeError as error:  # of numba, which its libraries let compile into a cache
+        raise UncachedError(
+            f"umap-learn cannot be imported ({error}); fix: let NUMBA_CACHE_DIR name a folder that "
+            "can be written to"
+        ) from error
 
     with warnings.catch_warnings():
         # Said of graphs in several pieces, which spectra with three neighbours make.
@@ -174,16 +192,24 @@ def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float
     """Return :func:`umap_places`, from the user's cache where it was computed before.
 
     The file's name is a hash of the vectors, the metrics, the settings and the versions of the
-    libraries, so that it is never that of anything else.
+    libraries, so that it is never that of anything else. A damaged file is made again, with a
+    UserWarning; a cache that cannot be written to costs the
+    next call its time and nothing else.
     """
-    path = cache_folder() / "umap" / f"{_key(parts, settings)}.npy"
+    path = cache_folder() / "umap" / f"{_key(parts, settings)}.parquet"
     if path.exists():
-        found: Float = np.load(path, allow_pickle=False)
-        return found
+        try:
+            table, is_sealed = sealed.read(path)
+            if not is_sealed:
+                raise sealed.SealError("it has no SHA-256")
+            found: Float = np.column_stack([each.to_numpy() for each in table.columns])
+            return found
+        except (sealed.SealError, OSError) as error:
+            warn_damaged(path, error)
     places = umap_places(parts, settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as draft, draft.open("wb") as file:  # a bare path would get a suffix
-        np.save(file, places)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sealed.write(path, pa.table({f"x{n}": axis for n, axis in enumerate(places.T)}))
     return places
 
 

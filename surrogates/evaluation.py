@@ -24,7 +24,7 @@ from scipy.special import ndtr
 from act_bench.arguments import whole_number
 from act_bench.errors import ArgumentError
 from act_bench.figures.results import SUMMARY_FILE
-from act_bench.files.atomic import replacing
+from act_bench.files import sealed
 from act_bench.files.manifest import DataError
 from act_bench.search.benchmark_data import BenchmarkData
 from surrogates.features import FEATURES, Features
@@ -412,6 +412,5 @@ def save(folder: Path, rows: pl.DataFrame) -> list[Path]:
         "gains.parquet": union_gains(rows),
     }
     for name, frame in frames.items():
-        with replacing(folder / name) as draft:
-            frame.write_parquet(draft)
+        sealed.write(folder / name, frame.to_arrow())
     return [folder / name for name in frames]

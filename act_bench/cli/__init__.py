@@ -7,6 +7,7 @@ names begin with ``_``.
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
@@ -67,6 +68,13 @@ class LazyGroup(click.Group):
             hint = did_you_mean(name, COMMANDS) or "act-bench --help lists the commands"
             ctx.fail(f"no command {name[:60]!r}; {hint}")
         return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line, on a terminal of whatever encoding."""
+        from act_bench.terminal import make_printable
+
+        make_printable()
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an error on the way to it, too, is a sentence and an exit code."""

@@ -7,7 +7,6 @@ the program, and its traceback is shown.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -15,6 +14,7 @@ from typing import NoReturn
 import click
 
 from act_bench.errors import ActBenchError, ExitCode, needs_extra
+from act_bench.files.atomic import OF_DISKS
 
 
 class Command(click.Command):
@@ -46,7 +46,7 @@ def explained(ctx: click.Context) -> Iterator[None]:
             raise click.UsageError(str(error), ctx) from error  # is shown with the usage
         _end(ctx, str(error), error.exit_code)
     except OSError as error:
-        if error.filename is None and error.errno != errno.ENOSPC:
+        if error.filename is None and error.errno not in OF_DISKS:
             raise  # of the network, say: it is not about a file
         what = f"cannot read or write {error.filename}" if error.filename else "cannot write"
         _end(ctx, f"{what}: {error.strerror or error}", ExitCode.DATA)

@@ -81,6 +81,7 @@ def command(options: Options) -> None:
     95 % intervals over the splits), gains.parquet (the union against each feature alone, split by
     split) and surrogates.png.
     """
+    from act_bench.files.folders import making
     from act_bench.search.loading import load_data
     from surrogates import evaluation
 
@@ -109,8 +110,8 @@ def command(options: Options) -> None:
         )
     summary, gains = evaluation.summarize(rows), evaluation.union_gains(rows)
     said = evaluation.verdict(gains)
-    output.mkdir(parents=True, exist_ok=True)
-    files = write(output, rows)
+    with making(output):
+        files = write(output, rows)
     if options.as_json:
         document = {
             "table": options.table,

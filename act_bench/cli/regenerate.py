@@ -76,12 +76,12 @@ def command(options: Options) -> None:
     """
     console = Console(stderr=options.as_json)
     made, note = _retrain(options)
+    if options.certificate_file is not None:
+        made.write(options.certificate_file)  # before anything is printed, which may fail
     if options.as_json:
         click.echo(json.dumps(made.to_dict()))
     else:
         _show(console, made, note)
-    if options.certificate_file is not None:
-        made.write(options.certificate_file)
     if made.comparison.verdict == "differs":
         sys.exit(ExitCode.NO)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -102,8 +103,8 @@ def command(options: Options) -> None:
     evaluation), finals.parquet (one row a trial, with its revealed test accuracy),
     significance.parquet (one row a pair of optimizers), simulation.json and the figures.
     """
+    from act_bench.files.folders import making
     from act_bench.search.loading import load_data
-    from surrogates.simulation import simulate
 
     chosen, drawn = _factories(options.names), _figures(options.figures)
     if len(chosen) < 2 and "significance" in drawn:
@@ -122,15 +123,30 @@ def command(options: Options) -> None:
         )
     _check_settings(chosen, data)
     output = options.output or Path("output") / f"simulate-{data.name}"
-    for folder in filter(None, (output, options.traces)):
-        folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        for folder in filter(None, (output, options.traces)):
+            stack.enter_context(making(folder))
+        simulation = _simulate(data, chosen, options)
+        document = _document(simulation, data, options)
+        files = _write(simulation, document, output, drawn)
+    if options.as_json:
+        rows = {"optimizers": simulation.summary(), "files": files}
+        click.echo(json.dumps(document | rows))
+    else:
+        _show(simulation, data)
+        click.echo("\n".join(files))
 
+
+def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options) -> Simulation:
+    """Run the searches, with a bar on stderr for each optimizer."""
     from rich.console import Console
     from rich.progress import Progress
 
+    from surrogates.simulation import simulate
+
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks = {name: progress.add_task(name, total=options.trials) for name in chosen}
-        simulation = simulate(
+        return simulate(
             data,
             chosen,
             trials=options.trials,
@@ -140,14 +156,6 @@ def command(options: Options) -> None:
             progress=lambda name, done: progress.update(tasks[name], completed=done),
             traces=options.traces,
         )
-    document = _document(simulation, data, options)
-    files = _write(simulation, document, output, drawn)
-    if options.as_json:
-        rows = {"optimizers": simulation.summary(), "files": files}
-        click.echo(json.dumps(document | rows))
-    else:
-        _show(simulation, data)
-        click.echo("\n".join(files))
 
 
 def _factories(names: str | None) -> dict[str, Factory]:
@@ -196,6 +204,7 @@ def _write(
     from act_bench.figures import Request, draw
     from act_bench.figures.results import SEARCH_FILE, SIGNIFICANCE_FILE, STEPS_FILE
     from act_bench.figures.style import save
+    from act_bench.files import sealed
     from act_bench.files.atomic import replacing
 
     files = []
@@ -205,8 +214,7 @@ def _write(
         SIGNIFICANCE_FILE: simulation.significance(),
     }
     for name, frame in frames.items():
-        with replacing(output / name) as draft:
-            frame.write_parquet(draft)
+        sealed.write(output / name, frame.to_arrow())
         files.append(str(output / name))
     with replacing(output / SEARCH_FILE) as draft:
         draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -39,7 +39,7 @@ def command() -> None:
 
 @command.command()
 @variant_option
-@click.option("--again", is_flag=True, help="Make it although it is there.")
+@click.option("--again", is_flag=True, help="Make it although it is there and whole.")
 @json_option
 def build(variant: Variant, *, again: bool, as_json: bool) -> None:
     """Enumerate, evaluate and reduce the space, and keep it in your cache."""
@@ -61,6 +61,7 @@ def build(variant: Variant, *, again: bool, as_json: bool) -> None:
 @json_option
 def show(variant: Variant, *, as_json: bool) -> None:
     """Show how many expressions and functions there are, next to the paper's count."""
+    _make_again_if_damaged(variant)
     document = _counts(variant)
     if as_json:
         click.echo(json.dumps(document))
@@ -77,6 +78,7 @@ def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) 
     """Show the functions of the space nearest to EXPRESSION by their outputs (Eq. 3)."""
     from act_bench.spaces import large as large_space
 
+    _make_again_if_damaged(variant)
     found = large_space.neighbours(expression, count, variant)
     if as_json:
         click.echo(json.dumps({"expression": expression, "neighbours": found.to_dicts()}))
@@ -96,6 +98,18 @@ def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) 
             row["expression"],
         )
     Console().print(shown)
+
+
+def _make_again_if_damaged(variant: Variant) -> None:
+    from act_bench.spaces import large as large_space
+
+    try:
+        for path in (large_space.expressions_file(variant), large_space.outputs_file(variant)):
+            large_space.check(path)
+    except large_space.DamagedSpaceError:
+        from builders.space import large as builder
+
+        builder.build(variant)
 
 
 def _counts(variant: Variant) -> dict[str, object]:

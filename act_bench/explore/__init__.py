@@ -9,12 +9,12 @@ disk and forbids itself, by its content security policy, to fetch anything.
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
+from act_bench.files.html import script_json
 from act_bench.files.manifest import EMBEDDING_FILE, DataError, verified
 from act_bench.tables.files import embedded_fidelities, table_files
 from act_bench.tables.registry import TABLES
@@ -200,12 +200,10 @@ def render(data: Payload) -> str:
     >>> page.startswith("<!doctype html>"), "{{" in page.split("<body>")[0].split("<script>")[0]
     (True, False)
     """
-    # "</" would end the element; JSON may escape the slash.
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     parts = {
         "STYLE": _read("page.css"),
         "LIBRARY": _read("echarts.common.min.js"),
-        "DATA": text,
+        "DATA": script_json(data),
         "SCRIPT": _read("page.js"),
     }
     head, *rest = _read("page.html").split("{{")

@@ -13,8 +13,8 @@ from typing import Final
 SUFFIX: Final = ".draft"
 """Of a file that is being written: what a kill leaves behind has the suffix of no finished file."""
 
-_OF_DISKS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
-"""Errors of a full or read-only disk, which come without the name of a file."""
+OF_DISKS: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Errors of a full, read-only or broken disk, which may come without the name of a file."""
 
 
 @contextmanager
@@ -50,15 +50,24 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
     # Exclusive: a name that is taken, or a link that waits there, is an error.
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    with named(path, draft):
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield draft
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path: Path, draft: Path) -> Iterator[None]:
+    """Let an OSError about a draft, or about the disk, name the path that the user knows."""
     try:
-        yield draft
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.replace(path)
+        yield
     except OSError as error:
-        if error.filename == str(draft) or (error.filename is None and error.errno in _OF_DISKS):
-            error.filename = str(path)  # the file that the user knows
+        unnamed = error.filename is None and error.errno in OF_DISKS
+        if unnamed or str(error.filename).startswith(str(draft)):
+            error.filename, error.filename2 = str(path), None
         raise
-    finally:
-        draft.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,17 @@ class CacheLimitError(ActBenchError, ValueError):
     """``ACT_BENCH_CACHE_GB`` is no size."""
 
     exit_code = ExitCode.USAGE
+
+
+class NoCacheError(ActBenchError, RuntimeError):
+    """No folder for the cache is known."""
+
+    exit_code = ExitCode.DATA
+
+
+def warn_damaged(path: Path, why: object) -> None:
+    """Warn that a file in the cache is damaged and is made again."""
+    warnings.warn(f"{path} is damaged ({why}): it is made again", UserWarning, stacklevel=3)
 
 
 class Kept(NamedTuple):
@@ -54,6 +66,11 @@ def cache_folder() -> Path:
     The user's cache is ``XDG_CACHE_HOME`` or ``~/.cache``. Deleting the folder is safe: it is
     filled again when needed, imported tables by importing them again. It need not exist yet.
 
+    Raises
+    ------
+    NoCacheError
+        Neither variable is set, and the user has no home.
+
     Examples
     --------
     >>> monkeypatch = getfixture("monkeypatch")
@@ -63,8 +80,14 @@ def cache_folder() -> Path:
     """
     if own := os.environ.get("ACT_BENCH_CACHE"):
         return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "act-bench"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "act-bench"
+    try:
+        return Path.home() / ".cache" / "act-bench"
+    except RuntimeError as error:  # a container whose user has no entry in passwd
+        raise NoCacheError(
+            "this user has no home folder to cache in; fix: let ACT_BENCH_CACHE name a folder"
+        ) from error
 
 
 def limit() -> int:

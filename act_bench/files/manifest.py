@@ -11,9 +11,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from act_bench.errors import ActBenchError, ExitCode
+from act_bench.files.documents import check_types, excerpt, read_object
 
 DATA_FOLDER: Final = Path(__file__).parent.parent / "data"
 MANIFEST: Final = "manifest.json"
@@ -63,6 +64,16 @@ class FileRecord(NamedTuple):
     licence: str
 
 
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "sha256": (str,),
+    "bytes": (int,),
+    "rows": (int,),
+    "counts": (dict,),
+    "made": (str,),
+    "licence": (str,),
+}
+
+
 def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, FileRecord]:
     """Return the record of each file of a folder by its name.
 
@@ -80,12 +91,34 @@ def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, Fil
     """
     path = (folder or DATA_FOLDER) / MANIFEST
     try:
-        files = json.loads(path.read_bytes())["files"]
-        return {name: FileRecord(name=name, **record) for name, record in files.items()}
+        document = read_object(path)
+        check_types(document, {"files": (dict,)})
+        files = cast("dict[str, object]", document["files"])
+        return {name: _record(name, fields) for name, fields in files.items()}
     except FileNotFoundError:
         raise DataError(f"{path} is missing; {mend}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is damaged ({error!r}); {mend}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); {mend}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}); {mend}") from error
+
+
+def _record(name: str, fields: object) -> FileRecord:
+    """Return the record of a file; a ValueError if it is none, or the name leads elsewhere."""
+    if name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
+        raise ValueError(f"expected the name of a file in this folder, got {excerpt(name)}")
+    if not isinstance(fields, dict):
+        raise ValueError(f"{name}: expected a JSON object, got {excerpt(fields)}")
+    if unknown := fields.keys() - _TYPES.keys():
+        raise ValueError(f"{name}: fields unknown: {', '.join(sorted(unknown))[:200]}")
+    where = name
+    try:
+        check_types(fields, _TYPES)
+        where = f"{name}: counts"
+        check_types(fields["counts"], dict.fromkeys(fields["counts"], (int,)))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    return FileRecord(name=name, **fields)
 
 
 def write_records(records: Mapping[str, FileRecord], path: Path) -> None:

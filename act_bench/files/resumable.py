@@ -13,12 +13,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from act_bench.files.atomic import replacing
+from act_bench.files.documents import read_object
+from act_bench.files.folders import making
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_LONGEST: Final = 200
 
 
 def claim(
@@ -65,10 +70,10 @@ def claim(
     """
     path = folder / marker
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            with replacing(path) as draft:
-                draft.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
+        with making(folder):
+            if not path.exists():
+                with replacing(path) as draft:
+                    draft.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
     except OSError as caught:
         raise error(f"cannot write to {folder}: {caught.strerror}; {otherwise}") from caught
     own = json.loads(json.dumps(identity))
@@ -76,9 +81,14 @@ def claim(
     for what in sorted(found.keys() | own.keys()):
         if found.get(what) != own.get(what):
             raise error(
-                f"{folder} holds {holds} with another {what}: {found.get(what)}, not "
-                f"{own.get(what)}; {otherwise}"
+                f"{folder} holds {holds} with another {what[:60]}: {_shown(found.get(what))}, "
+                f"not {_shown(own.get(what))}; {otherwise}"
             )
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def read_identity(
@@ -98,16 +108,13 @@ def read_identity(
     """
     path = folder / marker
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except OSError as caught:
         raise error(
             f"{folder} does not hold {holds}: {marker} cannot be read ({caught.strerror})"
         ) from caught
     except ValueError as caught:
         raise error(f"{path} is damaged ({caught}); {otherwise}") from caught
-    if not isinstance(found, dict):
-        raise error(f"{path} is damaged: expected a JSON object, got {found!r}; {otherwise}")
-    return found
 
 
 def part_path(folder: Path, content: object) -> Path:
@@ -163,6 +170,8 @@ def read_part(path: Path, error: type[Exception]) -> tuple[pa.Table, bool]:
     from act_bench.files import sealed
 
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            raise sealed.SealError("it is no regular file")
         return sealed.read(path)
     except (sealed.SealError, OSError) as caught:
         raise error(

@@ -4,6 +4,9 @@ Parquet by itself reads many damaged files as other numbers. A *sealed* file hol
 the SHA-256 of all its bytes, taken while the 64 digits of the seal itself were zeros. So the seal
 covers everything, goes where the file goes under any name, and every other reader of Parquet can
 ignore it. Files without a seal, of older versions, can be read and are told apart.
+
+Files of other formats, which nobody else reads, have their seal behind all else
+(:func:`write_bytes`).
 """
 
 from __future__ import annotations
@@ -125,3 +128,43 @@ def read(path: Path) -> tuple[pa.Table, bool]:
         If it cannot be read.
     """
     return decode(path.read_bytes())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes of any kind with their seal behind them, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; no draft stays.
+    """
+    digest = hashlib.sha256(content).hexdigest().encode()
+    with replacing(path) as draft:
+        draft.write_bytes(content + PREFIX + digest)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what :func:`write_bytes` wrote.
+
+    Raises
+    ------
+    SealError
+        If the file has no seal or is damaged.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> file = getfixture("tmp_path") / "state"
+    >>> write_bytes(file, b"42")
+    >>> read_bytes(file)
+    b'42'
+    """
+    whole = path.read_bytes()
+    start = len(whole) - len(PREFIX) - len(_BLANK)
+    if start < 0 or not whole.startswith(PREFIX, start):
+        raise SealError("it has no SHA-256 at its end")
+    content, digest = whole[:start], whole[start + len(PREFIX) :]
+    if hashlib.sha256(content).hexdigest().encode() != digest:
+        raise SealError("its SHA-256 is not the one that it carries")
+    return content

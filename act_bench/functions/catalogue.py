@@ -22,6 +22,7 @@ from typing import Final
 
 from act_bench.errors import ActBenchError, ExitCode, did_you_mean
 from act_bench.functions.expression import Expression, ParseError, parse
+from act_bench.functions.hints import SHOWN, shortened
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import SWISH_OPERATORS
 from act_bench.functions.parameter import Parameter
@@ -29,14 +30,23 @@ from act_bench.functions.parameter import Parameter
 SOURCES: Final[dict[str, str]] = {
     "barron2017": "Barron, Continuously Differentiable Exponential Linear Units (2017), "
     "arXiv 1704.07483",
+    "barron2021": "Barron, Squareplus: A Softplus-Like Algebraic Rectifier (2021), "
+    "arXiv 2112.11687",
     "basirat2018": "Basirat and Roth, The Quest for the Golden Activation Function (2018), "
     "arXiv 1808.00783",
     "bingham2023": "Bingham and Miikkulainen, Efficient Activation Function Optimization through "
     "Surrogate Modeling (NeurIPS 2023), arXiv 2301.05785",
     "clevert2016": "Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning "
     "by Exponential Linear Units (ICLR 2016), arXiv 1511.07289",
+    "das2025": "Das, Safari, Adriaensen and Hutter, Gompertz Linear Units: Leveraging "
+    "Asymmetry for Enhanced Learning Dynamics (NeurIPS 2025), arXiv 2502.03654",
+    "fernandez2024": "Fernandez and Mali, TeLU Activation Function for Fast and Stable Deep "
+    "Learning (2024), arXiv 2412.20269",
     "he2015": "He, Zhang, Ren and Sun, Delving Deep into Rectifiers (ICCV 2015), arXiv 1502.01852",
     "hendrycks2016": "Hendrycks and Gimpel, Gaussian Error Linear Units (2016), arXiv 1606.08415",
+    "howard2019": "Howard et al., Searching for MobileNetV3 (ICCV 2019), arXiv 1905.02244",
+    "huang2024": "Huang and Schlag, Deriving Activation Functions Using Integration (2024), "
+    "arXiv 2411.13010",
     "klambauer2017": "Klambauer, Unterthiner, Mayr and Hochreiter, Self-Normalizing Neural "
     "Networks (NIPS 2017), arXiv 1706.02515",
     "maas2013": "Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic "
@@ -45,8 +55,12 @@ SOURCES: Final[dict[str, str]] = {
     "arXiv 1908.08681",
     "nair2010": "Nair and Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines "
     "(ICML 2010)",
+    "openai2026": "Submissions to OpenAI's Parameter Golf (2026), "
+    "https://github.com/openai/parameter-golf",
     "ramachandran2017": "Ramachandran, Zoph and Le, Searching for Activation Functions (2017), "
     "arXiv 1710.05941",
+    "so2021": "So, Manke, Liu, Dai, Shazeer and Le, Primer: Searching for Efficient Transformers "
+    "for Language Modeling (NeurIPS 2021), arXiv 2109.08668",
     "sun2024": "Sun et al., A Method on Searching Better Activation Functions (2024), "
     "arXiv 2405.12954",
 }
@@ -253,6 +267,47 @@ _FUNCTIONS: Final = (
             "a", 0.25, "layer", "initial value: He et al.; one a layer: Sun et al., Appendix E"
         ),
     ),
+    # Newer proposals, most of them for transformers and language models.
+    NamedFunction(
+        "hard_swish",
+        "HardSwish",
+        "x * clip(x + 3, 0, 6) / 6",
+        "howard2019",
+        aliases=("hardswish", "hard_silu"),
+    ),
+    NamedFunction("squareplus", "Squareplus", "(x + sqrt(x^2 + 4)) / 2", "barron2021"),
+    NamedFunction(
+        "relu_squared",
+        "ReLU^2",
+        "max(x, 0)^2",
+        "so2021",
+        "mul(relu(x),relu(x))",
+        aliases=("squared_relu", "relu2", "relu^2"),
+    ),
+    NamedFunction(
+        "leaky_relu_squared",
+        "LeakyReLU(0.5)^2",
+        "max(x, x / 2)^2",
+        "openai2026",
+        "square(max(x,mul(0.5,x)))",
+        aliases=("leaky_relu2", "leakyrelu_squared", "leakyrelu^2"),
+    ),
+    NamedFunction("golu", "GoLU", "x * exp(-exp(-x))", "das2025"),
+    NamedFunction("telu", "TeLU", "x * tanh(exp(x))", "fernandez2024"),
+    NamedFunction(
+        "xielu",
+        "xIELU",
+        "softplus(a_p) * x^2 + x / 2 if x > 0 else "
+        "(softplus(a_n) + 1/2) * (exp(x) - 1 - x) + x / 2",
+        "huang2024",
+        parameter=Parameter(
+            "a_p, a_n",
+            (0.2033823208, -1.0502256128),
+            "layer",
+            "softplus(a_p) and softplus(a_n) + 1/2 start at 0.8, one pair a layer: Huang and "
+            "Schlag",
+        ),
+    ),
     # Barron's alpha is a setting and no learned parameter; at 1, as in Sun et al., CELU is ELU.
     NamedFunction(
         "celu",
@@ -303,10 +358,10 @@ def find(name: str) -> NamedFunction:
     key = name.strip().lower().replace("-", "_").replace(" ", "_")
     if key in _BY_ALIAS:
         return _BY_ALIAS[key]
-    hint = did_you_mean(key, _BY_ALIAS, count=3) or (
+    hint = did_you_mean(key[: 2 * SHOWN], _BY_ALIAS, count=3) or (
         "act_bench.functions.catalogue.CATALOGUE lists them"
     )
-    raise UnknownFunctionError(f"no function is called {name!r}: {hint}")
+    raise UnknownFunctionError(f"no function is called {shortened(name)}: {hint}")
 
 
 def read(text: str) -> Expression | NamedFunction:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from act_bench.arguments import real_array
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.entropy import Density, Gaussian, correction
 from act_bench.functions.expression import Expression, number
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+EPS: Final = 0.01
+"""Where eps starts."""
 EPSILON: Final = Parameter(
-    "eps", 0.01, "layer", "initial value: Sun et al., Section 4.4; one a layer: Appendix E"
+    "eps", EPS, "layer", "initial value: Sun et al., Section 4.4; one a layer: Appendix E"
 )
 
 REACH: Final = 8.0
@@ -70,12 +71,15 @@ class Corrected:
 
     def to_numpy(self, eps: float | None = None) -> ArrayFunction:
         """Return f + eps c in float64, at the initial eps if none is given."""
-        amount = self.parameter.initial if eps is None else eps
+        from act_bench.functions.numeric import real_numbers
+
+        amount = EPS if eps is None else eps
         value = self.function.to_numpy()
 
         def evaluate(x: ArrayLike) -> Array:
-            added = np.interp(real_array(x), self.x, self.term, left=0, right=0)
-            return np.asarray(value(x) + amount * added)
+            inputs = real_numbers(x)
+            added = np.interp(inputs, self.x, self.term, left=0, right=0)
+            return np.asarray(value(inputs) + amount * added)
 
         return evaluate
 
@@ -103,7 +107,7 @@ class Corrected:
         ):
             return None
         x = Expression("x")
-        amount = number(self.parameter.initial if eps is None else eps)
+        amount = number(EPS if eps is None else eps)
         bell = Expression("exp", Expression("mul", number(-0.5), Expression("square", x)))
         added = Expression("mul", Expression("mul", amount, x), bell)
         return Expression("add", self.function, added)

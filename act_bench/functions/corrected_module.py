@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from act_bench.functions.named_modules import LearningActivation
+from act_bench.functions.operators.formulas import floating, is_half
 from act_bench.functions.parameter import Parameter
 
 
@@ -75,17 +77,22 @@ class CorrectedActivation(LearningActivation):
         self.register_buffer("table", torch.from_numpy(corrected.term).float())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the function to each element of ``x``: any floating dtype, which the result has."""
-        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        """Apply the function to each element of ``x``: any floating dtype, which the result has.
+
+        Integers and booleans are taken in torch's default dtype.
+        """
+        x = floating(x)
+        wide = x.float() if is_half(x) else x
         place = (wide - self.low) / self.step
-        last = len(self.table) - 1
+        last = self.table.shape[0] - 1
         inside = (place >= 0) & (place <= last)
         place = torch.where(inside, place, 0.0)
         left = place.detach().floor().clamp(max=last - 1)
         at = left.long()
         table = self.table.to(wide.dtype)
-        start = table[at]
-        term = start + (place - left) * (table[at + 1] - start)
+        # An embedding is a look-up that vmap knows.
+        start, end = functional.embedding(torch.stack([at, at + 1]), table[:, None])[..., 0]
+        term = start + (place - left) * (end - start)
         added = self.parameter.to(wide.dtype) * torch.where(inside, term, 0.0)
         total: Tensor = self.function(wide) + added
         return total.to(x.dtype)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from act_bench.functions.operators import BETA, Operator, deferred
-from act_bench.functions.operators.formulas import constant
+from act_bench.functions.operators.formulas import constant, floating, is_half
 from act_bench.functions.steps import Tree, interpret, learns
 
 # torch.compile follows formulas, but not an import on the way.
-deferred.load(deferred.torch, deferred.functional, deferred.torch_power)
+deferred.load(deferred.torch, deferred.functional)
 
 
 class ActivationModule(torch.nn.Module):
@@ -57,10 +57,11 @@ class ActivationModule(torch.nn.Module):
         """Apply the function to each element of ``x``: any shape, any floating dtype.
 
         Half precision is rounded after each operator; once, at the end, if the function learns, as
-        with the tables of functions that do not.
+        with the tables of functions that do not. Integers and booleans are taken in torch's default
+        dtype.
         """
-        half = x.dtype in (torch.bfloat16, torch.float16)
-        wide = x.float() if half and self.parameter is not None else x
+        x = floating(x)
+        wide = x.float() if is_half(x) and self.parameter is not None else x
 
         def apply(operator: Operator, *arguments: Tensor) -> Tensor:
             formula = operator.implementation("torch")

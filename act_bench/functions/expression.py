@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.errors import ActBenchError, ArgumentError, ArgumentTypeError, ExitCode
 from act_bench.functions import hints
 from act_bench.functions.backends import DERIVATIVES, FUNCTIONS
 from act_bench.functions.operators import ALL_OPERATORS, OPERATORS, Operator
@@ -130,19 +130,19 @@ class Expression:
     def __init__(self, operator: str, *arguments: Expression) -> None:
         for argument in arguments:
             if not isinstance(argument, Expression):
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"the arguments of {operator} must be expressions, got "
                     f"{type(argument).__name__}: use act_bench.parse for text"
                 )
         problem = _misuse(operator, len(arguments))
         if problem:
-            raise ValueError(problem)
+            raise ArgumentError(problem)
         depth = 1 + max((argument.depth for argument in arguments), default=-1)
         if depth > MAX_DEPTH:
-            raise ValueError(f"the expression is nested {depth} deep, the limit is {MAX_DEPTH}")
+            raise ArgumentError(f"the expression is nested {depth} deep, the limit is {MAX_DEPTH}")
         size = 1 + sum(argument.size for argument in arguments)
         if size > MAX_SIZE:
-            raise ValueError(f"the expression has {size:,} nodes, the limit is {MAX_SIZE:,}")
+            raise ArgumentError(f"the expression has {size:,} nodes, the limit is {MAX_SIZE:,}")
         # object.__setattr__: the tree is immutable after this, so that its hash may be kept.
         set_once = object.__setattr__
         set_once(self, "operator", operator)
@@ -226,10 +226,16 @@ class Expression:
         Returns
         -------
         callable
-            Takes an array of any shape, returns a float64 array of that shape. Where a function
-            has a finite value, or a limit at infinity, it returns it without overflow on the way;
-            where it has none (``reciprocal`` at 0, ``pow`` of a negative base), IEEE 754 decides:
-            infinity or NaN, without a warning.
+            Takes real numbers of any shape, returns a float64 array of that shape. Where an
+            operator has a finite value, or a limit at infinity, it returns it without overflow on
+            the way; where it has none (``reciprocal`` at 0, ``pow`` of a negative base), IEEE 754
+            decides: infinity or NaN, without a warning. It decides between operators as well:
+            ``div(exp(x),cosh(x))`` at 1000 is infinity over infinity, NaN, and not 2.
+
+        Raises
+        ------
+        act_bench.errors.ArgumentTypeError
+            On a call with anything but real numbers.
 
         Examples
         --------
@@ -249,8 +255,9 @@ class Expression:
             Takes an array of any shape, returns a float64 array of that shape. At a kink: 0 for
             ``abs`` and ``relu``, the left derivative for ``elu``, ``selu`` and ``leakyrelu``, the
             mean of both sides where the arguments of ``max`` or ``min`` are equal, and 0.2 at the
-            two ends of ``hard_sigmoid``. These are the values that automatic differentiation of
-            :meth:`to_torch` gives.
+            two ends of ``hard_sigmoid``. By the chain rule an argument of slope 0 counts nothing,
+            however steep the operator: the slope of ``min(x,reciprocal(x))`` at 0 is 1. Where the
+            function is NaN its slope means nothing.
 
         Examples
         --------
@@ -277,13 +284,21 @@ class Expression:
         -------
         act_bench.functions.differentiable.ActivationModule
             A ``torch.nn.Module``, without parameters unless the expression learns its beta. Its
-            input may have any shape and any floating dtype; its output has the same. It
-            differentiates, twice as well.
+            input may have any shape and any floating dtype; its output has the same. Integers and
+            booleans are taken in torch's default dtype.
 
         Raises
         ------
         act_bench.errors.MissingExtraError
             PyTorch is not installed.
+
+        Notes
+        -----
+        It can be copied, pickled, compiled and transformed (``torch.func``), and differentiates
+        twice. Every operator has the value of :meth:`to_numpy` and the slope of :meth:`derivative`,
+        at infinity too, to the accuracy of the dtype: by that share of the slope, or of 1. Where
+        the chain rule multiplies 0 by infinity, autograd has NaN though :meth:`derivative` has a
+        number: at 0 for 31 of the paper's functions, such as ``min(x,reciprocal(x))``.
 
         Examples
         --------
@@ -343,7 +358,7 @@ def parse(text: str, operators: Mapping[str, Operator] = OPERATORS) -> Expressio
     True
     """
     if not isinstance(text, str):
-        raise TypeError(f"expected the text of an expression, got {type(text).__name__}")
+        raise ArgumentTypeError(f"expected the text of an expression, got {type(text).__name__}")
     if len(text) > MAX_LENGTH:
         raise ParseError(
             f"the text has {len(text):,} characters, the limit is {MAX_LENGTH:,}", text, MAX_LENGTH
@@ -365,6 +380,8 @@ class _Parser:
         if self.position < len(self.text):
             found = self.text[self.position]
             hint = hints.after_expression(self.text[self.position :])
+            if _is_number(expression.operator) and found.isalpha():
+                hint = f": the notation has no signs, write {hints.INFIX['*']}"  # 2x
             self.fail(f"expected the end of the expression, found {hints.character(found)}{hint}")
         return expression
 
@@ -435,6 +452,8 @@ class _Parser:
             self.position += 1
         if start == self.position:
             self.fail(f"expected x or an operator{self.found()}")
+        if not (self.peek().isascii() or self.peek().isspace()):
+            self.fail(f"expected the end of the name{self.found()}")  # a look-alike within
         return self.text[start : self.position], start
 
     def skip_spaces(self) -> None:
@@ -471,7 +490,7 @@ def _misuse(name: str, count: int) -> str | None:
 def _spelled(value: float) -> str:
     value = float(value)  # NumPy's floats have another repr
     if value != value or value in (float("inf"), float("-inf")):
-        raise ValueError(f"a constant must be finite, got {value}")
+        raise ArgumentError(f"a constant must be finite, got {value}")
     # Whole numbers without ".0", and one zero.
     return str(int(value)) if value == int(value) and abs(value) < _WHOLE else repr(value)
 

@@ -31,6 +31,15 @@ ABSENT: Final = frozenset({
 })  # fmt: skip
 """Functions that people write and the notation has no near word for."""
 
+_INSTEAD: Final = {
+    "clip": "max(a,min(b,f))",
+    "rsqrt": "pow(f,-0.5)",
+    "sqrt": "pow(f,0.5)",
+}
+"""What has the values of some of them."""
+
+_NOT_FINITE: Final = frozenset({"inf", "infinity", "nan"})
+
 _TWINS: Final = {
     "\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2014": "-",  # dashes
     "\u00d7": "mul(f,g)", "\u22c5": "mul(f,g)", "\u00b7": "mul(f,g)", "\u00f7": "div(f,g)",
@@ -86,10 +95,12 @@ def after_expression(text: str) -> str:
     --------
     >>> after_expression("^2")
     ': the notation has no signs, write pow(f,g), or square(f)'
+    >>> after_expression("**2") == after_expression("^2")
+    True
     >>> after_expression(")")
     ': a closing parenthesis too many'
     """
-    first = text[:1]
+    first = "^" if text.startswith("**") else text[:1]
     if first == ")":
         return ": a closing parenthesis too many"
     return f": the notation has no signs, write {INFIX[first]}" if first in INFIX else ""
@@ -108,8 +119,12 @@ def for_name(name: str, known: Iterable[str]) -> str:
     operators, lowered = list(known), name.lower()
     if lowered in operators:
         return f"names are in lower case, write {lowered!r}"
+    if lowered in _INSTEAD:
+        return f"the notation has no such function; write {_INSTEAD[lowered]}"
     if lowered in ABSENT:
         return f"the notation has no such function; {LISTED}"
+    if lowered in _NOT_FINITE:
+        return "constants are finite numbers"
     if len(name) > SHOWN:
         return LISTED
     meant = SYNONYMS.get(lowered, lowered)

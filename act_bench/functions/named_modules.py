@@ -1,4 +1,4 @@
-"""The named functions that are no expressions, as PyTorch modules; three learn a parameter."""
+"""The named functions that are no expressions, as PyTorch modules: some learn a parameter."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from typing import Final, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from act_bench.functions.operators import ALL_OPERATORS
-from act_bench.functions.operators.formulas import finite
-from act_bench.functions.parameter import Named, Parameter
+from act_bench.functions.operators.formulas import GAUSSIAN_IS_ZERO, finite, floating, is_half
+from act_bench.functions.parameter import (
+    GATE_IS_ONE,
+    GOLU_IS_ZERO,
+    TELU_IS_ZERO,
+    XIELU_BETA,
+    Named,
+    Parameter,
+)
 
 Fixed: TypeAlias = Callable[[Tensor], Tensor]
 Learned: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -24,7 +32,8 @@ class LearningActivation(torch.nn.Module):
     learned : Parameter or None
         What is learned, if anything.
     shape : tuple of int
-        Shape of the parameter; must broadcast against the layer's output.
+        Shape of the parameter; must broadcast against the layer's output. Where several numbers are
+        learned, each has that shape, along a first axis.
 
     Attributes
     ----------
@@ -40,7 +49,10 @@ class LearningActivation(torch.nn.Module):
         if learned is None:
             self.register_parameter("parameter", None)
         else:
-            self.parameter = torch.nn.Parameter(torch.full(shape, learned.initial))
+            initial = torch.tensor(learned.initial)
+            first = initial.shape  # () or, of several numbers, their count
+            spread = initial.reshape(first + (1,) * len(shape)).expand(first + shape)
+            self.parameter = torch.nn.Parameter(spread.clone())
 
 
 class NamedActivation(LearningActivation):
@@ -67,9 +79,12 @@ class NamedActivation(LearningActivation):
         self.function = function
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the function to each element of ``x``: any floating dtype, which the result has."""
-        # Half precision is rounded once, at the end.
-        wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+        """Apply the function to each element of ``x``: any floating dtype, which the result has.
+
+        Integers and booleans are taken in torch's default dtype.
+        """
+        x = floating(x)
+        wide = x.float() if is_half(x) else x  # rounded once, at the end
         if self.parameter is None:
             y = FIXED[self.function.name](wide)
         else:
@@ -81,25 +96,71 @@ class NamedActivation(LearningActivation):
         return self.function.name
 
 
+_ROOT_IS_X: Final = 1e10
+"""The root of x^2 + 4 is |x| from here on, in every dtype."""
+
 _SINC: Final = ALL_OPERATORS["sinc"].implementation("torch")
 
 
 def _crrelu(x: Tensor, eps: Tensor) -> Tensor:
-    # Where x is infinite the formula would be inf * 0.
-    bounded = finite(x)
+    # Far out the formula, or its slope, would be inf * 0.
+    bounded = x.clamp(-GAUSSIAN_IS_ZERO, GAUSSIAN_IS_ZERO)
     return torch.relu(x) + eps * (bounded * torch.exp(-torch.square(bounded) / 2))
 
 
 def _prelu(x: Tensor, a: Tensor) -> Tensor:
-    return torch.where(x > 0, x, a * x)
+    # Where x is not used it may be infinite, and 0 * inf the slope along a.
+    return torch.where(x > 0, x, a * x.clamp(max=0))
 
 
 def _swish_beta(x: Tensor, beta: Tensor) -> Tensor:
     bounded = finite(x)
-    return bounded * torch.sigmoid(beta * bounded)
+    gate = torch.sigmoid(beta * bounded)
+    # At infinity a straight line, or 0 where the gate is closed.
+    return torch.where(x.isinf() & (gate > 0), x * gate.detach(), bounded * gate)
+
+
+def _hard_swish(x: Tensor) -> Tensor:
+    inside = x.clamp(-3, 3)
+    return torch.where(x > 3, x, inside * (inside + 3) / 6)
+
+
+def _squareplus(x: Tensor) -> Tensor:
+    # Either branch adds what does not cancel; beyond the bound the root is |x| itself.
+    bounded = x.clamp(-_ROOT_IS_X, _ROOT_IS_X)
+    root = torch.sqrt(torch.square(bounded) + 4)
+    left = bounded < 0
+    # The divisor of the branch that is not taken must not be 0, or its slope would be NaN.
+    divisor = torch.where(left, root - bounded, 1.0)
+    return torch.where(left, 2 / divisor, (bounded + root) / 2) + torch.relu(x - _ROOT_IS_X)
+
+
+def _golu(x: Tensor) -> Tensor:
+    bounded = finite(x).clamp(min=GOLU_IS_ZERO)
+    gate = torch.exp(-torch.exp(-bounded.clamp(max=GATE_IS_ONE)))
+    return torch.where(x > GATE_IS_ONE, x, bounded * gate)
+
+
+def _telu(x: Tensor) -> Tensor:
+    bounded = finite(x).clamp(min=TELU_IS_ZERO)
+    gate = torch.tanh(torch.exp(bounded.clamp(max=GATE_IS_ONE)))
+    return torch.where(x > GATE_IS_ONE, x, bounded * gate)
+
+
+def _xielu(x: Tensor, alphas: Tensor) -> Tensor:
+    # Both stay positive through the softplus (Huang and Schlag 2024).
+    positive, negative = functional.softplus(alphas[0]), XIELU_BETA + functional.softplus(alphas[1])
+    right = x > 0
+    up, down = torch.where(right, x, 0.0), torch.where(right, 0.0, x)
+    rising = positive * torch.square(up) + XIELU_BETA * up
+    return rising + negative * torch.expm1(down) + (XIELU_BETA - negative) * down
 
 
 FIXED: Final[dict[str, Fixed]] = {
+    "golu": _golu,
+    "hard_swish": _hard_swish,
+    "squareplus": _squareplus,
+    "telu": _telu,
     "cos_minus_x": lambda x: torch.cos(x) - x,
     "min_x_sin": lambda x: torch.minimum(x, torch.sin(x)),
     "sinc_plus_x": lambda x: _SINC(x) + x,
@@ -110,5 +171,6 @@ LEARNED: Final[dict[str, Learned]] = {
     "crrelu": _crrelu,
     "prelu": _prelu,
     "swish_beta": _swish_beta,
+    "xielu": _xielu,
 }
 """The functions of x and a parameter, by name."""

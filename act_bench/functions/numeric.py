@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from act_bench.arguments import real_array
+from act_bench.errors import ArgumentTypeError
 from act_bench.functions.operators import ALL_OPERATORS, Operator
 from act_bench.functions.operators.formulas import term
 from act_bench.functions.steps import Tree, interpret
@@ -25,12 +25,46 @@ Dual: TypeAlias = tuple[Array, Array]
 """A value and its derivative with respect to the variable."""
 
 
+def real_numbers(x: ArrayLike) -> Array:
+    """Return the argument of a function in float64.
+
+    Raises
+    ------
+    ArgumentTypeError
+        It is not of real numbers: complex, text, dates; or a masked array with something masked.
+
+    Examples
+    --------
+    >>> real_numbers([True, 2]).tolist()
+    [1.0, 2.0]
+    """
+    if np.ma.is_masked(x):
+        raise ArgumentTypeError(
+            "expected real numbers, got a masked array: choose what stands for what is masked, "
+            "as with x.filled(numpy.nan)"
+        )
+    given = np.asarray(x)
+    if given.dtype.kind not in _REAL:
+        raise ArgumentTypeError(
+            f"expected real numbers, got {given.dtype}: convert them, as with "
+            "numpy.asarray(x, dtype=float)"
+        )
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentTypeError(f"expected real numbers: {error}") from error
+
+
+_REAL: Final = "biufO"
+"""The kinds of NumPy dtypes that hold real numbers; objects may."""
+
+
 def value_function(expression: Tree) -> ArrayFunction:
     """Return the vectorized float64 value of ``expression``; see :meth:`Expression.to_numpy`."""
     steps = expression.steps()
 
     def evaluate(x: ArrayLike) -> Array:
-        inputs = real_array(x)
+        inputs = real_numbers(x)
         with np.errstate(all="ignore"):
             value = interpret(
                 steps, inputs.copy(), lambda number: np.full_like(inputs, number), _value
@@ -45,7 +79,7 @@ def derivative_function(expression: Tree) -> ArrayFunction:
     steps = expression.steps()
 
     def evaluate(x: ArrayLike) -> Array:
-        inputs = real_array(x)
+        inputs = real_numbers(x)
         variable = (inputs, np.ones_like(inputs))
 
         def constant(number: float) -> Dual:

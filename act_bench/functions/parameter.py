@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
+
+GOLU_IS_ZERO: Final = -20.0
+"""Below it the gate of GoLU, exp(-exp(-x)), is 0 in every dtype."""
+TELU_IS_ZERO: Final = -800.0
+"""Below it TeLU is."""
+GATE_IS_ONE: Final = 60.0
+"""Above it the gates of both are 1, slopes included."""
+XIELU_BETA: Final = 0.5
+"""The slope of xIELU at 0, which is fixed (Huang and Schlag 2024)."""
 
 
 class Parameter(NamedTuple):
-    """A parameter that is learned with the weights.
+    """What is learned with the weights: one number, or several together.
 
     Attributes
     ----------
     symbol : str
         As in the formula.
-    initial : float
-        Its value before training.
+    initial : float or tuple of float
+        Its value before training; several numbers lie along a first axis of their own.
     granularity : {"layer", "channel"}
         Whether a layer has one of them, or each of its channels.
     note : str
@@ -21,7 +30,7 @@ class Parameter(NamedTuple):
     """
 
     symbol: str
-    initial: float
+    initial: float | tuple[float, ...]
     granularity: Literal["layer", "channel"]
     note: str
 

@@ -9,14 +9,13 @@ package installed.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from act_bench.errors import ActBenchError, ExitCode
+from act_bench.files.folders import filling, is_draft
 from act_bench.files.manifest import MANIFEST, MEND, DataError, write_records
 from act_bench.publishing.croissant import NAME as CROISSANT
 from act_bench.publishing.croissant import croissant
@@ -52,7 +51,8 @@ class NotEmptyError(ActBenchError, FileExistsError):
 def export(folder: Path, *, force: bool = False, url: str | None = None) -> list[Path]:
     """Write the dataset repository to ``folder``.
 
-    All files are written beside it first and moved into place when they are complete.
+    All files are written to a draft inside the folder first and moved into place when they are
+    complete; so the folder may lie anywhere, and its parent need not be writable.
 
     Parameters
     ----------
@@ -76,6 +76,8 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
         If the folder is not empty and ``force`` is not set, or is a file.
     DataError
         If an embedded file is missing or damaged.
+    OSError
+        If the folder cannot be written to, or the disk is full; it names the folder.
 
     Examples
     --------
@@ -85,28 +87,32 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
     >>> files[-1].name
     'README.md'
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
+    if folder.exists() and (not folder.is_dir() or (_holds_files(folder) and not force)):
         raise NotEmptyError(
             f"{folder} is not an empty folder; choose another, or --force to replace the files of "
             "an earlier export in it"
         )
-    sources = [each.path for _, each in sorted(used_files().items())]
-    readme = f"---\n{front_matter()}---\n\n{card()}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
-        draft = Path(beside) / "draft"
-        (draft / "data").mkdir(parents=True)
-        for source in sources:
-            shutil.copyfile(source, draft / "data" / source.name)
-        records = {name: each.record for name, each in used_files().items()}
-        write_records(dict(sorted(records.items())), draft / "data" / MANIFEST)
-        metadata = json.dumps(croissant(datetime.now(UTC).date(), url), indent=2)
-        (draft / CROISSANT).write_text(metadata + "\n", encoding="utf-8")
-        # The README names the other files, so it is moved last.
-        (draft / "README.md").write_text(readme, encoding="utf-8")
-        files = [*sorted((draft / "data").iterdir()), draft / CROISSANT, draft / "README.md"]
-        (folder / "data").mkdir(parents=True, exist_ok=True)
-        return [file.replace(folder / file.relative_to(draft)) for file in files]
+    used = dict(sorted(used_files().items()))
+    metadata = json.dumps(croissant(datetime.now(UTC).date(), url), indent=2)
+    contents = {
+        CROISSANT: f"{metadata}\n",
+        "README.md": f"---\n{front_matter()}---\n\n{card()}",
+    }
+    # The README names the other files, so it is moved last.
+    with filling(folder, last="README.md") as draft:
+        (draft / "data").mkdir()
+        for name, each in used.items():
+            (draft / "data" / name).write_bytes(each.path.read_bytes())
+        write_records({name: each.record for name, each in used.items()}, draft / "data" / MANIFEST)
+        for name, text in contents.items():
+            (draft / name).write_text(text, encoding="utf-8")
+    data = sorted(folder / "data" / name for name in (*used, MANIFEST))
+    return [*data, *(folder / name for name in contents)]
+
+
+def _holds_files(folder: Path) -> bool:
+    """Say whether there is anything in a folder but what a killed export left."""
+    return any(not is_draft(path) for path in folder.iterdir())
 
 
 def used_files() -> dict[str, Configuration]:

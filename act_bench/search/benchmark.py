@@ -20,6 +20,9 @@ A :class:`Benchmark` is *one search* over one table. What the rules are:
 - **Unknown is not free.** Where a table does not say what a training took, its ``cost_s`` is None;
   the clock leaves it out and says so: :attr:`Benchmark.clock_is_lower_bound`.
 - **Outcomes are typed.** ``ok``, ``diverged`` or ``missing``; never a sentinel number.
+- **Threads may share one search.** A query, a charge and the reveal are one step each, so that
+  nothing is charged twice; in which order they come is up to the threads. Processes have a copy
+  each: start them by ``spawn``, since polars and Arrow have threads, which a ``fork`` breaks.
 
 Reading needs pyarrow, not polars, so that a cold start stays short.
 """
@@ -27,11 +30,13 @@ Reading needs pyarrow, not polars, so that a cold start stays short.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from act_bench.arguments import finite_number, whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
+from act_bench.files.html import html_table
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import (
     Charge,
@@ -103,6 +108,8 @@ Key = int | tuple[int, float]
 class Benchmark:
     """One search over one table: its own clock, its own trace and its own seal.
 
+    Threads may share it: a query, a charge and the reveal are one step each.
+
     Parameters
     ----------
     table : str or SearchData
@@ -160,6 +167,16 @@ class Benchmark:
         self._events: list[Event] = []
         self._revealed = False
         self._unknown_costs = False
+        self._lock = threading.RLock()  # a query, a charge and the reveal are one step each
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy in another process needs; a lock stays in its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what another process had, with a lock of its own."""
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
 
     @property
     def clock_s(self) -> float:
@@ -187,6 +204,11 @@ class Benchmark:
     def events(self) -> Sequence[Event]:
         """Everything that happened in this search, in order."""
         return tuple(self._events)
+
+    @property
+    def latest(self) -> Event:
+        """What happened last; an IndexError before anything has."""
+        return self._events[-1]
 
     @property
     def covered(self) -> tuple[int, ...]:
@@ -249,6 +271,12 @@ class Benchmark:
         >>> begun.epochs, round(begun.cost_s / bench.clock_s, 4), bench.evaluations
         (2, 0.25, 1)
         """
+        with self._lock:
+            return self._query(expression, epochs, rate)
+
+    def _query(
+        self, expression: str | Expression | Partial, epochs: int | None, rate: float | None
+    ) -> Result:
         if self._revealed:
             raise SearchOverError(
                 "this search ended with reveal(): no query may follow the test metrics. "
@@ -357,10 +385,11 @@ class Benchmark:
             raise ArgumentError(
                 f"a charge is a finite number of seconds, 0 or more, got {seconds!r}"
             ) from error
-        if self._revealed:
-            raise SearchOverError("this search ended with reveal(): the clock has stopped")
-        self._clock_s += seconds
-        self._events.append(Charge(str(reason), seconds, self._clock_s))
+        with self._lock:
+            if self._revealed:
+                raise SearchOverError("this search ended with reveal(): the clock has stopped")
+            self._clock_s += seconds
+            self._events.append(Charge(str(reason), seconds, self._clock_s))
 
     def reveal(self) -> Revealed:
         """End the search and return the test metrics of its best entry by validation; once.
@@ -376,6 +405,10 @@ class Benchmark:
         ValueError
             Nothing was trained to the end yet.
         """
+        with self._lock:
+            return self._reveal()
+
+    def _reveal(self) -> Revealed:
         if self._revealed:
             raise SearchOverError(
                 "the test split was revealed already, once a search: the answer is the last line "
@@ -411,6 +444,23 @@ class Benchmark:
         """
         return Benchmark(self._data, searcher=searcher or self.searcher)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        data = self._data
+        return html_table(
+            f"Benchmark of {data.table}",
+            {
+                "edition": data.edition,
+                "fidelity": data.fidelity,
+                "learning rate": view_name(data.rate),
+                "values": data.values,
+                "entries": f"{len(data.covered):,} of {len(data.outcome):,}",
+                "evaluations": self.evaluations,
+                "clock": shown_clock(self.clock_s, self.clock_is_lower_bound),
+                "test metrics": "revealed" if self._revealed else "sealed",
+            },
+        )
+
     def __repr__(self) -> str:
         data, clock = self._data, shown_clock(self.clock_s, self.clock_is_lower_bound)
         return (
@@ -430,7 +480,7 @@ def shown_clock(seconds: float, is_lower_bound: bool) -> str:
     >>> shown_clock(2.25, False), shown_clock(2.25, True)
     ('2.2 s of training', 'at least 2.2 s of training')
     """
-    return f"{'at least ' if is_lower_bound else ''}{seconds:.1f} s of training"
+    return f"{'at least ' if is_lower_bound else ''}{seconds:,.1f} s of training"
 
 
 def _outcome(data: SearchData, entry: int) -> Outcome:

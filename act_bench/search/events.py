@@ -58,6 +58,12 @@ class Result(NamedTuple):
     epochs: int | None = None
     learning_rate: float | None = None
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from act_bench.files.html import html_table
+
+        return html_table("Result of a query", self._asdict())
+
 
 class Partial(NamedTuple):
     """A question for less, or other, than the whole training of an expression.

@@ -30,6 +30,7 @@ from typing import Final, NamedTuple, cast
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
+from act_bench.files.documents import check_types, excerpt, parse_object, read_lines
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Result, Revealed, Searcher
 from act_bench.tables.rates import View
@@ -157,26 +158,22 @@ def read_trace(path: str | Path) -> Trace:
     header: Header | None = None
     trace_format = FORMAT
     events: list[Event] = []
+    lines = 0
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")  # editors put a mark in front
-    except UnicodeDecodeError as error:
-        raise TraceError(1, f"expected UTF-8 text, got {error.reason}") from None
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            fields = json.loads(line, parse_constant=_refuse_constant)
-        except ValueError as error:
-            raise TraceError(
-                number, f"expected a JSON object, got {line[:60]!r}: {error}"
-            ) from None
-        if not isinstance(fields, dict):
-            raise TraceError(number, f"expected a JSON object, got {line[:60]!r}")
-        if header is None:
-            trace_format = _format(fields)
-            header = _header_from_json(fields, number)
-        elif events and isinstance(events[-1], Revealed):
-            raise TraceError(number, "nothing may follow the line of type 'reveal'")
-        else:
-            events.append(_event_from_json(fields, number, trace_format))
+        for line in read_lines(Path(path)):
+            lines += 1
+            fields = _fields(line, lines)
+            if header is None:
+                trace_format = _format(fields)
+                header = _header_from_json(fields, lines)
+            elif events and isinstance(events[-1], Revealed):
+                raise TraceError(lines, "nothing may follow the line of type 'reveal'")
+            else:
+                events.append(_event_from_json(fields, lines, trace_format))
+    except TraceError:
+        raise
+    except ValueError as error:  # of the line that comes next
+        raise TraceError(lines + 1, str(error)) from None
     if header is None:
         raise TraceError(1, "the file is empty: expected a header")
     return Trace(header, tuple(events), trace_format)
@@ -238,6 +235,9 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
 }
 
 
+SETTING: Final = (bool, int, float, str, type(None))
+"""What a setting of an optimizer may be; see ``act_bench.search.events.Setting``."""
+
 _SINCE_2 = {"header": ("rate",), "query": ("learning_rate", "rate")}
 """Fields that format 1 has not."""
 
@@ -258,7 +258,7 @@ def event_to_json(event: Event, trace_format: int = FORMAT) -> Json:
 def _event_from_json(fields: Json, number: int, trace_format: int) -> Event:
     kind = fields.pop("type", None)
     if kind not in ("query", "charge", "reveal"):
-        raise TraceError(number, f"expected type query, charge or reveal, got {kind!r}")
+        raise TraceError(number, f"expected type query, charge or reveal, got {excerpt(kind)}")
     _check_fields(fields, str(kind), number, trace_format)
     # The types of the fields were checked against the table above.
     if kind == "query":
@@ -284,15 +284,17 @@ def _header_from_json(fields: Json, number: int) -> Header:
     if trace_format not in (1, FORMAT):
         raise TraceError(
             number,
-            f"format {fields.get('format')!r} is not known, expected 1 or {FORMAT}: "
+            f"format {excerpt(fields.get('format'))} is not known, expected 1 or {FORMAT}: "
             "the trace was made by another version of act-bench",
         )
     _check_fields(fields, "header", number, trace_format)
+    _check_values(fields, "versions", (str,), number)
     del fields["format"]
     optimizer = fields.pop("optimizer")
     searcher = None
     if isinstance(optimizer, dict):
         _check_fields(optimizer, "optimizer", number, FORMAT)
+        _check_values(optimizer, "settings", SETTING, number)
         searcher = Searcher(**optimizer)
     return Header(**fields, optimizer=searcher)  # type: ignore[arg-type]
 
@@ -304,13 +306,12 @@ def _check_fields(fields: Json, kind: str, number: int, trace_format: int) -> No
             del expected[name]
     if fields.keys() != expected.keys():
         missing = ", ".join(sorted(expected.keys() - fields.keys())) or "none"
-        unknown = ", ".join(sorted(fields.keys() - expected.keys())) or "none"
+        unknown = ", ".join(sorted(fields.keys() - expected.keys()))[:200] or "none"
         raise TraceError(number, f"{kind}: fields missing: {missing}; fields unknown: {unknown}")
-    for name, types in expected.items():
-        value = fields[name]
-        # In Python a bool is an int; in JSON it is not a number.
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise TraceError(number, f"{kind}: {name} is {value!r}, of the wrong type")
+    try:
+        check_types(fields, expected)
+    except ValueError as error:
+        raise TraceError(number, f"{kind}: {error}") from None
 
 
 def _of_python(value: object) -> object:
@@ -321,5 +322,17 @@ def _of_python(value: object) -> object:
     raise TypeError(f"{value!r} of type {type(value).__name__} has no place in a trace")
 
 
-def _refuse_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
+def _check_values(fields: Json, name: str, types: tuple[type, ...], number: int) -> None:
+    """Check the values of an object in a header."""
+    values = cast("Json", fields[name])
+    try:
+        check_types(values, dict.fromkeys(values, types))
+    except ValueError as error:
+        raise TraceError(number, f"{name}: {error}") from None
+
+
+def _fields(line: str, number: int) -> Json:
+    try:
+        return parse_object(line)
+    except ValueError as error:
+        raise TraceError(number, f"expected a JSON object, got {excerpt(line)}: {error}") from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from act_bench.search.benchmark import Benchmark
+from act_bench.files.documents import excerpt
+from act_bench.search.benchmark import Benchmark, SearchOverError
 from act_bench.search.benchmark_data import SearchData
-from act_bench.search.events import Charge, Event, Query
+from act_bench.search.events import Charge, Event, Query, Setting
 from act_bench.search.loading import load_data
 from act_bench.search.trace import (
     KINDS,
@@ -21,6 +22,11 @@ from act_bench.search.trace import (
 )
 
 Verdict = Literal["verified", "consistent; not rerun", "FAILED"]
+
+LARGEST_SETTING: Final = 10_000
+"""The largest whole number that a setting of an optimizer in a trace may be, to be run again."""
+
+_LONGEST_DETAIL: Final = 1000
 
 
 class Check(NamedTuple):
@@ -98,6 +104,12 @@ def verify(
         trace = read_trace(path)
     except TraceError as error:
         return [Check("format", passed=False, detail=error.reason, line=error.line)]
+    checks = _checks(trace, data, rerun)
+    # A detail repeats what the trace says, which may be of any length.
+    return [each._replace(detail=_cut(each.detail)) for each in checks]
+
+
+def _checks(trace: Trace, data: SearchData | None, rerun: Rerun | None) -> list[Check]:
     header = trace.header
     checks = [Check("format", passed=True, detail=f"a trace of {len(trace.events)} events")]
     if data is None:
@@ -136,9 +148,9 @@ def _check_answers(trace: Trace, data: SearchData) -> Check:
                 bench.charge(event.cost_s, event.reason)
             else:
                 bench.reveal()
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, SearchOverError) as error:
             return Check("answers", passed=False, detail=str(error), line=number)
-        difference = _difference(event, bench.events[-1], trace.format)
+        difference = _difference(event, bench.latest, trace.format)
         if difference:
             return Check("answers", passed=False, detail=difference, line=number)
     return Check("answers", passed=True, detail="every line is what the data say")
@@ -148,9 +160,12 @@ def _check_rerun(trace: Trace, data: SearchData, rerun: Rerun) -> Check:
     optimizer = trace.header.optimizer
     if optimizer is None:
         return Check("rerun", passed=None, detail="the trace names no optimizer")
+    if absurd := [name for name, value in optimizer.settings.items() if _is_absurd(value)]:
+        detail = f"no optimizer has a setting like {', '.join(absurd)}: beyond {LARGEST_SETTING:,}"
+        return Check("rerun", passed=False, detail=detail, line=1)
     try:
         again = rerun(trace, data)
-    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
         detail = f"{optimizer.name} cannot be run again with the settings of the header: {error}"
         return Check("rerun", passed=False, detail=detail, line=1)
     except ImportError as error:  # an extra that is not installed
@@ -188,6 +203,17 @@ def _difference(recorded: Event, found: Event, trace_format: int) -> str:
         return f"recorded a {KINDS[type(recorded)]}, now a {KINDS[type(found)]}"
     before, now = event_to_json(recorded, trace_format), event_to_json(found, trace_format)
     differences = [
-        f"{k}: recorded {before[k]!r}, now {now[k]!r}" for k in before if before[k] != now[k]
+        f"{k}: recorded {excerpt(before[k], 200)}, now {excerpt(now[k], 200)}"
+        for k in before
+        if before[k] != now[k]
     ]
     return "; ".join(differences)
+
+
+def _is_absurd(value: Setting) -> bool:
+    """Say whether a setting would only make the optimizer allocate or loop without end."""
+    return isinstance(value, int) and abs(value) > LARGEST_SETTING
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_DETAIL else f"{text[:_LONGEST_DETAIL]}..."

@@ -20,11 +20,13 @@ what is proven stands in ``docs/explanation/large_space.md``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.files.cache import cache_folder
+from act_bench.files.sealed import SealError, is_sealed
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import BASELINES, BINARY, NARY, SPACE_UNARY, UNARY
 
@@ -46,6 +48,10 @@ class NotBuiltError(ActBenchError, FileNotFoundError):
     """The large space has not been made on this machine; its text says how to make it."""
 
     exit_code = ExitCode.DATA
+
+
+class DamagedSpaceError(NotBuiltError):
+    """A file of the large space is damaged; its text names it and says how to make it again."""
 
 
 def enumerate_large(variant: Variant = "27", *, short: bool = False) -> list[str]:
@@ -116,7 +122,7 @@ def scan(variant: Variant = "27") -> pl.LazyFrame:
     Raises
     ------
     NotBuiltError
-        It has not been made: ``act-bench space build``.
+        It has not been made, or is damaged: ``act-bench space build``.
     """
     return _scan(expressions_file(variant))
 
@@ -135,7 +141,7 @@ def scan_outputs(variant: Variant = "27") -> pl.LazyFrame:
     Raises
     ------
     NotBuiltError
-        It has not been made: ``act-bench space build``.
+        It has not been made, or is damaged: ``act-bench space build``.
     """
     return _scan(outputs_file(variant))
 
@@ -209,14 +215,46 @@ def neighbours(
     )
 
 
-def _scan(path: Path) -> pl.LazyFrame:
-    import polars as pl
+def check(path: Path) -> None:
+    """Check a file of the large space against the SHA-256 that it carries.
 
-    if not path.exists():
+    Raises
+    ------
+    NotBuiltError
+        It has not been made, or it is damaged.
+    """
+    try:
+        about = path.stat()
+        _check(path, about.st_mtime_ns, about.st_size, about.st_ino)
+    except FileNotFoundError:
         raise NotBuiltError(
             f"the large space is not in {path.parent}: make it with `act-bench space build` or "
             f"builders.space.large.build()"
-        )
+        ) from None
+    except (SealError, OSError) as error:
+        raise DamagedSpaceError(
+            f"{path} is damaged ({error}): make it again with `act-bench space build` or "
+            "builders.space.large.build()"
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def _check(path: Path, *_changes: int) -> None:
+    """Check a file once, and again when it has changed; of older versions, that it is whole."""
+    if not is_sealed(path.read_bytes()):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            pq.read_metadata(path)
+        except (pa.ArrowException, ValueError) as error:
+            raise SealError(f"it is no whole Parquet file: {error}") from error
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    import polars as pl
+
+    check(path)
     return pl.scan_parquet(path)
 
 

@@ -154,6 +154,24 @@ class TableInfo:
         """
         return value if self.higher_is_better else -value
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from act_bench.files.html import html_table
+
+        better = "higher" if self.higher_is_better else "lower"
+        return html_table(
+            self.title,
+            {
+                "name": self.name,
+                "network": self.network,
+                "dataset": self.dataset,
+                "metric": f"{self.metric_in_words}, {better} is better",
+                "score of what diverged": self.worst_score,
+                "fidelities": ", ".join(self.fidelities),
+                "default fidelity": self.default_fidelity,
+            },
+        )
+
     @property
     def metric_in_words(self) -> str:
         """The metric for axes and headings, such as ``validation accuracy``."""

@@ -139,24 +139,20 @@ def read_spectra(path: Path) -> Spectra:
     Raises
     ------
     DataError
-        If the file carries a checksum, as those of ``act-bench features``, and is damaged.
+        If the file is damaged, which the checksum of those of ``act-bench features`` tells, or is
+        another.
     """
-    import io
-
     import numpy as np
-    import pyarrow.parquet as pq
 
     from act_bench.files import sealed
 
     content = path.read_bytes()
     try:
-        sealed.is_sealed(content)
-    except sealed.SealError as error:
+        table, _ = sealed.decode(content)
+        about = json.loads((table.schema.metadata or {})[ABOUT])
+        layers = tuple(LayerSize(**layer) for layer in about["layers"])
+    except (sealed.SealError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error}): make it again") from error
-    with pq.ParquetFile(io.BytesIO(content)) as file:
-        table = file.read(use_threads=False)
-        about = json.loads(file.metadata.metadata[ABOUT])
-    layers = tuple(LayerSize(**layer) for layer in about["layers"])
     valid = table["fim_valid"].to_numpy()
     column = table["fim_quantiles"].combine_chunks()
     quantiles = np.full((table.num_rows, len(layers), QUANTILES), np.nan, np.float32)

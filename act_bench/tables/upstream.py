@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn
 
 from act_bench.files.cache import cache_folder
+from act_bench.files.folders import recover
 from act_bench.files.manifest import MANIFEST, DataError, verified
 from act_bench.tables.registry import TABLES, UpstreamTable
 from act_bench.tables.schema import one_of
@@ -108,6 +109,7 @@ def upstream_file(table: str, kind: Kind = "entries") -> Path:
         version imports; the message says how to import it.
     """
     folder = upstream_folder(table)
+    recover(folder)  # what an import that was killed had moved away
     mend = f"run `act-bench import-upstream {table} --accept-licence`"
     if not (folder / MANIFEST).exists():
         raise DataError(

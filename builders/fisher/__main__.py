@@ -10,6 +10,7 @@ from act_bench.files.manifest import DATA_FOLDER
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import import_own_tables, table_info
 from builders.fisher.build import build_parts, embed
+from builders.fisher.changes import entries_without_gradient, write_changes
 from regenerate.fisher.networks import setting
 
 
@@ -27,6 +28,13 @@ from regenerate.fisher.networks import setting
     metavar="I N",
     help="Only every N-th part from the I-th on, without embedding.",
 )
+@click.option(
+    "--without-gradient",
+    "without_gradient",
+    is_flag=True,
+    help="Only the entries whose embedded spectrum is invalid for its gradients: their parts and "
+    "a list of what changed, without embedding.",
+)
 @click.option("--device", default="cpu", show_default=True, help="A torch device.")
 @click.option(
     "--data-dir",
@@ -42,6 +50,7 @@ def main(
     table: str,
     parts: Path | None,
     shard: tuple[int, int],
+    without_gradient: bool,
     device: str,
     data_dir: Path | None,
     folder: Path | None,
@@ -51,14 +60,22 @@ def main(
     Stop it at any moment and run it again to go on.
     """
     import_own_tables()
-    parts = parts or Path("sweeps") / f"{table}-fisher"
+    purpose = "fisher-again" if without_gradient else "fisher"
+    parts = parts or Path("sweeps") / f"{table}-{purpose}"
     expressions = load_space().representatives
     try:
         folder = folder or table_info(table).folder or DATA_FOLDER
         found = setting(table, device=device, data_dir=data_dir)
-        for done in build_parts(found, expressions, parts, shard):
-            click.echo(f"{done} of {len(expressions) // shard[1]} entries", err=True)
-        if shard == (1, 1):
+        entries = entries_without_gradient(table) if without_gradient else None
+        total = len(expressions if entries is None else entries) // shard[1]
+        for done in build_parts(found, expressions, parts, shard, entries=entries):
+            click.echo(f"{done} of {total} entries", err=True)
+        if shard != (1, 1):
+            return
+        if without_gradient:
+            path = write_changes(table, expressions, parts)
+            click.echo(f"{path}: {len(path.read_text(encoding='utf-8').splitlines()) - 1} changed")
+        else:
             record = embed(found.convention, len(expressions), parts, folder)
             name = f"{table}-fisher.parquet"
             click.echo(f"{name}: {record[name].rows} rows, {record[name].bytes} bytes")

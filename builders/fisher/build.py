@@ -32,7 +32,12 @@ LAYERS_KEY: Final = b"layers"
 
 
 def build_parts(
-    setting: Setting, expressions: Sequence[str], folder: Path, shard: tuple[int, int] = (1, 1)
+    setting: Setting,
+    expressions: Sequence[str],
+    folder: Path,
+    shard: tuple[int, int] = (1, 1),
+    *,
+    entries: Sequence[int] | None = None,
 ) -> Iterator[int]:
     """Compute the parts that a folder does not hold, and yield the entries done after each.
 
@@ -46,6 +51,8 @@ def build_parts(
         Where the parts are; made if it does not exist.
     shard
         (i, n): only parts i, i + n, i + 2n, ... counted from 1.
+    entries
+        Those to compute, ascending; all if not given.
 
     Raises
     ------
@@ -56,15 +63,16 @@ def build_parts(
     if not 1 <= index <= count:
         raise BuildError(f"expected a shard I N with 1 <= I <= N, got {index} {count}")
     claim(folder, setting.convention)
-    starts = range(0, len(expressions), PART)[index - 1 :: count]
-    pending = [start for start in starts if not part_path(folder, start).exists()]
-    done = sum(min(PART, len(expressions) - start) for start in set(starts) - set(pending))
+    wanted = range(len(expressions)) if entries is None else entries
+    parts = [wanted[start : start + PART] for start in range(0, len(wanted), PART)]
+    parts = parts[index - 1 :: count]
+    pending = [part for part in parts if not part_path(folder, part[0]).exists()]
+    done = sum(map(len, parts)) - sum(map(len, pending))
     yield done
-    for start in pending:
-        chosen = expressions[start : start + PART]
-        features = [fisher_feature(parse(expression), setting) for expression in chosen]
-        _write_part(part_path(folder, start), start, features)
-        done += len(chosen)
+    for part in pending:
+        features = [fisher_feature(parse(expressions[entry]), setting) for entry in part]
+        _write_part(part_path(folder, part[0]), part, features)
+        done += len(part)
         yield done
 
 
@@ -153,14 +161,14 @@ def _rounded(lists: pa.ListArray) -> pa.ListArray:
     return pa.ListArray.from_arrays(lists.offsets, values, mask=lists.is_null())
 
 
-def _write_part(path: Path, start: int, features: Sequence[FisherFeature]) -> None:
+def _write_part(path: Path, entries: Sequence[int], features: Sequence[FisherFeature]) -> None:
     layers = {feature.layers for feature in features if feature.valid}
     if len(layers) > 1:
         raise BuildError(f"{path}: the network has different layers for different functions")
     # A part without any valid spectrum does not know the layers; it has null lists of any length.
     known: tuple[LayerSize, ...] = layers.pop() if layers else ()
     columns = {
-        "entry": np.arange(start, start + len(features), dtype=np.int32),
+        "entry": np.array(entries, np.int32),
         "fim_quantiles": [
             None if feature.quantiles is None else feature.quantiles.ravel() for feature in features
         ],

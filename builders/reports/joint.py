@@ -75,7 +75,7 @@ def compare(table: str, trials: int, seed: int = 0) -> pl.DataFrame:
     # Functions differ in cost, so that the clock may need more evaluations than its budget names.
     evaluations = min(2 * max(BUDGETS), len(data.covered))
     simulation = simulate(data, factories, trials=trials, evaluations=evaluations, seed=seed)
-    top = float((simulation.steps["regret"] + simulation.steps["best_so_far"]).max() or 0.0)
+    top = float((simulation.steps["regret"] + simulation.steps["best_so_far"]).to_numpy().max())
     regrets = by_clock(simulation, budgets, top - data.worst_score)
     rng = np.random.default_rng(seed)
     rows = []

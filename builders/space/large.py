@@ -18,15 +18,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench.files.atomic import replacing
-from act_bench.files.cache import cache_folder
+from act_bench.files import sealed
+from act_bench.files.cache import cache_folder, warn_damaged
 from act_bench.functions.equality import TOLERANCE, UNIT_ROUNDOFF, Scaled, kinds
 from act_bench.functions.numeric import Array
 from act_bench.functions.operators import BASELINES, BINARY, NARY
 from act_bench.spaces.large import (
     IDENTITY,
     VARIANTS,
+    DamagedSpaceError,
+    NotBuiltError,
     Variant,
+    check,
     enumerate_large,
     expressions_file,
     outputs_file,
@@ -78,8 +81,9 @@ class Reduced(NamedTuple):
 
 
 def build(variant: Variant = "27", *, again: bool = False) -> Path:
-    """Make the large space in the user's cache, unless it is there.
+    """Make the large space in the user's cache, unless it is there and whole.
 
+    A damaged file is made again, with a UserWarning.
     Takes half a minute of processor time on two cores; needs polars, NumPy and SciPy.
 
     Parameters
@@ -94,9 +98,21 @@ def build(variant: Variant = "27", *, again: bool = False) -> Path:
     Path
         The folder with both files.
     """
-    if again or not (expressions_file(variant).exists() and outputs_file(variant).exists()):
+    if again or not _is_whole(variant):
         write(variant)
     return cache_folder()
+
+
+def _is_whole(variant: Variant) -> bool:
+    for path in (expressions_file(variant), outputs_file(variant)):
+        try:
+            check(path)
+        except DamagedSpaceError as error:
+            warn_damaged(path, error.__cause__)
+            return False
+        except NotBuiltError:
+            return False
+    return True
 
 
 def write(variant: Variant = "27") -> dict[str, int]:
@@ -123,15 +139,13 @@ def write(variant: Variant = "27") -> dict[str, int]:
             "float32_class": float32.astype(np.uint32),
         }
     ).join(entry, on="class", how="left", maintain_order="left")
-    with replacing(expressions_file(variant)) as draft:
-        frame.write_parquet(draft, compression="zstd", compression_level=3)
+    sealed.write(expressions_file(variant), frame.to_arrow())
     functions = (
         _functions(exact, variant)
         .join(entry, on="class", how="left", maintain_order="left")
         .select("class", "expression", "expressions", "entry", "outputs")
     )
-    with replacing(outputs_file(variant)) as draft:
-        functions.write_parquet(draft, compression="zstd", compression_level=3)
+    sealed.write(outputs_file(variant), functions.to_arrow())
     return {
         "expressions": frame.height,
         "classes": functions.height,

@@ -9,8 +9,6 @@ Markdown) says what matched and what did not.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,6 +21,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from act_bench.files.folders import replacing_folder
 from act_bench.files.manifest import ABOUT, sha256
 from act_bench.spaces.paper import Space, load_space
 from act_bench.tables.registry import UPSTREAM_FIDELITY
@@ -82,19 +81,8 @@ def import_file(
     folder = folder or upstream_folder(table)
     space = space or load_space()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
-        report = _convert(path, table, draft, source or str(path), space, progress)
-        old = draft.with_name(draft.name + "-old")
-        if folder.exists():
-            folder.replace(old)
-        draft.replace(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return report
+    with replacing_folder(folder) as draft:
+        return _convert(path, table, draft, source or str(path), space, progress)
 
 
 def _convert(

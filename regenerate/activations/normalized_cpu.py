@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from regenerate.activations.cpu import in_threads
 from regenerate.kernels.bfloat16_cpu import bits_at, pointer, rounded, singles_at, widened
+from regenerate.kernels.compiled import compiled
 
 LANES = 512
 
@@ -51,14 +52,15 @@ def sum_in_rows(size: int, channels: int, work: Callable[[int, int], Singles]) -
     return total
 
 
-@numba.njit("float32[:, ::1](intp, intp, intp, intp)", nogil=True, cache=True)
+@compiled("float32[:, ::1](intp, intp, intp, intp)")
 def sums(x_at, start, stop, channels):  # type: ignore[no-untyped-def]
     """Return (2, lanes): of x[start:stop], less each channel's first number, and of its square."""
     lanes = channels * max(1, LANES // channels)
     x = bits_at(x_at, stop)
     shift, found = np.empty(lanes, np.float32), np.zeros((2, lanes), np.float32)
-    for i in range(lanes):
-        shift[i] = widened(x[i % channels])
+    for begin in range(0, lanes, channels):  # a remainder for each lane would take longer
+        for channel in range(channels):
+            shift[begin + channel] = widened(x[channel])
     first, second = found[0], found[1]
     for begin in range(start, stop, lanes):
         row = x[begin : min(begin + lanes, stop)]
@@ -69,7 +71,7 @@ def sums(x_at, start, stop, channels):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit("float32[:, ::1](float32[:, ::1], intp, intp, intp)", nogil=True, cache=True)
+@compiled("float32[:, ::1](float32[:, ::1], intp, intp, intp)")
 def statistics(total, x_at, size, channels):  # type: ignore[no-untyped-def]
     """Return (2, channels): mean and variance (over n, not n - 1), from the sums."""
     x = bits_at(x_at, channels)
@@ -86,7 +88,7 @@ def statistics(total, x_at, size, channels):  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit("void(float32[:, ::1], intp, intp, intp, float64)", nogil=True, cache=True)
+@compiled("void(float32[:, ::1], intp, intp, intp, float64)")
 def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-untyped-def]
     """Move running statistics towards those of a batch with ``count`` numbers a channel."""
     channels = found.shape[1]
@@ -97,7 +99,7 @@ def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-unty
         variance[channel] += momentum * (found[1, channel] * unbiased - variance[channel])
 
 
-@numba.njit("float32[:, ::1](intp, intp, intp, intp, intp, float64)", nogil=True, cache=True)
+@compiled("float32[:, ::1](intp, intp, intp, intp, intp, float64)")
 def normalizing(mean_at, variance_at, weight_at, bias_at, channels, eps):  # type: ignore[no-untyped-def]
     """Return (2, lanes): the scale and offset that normalize."""
     mean, variance = singles_at(mean_at, channels), singles_at(variance_at, channels)
@@ -125,30 +127,32 @@ def _normalize(row, rows, shortcut, begin, value):  # type: ignore[no-untyped-de
             value[i] = rounded(widened(row[i]) * scale[i] + offset[i])
 
 
-@numba.njit(
-    "void(intp, intp, float32[:, ::1], intp, intp, intp, intp, intp)", nogil=True, cache=True
-)
+@compiled("void(intp, intp, float32[:, ::1], intp, intp, intp, intp, intp)")
 def forward(x_at, shortcut_at, rows, packed_at, value_at, slope_at, start, stop):  # type: ignore[no-untyped-def]
     """Write f(z) and f'(z) for z = scale x + offset + shortcut; without a table, z alone."""
     x, value = bits_at(x_at, stop), bits_at(value_at, stop)
     slope = bits_at(slope_at, stop if packed_at else 0)
     shortcut = bits_at(shortcut_at, stop if shortcut_at else 0)
     packed = numba.carray(pointer(packed_at), (1 << 16,), np.uint32)  # type: ignore[attr-defined, call-arg]
+    codes, both = np.empty(rows.shape[1], np.uint16), np.empty(rows.shape[1], np.uint32)
     for begin in range(start, stop, rows.shape[1]):
         end = min(begin + rows.shape[1], stop)
-        value_row = value[begin:end]
-        _normalize(x[begin:end], rows, shortcut, begin, value_row)
+        row, value_row = x[begin:end], value[begin:end]
         if not packed_at:
+            _normalize(row, rows, shortcut, begin, value_row)
             continue
+        _normalize(row, rows, shortcut, begin, codes)
+        # Loops of their own: with the look-up in them, neither the arithmetic nor the parting of
+        # value and slope would become vectors, and two stores a look-up take a core twice as long.
+        for i in range(row.size):
+            both[i] = packed[codes[i]]
         slope_row = slope[begin:end]
-        # A loop of its own: with the look-up in it, the arithmetic would not become vectors.
-        for i in range(value_row.size):
-            both = packed[value_row[i]]
-            value_row[i] = np.uint16(both & np.uint32(0xFFFF))
-            slope_row[i] = np.uint16(both >> np.uint32(16))
+        for i in range(row.size):
+            value_row[i] = np.uint16(both[i] & np.uint32(0xFFFF))
+            slope_row[i] = np.uint16(both[i] >> np.uint32(16))
 
 
-@numba.njit("void(intp, intp, float32[:, ::1], intp, intp, intp, intp)", nogil=True, cache=True)
+@compiled("void(intp, intp, float32[:, ::1], intp, intp, intp, intp)")
 def evaluation(x_at, shortcut_at, rows, table_at, value_at, start, stop):  # type: ignore[no-untyped-def]
     """Write f(z) alone, or z without a table; see :func:`forward`."""
     x, value = bits_at(x_at, stop), bits_at(value_at, stop)
@@ -163,9 +167,7 @@ def evaluation(x_at, shortcut_at, rows, table_at, value_at, start, stop):  # typ
                 value_row[i] = table[value_row[i]]
 
 
-@numba.njit(
-    "float32[:, ::1](intp, intp, intp, float32[:, ::1], intp, intp)", nogil=True, cache=True
-)
+@compiled("float32[:, ::1](intp, intp, intp, float32[:, ::1], intp, intp)")
 def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ignore[no-untyped-def]
     """Return (2, lanes): of d = gradient times slope (1 without slopes), and of d (x - mean)."""
     channels = found.shape[1]
@@ -173,8 +175,9 @@ def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ign
     gradient, x = bits_at(gradient_at, stop), bits_at(x_at, stop)
     slope = bits_at(slope_at, stop if slope_at else 0)
     mean, total = np.empty(lanes, np.float32), np.zeros((2, lanes), np.float32)
-    for i in range(lanes):
-        mean[i] = found[0, i % channels]
+    for begin in range(0, lanes, channels):
+        for channel in range(channels):
+            mean[begin + channel] = found[0, channel]
     first, second = total[0], total[1]
     for begin in range(start, stop, lanes):
         end = min(begin + lanes, stop)
@@ -192,11 +195,9 @@ def gradient_sums(gradient_at, slope_at, x_at, found, start, stop):  # type: ign
     return total
 
 
-@numba.njit(
+@compiled(
     "Tuple((float32[:, ::1], float32[:, ::1]))(float32[:, ::1], float32[:, ::1], intp, intp,"
     " float64)",
-    nogil=True,
-    cache=True,
 )
 def gradient_rows(total, found, weight_at, count, eps):  # type: ignore[no-untyped-def]
     """Return the gradients of weight and bias, and the coefficients of d, x and 1 in that of x.
@@ -224,9 +225,7 @@ def gradient_rows(total, found, weight_at, count, eps):  # type: ignore[no-untyp
     return of_parameters, rows
 
 
-@numba.njit(
-    "void(intp, intp, intp, float32[:, ::1], intp, intp, intp, intp)", nogil=True, cache=True
-)
+@compiled("void(intp, intp, intp, float32[:, ::1], intp, intp, intp, intp)")
 def backward(gradient_at, slope_at, x_at, rows, to_x_at, to_shortcut_at, start, stop):  # type: ignore[no-untyped-def]
     """Write the gradients of x and of the shortcut; that of the shortcut only with slopes."""
     scale, by_x, offset = rows[0], rows[1], rows[2]

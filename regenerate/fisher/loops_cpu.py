@@ -6,18 +6,17 @@ instructions. Sums are float64, whatever the maps are.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from regenerate.kernels.compiled import compiled
 
-@numba.njit(
+
+@compiled(
     [
         f"void({kind}[:, :, :, ::1], intp, intp, UniTuple(intp, 2), UniTuple(intp, 2),"
         " UniTuple(intp, 2), float64[:, :, ::1])"
         for kind in ("float32", "float64")
     ],
-    nogil=True,
-    cache=True,
     fastmath={"contract"},
 )
 def depthwise_products(maps, high, wide, kernel, stride, padding, found):  # type: ignore[no-untyped-def]
@@ -59,7 +58,7 @@ def depthwise_products(maps, high, wide, kernel, stride, padding, found):  # typ
                             total[c] += first[c] * second[c]
 
 
-@numba.njit("void(float32[:, ::1], float64[:, ::1])", nogil=True, cache=True, fastmath={"contract"})
+@compiled("void(float32[:, ::1], float64[:, ::1])", fastmath={"contract"})
 def mean_and_variance(pixels, found):  # type: ignore[no-untyped-def]
     """Write mean and variance (over n, not n - 1) of the columns of ``pixels`` to (2, channels).
 

@@ -24,6 +24,7 @@ from regenerate import data
 from regenerate.fisher import batches
 from regenerate.fisher.batches import fingerprint
 from regenerate.fisher.convention import FisherConvention, Labels
+from regenerate.fisher.slopes import TrainedSlopes
 from regenerate.fisher.spectrum import DTYPES
 from regenerate.images.batches import load_splits, to_network
 from regenerate.networks import IMAGE_NETWORKS, build
@@ -148,9 +149,9 @@ def unstacked_mlp(
     >>> from act_bench.functions.expression import parse
     >>> network = unstacked_mlp((64, 32, 10), parse("tanh(x)"), find("mlp", "full"), seed=0)
     >>> [type(layer).__name__ for layer in network]
-    ['Linear', 'ActivationModule', 'Linear']
+    ['Linear', 'TrainedSlopes', 'Linear']
     """
-    activation = expression.to_torch()
+    activation = TrainedSlopes(expression)
     stacked = StackedMLP(
         widths,
         activation,
@@ -225,7 +226,7 @@ def initialized(recipe: Recipe, expression: Expression, seed: int) -> nn.Module:
     >>> bool((mean.abs() < 1e-3).all() and ((variance - 1).abs() < 1e-2).all())
     True
     """
-    network = build(recipe.network, expression.to_torch, width=recipe.width)
+    network = build(recipe.network, lambda: TrainedSlopes(expression), width=recipe.width)
     for layer, drawn in initial_weights(network, expression, seed, recipe.initialization):
         weight = torch.from_numpy(drawn).to(layer.weight.dtype)
         if weight.ndim == 4:

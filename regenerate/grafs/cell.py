@@ -19,6 +19,7 @@ from torch.distributions import Dirichlet
 
 from act_bench.functions.expression import Expression, number
 from act_bench.functions.operators import BOUND
+from act_bench.functions.operators.formulas import floating
 from regenerate import draws
 from regenerate.grafs.operators import BINARY, UNARY, CellOperator
 
@@ -198,7 +199,7 @@ class MixedActivation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the cell to each element of ``x``; the warm-start function where no weights are."""
-        source = self._source
+        source, x = self._source, floating(x)
         if source.weights is None:
             started: Tensor = source.warm_start(x)
             return started
@@ -230,6 +231,11 @@ class Mixture:
         self.warm_start = warm_start
         self.weights: Weights | None = None
         self.places = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and pickles have the weights, not the graph that leads to the alphas of another.
+        weights = self.weights and {slot: each.detach() for slot, each in self.weights.items()}
+        return {**vars(self), "weights": weights}
 
     def place(self) -> MixedActivation:
         """Return the module for one more place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.files.atomic import replacing
+from act_bench.files import sealed
 from act_bench.functions.expression import Expression, parse
 from regenerate.grafs.cell import Architecture, Mixture
 from regenerate.grafs.problem import Problem, make_problem
@@ -21,12 +22,14 @@ from regenerate.grafs.settings import Settings
 from regenerate.grafs.shrinking import drop_stages
 from regenerate.recipes import Recipe
 from regenerate.runs import clock
+from regenerate.runs.store import SearchFolderError
 from regenerate.training.dispatch import trainer_of
 from regenerate.training.optimizers import torch_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.threads import torch_threads
 
 CHECKPOINT_EVERY_S = 2.0
+_LONGEST = 200
 
 
 class SearchFailedError(ActBenchError, RuntimeError):
@@ -92,6 +95,8 @@ def search_relaxed(
     ------
     SearchFailedError
         If no step of a whole stage could be taken.
+    regenerate.runs.store.SearchFolderError
+        If the checkpoint is damaged.
     """
     with torch_threads(1 if trainer_of(recipe.network).cpu_only else torch.get_num_threads()):
         run = _Search(recipe, settings, seed, checkpoint, device, data_dir)
@@ -252,19 +257,27 @@ class _Search:
             "architecture": self.architecture.state(),
             "architecture_optimizer": self.architecture_optimizer.state_dict(),
         }
-        with replacing(self.checkpoint) as draft:
-            torch.save(state, draft)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        sealed.write_bytes(self.checkpoint, buffer.getvalue())
         self.saved_at = time.monotonic()
 
     def _restore(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        self.stage = state["stage"]
-        self.history = [Stage(*stage) for stage in state["history"]]
-        self.spent_s = state["spent_s"]
-        self.problem.network.load_state_dict(state["network"])
-        self.weight_optimizer.load_state_dict(state["weight_optimizer"])
-        self.architecture.restore(state["architecture"])
-        self.architecture_optimizer.load_state_dict(state["architecture_optimizer"])
+        try:
+            content = io.BytesIO(sealed.read_bytes(self.checkpoint))
+            state = torch.load(content, weights_only=True, map_location=self.device)
+            self.stage = state["stage"]
+            self.history = [Stage(*stage) for stage in state["history"]]
+            self.spent_s = state["spent_s"]
+            self.problem.network.load_state_dict(state["network"])
+            self.weight_optimizer.load_state_dict(state["weight_optimizer"])
+            self.architecture.restore(state["architecture"])
+            self.architecture_optimizer.load_state_dict(state["architecture_optimizer"])
+        except Exception as error:  # torch has no common base class for what it cannot read
+            raise SearchFolderError(
+                f"{self.checkpoint} is damaged ({str(error)[:_LONGEST]}); delete it and run the "
+                "same command again: the relaxed search begins anew"
+            ) from error
 
 
 def _finite(loss: Tensor, gradients: tuple[Tensor | None, ...]) -> bool:

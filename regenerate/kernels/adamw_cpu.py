@@ -5,16 +5,14 @@ As operations of torch a step is a dozen passes over vectors that no cache holds
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from regenerate.kernels.bfloat16_cpu import bits_at, rounded, singles_at
+from regenerate.kernels.compiled import compiled
 
 
-@numba.njit(
+@compiled(
     "void(intp[::1], intp, intp, float32[::1])",
-    nogil=True,
-    cache=True,
     error_model="numpy",  # a test for zero divisors would keep the loop from vectors too
 )
 def step(addresses, start, stop, how):  # type: ignore[no-untyped-def]

@@ -47,15 +47,10 @@ class _Attend(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, projected: Tensor) -> Tensor:
         projected = projected.contiguous(memory_format=torch.channels_last)
-        n, width, places, patches = projected.shape
-        channels = width // 2
-        shares = np.empty((n * places, patches), np.float32)
-        context = np.empty((n * places, channels), np.float32)
-        out = projected.new_empty((n, places, patches, channels))
-        cpu.forward(_rows(projected.permute(0, 2, 3, 1)), shares, context, _rows(out))
+        n, _, places, patches = projected.shape
+        out, ctx.shares, ctx.context = attended(projected.permute(0, 2, 3, 1), n * places)
         ctx.save_for_backward(projected)
-        ctx.shares, ctx.context = shares, context
-        return out.permute(0, 3, 1, 2)
+        return out.view(n, places, patches, -1).permute(0, 3, 1, 2)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -63,14 +58,46 @@ class _Attend(torch.autograd.Function):
         (projected,) = ctx.saved_tensors
         gradients = gradient.permute(0, 2, 3, 1).contiguous()
         rows = projected.permute(0, 2, 3, 1)
-        to_rows = torch.empty_like(rows)
-        cpu.backward(_rows(rows), ctx.shares, ctx.context, _rows(gradients), _rows(to_rows))
-        return to_rows.permute(0, 3, 1, 2)
+        return attended_backward(rows, ctx.shares, ctx.context, gradients).permute(0, 3, 1, 2)
 
 
-def _rows(tokens: Tensor) -> cpu.Bits:
-    """Return ``(n, places, patches, numbers)`` as bits, one row a place, without a copy."""
-    n, places = tokens.shape[:2]
-    flat = tokens.detach().view(n * places, -1)
+def attended(rows: Tensor, groups: int) -> tuple[Tensor, cpu.Singles, cpu.Singles]:
+    """Return attention of bfloat16 rows on the CPU, and what its gradient needs.
+
+    Parameters
+    ----------
+    rows
+        ``(..., 1 + 2 channels)``, one for each token, without gaps, group after group.
+    groups
+        How many groups of tokens that attend to each other there are.
+
+    Returns
+    -------
+    ``(tokens, channels)``, and the weights ``(groups, tokens of a group)`` and means of keys
+    ``(groups, channels)``.
+    """
+    channels = rows.shape[-1] // 2
+    tokens = rows.numel() // rows.shape[-1]
+    shares = np.empty((groups, tokens // groups), np.float32)
+    context = np.empty((groups, channels), np.float32)
+    out = rows.new_empty((tokens, channels))
+    cpu.forward(_bits(rows, groups), shares, context, _bits(out, groups))
+    return out, shares, context
+
+
+def attended_backward(
+    rows: Tensor, shares: cpu.Singles, context: cpu.Singles, gradients: Tensor
+) -> Tensor:
+    """Return the gradient of the rows of :func:`attended` from that of its result, both gapless."""
+    groups, to_rows = len(shares), torch.empty_like(rows)
+    cpu.backward(
+        _bits(rows, groups), shares, context, _bits(gradients, groups), _bits(to_rows, groups)
+    )
+    return to_rows
+
+
+def _bits(rows: Tensor, groups: int) -> cpu.Bits:
+    """Return rows as bits, a line for each group, without a copy."""
+    flat = rows.detach().view(groups, -1)
     bits: cpu.Bits = flat.view(torch.int16).numpy().view(np.uint16)
     return bits

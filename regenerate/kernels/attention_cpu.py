@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from regenerate.kernels.bfloat16_cpu import rounded, widened
+from regenerate.kernels.compiled import compiled
 
 Bits = NDArray[np.uint16]
 Singles = NDArray[np.float32]
 
 
-@numba.njit(
+@compiled(
     "void(uint16[:, ::1], float32[:, ::1], float32[:, ::1], uint16[:, ::1])",
-    nogil=True,
-    cache=True,
 )
 def forward(rows, shares, context, out):  # type: ignore[no-untyped-def]
     """Write the softmax of the scores, the context and the rectified values times it.
@@ -57,10 +55,8 @@ def forward(rows, shares, context, out):  # type: ignore[no-untyped-def]
                 place[channel] = rounded(rectified * mean[channel])
 
 
-@numba.njit(
+@compiled(
     "void(uint16[:, ::1], float32[:, ::1], float32[:, ::1], uint16[:, ::1], uint16[:, ::1])",
-    nogil=True,
-    cache=True,
     fastmath={"contract", "reassoc"},  # or the sum over channels would not become vectors
 )
 def backward(rows, shares, context, gradients, to_rows):  # type: ignore[no-untyped-def]

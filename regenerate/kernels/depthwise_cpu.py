@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regenerate.kernels.bfloat16_cpu import rounded, widened
+from regenerate.kernels.compiled import compiled
 
 LANES = 512
 
@@ -31,7 +32,7 @@ def _neighbours(width, channels):  # type: ignore[no-untyped-def]
     return 0, (width + 3) // 2 * channels, channels
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _widen(image, height, width, channels, buffer):  # type: ignore[no-untyped-def]
     """Write a map into the buffer, whose border stays as it is: zeros."""
     evens = (width + 3) // 2
@@ -45,19 +46,19 @@ def _widen(image, height, width, channels, buffer):  # type: ignore[no-untyped-d
                 place[c] = widened(source[c])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _to_lanes(taps, lanes):  # type: ignore[no-untyped-def]
     wide = np.empty((taps.shape[0], lanes), np.float32)
+    channels = taps.shape[1]
     for tap in range(taps.shape[0]):
-        for lane in range(lanes):
-            wide[tap, lane] = taps[tap, lane % taps.shape[1]]
+        for start in range(0, lanes, channels):
+            for channel in range(channels):
+                wide[tap, start + channel] = taps[tap, channel]
     return wide
 
 
-@numba.njit(
+@compiled(
     "void(uint16[:, ::1], float32[:, ::1], intp, intp, uint16[:, ::1])",
-    nogil=True,
-    cache=True,
     fastmath={"contract"},
 )
 def forward(maps, taps, height, width, out):  # type: ignore[no-untyped-def]
@@ -87,10 +88,8 @@ def forward(maps, taps, height, width, out):  # type: ignore[no-untyped-def]
                     place[i] = rounded(upper + same + lower)
 
 
-@numba.njit(
+@compiled(
     "void(uint16[:, ::1], uint16[:, ::1], intp, intp, float32[:, ::1])",
-    nogil=True,
-    cache=True,
     fastmath={"contract"},
 )
 def weight_gradient(maps, gradients, height, width, found):  # type: ignore[no-untyped-def]
@@ -122,14 +121,14 @@ def weight_gradient(maps, gradients, height, width, found):  # type: ignore[no-u
                     for i in range(bits.size):
                         own[i] += gradient[i] * neighbours[i]
         for tap in range(9):
-            for lane in range(lanes):
-                found[tap, lane % channels] += sums[tap, lane]
+            for start in range(0, lanes, channels):
+                own, total = sums[tap, start : start + channels], found[tap]
+                for channel in range(channels):
+                    total[channel] += own[channel]
 
 
-@numba.njit(
+@compiled(
     "void(uint16[:, ::1], float32[:, ::1], intp, intp, uint16[:, ::1])",
-    nogil=True,
-    cache=True,
     fastmath={"contract"},
 )
 def input_gradient(gradients, taps, height, width, out):  # type: ignore[no-untyped-def]
@@ -170,10 +169,8 @@ def input_gradient(gradients, taps, height, width, out):  # type: ignore[no-unty
                     place[c] = rounded(source[begin + c])
 
 
-@numba.njit(
+@compiled(
     "void(uint16[:, ::1], uint16[:, ::1], intp, intp, float32[:, ::1])",
-    nogil=True,
-    cache=True,
     fastmath={"contract"},
 )
 def small_weight_gradient(maps, gradients, height, width, found):  # type: ignore[no-untyped-def]

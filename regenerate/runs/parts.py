@@ -31,6 +31,15 @@ RESULTS = (
 
 RATE = "learning_rate"
 
+RUN_OUTCOMES = ("ok", "diverged")
+"""What a training may end with."""
+
+_ALWAYS = (
+    "expression", "fidelity", "seed", "outcome", "train_loss_curve", "validation_loss_curve",
+    "validation_accuracy_curve", "runtime_s", "images_seen", "device", "recipe_sha", "versions",
+)  # fmt: skip
+"""What every run has."""
+
 
 class PartError(ActBenchError, RuntimeError):
     """A part that cannot be read or is another sweep's, or parts that contradict each other."""
@@ -137,9 +146,28 @@ def _with_run_columns(path: Path, table: pa.Table) -> pa.Table:
             "out of the folder"
         )
     try:
-        return table.select(schema.names).cast(schema)
+        table = table.select(schema.names).cast(schema)
+        table.validate(full=True)
     except (pa.ArrowException, ValueError) as error:
         raise PartError(f"{path} holds no runs: its columns have other types ({error})") from error
+    _check_rows(path, table)
+    return table
+
+
+def _check_rows(path: Path, table: pa.Table) -> None:
+    """Refuse rows that no training writes: without a function, an outcome or its accuracy."""
+    for column in _ALWAYS:
+        if table.column(column).null_count:
+            raise PartError(f"{path} holds no runs: {column} is null in a row")
+    outcomes = table.column("outcome")
+    if others := sorted(set(outcomes.to_pylist()) - set(RUN_OUTCOMES)):
+        raise PartError(
+            f"{path} holds no runs: expected the outcomes {', '.join(RUN_OUTCOMES)}, got "
+            f"{', '.join(others)[:200]}"
+        )
+    finished = pc.equal(outcomes, "ok")
+    if pc.any(pc.and_(finished, pc.is_null(table.column("validation_accuracy")))).as_py():
+        raise PartError(f"{path} holds no runs: validation_accuracy is null in a row that is ok")
 
 
 def _check_recipe(path: Path, table: pa.Table, recipe: Recipe) -> None:

@@ -15,8 +15,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
-from typing import Protocol, TypeVar
+from multiprocessing.synchronize import Event
+from typing import Final, Protocol, TypeVar
 
 import torch
 
@@ -96,23 +98,53 @@ class LocalExecutor:
         WorkerDiedError
             If a process was killed.
         """
-        pool = ProcessPoolExecutor(
-            self.jobs,
-            # Not fork: torch and Arrow have threads, whose locks a fork would copy.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=start_worker,
-            initargs=(self.threads,),
-        )
-        try:
+        with worker_pool(self.jobs, self.threads) as pool:
             for future in as_completed([pool.submit(work, chunk) for chunk in chunks]):
                 yield future.result()
-        except BrokenProcessPool as error:
-            raise WorkerDiedError(
-                "a worker process was killed, perhaps for want of memory; what was finished is "
-                "safe: run the same command again to go on, with fewer --jobs if memory is short"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def worker_pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
+    """Yield processes to train in, with so many threads each; work that has not begun is dropped.
+
+    They are spawned, never forked: torch, Arrow and polars have threads, whose locks a fork would
+    copy. So a script that starts workers is imported by each of them, and must start them below
+    ``if __name__ == "__main__":`` only.
+
+    Raises
+    ------
+    WorkerDiedError
+        If a process was killed, or ended before it began since the script has no such line.
+    """
+    context = multiprocessing.get_context("spawn")
+    begun = context.Event()
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=start_worker, initargs=(threads, begun)
+    )
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise WorkerDiedError(_KILLED if begun.is_set() else _NEVER_BEGUN) from error
+    except RuntimeError as error:
+        if _IMPORTING in str(error):  # this is a worker, importing a script that is not guarded
+            raise SystemExit(1) from None  # the parent says why
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_IMPORTING: Final = "bootstrapping phase"
+"""In the message of multiprocessing for a process that is started while its parent is not yet."""
+
+_KILLED: Final = (
+    "a worker process was killed, perhaps for want of memory; what was finished is safe: run the "
+    "same command again to go on, with fewer workers if memory is short"
+)
+_NEVER_BEGUN: Final = (
+    "the worker processes ended before they began. They import the script that started them, so a "
+    'script must start them below `if __name__ == "__main__":` only; where it does, memory may be '
+    "short: use fewer workers"
+)
 
 
 def available_cores() -> int:
@@ -122,8 +154,13 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def start_worker(threads: int) -> None:
-    """Make this a worker: so many threads, and an end with the parent or at an interrupt."""
+def start_worker(threads: int, begun: Event | None = None) -> None:
+    """Make this a worker: so many threads, and an end with the parent or at an interrupt.
+
+    ``begun`` is set, so that the parent knows that a worker got here.
+    """
+    if begun is not None:
+        begun.set()
     import_own_tables()
     torch.set_num_threads(threads)
     # Ctrl-C reaches every process of a terminal. Workers end at once, without a traceback each;

@@ -194,12 +194,13 @@ class LiveBenchmark(Benchmark):
         learning rate: ``epochs`` and ``rate`` are refused.
         """
         whole = epochs is None and rate is None and not isinstance(expression, Partial)
-        if not self._revealed and whole:
-            assert not isinstance(expression, Partial)  # noqa: S101  (for the type checker)
-            entry = self.resolve(expression).entry
-            if self._live.outcome[entry] == "missing":
-                self._live.learn(entry, self._trained(entry))
-        return super().query(expression, epochs, rate)
+        with self._lock:
+            if not self._revealed and whole:
+                assert not isinstance(expression, Partial)  # noqa: S101  (for the type checker)
+                entry = self.resolve(expression).entry
+                if self._live.outcome[entry] == "missing":
+                    self._live.learn(entry, self._trained(entry))
+            return super().query(expression, epochs, rate)
 
     @property
     def chance(self) -> float:

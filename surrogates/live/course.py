@@ -7,18 +7,16 @@ a restart takes it again; a worker may wait for one that asked before it.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from act_bench.arguments import finite_number, whole_number
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.events import Partial, Result
-from regenerate.sweeps.executor import WorkerDiedError, available_cores, start_worker
+from regenerate.sweeps.executor import available_cores, worker_pool
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
 from surrogates.simulation import StalledSearchError
 
@@ -141,18 +139,5 @@ def pool(workers: int) -> Iterator[Executor | None]:
     if workers == 1:
         yield None
         return
-    processes = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),  # torch has threads: never fork
-        initializer=start_worker,
-        initargs=(max(1, available_cores() // workers),),
-    )
-    try:
+    with worker_pool(workers, max(1, available_cores() // workers)) as processes:
         yield processes
-    except BrokenProcessPool as error:
-        raise WorkerDiedError(
-            "a worker process was killed, perhaps for want of memory; what was finished is safe: "
-            "run the same command again to go on"
-        ) from error
-    finally:
-        processes.shutdown(cancel_futures=True)

@@ -20,7 +20,7 @@ from regenerate.runs.store import MARKER, RunStore, SearchFolderError, read_iden
 from surrogates.live.benchmark import LiveData
 from surrogates.live.course import Budget, course
 from surrogates.live.methods import PROPOSERS, find_optimizer
-from surrogates.live.spaces import open_space, search_space
+from surrogates.live.spaces import SPACES, open_space, search_space
 from surrogates.protocol import SearchSpace
 from surrogates.simulation import begin
 
@@ -53,14 +53,18 @@ def verify_search(path: Path, *, again: bool = True) -> list[Check]:
             "chance": float(chance),
             "seeds": list(seeds),
             "space": str(space),
-        }:
+        } if space in SPACES and all(isinstance(seed, int) for seed in seeds):
             functions = open_space(space)
         case _:
             raise SearchFolderError(
-                f"{path.parent / MARKER} is damaged: expected a table, fidelity, chance, seeds "
-                "and space"
+                f"{path.parent / MARKER} is damaged: expected a table, fidelity, chance, a list of "
+                f"seeds and a space, one of {', '.join(SPACES)}"
             )
     data = LiveData(table, fidelity, chance, functions)
+    for line, event in enumerate(trace.events, start=2):
+        if isinstance(event, Query) and not 0 <= event.result.entry < len(data.outcome):
+            detail = f"entry: recorded {event.result.entry}, the space has {len(data.outcome):,}"
+            return [Check("format", passed=False, detail=detail, line=line)]
     queried = {event.result.entry for event in trace.events if isinstance(event, Query)}
     names = [functions.representatives[entry] for entry in sorted(queried)]
     for entry, name in zip(sorted(queried), names, strict=True):

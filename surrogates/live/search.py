@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 from act_bench.arguments import whole_number
 from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
+from act_bench.files.documents import check_types, read_object
 from act_bench.search.events import Searcher
 from regenerate.runs.store import RunStore, SearchFolderError
 from surrogates.live.confirm import FRESH, Candidate, Confirmed, Estimate, confirm
@@ -176,7 +177,8 @@ def search(
 def _refuse_if_over(out: Path, budget: Budget) -> None:
     """Refuse to go on with a search whose test metrics were shown; to repeat it is allowed."""
     try:
-        result = json.loads((out / RESULT).read_text(encoding="utf-8"))
+        result = read_object(out / RESULT)
+        check_types(result, {"tested": (dict, type(None)), "budget": (list,)})
     except FileNotFoundError:
         return
     except ValueError as error:

@@ -123,7 +123,10 @@ _SCHEMA: Final = pa.schema(
 def _read(path: Path) -> pa.Table:
     """Read spectra, also those of older versions, which had other types of the same values."""
     table, _ = read_part(path, SearchFolderError)
-    return table.select(_SCHEMA.names).cast(_SCHEMA)
+    try:
+        return table.select(_SCHEMA.names).cast(_SCHEMA)
+    except (KeyError, ValueError, pa.ArrowException) as error:
+        raise SearchFolderError(f"{path} holds no spectra ({error}); delete it") from error
 
 
 def seconds_each(path: Path) -> float:

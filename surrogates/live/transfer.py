@@ -7,20 +7,21 @@ best of it, the forest learns the result, and now and then looks at the whole sp
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from act_bench.errors import ArgumentError
-from act_bench.files.atomic import replacing
+from act_bench.files.resumable import read_part, write_part
 from act_bench.functions.expression import parse
 from act_bench.search.events import Result
 from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.tables.distances import layer_weights
+from regenerate.runs.store import SearchFolderError
 from surrogates.features import spectrum_part
 from surrogates.live.large import LargeSearchSpace
 from surrogates.optimizers.each_once import EachOnce
@@ -158,6 +159,16 @@ class Transfer(EachOnce):
         return np.where(usable, worth, -np.inf)
 
 
+_PART: Final = pa.schema(
+    [
+        ("expression", pa.string()),
+        ("seconds", pa.float64()),
+        ("quantiles", pa.list_(pa.list_(pa.float32()))),
+    ]
+)
+"""Of a file with the spectrum of one function."""
+
+
 class _Spectra:
     """Fisher spectra in the table's network: the table's own, and others as they are asked for."""
 
@@ -196,24 +207,30 @@ class _Spectra:
         network = None
         spent = 0.0
         for text in expressions:
-            path = folder / f"{self._space.find(text)}.json"
+            path = folder / f"{self._space.find(text)}.parquet"
             if not path.exists():
                 network = network or setting(self._space.table)
                 start = perf_counter()
                 quantiles = fisher_feature(parse(text), network).quantiles
-                kept = {
+                stored = {
                     "expression": text,
                     "seconds": perf_counter() - start,
                     "quantiles": None if quantiles is None else quantiles.tolist(),
                 }
-                with replacing(path) as draft:
-                    draft.write_text(json.dumps(kept), encoding="utf-8")
+                write_part(path, pa.Table.from_pylist([stored], schema=_PART), SearchFolderError)
             spent += self._keep(path, text)
         reason = f"Fisher spectra of {len(expressions)} functions of the short list"
         self._space.meter.charge(reason, spent)
 
     def _keep(self, path: Path, text: str) -> float:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        rows = found["quantiles"]
-        self._kept[text] = None if rows is None else np.array(rows, dtype=np.float32)
-        return float(found["seconds"])
+        table, _ = read_part(path, SearchFolderError)
+        try:
+            (found,) = table.select(_PART.names).cast(_PART).to_pylist()
+            rows = None if found["quantiles"] is None else np.array(found["quantiles"], np.float32)
+            if found["expression"] != text or (rows is not None and rows.shape != self._shape):
+                raise ValueError(f"expected the spectrum of {text}")
+            seconds = float(found["seconds"])
+        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise SearchFolderError(f"{path} holds no spectrum ({error}); delete it") from error
+        self._kept[text] = rows
+        return seconds

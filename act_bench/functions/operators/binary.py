@@ -7,11 +7,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from act_bench.functions.operators.deferred import np, torch, torch_power
+from act_bench.functions.operators.deferred import np, torch
 from act_bench.functions.operators.formulas import term
 from act_bench.functions.operators.record import Operator
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from act_bench.functions.operators.record import Array
 
 
@@ -43,6 +45,14 @@ def _pow_tangent(u: Array, du: Array, v: Array, dv: Array, value: Array) -> Arra
     by_base = np.where(v == 0, 0, v * np.power(u, v - 1))
     by_exponent = np.where(u > 0, value * np.log(np.where(u > 0, u, 1)), 0)
     return term(du, by_base) + term(dv, by_exponent)
+
+
+def _torch_pow(u: Tensor, v: Tensor) -> Tensor:
+    # Along the exponent torch has log(u) for the slope: NaN for u < 0, where it is taken as 0.
+    positive = u > 0
+    moved = torch.pow(torch.where(positive, u, 1.0), v)
+    fixed = torch.pow(torch.where(positive, 1.0, u), v.detach())
+    return torch.where(positive, moved, fixed)
 
 
 def _pow_scale(u: Array, su: Array, v: Array, sv: Array, value: Array) -> Array:
@@ -124,7 +134,7 @@ BINARY: Final = (
         2,
         "u^v",
         numpy=lambda u, v: np.power(u, v),
-        torch=lambda u, v: torch_power.power(u, v),
+        torch=_torch_pow,
         tangent=_pow_tangent,
         scale=_pow_scale,
         vanishes=True,

@@ -10,7 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-__all__ = ["functional", "load", "np", "special", "torch", "torch_power"]
+__all__ = ["functional", "load", "np", "special", "torch"]
 
 
 class _Deferred:
@@ -37,11 +37,8 @@ if TYPE_CHECKING:
     import torch
     from scipy import special
     from torch.nn import functional
-
-    from act_bench.functions.operators import torch_power
 else:
     np = _Deferred("numpy")
     special = _Deferred("scipy.special")
     torch = _Deferred("torch")
     functional = _Deferred("torch.nn.functional")
-    torch_power = _Deferred("act_bench.functions.operators.torch_power")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from act_bench.errors import ArgumentTypeError
 from act_bench.functions.operators.deferred import np, special, torch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from act_bench.functions.operators.record import Array
+
+
+GAUSSIAN_IS_ZERO: Final = 64.0
+"""Beyond it exp(-x^2 / 2) is 0 in every dtype, while the slope of x^2 is finite."""
 
 
 def vanishing_product(x: Array, factor: Array) -> Array:
@@ -63,6 +69,32 @@ def finite(x: Tensor) -> Tensor:
     return x.clamp(limits.min, limits.max)
 
 
-def not_minus_infinity(x: Tensor) -> Tensor:
-    """Replace minus infinity by the lowest number, where f(-inf) would be inf * 0."""
-    return x.clamp(min=torch.finfo(x.dtype).min)
+def identity_at_infinity(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return f(x) for an f that is 0 at minus infinity and x at infinity.
+
+    Computed at infinity itself, its value or its slope would be inf * 0.
+    """
+    return torch.where(x == math.inf, x, function(finite(x)))
+
+
+def floating(x: Tensor) -> Tensor:
+    """Return a tensor as functions take it: integers and booleans in torch's default dtype.
+
+    Raises
+    ------
+    ArgumentTypeError
+        The tensor is complex.
+    """
+    if x.is_floating_point():
+        return x
+    if x.is_complex():
+        raise ArgumentTypeError(
+            f"expected real numbers, got a tensor of {x.dtype}: activation functions are of one "
+            "real variable; apply them to x.real and x.imag"
+        )
+    return x.to(torch.get_default_dtype())
+
+
+def is_half(x: Tensor) -> bool:
+    """Return whether a tensor is of half precision, in which torch lacks some derivatives."""
+    return x.dtype in (torch.bfloat16, torch.float16)

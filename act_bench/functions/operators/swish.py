@@ -5,12 +5,15 @@ Ramachandran, Zoph and Le 2017 (*Searching for Activation Functions*, arXiv 1710
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from act_bench.functions.operators.deferred import np, special, torch
 from act_bench.functions.operators.formulas import (
+    GAUSSIAN_IS_ZERO,
     constant,
     finite,
+    is_half,
     sigmoid_slope,
     vanishing_product,
 )
@@ -54,8 +57,37 @@ def _gauss_gap(u: Array, v: Array) -> Array:
 
 
 def _gauss_gap_slopes(u: Array, v: Array) -> tuple[Array, Array]:
-    value = _gauss_gap(u, v)
-    return -2 * BETA * (u - v) * value, 2 * BETA * (u - v) * value
+    slope = 2 * BETA * vanishing_product(u - v, _gauss_gap(u, v))
+    return -slope, slope
+
+
+def _torch_gauss_gap(beta: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    # The bound has a finite square, which the slope would multiply by 0.
+    bound = math.sqrt(torch.finfo(u.dtype).max) / 2
+    return torch.exp(-beta * torch.square((u - v).clamp(-bound, bound)))
+
+
+def _torch_gauss(x: Tensor) -> Tensor:
+    # exp(-x^2) is 0 long before the bound, where the slope of x^2 is still finite.
+    return torch.exp(-torch.square(x.clamp(-GAUSSIAN_IS_ZERO, GAUSSIAN_IS_ZERO)))
+
+
+def _gate(u: Array, v: Array) -> Array:
+    # In float32 the sigmoid would underflow to 0, which times infinity is NaN.
+    gate = special.expit(np.asarray(u, np.float64))
+    return np.asarray(gate * v, np.result_type(u, v))
+
+
+def _torch_gate(u: Tensor, v: Tensor) -> Tensor:
+    if is_half(u):
+        return _torch_gate(u.float(), v.float()).to(u.dtype)
+    # What is left to 1 is the sigmoid of the negative: neither it nor the slope cancels. Where
+    # torch's sigmoid underflows, exp does not yet.
+    right = u > 0
+    negative = torch.where(right, -u, u)
+    less = torch.sigmoid(negative)
+    less = torch.where(less == 0, torch.exp(negative), less)
+    return torch.where(right, 1 - less, less) * v
 
 
 def _laplace_gap(u: Array, v: Array) -> Array:
@@ -152,7 +184,7 @@ SWISH_UNARY: Final = (
         "min(x, 0)",
         numpy=lambda x: np.minimum(x, 0),
         derivative=lambda x: np.where(np.isnan(x), np.nan, np.where(x < 0, 1.0, 0.0)),
-        torch=lambda x: x - torch.relu(x),
+        torch=lambda x: torch.where(x >= 0, 0.0, x),
         spaces={"swish": 19},
     ),
     Operator(
@@ -161,7 +193,7 @@ SWISH_UNARY: Final = (
         "exp(-x^2)",
         numpy=lambda x: np.exp(-np.square(x)),
         derivative=lambda x: -2 * vanishing_product(x, np.exp(-np.square(x))),
-        torch=lambda x: torch.exp(-torch.square(x)),
+        torch=_torch_gauss,
         spaces={"swish": 22},
     ),
     Operator(
@@ -190,9 +222,9 @@ SWISH_BINARY: Final = (
         "gate",
         2,
         "v / (1 + exp(-u))",
-        numpy=lambda u, v: special.expit(u) * v,
+        numpy=_gate,
         derivative=lambda u, v: (v * sigmoid_slope(u), special.expit(u)),
-        torch=lambda u, v: torch.sigmoid(u) * v,
+        torch=_torch_gate,
         spaces={"swish": 6},
     ),
     Operator(
@@ -201,7 +233,7 @@ SWISH_BINARY: Final = (
         "exp(-beta * (u - v)^2)",
         numpy=_gauss_gap,
         derivative=_gauss_gap_slopes,
-        torch=lambda beta, u, v: torch.exp(-beta * torch.square(u - v)),
+        torch=_torch_gauss_gap,
         commutative=True,
         learned=True,
         spaces={"swish": 7},

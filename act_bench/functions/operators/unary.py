@@ -15,7 +15,8 @@ from act_bench.functions.operators.deferred import functional, np, special, torc
 from act_bench.functions.operators.formulas import (
     constant,
     finite,
-    not_minus_infinity,
+    identity_at_infinity,
+    is_half,
     sigmoid_slope,
     step,
     vanishing_product,
@@ -87,7 +88,7 @@ def _swish_slope(x: Array) -> Array:
 
 
 def _torch_swish(x: Tensor) -> Tensor:
-    return functional.silu(not_minus_infinity(x))
+    return identity_at_infinity(x, functional.silu)
 
 
 def _softplus(x: Array) -> Array:
@@ -147,8 +148,12 @@ def _gelu_slope(x: Array) -> Array:
 
 def _torch_gelu(x: Tensor) -> Tensor:
     # Through erfc: torch's own 1 + erf cancels for negative x.
-    bounded = not_minus_infinity(x)
-    return bounded * (0.5 * torch.erfc(bounded * -(0.5**0.5)))
+    return identity_at_infinity(x, lambda x: x * (0.5 * torch.erfc(x * -(0.5**0.5))))
+
+
+def _torch_bessel_i1e(x: Tensor) -> Tensor:
+    # torch has no derivative of it in half precision; its values there are float32's, rounded.
+    return torch.special.i1e(x.float()).to(x.dtype) if is_half(x) else torch.special.i1e(x)
 
 
 UNARY: Final = (
@@ -335,7 +340,7 @@ UNARY: Final = (
         "exp(-|x|) * I_1(x)",
         numpy=lambda x: special.i1e(x),
         derivative=_bessel_i1e_slope,
-        torch=lambda x: torch.special.i1e(x),
+        torch=_torch_bessel_i1e,
         spaces={"paper": 19, "large": 19},
     ),
     Operator(
@@ -428,7 +433,7 @@ UNARY: Final = (
         "x * tanh(log(1 + exp(x)))",
         numpy=_mish,
         derivative=_mish_slope,
-        torch=lambda x: functional.mish(not_minus_infinity(x)),
+        torch=lambda x: identity_at_infinity(x, functional.mish),
         vanishes=True,
         spaces={"large": 29},
     ),

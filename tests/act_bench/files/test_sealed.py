@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from act_bench.files import sealed
@@ -57,3 +57,30 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="No such file"):
         sealed.write(tmp_path / "absent" / "part.parquet", TABLE)
     assert list(tmp_path.iterdir()) == []
+
+
+STATE = bytes(range(256)) * 3
+
+
+@settings(max_examples=40)
+@given(st.integers(0, len(STATE) + 75), st.integers(0, 7))
+def test_any_flipped_bit_of_other_formats_is_seen(tmp_path_factory, place, bit):
+    path = tmp_path_factory.mktemp("sealed") / "state"
+    sealed.write_bytes(path, STATE)
+    assert sealed.read_bytes(path) == STATE
+    changed = bytearray(path.read_bytes())
+    assert len(changed) == len(STATE) + 76
+    changed[place] ^= 1 << bit
+    path.write_bytes(changed)
+    with pytest.raises(sealed.SealError, match="SHA-256"):
+        sealed.read_bytes(path)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, len(STATE) + 75))
+def test_a_truncated_file_of_other_formats_is_seen(tmp_path_factory, length):
+    path = tmp_path_factory.mktemp("sealed") / "state"
+    sealed.write_bytes(path, STATE)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(sealed.SealError, match="no SHA-256 at its end"):
+        sealed.read_bytes(path)

@@ -50,6 +50,15 @@ def bessel_i0e(x: mpf) -> mpf:
     return mpmath.exp(-abs(x)) * mpmath.besseli(0, x)
 
 
+XIELU_STARTS = (mpf("0.2033823208"), mpf("-1.0502256128"))
+
+
+def xielu(x, positive, negative):
+    if x > 0:
+        return positive * x**2 + x / 2
+    return (negative + mpf("0.5")) * (mpmath.expm1(x) - x) + x / 2
+
+
 FORMULAS: dict[str, Formula] = {
     "elu": elu,
     "relu": lambda x: max(x, mpf(0)),
@@ -90,12 +99,19 @@ FORMULAS: dict[str, Formula] = {
     "x_arcsinh_squared": lambda x: x * mpmath.asinh(x) ** 2,
     "crrelu": lambda x: max(x, mpf(0)) + mpf("0.01") * x * mpmath.exp(-(x**2) / 2),
     "prelu": lambda x: x if x > 0 else x / 4,
+    "hard_swish": lambda x: x * min(max(x + 3, mpf(0)), mpf(6)) / 6,
+    "squareplus": lambda x: (x + mpmath.sqrt(x**2 + 4)) / 2,
+    "relu_squared": lambda x: max(x, mpf(0)) ** 2,
+    "leaky_relu_squared": lambda x: max(x, x / 2) ** 2,
+    "golu": lambda x: x * mpmath.exp(-mpmath.exp(-x)),
+    "telu": lambda x: x * mpmath.tanh(mpmath.exp(x)),
+    "xielu": lambda x: xielu(x, *(mpmath.log1p(mpmath.exp(a)) for a in XIELU_STARTS)),
     "celu": elu,
 }
 
 POINTS = [-30.0, -7.3, -2.4, -1.0, -0.5, -0.013, -1e-9, 1e-9, 0.013, 0.4, 1.0, 1.7, 6.1, 25.0]
 
-# Which of the 40 are functions of the space: established by exact algebra, not by the resolver.
+# Which of the 47 are functions of the space: established by exact algebra, not by the resolver.
 IN_SPACE = {
     "elu",
     "relu",
@@ -106,6 +122,7 @@ IN_SPACE = {
     "swish",
     "tanh",
     "hard_sigmoid",
+    "relu_squared",
     "abs",
     "negative_abs",  # sub(zero, abs)
     "negative_elu",
@@ -119,7 +136,7 @@ IN_SPACE = {
 
 def test_every_function_is_checked() -> None:
     assert set(FORMULAS) == set(CATALOGUE)
-    assert len(CATALOGUE) == 40
+    assert len(CATALOGUE) == 47
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -138,6 +155,21 @@ def test_derivatives(name: str) -> None:
     np.testing.assert_allclose(actual, expected, rtol=1e-11, atol=1e-18)
 
 
+def test_newer_functions_reach_their_limits() -> None:
+    far = [-np.inf, -1e200, -1e3, 1e3, 1e200, np.inf]
+    for name in ("golu", "telu", "hard_swish", "squareplus"):
+        values, slopes = find(name).to_numpy()(far), find(name).derivative()(far)
+        assert np.abs(values[:2]).max() < 1e-190, name
+        assert abs(values[2]) < 0.0011, name
+        assert values[3:].tolist() == pytest.approx([1e3, 1e200, np.inf]), name
+        assert slopes.tolist() == pytest.approx([0, 0, 0, 1, 1, 1], abs=2e-6), name
+    xielu = find("xielu")
+    assert xielu.to_numpy()([-np.inf, np.inf]).tolist() == [np.inf, np.inf]
+    assert xielu.derivative()([0.0]).tolist() == [0.5]
+    assert xielu.derivative()([-np.inf])[0] == pytest.approx(-0.3), "alpha_n starts at 0.8"
+    assert xielu.derivative()([1.0])[0] == pytest.approx(2 * 0.8 + 0.5), "and alpha_p"
+
+
 def test_limits_are_reached() -> None:
     far = [-np.inf, -1e200, 1e200, np.inf]
     assert find("crrelu").to_numpy()(far).tolist() == [0.0, 0.0, 1e200, np.inf]
@@ -145,7 +177,7 @@ def test_limits_are_reached() -> None:
     assert find("swish_beta").to_numpy()(far).tolist() == [0.0, 0.0, 1e200, np.inf]
     assert find("swish_beta").derivative()(far).tolist() == [0.0, 0.0, 1.0, 1.0]
     assert find("sinc_plus_x").derivative()([np.inf, 0.0]).tolist() == [1.0, 1.0]
-    for name in ("crrelu", "prelu", "swish_beta", "sinc_plus_x", "cos_minus_x", "min_x_sin"):
+    for name in [name for name, each in CATALOGUE.items() if each.expression is None]:
         assert np.isnan(find(name).to_numpy()([np.nan])).all(), name
         assert np.isnan(find(name).derivative()([np.nan])).all(), name
 
@@ -219,9 +251,9 @@ def test_the_document_lists_the_catalogue() -> None:
         learned = function.parameter
         notation = f"`{function.expression}`" if function.expression else "none"
         if learned:
-            notation = (
-                f"{learned.symbol} learned, one a {learned.granularity}, from {learned.initial}"
-            )
+            initial = learned.initial
+            start = f"{initial}" if isinstance(initial, float) else ", ".join(map(str, initial))
+            notation = f"{learned.symbol} learned, one a {learned.granularity}, from {start}"
         formula = function.formula.replace("|", "\\|")
         number = entry_of(function)
         entry = "" if number is None else str(number)

@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from act_bench.functions import catalogue
 from act_bench.functions.expression import (
     MAX_DEPTH,
     MAX_LENGTH,
@@ -208,10 +209,25 @@ def test_the_parser_imports_the_standard_library_only() -> None:
         ("-x", "write negative(f) for -f"),
         ("x^2", "write pow(f,g), or square(f)"),
         ("2*x", "write mul(f,g)"),
+        ("x**2", "write pow(f,g), or square(f)"),
+        ("2x", "write mul(f,g)"),
+        ("2 x", "write mul(f,g)"),
+        ("x/2", "write div(f,g)"),
+        ("relu(x)+1", "write add(f,g)"),
+        ("x-1", "write sub(f,g)"),
+        ("mul(-relu(x),x)", "write negative(f) for -f"),
         ("add(x+x,x)", "write add(f,g)"),
         ("sqrt(x)", "the notation has no such function"),
         ("arctanh(x)", "the notation has no such function"),
+        ("sqrt(x)", "write pow(f,0.5)"),
+        ("clip(x)", "write max(a,min(b,f))"),
+        ("add(x,inf)", "constants are finite numbers"),
+        ("nan", "constants are finite numbers"),
         ("add(x,1e-400)", "too small"),
+        ("-1e-400", "too small"),
+        ("1e400", "expected a finite number"),
+        ("r\u0435lu(x)", "(U+0435, cyrillic small letter ie): write 'e'"),
+        ("x\u00b2", "(U+00B2, superscript two): write square(f)"),
         ("\u2212x", "(U+2212, minus sign): write '-'"),
         ("relu(\u0445)", "(U+0445, cyrillic small letter ha): write 'x'"),
         ("\u0440ow(x,x)", "(U+0440, cyrillic small letter er): write 'p'"),
@@ -237,3 +253,32 @@ def test_a_message_repeats_little_of_a_long_text(text):
 def test_zero_is_a_number_in_every_spelling():
     for text in ("0", "0.0", "-0", "0e5", "0.000"):
         assert str(parse(f"add(x,{text})")) == "add(x,0)"
+
+
+LOOK_ALIKES = {"x": "\u0445", "e": "\u0435", "o": "\u043e", "s": "\u0455", "-": "\u2212"}
+
+
+@given(expressions(max_leaves=4), st.data())
+@settings(max_examples=60)
+def test_a_look_alike_is_named_where_it_stands(expression, data):
+    text = str(expression)
+    at = data.draw(st.integers(0, len(text) - 1))
+    twins = [chr(ord(text[at]) + 0xFEE0)]  # its full-width form
+    twins += [LOOK_ALIKES[text[at]]] if text[at] in LOOK_ALIKES else []
+    twin = data.draw(st.sampled_from(twins))
+    with pytest.raises(ParseError, match=rf"\(U\+{ord(twin):04X}, .*\): write '") as caught:
+        parse(text[:at] + twin + text[at + 1 :])
+    assert caught.value.position == at
+
+
+@given(st.text(min_size=1, max_size=8), st.sampled_from(["{}", "relu({}", "add(x,{}(x))", "2{}"]))
+@settings(max_examples=60)
+def test_no_message_repeats_more_than_200_characters(unit, around):
+    word = unit * 300
+    text = around.format(word)
+    for read_it in (parse, catalogue.read):
+        try:
+            read_it(text)
+        except ParseError as error:
+            assert len(str(error)) < 700
+            assert not any(text[i : i + 201] in str(error) for i in range(0, len(text) - 200, 50))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections import Counter
 
 import numpy as np
@@ -215,3 +217,32 @@ def test_state_round_trips() -> None:
     architecture.gammas["u0"].data[6] = 30.0
     architecture.bound_gammas()
     assert architecture.gammas["u0"].max().item() == 10.0
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])  # noqa: S301 - our own
+def test_a_network_of_cells_is_copied_with_its_mixture(copied) -> None:
+    mixture = Mixture(Architecture(seed=0), torch.nn.ReLU())
+    network = torch.nn.Sequential(mixture.place(), torch.nn.Linear(3, 3), mixture.place())
+    mixture.weights = mixture.architecture.sample(mixture.places, "a test")
+    x = torch.linspace(-1, 1, 6).reshape(2, 3)
+    before = network(x)
+    twin = copied(network)
+    torch.testing.assert_close(twin(x), before, rtol=0, atol=0)
+    other = twin[0]._source
+    assert other is twin[2]._source
+    other.architecture.gammas["u0"].data += 1.0
+    other.weights = None
+    assert not torch.equal(twin(x), before)
+    torch.testing.assert_close(network(x), before, rtol=0, atol=0)
+    before.sum().backward()
+    assert mixture.architecture.alphas["u0"].grad.isfinite().all()
+    assert other.architecture.alphas["u0"].grad is None
+
+
+def test_a_cell_takes_integers_as_the_numbers_that_they_are() -> None:
+    mixture = Mixture(Architecture(seed=0), torch.nn.ReLU())
+    place = mixture.place()
+    whole = torch.tensor([-2, 0, 3])
+    for weights in (None, mixture.architecture.sample(1, "a test")):
+        mixture.weights = weights
+        torch.testing.assert_close(place(whole), place(whole.float()), rtol=0, atol=0)
