@@ -1,5 +1,8 @@
 """Numbers of any library are those of Python, and what only looks like a number is refused."""
 
+# mypy: disable-error-code="arg-type, assignment"
+# NumPy's numbers are given where Python's are declared: that is what is tested.
+
 from __future__ import annotations
 
 import dataclasses

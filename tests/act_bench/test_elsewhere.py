@@ -11,6 +11,7 @@ import numba
 import pytest
 
 import act_bench
+from act_bench.files import manifest
 from act_bench.publishing import export as exporting
 from act_bench.publishing.export import export
 from act_bench.search.benchmark import Benchmark
@@ -79,7 +80,7 @@ def quick_export(monkeypatch):
 def test_an_export_touches_nothing_beside_its_folder(tmp_path, monkeypatch):
     """So its parent need not be writable, nor on the same file system."""
     quick_export(monkeypatch)
-    folder, seen, real = tmp_path / "act-bench", [], exporting.write_records
+    folder, seen, real = tmp_path / "act-bench", [], manifest.write_records
 
     def write_records(records, path):
         seen.extend(tmp_path.iterdir())
@@ -109,8 +110,7 @@ def test_an_import_that_was_killed_between_two_renames_is_there(tmp_path, monkey
     folder.mkdir(parents=True)
     content = b"old"
     (folder / "cnn-upstream.parquet").write_bytes(content)
-    from act_bench.files.manifest import FileRecord
-    from builders.embedded import sha256, write_records
+    from act_bench.files.manifest import FileRecord, sha256, write_records
 
     name = "cnn-upstream.parquet"
     record = FileRecord(name, sha256(folder / name), len(content), 0, {}, "", "")

@@ -1,5 +1,8 @@
 """What commands say of arguments, results and verdicts; a traceback never reaches a user."""
 
+# mypy: disable-error-code="dict-item"
+# NumPy's numbers are given where Python's are declared: that is what is tested.
+
 from __future__ import annotations
 
 import json

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from upstream_files import write_upstream
 
 from act_bench.cli import main
 from act_bench.files.manifest import DataError
@@ -25,6 +24,7 @@ from builders.upstream.convert import import_file
 from builders.upstream.rows import RUNTIME_KEY
 from surrogates.optimizers import OPTIMIZERS
 from surrogates.simulation import simulate
+from tests.builders.upstream_files import write_upstream
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,8 @@
 """Spectra cover every parameter or refuse, repeat, and leave the network as it was."""
 
+# mypy: disable-error-code="assignment, index, misc"
+# Networks are put together as users do it, in ways that types do not follow.
+
 from __future__ import annotations
 
 import random
@@ -13,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regenerate.fisher import FisherConvention, LayerSpectrum, fisher_spectrum
-from regenerate.fisher.capture import UnsupportedLayerError
+from regenerate.fisher.coverage import UnsupportedLayerError
 
 CONVENTION = FisherConvention(table="mine", batch=(0, 6), dtype="float32")
 
