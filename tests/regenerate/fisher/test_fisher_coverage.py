@@ -79,7 +79,7 @@ class ScaledNorm(nn.LayerNorm):
 
 def patched() -> nn.Linear:
     layer = nn.Linear(8, 8)
-    layer.forward = lambda x: functional.linear(x, layer.weight) * 3  # type: ignore[method-assign]
+    layer.forward = lambda x: functional.linear(x, layer.weight) * 3
     return layer
 
 
