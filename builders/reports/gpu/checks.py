@@ -188,9 +188,7 @@ def check_recording(recipe: Recipe, device: str) -> Recorded:
     recorder: Recorder = rerun
     if torch.device(device).type == "cuda":
         recorder = partial(record_on_gpu, torch.device(device))
-    plain, again, recorded = (
-        _trained(recipe, device, record) for record in (None, None, recorder)
-    )
+    plain, again, recorded = (_trained(recipe, device, record) for record in (None, None, recorder))
     found = Recorded(
         identical=all(torch.equal(a, b) for a, b in zip(plain, recorded, strict=True)),
         difference=_difference(plain[0], recorded[0]),

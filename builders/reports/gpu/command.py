@@ -10,8 +10,8 @@
    as many as end in time, several at once where one training does not fill the device.
 
 Everything goes into ``--out``: ``report.json`` with what was found, and a folder of parts for each
-table, as ``act-bench sweep`` writes them. It can be stopped at any moment; the same command goes on.
-On a CPU the same command rehearses all this with tiny networks, whose runs are of no table.
+table, as ``act-bench sweep`` writes them. It can be stopped at any moment; the same command goes
+on. On a CPU the same command rehearses all this with tiny networks, whose runs are of no table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import torch
 
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.operators import BASELINES
@@ -194,7 +193,9 @@ def chosen_recipes(tables: tuple[str, ...], fidelity: str) -> list[Recipe]:
 
 @click.command()
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=10, show_default=True)
-@click.option("--table", "tables", multiple=True, help="Only these tables.  [default: all that fit]")
+@click.option(
+    "--table", "tables", multiple=True, help="Only these tables.  [default: all that fit]"
+)
 @click.option("--fidelity", default="full", show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True)
 @click.option(

@@ -87,7 +87,12 @@ def wait_for(device: str) -> None:
 
 
 def images_per_s(
-    recipe: Recipe, device: str, seconds: float, *, recorded: bool = False, ready: Path | None = None
+    recipe: Recipe,
+    device: str,
+    seconds: float,
+    *,
+    recorded: bool = False,
+    ready: Path | None = None,
 ) -> float:
     """Return training images per second, over some seconds after a few steps to warm up.
 

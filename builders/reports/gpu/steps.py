@@ -50,9 +50,7 @@ class TrainingStep:
         with torch.random.fork_rng([]):
             torch.manual_seed(0)
             activation = TabulatedActivation(tabulate(parse(FUNCTION)))
-            network = build(
-                recipe.network, lambda: activation, width=recipe.width, classes=CLASSES
-            )
+            network = build(recipe.network, lambda: activation, width=recipe.width, classes=CLASSES)
         self.network = network.to(device)
         self.weights = FlatWeights(self.network)
         self._optimizer = make_optimizer(recipe, self.weights)
