@@ -273,7 +273,7 @@ def own_runs(recipe: Recipe, folder: Path, *, named: bool) -> pl.DataFrame:
         found.append(load(recipe.table, recipe.fidelity).select(columns))
     if list(folder.glob("*.parquet")):
         found += [read_sealed(folder, recipe)]
-    runs = pl.concat(frame.cast(dict(empty.schema)) for frame in found)
+    runs = pl.concat(frame.cast(empty.schema) for frame in found)
     return runs.filter(pl.col("recipe_sha") == recipe.sha).unique(
         list(parts.KEY), maintain_order=True
     )

@@ -11,7 +11,7 @@ import os
 import time
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkstemp
 from typing import Final, NamedTuple
 
 import torch
@@ -145,7 +145,7 @@ def _measure(recipe: Recipe, device: str, seconds: float, recorded: bool, ready:
 
 def _meet(folder: Path) -> None:
     """Wait until as many processes are here as the name of the folder says."""
-    (folder / str(os.getpid())).touch()
+    os.close(mkstemp(dir=folder)[0])
     start = time.monotonic()
     while len(list(folder.iterdir())) < int(folder.name):
         if time.monotonic() - start > _PATIENCE_S:

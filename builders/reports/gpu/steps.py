@@ -91,6 +91,6 @@ def step_flops(recipe: Recipe) -> int:
     28
     """
     step = TrainingStep(recipe, "meta")
-    with FlopCounterMode(display=False) as counter:  # type: ignore[no-untyped-call]
+    with FlopCounterMode(display=False) as counter:
         step.take(0)
     return int(counter.get_total_flops())

@@ -16,9 +16,8 @@ import polars as pl
 
 from act_bench.files.manifest import DataError
 from act_bench.functions.catalogue import CATALOGUE, read
-from act_bench.functions.expression import Expression
 from act_bench.functions.operators import BASELINES
-from act_bench.spaces.paper import entry_of, load_space
+from act_bench.spaces.paper import NotInSpaceError, entry_of, load_space
 from act_bench.tables.loaders import load_table
 from act_bench.tables.named import load_named
 from act_bench.tables.registry import TABLES, TableInfo
@@ -85,11 +84,13 @@ def from_file(path: Path, seeds: Sequence[int] = (0,)) -> list[Task]:
         text = line.partition("#")[0].strip()
         if not text:
             continue
-        function = read(text)
-        spelling = str(function)
-        known = isinstance(function, Expression) and spelling in space.entry_of
-        entry = space.entry_of[spelling] if known else None
-        chosen[spelling if entry is None else space.representatives[entry]] = entry
+        spelling = str(read(text))
+        try:
+            entry = space.resolve(spelling).entry
+        except NotInSpaceError:
+            chosen[spelling] = None
+        else:
+            chosen[space.representatives[entry]] = entry
     return [Task(text, entry, tuple(seeds)) for text, entry in chosen.items()]
 
 
