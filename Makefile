@@ -14,7 +14,7 @@ CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figure
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
 	test_gaussian_process.py test_significance.py)
 
-.PHONY: demo test lint types tests test-oldest test-newest core benchmarks docs clean
+.PHONY: demo test lint types tests test-oldest test-newest core benchmarks reports docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -51,7 +51,12 @@ core: $(VENV)/test-installed
 	$(BIN)/pytest -o filterwarnings=default $(CORE)
 
 benchmarks: $(VENV)/test-installed
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m benchmarks
+
+# The generated pages of the documentation; hours from nothing, goes on where it was stopped.
+# `make reports REPORTS="--within 5"` makes the short ones, `REPORTS=--list` shows them.
+reports: $(VENV)/test-installed
+	$(BIN)/python -m builders.reports $(REPORTS)
 
 # The API reference, from the docstrings: output/docs/index.html
 docs: $(VENV)/test-installed

@@ -1,4 +1,4 @@
-"""How well does this network train with that activation function? Data and the way in.
+"""Benchmark tables and the functions that load them.
 
 Each public name is loaded on first use, so that ``import act_bench`` itself costs only the standard
 library.
@@ -22,6 +22,8 @@ if not os.path.isdir(os.path.dirname(__file__)):  # noqa: PTH112, PTH120  (pathl
         f"act_bench cannot be imported from an archive, {__file__}: its data lie in a folder; "
         "fix: pip install act-bench, or unpack the archive"
     )
+
+from act_bench.errors import name_missing_extras as _name_missing_extras
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
@@ -58,6 +60,9 @@ _MODULES = {
     "load_table": "act_bench.tables.loaders",
     "parse": "act_bench.functions.expression",
 }
+
+
+_name_missing_extras()
 
 
 def __getattr__(name: str) -> object:

@@ -1,6 +1,6 @@
 """Seconds of one core for the Fisher spectrum of a function: what a search is charged for it.
 
-    python benchmarks/feature_cost.py [--table mlp] [--functions 150] [--data-dir FOLDER]
+    python -m benchmarks.feature_cost [--table mlp] [--functions 150] [--data-dir FOLDER]
 
 A fair sample of the entries, invalid ones included, each from its expression to the quantiles, by
 the time of the thread. The mean is ``spectrum_s`` of the table's record
@@ -20,6 +20,7 @@ import torch
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import TABLES
+from benchmarks.budget import Figure, report
 from regenerate.fisher.features import fisher_feature
 from regenerate.fisher.networks import setting
 
@@ -45,6 +46,7 @@ def main() -> None:
         seconds.append(time.thread_time() - start)
     mean, error = np.mean(seconds), np.std(seconds) / np.sqrt(len(seconds))
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {platform.processor()}")
+    report([Figure(f"a spectrum of {chosen.table}, one core", float(mean), "s")])
     print(
         f"{chosen.table}: {mean:.4f} s +- {error:.4f} a function, mean of {len(seconds)}; "
         f"charged: {TABLES[chosen.table].spectrum_s} s"

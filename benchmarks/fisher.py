@@ -1,9 +1,8 @@
 """What a Fisher spectrum of a full-width network costs, by part, against plain K-FAC.
 
-    python benchmarks/fisher.py --data-dir FOLDER           All-CNN-C: seconds a function, one and
+    python -m benchmarks.fisher --data-dir FOLDER           All-CNN-C: seconds per function, one and
                                                             two threads
-    python benchmarks/fisher.py --data-dir FOLDER --table vit   another table, without plain K-FAC
-    python benchmarks/fisher.py --data-dir FOLDER --study   what arithmetic and drawn labels change
+    python -m benchmarks.fisher --data-dir FOLDER --table vit   another table, without plain K-FAC
 
 Plain K-FAC makes the patches (``unfold``), multiplies them in float64, and forms all products of
 eigenvalues; it takes the same passes, so that the ratio is that of factors and eigenvalues. Both
@@ -14,7 +13,6 @@ Parts are measured one after the other on one thread.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import platform
 import statistics
 import time
@@ -26,16 +24,22 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
-from act_bench.functions.expression import parse
-from act_bench.tables.distances import fim_distances, quantile_function
-from regenerate.fisher import Labels, fisher_spectrum
+from act_bench.functions.expression import Expression, parse
+from act_bench.tables.distances import quantile_function
+from act_bench.tables.registry import table_info
+from benchmarks.budget import Figure, report
+from builders.reports.fisher.study import quantiles_of
+from regenerate.fisher import FisherConvention, Labels
 from regenerate.fisher.capture import backward, forward, score_gradients
 from regenerate.fisher.factors import input_factor
-from regenerate.fisher.networks import Setting, setting
-from regenerate.fisher.spectrum import LayerSpectrum, gradient_factors, pairwise_sums
+from regenerate.fisher.networks import Setting, initialized, setting
+from regenerate.fisher.spectrum import gradient_factors, pairwise_sums
+from regenerate.recipes import find
 
 FUNCTIONS = ("relu(x)", "elu(x)", "tanh(x)", "mul(erf(x),softplus(x))")
-STUDIED = ("relu(x)", "elu(x)", "tanh(x)", "abs(x)", "sigmoid(x)", "swish(x)", "softplus(x)")
+BATCH = 64
+BUDGET_S = 0.99
+"""A tenth of what the reference code takes."""
 
 
 class Clock:
@@ -96,17 +100,38 @@ def plain_kfac(network: nn.Module, images: Tensor, labels: Tensor) -> list[NDArr
     return spectra
 
 
-def speed(table: str, data_dir: Path | None, turns: int) -> None:
-    """Print seconds a function, whole and by part, and for All-CNN-C the ratio to plain K-FAC."""
-    found = setting(table, data_dir=data_dir)
+def noise_setting(table: str) -> Setting:
+    """Return a setting with noise for images, for machines without the data; it takes as long."""
+    recipe = find(table, table_info(table).fidelities[-1])
+    convention = FisherConvention(
+        table=table,
+        labels=Labels.PREDICTED_SAMPLE,
+        batch=(0, BATCH),
+        initialization=recipe.initialization,
+        dtype="float32",
+    )
+    random = torch.Generator().manual_seed(0)
+    size = recipe.image_size or 32
+    images = torch.randn((BATCH, 3, size, size), generator=random)
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.arange(BATCH) % 10
+
+    def network(expression: Expression) -> nn.Module:
+        return initialized(recipe, expression, convention.seed)
+
+    return Setting(convention, network, images, labels)
+
+
+def speed(found: Setting, table: str, turns: int) -> None:
+    """Print seconds per function, whole and by part, and for All-CNN-C the ratio to plain K-FAC."""
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        print(f"\n{threads} thread{'s' * (threads > 1)}: seconds a function (median of {turns})")
+        print(f"\n{threads} thread{'s' * (threads > 1)}: seconds per function (median of {turns})")
         for function in FUNCTIONS:
             ours, plain = [], []
             for _ in range(turns + 1):  # the first one is not counted
                 clock = Clock()
-                whole(found, function)
+                quantiles_of(found, function)
                 clock.lap("ours")
                 if table == "cnn":
                     network = found.network(parse(function))
@@ -119,6 +144,11 @@ def speed(table: str, data_dir: Path | None, turns: int) -> None:
                 ratio = statistics.median(p / o for p, o in zip(plain[1:], ours[1:], strict=True))
                 line += f"   plain {statistics.median(plain[1:]):6.2f}   {ratio:5.1f} x"
             print(line)
+            if threads == 2 and table == "cnn" and function == "elu(x)":
+                seconds = statistics.median(ours[1:])
+                what = f"a spectrum of All-CNN-C, batch {BATCH}, two cores"
+                report([Figure(what, seconds, "s", BUDGET_S)])
+                report([Figure(f"{what}, of plain K-FAC", 1 / ratio, "x")])
     torch.set_num_threads(1)
     turns_by_part = [by_part(found, "elu(x)") for _ in range(turns)]
     parts = {
@@ -130,67 +160,20 @@ def speed(table: str, data_dir: Path | None, turns: int) -> None:
         print(f"  {part:34} {seconds:6.3f} s  {seconds / total:5.1%}")
 
 
-def whole(found: Setting, function: str) -> NDArray[np.float32]:
-    """Return the quantile functions of a function, from the expression on."""
-    network = found.network(parse(function))
-    return kept(fisher_spectrum(network, found.images, found.convention, found.labels))
-
-
-def kept(spectrum: tuple[LayerSpectrum, ...]) -> NDArray[np.float32]:
-    """Return what is kept of a spectrum."""
-    return np.stack([quantile_function(layer.log_eigenvalues) for layer in spectrum])
-
-
-def study(data_dir: Path | None) -> None:
-    """Print what arithmetic, label source and sign change, against distances between functions."""
-    found = setting("cnn", data_dir=data_dir)
-    names = [*STUDIED, *(f"negative({name})" for name in STUDIED)]
-    base = np.stack([whole(found, name) for name in names])
-    layers = base.shape[1]
-    count = len(STUDIED)
-    between = fim_distances(base[:count])[np.triu_indices(count, 1)] / layers
-    print(f"W1 a layer between {count} functions: median {np.median(between):.3f}")
-    signs = [
-        fim_distances(base[i : i + 1], base[i + count : i + count + 1])[0, 0] / layers
-        for i in range(count)
-    ]
-    print(f"f against -f: {_list(signs)}")
-    for label, changed in {
-        "drawn labels against exact expectation": {"labels": Labels.PREDICTED},
-        "another draw of labels": {"label_seed": 1},
-        "true labels": {"labels": Labels.TRUE},
-        "passes in float64": {"dtype": "float64"},
-    }.items():
-        other = dataclasses.replace(found.convention, **changed)  # type: ignore[arg-type]
-        apart = []
-        for i, name in enumerate(STUDIED):
-            network, images = found.network(parse(name)), found.images
-            if other.dtype == "float64":
-                network, images = network.double(), images.double()
-            again = kept(fisher_spectrum(network, images, other, found.labels))
-            apart.append(fim_distances(base[i : i + 1], again[None])[0, 0] / layers)
-        print(f"{label}: {_list(apart)}", flush=True)
-
-
-def _list(values: list[float]) -> str:
-    pairs = zip(STUDIED, values, strict=True)
-    return ", ".join(f"{name} {value:.3f}" for name, value in pairs)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data-dir", type=Path)
+    images = parser.add_mutually_exclusive_group()
+    images.add_argument("--data-dir", type=Path)
+    images.add_argument("--noise", action="store_true", help="Noise for images: needs no data.")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--table", choices=("cnn", "resnet", "vit"), default="cnn")
-    parser.add_argument("--study", action="store_true")
     arguments = parser.parse_args()
     blas = [each.get("architecture") for each in threadpool_info() if each["user_api"] == "blas"]
     print(f"torch {torch.__version__}, {platform.processor()}, BLAS for {blas[0]}, batch 64")
-    if arguments.study:
-        study(arguments.data_dir)
-    else:
-        speed(arguments.table, arguments.data_dir, arguments.turns)
+    table = arguments.table
+    found = noise_setting(table) if arguments.noise else setting(table, data_dir=arguments.data_dir)
+    speed(found, table, arguments.turns)
 
 
 if __name__ == "__main__":

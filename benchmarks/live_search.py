@@ -1,7 +1,7 @@
 """What a live search spends besides training: processor seconds of its parts, and memory.
 
     act-bench space build
-    python benchmarks/live_search.py mlp
+    python -m benchmarks.live_search mlp
 
 For the search beyond a table (``--space large``): reading the space, and the first and later
 suggestions of ``transfer``, which predict all functions and the short list.
@@ -19,6 +19,7 @@ from typing import TypeVar
 import click
 
 from act_bench.search.events import Result
+from benchmarks.budget import Figure, report
 from surrogates.live.large import LargeSearchSpace, LargeSpace, open_large_space
 from surrogates.live.transfer import Transfer
 
@@ -62,7 +63,9 @@ def timed(what: str, make: Callable[[], Made]) -> Made:
     """Print what a part takes, and return what it makes."""
     start = time.process_time()
     made = make()
-    click.echo(f"| {what} | {time.process_time() - start:.1f} |")
+    seconds = time.process_time() - start
+    click.echo(f"| {what} | {seconds:.1f} |")
+    report([Figure(f"large space: {what}", seconds, "s")])
     return made
 
 

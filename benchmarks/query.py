@@ -1,6 +1,6 @@
 """One query: microseconds, against looking a key up in a dict.
 
-    python benchmarks/query.py [--table mlp] [--repeats 15]
+    python -m benchmarks.query [--table mlp] [--repeats 15]
 
 Every figure is the median over the repeats of the mean over all entries of the table. *First*: each
 spelling is asked for the first time in the process. *Known*: another search asked for it before.
@@ -20,6 +20,7 @@ from importlib.metadata import version
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.loading import load_data
 from act_bench.spaces.paper import read_space
+from benchmarks.budget import Figure, report
 
 BUDGET_US = 5.0
 
@@ -56,6 +57,9 @@ def main() -> None:
     base = statistics.median(found["dict"])
     for name, times in found.items():
         middle = statistics.median(times)
+        if name != "dict":
+            what = {"first": "new to the process", "known": "known"}.get(name, "repeated")
+            report([Figure(f"one query, {what}", middle, "us", BUDGET_US)])
         verdict = "" if name == "dict" else f"  {middle / BUDGET_US:.2f} of the budget"
         print(f"{name:<7} {middle:7.3f} us  {middle / base:6.1f} x a dict{verdict}")
 

@@ -1,6 +1,6 @@
 """Simulated searches: seconds for the budgets of docs/reference/search.md, and against random ones.
 
-    python benchmarks/simulation.py [--table mlp] [--repeats 3] [--optimizers random,knn]
+    python -m benchmarks.simulation [--table mlp] [--repeats 3] [--optimizers random,knn]
 
 Each optimizer runs its budgeted number of trials of 100 evaluations, through ``Benchmark.query``.
 Figures are medians over the repeats and hold everything: making the search space, the searches and
@@ -16,6 +16,7 @@ import time
 from importlib.metadata import version
 
 from act_bench.search.loading import load_data
+from benchmarks.budget import Figure, report
 from surrogates.optimizers import find_optimizer
 from surrogates.simulation import simulate
 
@@ -44,11 +45,15 @@ def main() -> None:
     arguments.add_argument("--table", default="mlp")
     arguments.add_argument("--repeats", type=int, default=3)
     arguments.add_argument("--optimizers", default=",".join(BUDGETS))
+    arguments.add_argument("--budgeted", action="store_true", help="Those with a budget only.")
     chosen = arguments.parse_args()
+    wanted = chosen.optimizers.split(",")
+    if chosen.budgeted:
+        wanted = [name for name in wanted if BUDGETS[name][1] is not None]
 
     data = load_data(chosen.table)
     # Random search is always measured: the others are told as multiples of it.
-    names = dict.fromkeys(["random", *chosen.optimizers.split(",")])
+    names = dict.fromkeys(["random", *wanted])
     found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(chosen.repeats):
         for name in names:
@@ -58,12 +63,14 @@ def main() -> None:
             found[name].append(time.perf_counter() - start)
 
     print(f"Python {platform.python_version()}, act-bench {version('act-bench')}")
-    print(f"{chosen.table}: {len(data.covered)} entries, {EVALUATIONS} evaluations a search")
+    print(f"{chosen.table}: {len(data.covered)} entries, {EVALUATIONS} evaluations per search")
     base = statistics.median(found["random"]) / BUDGETS["random"][0]
     for name in names:
         trials, budget = BUDGETS[name]
         middle = statistics.median(found[name])
         per_search = middle / trials
+        what = f"{trials:,} searches of {EVALUATIONS} evaluations by {name}"
+        report([Figure(what, middle, "s", budget)])
         verdict = "" if budget is None else f"  budget {budget:.0f} s: {middle / budget:.2f} of it"
         print(
             f"{name:<13} {trials:5d} searches {middle:7.2f} s  {per_search * 1e3:7.2f} ms each "

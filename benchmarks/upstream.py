@@ -9,7 +9,7 @@ The files are generated (``tests/builders/upstream_files.py``), 208 MB each, in 
 Each case runs in a fresh process; the cases take turns, and the figures are medians over the turns.
 Bare Python and its imports are in the figures. Processor seconds are user and system time.
 
-    python benchmarks/upstream.py [--turns 3] [--megabytes 208] [--folder FOLDER]
+    python -m benchmarks.upstream [--turns 3] [--megabytes 208] [--folder FOLDER]
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-TESTS = Path(__file__).parent.parent / "tests" / "builders"
+from benchmarks.budget import Figure, report
+from tests.builders.upstream_files import write_large
+
 FORMS: dict[str, dict[str, Any]] = {
     "short": {"valid": 1.0, "digits": 3},
     "long": {"valid": 0.37},
@@ -66,9 +68,6 @@ def cost(code: str) -> Cost:
 
 def generate(path: Path, size: int, form: str) -> None:
     """Write the file unless it is there."""
-    sys.path.insert(0, str(TESTS))
-    from upstream_files import write_large
-
     if not path.exists():
         write_large(path, size, **FORMS[form])
 
@@ -102,6 +101,10 @@ def main() -> None:
             for case, costs in measured.items():
                 ratio = wall[case] / wall["json.load"]
                 peak = max(one.peak for one in costs)
+                if case == "import, to Parquet":
+                    what = f"import of {arguments.megabytes} MB ({form})"
+                    report([Figure(f"{what}, of json.load", ratio, "x", 1.0)])
+                    report([Figure(f"{what}, peak memory", peak, "GiB", 1.0)])
                 print(f"| {form} | {case} | {wall[case]:.2f} | {processor[case]:.2f} ", end="")
                 print(f"| {ratio:.2f} | {peak:.2f} |")
 

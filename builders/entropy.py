@@ -108,11 +108,12 @@ def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction
     found = []
     for name, feature in features.items():
         known = trained & np.isfinite(feature)
-        found.append(_predict(name, feature[known], accuracy[known]))
+        found.append(predict(name, feature[known], accuracy[known]))
     return found
 
 
-def _predict(name: str, feature: Array, accuracy: Array) -> Prediction:
+def predict(name: str, feature: Array, accuracy: Array) -> Prediction:
+    """Return how well a feature, (n,), predicts the accuracies, (n,): by rank and by neighbours."""
     correlation = spearman_interval(feature, accuracy, np.random.default_rng(0), samples=RESAMPLES)
     # Rounded, because f(x) and f(x) + 1 differ in the last digits.
     values, which = np.unique(feature.round(9), return_inverse=True)

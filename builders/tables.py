@@ -1,8 +1,8 @@
 """Make the embedded tables from the runs of a sweep, and the manifest from the embedded files.
 
 ``python -m builders.tables mlp full --runs sweeps/mlp-full`` reads the Parquet parts of a sweep,
-checks them against the recipe and the space, and writes ``mlp-full.parquet`` (one row an entry),
-``mlp-runs.parquet`` (one row a run; runs of other fidelities that are there stay) and
+checks them against the recipe and the space, and writes ``mlp-full.parquet`` (one row per entry),
+``mlp-runs.parquet`` (one row per run; runs of other fidelities that are there stay) and
 ``manifest.json``. The same runs give the same bytes. ``python -m builders.tables manifest`` makes
 the manifest again over all files.
 """
@@ -154,7 +154,7 @@ def check_functions(
 
 
 def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
-    """Return one row an entry, in entry order: medians in which a diverged run ranks last.
+    """Return one row per entry, in entry order: medians in which a diverged run ranks last.
 
     The rule is that of ``act_bench.tables.aggregation``.
 

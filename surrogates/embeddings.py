@@ -5,7 +5,8 @@ UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426) is used as the referen
 the Manhattan distance on Fisher spectra, and for the union with umap-learn's ``+``, which joins the
 two fuzzy graphs and lays out the sum. With a fixed seed and one thread it gives the same places
 each time, but not in each version of its libraries; so the maps of the embedded tables are stored
-(:mod:`act_bench.tables.maps`) and others are kept in the user's cache.
+(:mod:`act_bench.tables.maps`) and others are kept in the user's cache. A layout is one random draw
+of many; :class:`Maps` makes any number of them from one graph.
 """
 
 from __future__ import annotations
@@ -13,34 +14,35 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 
-from act_bench.errors import ActBenchError, ExitCode, missing_extra
+from act_bench.arguments import plain_fields
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode, missing_extra
 from act_bench.files import sealed
 from act_bench.files.cache import cache_folder, warn_damaged
 from act_bench.spaces.distances import Metric
 from surrogates.features import Features, Float, Part
 
 COMPONENTS: Final = 10
+"""Principal components that are kept."""
+LIBRARIES: Final = ("umap-learn", "pynndescent", "numba", "numpy", "scipy", "scikit-learn")
+"""Whose versions may change the places."""
 
 
 class UncachedError(ActBenchError, RuntimeError):
     """A library needs a folder for compiled code, and none can be written to."""
 
     exit_code = ExitCode.DATA
-
-
-"""Principal components that are kept."""
-LIBRARIES: Final = ("umap-learn", "pynndescent", "numba", "numpy", "scipy", "scikit-learn")
-"""Whose versions may change the places."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class UmapSettings:
     manhattan_neighbours: int = 3
     dimensions: int = 2
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Turn the numbers into those of Python: they are part of a file's name."""
+        plain_fields(self)
 
     def neighbours(self, metric: Metric) -> int:
         """Return the neighbours for features that are compared by a metric."""
@@ -131,15 +137,35 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     Returns
     -------
     array of shape (functions, dimensions)
-        Centerd; no unit.
+        Centered; no unit.
 
     Raises
     ------
+    act_bench.errors.ArgumentError
+        There are fewer than four functions, which UMAP cannot place; a ValueError.
     ImportError
         umap-learn is not installed.
     UncachedError
         It cannot store compiled code anywhere.
     """
+    if not parts:
+        raise ArgumentError("expected one part or more, got none")
+    fewest = settings.dimensions + 2
+    if any(len(part.vectors) < fewest for part in parts):
+        few = min(len(part.vectors) for part in parts)
+        raise ArgumentError(
+            f"UMAP needs at least {fewest} functions for a map, got {few}: use the features "
+            "without umap-"
+        )
+    with _in_pieces():
+        first, *others = _fitted(parts, settings)
+        for model in others:
+            first = first + model
+    return _centered(first.embedding_)
+
+
+def _fitted(parts: Sequence[Part], settings: UmapSettings) -> list[Any]:
+    """Return a UMAP model of each part."""
     _need_umap()
     try:
         import umap
@@ -149,24 +175,85 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
             "can be written to"
         ) from error
 
+    return [
+        umap.UMAP(
+            n_neighbors=settings.neighbours(part.metric),
+            n_components=settings.dimensions,
+            metric=part.metric,
+            random_state=settings.seed,
+            n_jobs=1,  # with a seed UMAP uses one anyway, and warns if it is not told so
+        ).fit(part.vectors)
+        for part in parts
+    ]
+
+
+@contextmanager
+def _in_pieces() -> Iterator[None]:
+    """Ignore what UMAP says of graphs in pieces, which spectra with three neighbours make."""
     with warnings.catch_warnings():
-        # Said of graphs in several pieces, which spectra with three neighbours make.
         warnings.filterwarnings("ignore", message=".*(not connected|not fully connected)")
-        joined = None
-        for part in parts:
-            model = umap.UMAP(
-                n_neighbors=settings.neighbours(part.metric),
-                n_components=settings.dimensions,
-                metric=part.metric,
-                random_state=settings.seed,
-                n_jobs=1,  # with a seed UMAP uses one anyway, and warns if it is not told so
-            ).fit(part.vectors)
-            joined = model if joined is None else joined + model
-    if joined is None:
-        raise ValueError("expected one part or more, got none")
-    places = np.asarray(joined.embedding_, dtype=np.float64)
-    centerd: Float = places - places.mean(axis=0)
-    return centerd
+        yield
+
+
+def _centered(places: ArrayLike) -> Float:
+    wide = np.asarray(places, dtype=np.float64)
+    centered: Float = wide - wide.mean(axis=0)
+    return centered
+
+
+class Maps:
+    """Draws of a map: UMAP's graph is made once, and each draw lays it out with another seed.
+
+    umap-learn lays a union out with a fixed seed, so it gives one draw of it only. The graph and
+    the layout are its own; what is new is the seed. Draws are kept in the user's cache.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        One, or for the union two; of the same functions, all of them valid.
+    settings : UmapSettings
+    """
+
+    def __init__(self, parts: Sequence[Part], settings: UmapSettings = UMAP) -> None:
+        self._parts, self._settings = tuple(parts), settings
+        self._key = _key(self._parts, settings)
+
+    def places(self, draw: int) -> Float:
+        """Return where a draw puts the functions: (functions, dimensions), centered, no unit.
+
+        Parameters
+        ----------
+        draw : int
+            Seed of the layout, from 1.
+        """
+        return _cached(f"{self._key}-{draw}", lambda: self._laid_out(draw))
+
+    def _laid_out(self, draw: int) -> Float:
+        data, graph, metric, start = self._graph  # before umap, whose import may fail
+        from umap.umap_ import find_ab_params, simplicial_set_embedding
+
+        a, b = find_ab_params(spread=1.0, min_dist=0.1)  # UMAP's defaults, as all that follow
+        seed = np.random.RandomState(draw)
+        with _in_pieces():
+            places, _ = simplicial_set_embedding(
+                data, graph, self._settings.dimensions, 1.0, a, b, 1.0, 5, None, start, seed,
+                metric, {}, False, {}, False,
+            )  # fmt: skip
+        return _centered(places)
+
+    @cached_property
+    def _graph(self) -> tuple[Float | None, Any, str, str]:
+        """The data, the graph, the metric and how the layout starts, as umap-learn has them."""
+        with _in_pieces():
+            graphs = [model.graph_ for model in _fitted(self._parts, self._settings)]
+        if len(graphs) == 1:
+            return self._parts[0].vectors, graphs[0], self._parts[0].metric, "spectral"
+        from scipy.sparse.csgraph import connected_components
+        from umap.umap_ import general_simplicial_set_union, reset_local_connectivity
+
+        joined = reset_local_connectivity(general_simplicial_set_union(*graphs), True)
+        pieces, _ = connected_components(joined)
+        return None, joined, "euclidean", "spectral" if pieces == 1 else "random"
 
 
 def _need_umap() -> None:
@@ -182,7 +269,11 @@ def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float
     UserWarning; a cache that cannot be written to costs the
     next call its time and nothing else.
     """
-    path = cache_folder() / "umap" / f"{_key(parts, settings)}.parquet"
+    return _cached(_key(parts, settings), lambda: umap_places(parts, settings))
+
+
+def _cached(name: str, make: Callable[[], Float]) -> Float:
+    path = cache_folder() / "umap" / f"{name}.parquet"
     if path.exists():
         try:
             table, is_sealed = sealed.read(path)
@@ -192,7 +283,7 @@ def cached_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float
             return found
         except (sealed.SealError, OSError) as error:
             warn_damaged(path, error)
-    places = umap_places(parts, settings)
+    places = make()
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         sealed.write(path, pa.table({f"x{n}": axis for n, axis in enumerate(places.T)}))

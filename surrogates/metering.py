@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
 
 Returned = TypeVar("Returned")
+
+ENTERING: Final = "Fisher spectra of functions as they are offered"
+"""Reason of a charge for the spectra of some functions, not of the whole space."""
 
 
 class Meter:
@@ -38,6 +42,15 @@ class Meter:
         finally:
             self._due = before
 
+    @contextmanager
+    def waived(self) -> Iterator[None]:
+        """Charge nothing for what is asked for in the block."""
+        before, self._due = self._due, None
+        try:
+            yield
+        finally:
+            self._due = before
+
     def spectra(self, functions: int) -> None:
         """Charge the Fisher spectra of a whole space; in one call of a search they cost once.
 
@@ -46,13 +59,34 @@ class Meter:
         ValueError
             What one costs is not known.
         """
+        seconds = self._spectra_s(functions)
+        if self._due is not None:
+            self._due[f"Fisher spectra of {functions} functions"] = seconds
+
+    def entering(self, functions: int) -> None:
+        """Charge the Fisher spectra of a few functions; what a call asks for adds up.
+
+        Raises
+        ------
+        ValueError
+            What one costs is not known.
+
+        Examples
+        --------
+        >>> meter = Meter(spectrum_s=0.5)
+        >>> meter.metered(lambda: [meter.entering(2), meter.entering(1)])[1]
+        {'Fisher spectra of functions as they are offered': 1.5}
+        """
+        if functions:
+            self.charge(ENTERING, self._spectra_s(functions))
+
+    def _spectra_s(self, functions: int) -> float:
         if self._spectrum_s is None:
             raise ValueError(
                 "these features need Fisher spectra, and what one costs in this table is not in "
                 "its record, spectrum_s: benchmarks/feature_cost.py measures it"
             )
-        if self._due is not None:
-            self._due[f"Fisher spectra of {functions} functions"] = self._spectrum_s * functions
+        return self._spectrum_s * functions
 
     def charge(self, reason: str, seconds: float) -> None:
         """Charge something else; what is charged for the same reason adds up."""

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.functions.expression import parse
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Partial, Result, Setting
-from act_bench.spaces.paper import NotInSpaceError, finite_outputs
+from act_bench.spaces.paper import OUTPUT_BOUND, NotInSpaceError, finite_outputs
 from act_bench.tables.registry import TABLES
 from surrogates import embeddings
+from surrogates.choices import DEFAULT, SPACE_POINTS, Choices, drawn_outputs
 from surrogates.edits import alphabet, edits
 from surrogates.features import (
     FEATURES,
@@ -72,6 +75,17 @@ Factory = Callable[..., Optimizer]
 """``factory(space, seed, **settings)``; each setting is keyword-only and has a default."""
 
 
+def generator(seed: int) -> np.random.Generator:
+    """Return the generator that an optimizer takes all randomness from.
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        The seed is no whole number, or below 0; a ValueError.
+    """
+    return np.random.default_rng(whole_number(seed, "seed", least=0))
+
+
 def settings_of(factory: Callable[..., object]) -> dict[str, Setting]:
     """Return the settings of a factory with their defaults: its keyword-only parameters.
 
@@ -92,7 +106,8 @@ class SearchSpace:
     covers a part of the space. What is derived, distances and neighbours, is computed when first
     needed and kept, so that many searches over one space share it. A subclass that reads what is
     known when it is first needed overrides :meth:`_entry_of`, :meth:`_spectra`,
-    :meth:`_stored_map` or :attr:`epochs`.
+    :meth:`_stored_map` or :attr:`epochs`; one whose features can be made in another way than by
+    default, :meth:`_chosen_spectra` too.
 
     Parameters
     ----------
@@ -106,7 +121,7 @@ class SearchSpace:
         The Fisher spectra of the functions, as vectors (functions, values) whose Manhattan distance
         is that of Eq. 2, and which of them are valid (functions,). Default: there are none.
     epochs : int, optional
-        Epochs of a whole training. Default: trainings have no parts.
+        Number of epochs in a full run. Default: trainings have no parts.
     meter : Meter, optional
         Where features that cost something are charged. Default: they cost nothing.
     rates : sequence of float, optional
@@ -153,7 +168,8 @@ class SearchSpace:
         self.meter = meter or Meter()
         self._spellings = tuple(tuple(names) for names in spellings)
         self._given_spectra, self._given_epochs = spectra, epochs
-        self._features: dict[str, Features] = {}
+        self._features: dict[tuple[str, Choices], Features] = {}
+        self._maps: dict[tuple[str, Choices], embeddings.Maps] = {}
         self._neighbours: dict[int, tuple[int, ...]] = {}
         if not len(self.entries) == len(self._spellings) == len(self.outputs):
             raise ArgumentError(
@@ -192,6 +208,19 @@ class SearchSpace:
             raise ArgumentError("these features need Fisher spectra: this space has none")
         return self._given_spectra
 
+    def _chosen_spectra(self, choices: Choices) -> tuple[Float, NDArray[np.bool_]]:
+        """Return the Fisher spectra by other weights or labels than by default.
+
+        Raises
+        ------
+        act_bench.errors.ArgumentError
+            This space has them in one way only.
+        """
+        raise ArgumentError(
+            f"expected weighting=uniform and labels=predicted, the only Fisher spectra of this "
+            f"space, got weighting={choices.weighting} and labels={choices.labels}"
+        )
+
     def _stored_map(self, kind: str) -> Float | None:  # noqa: ARG002
         """Return the places of the functions on a stored map by ``outputs``, ``fim`` or ``union``.
 
@@ -221,7 +250,7 @@ class SearchSpace:
         """
         return self.features("outputs").distances(position)
 
-    def features(self, name: str) -> Features:
+    def features(self, name: str, choices: Choices = DEFAULT) -> Features:
         """Return what models may know of the functions.
 
         Parameters
@@ -230,47 +259,80 @@ class SearchSpace:
             ``outputs``, ``fim`` (Fisher spectra), or their ``union``; with ``standard-``, ``pca-``
             or ``umap-`` before it, as :mod:`surrogates.embeddings` turns it. Of an embedded table
             ``umap-`` takes the stored map.
+        choices : Choices
+            How they are made.
 
         Raises
         ------
         ValueError
-            Another name, or this space has no Fisher spectra.
+            Another name, or this space has no Fisher spectra, or not by these choices.
         act_bench.files.manifest.DataError
             Those of the table are not embedded in this version.
         """
         if name not in FEATURES:
             raise ArgumentError(f"expected features {', '.join(FEATURES)}, got {name!r}")
-        known = self._features.get(name)
+        chosen = choices.of(name)
+        known = self._features.get((name, chosen))
         if known is None:
-            known = self._features[name] = self._make(name)
+            known = self._features[name, chosen] = self._make(name, chosen)
         if not name.endswith("outputs"):
             self.meter.spectra(len(self))
         return known
 
-    def _make(self, name: str) -> Features:
+    def _make(self, name: str, choices: Choices) -> Features:
         view, _, kind = name.rpartition("-")
         if view:
-            plain = self.features(kind)
+            plain = self.features(kind, choices)
             if view == "standard":
                 return embeddings.standardized(plain)
             if view == "pca":
                 return embeddings.principal_components(plain)
-            return Features((Part(self._places(kind, plain), "euclidean"),), plain.known)
+            return Features((Part(self._places(kind, plain, choices), "euclidean"),), plain.known)
         parts, valid = [], np.ones(len(self), dtype=np.bool_)
         if kind != "fim":
-            parts.append(output_part(self.outputs))
+            parts.append(output_part(self._chosen_outputs(choices)))
         if kind != "outputs":
-            vectors, valid = self._spectra()
+            usual = choices.of("fim") == DEFAULT
+            vectors, valid = self._spectra() if usual else self._chosen_spectra(choices)
             parts.append(Part(vectors, "manhattan"))
         return Features(tuple(parts), valid)
 
-    def _places(self, kind: str, plain: Features) -> Float:
+    def _chosen_outputs(self, choices: Choices) -> Float:
+        """Return finite outputs of the functions: (functions, points)."""
+        if choices.points != SPACE_POINTS:
+            drawn = drawn_outputs(self.expressions, choices.points)
+            return finite_outputs(drawn, choices.bound).astype(np.float64)
+        if choices.clip == OUTPUT_BOUND:
+            return self.outputs
+        return finite_outputs(self._raw_outputs(), choices.bound).astype(np.float64)
+
+    def _raw_outputs(self) -> NDArray[np.floating]:
+        """Return the outputs at the points of the space as they are: (functions, points).
+
+        Raises
+        ------
+        act_bench.errors.ArgumentError
+            This space has them clipped only.
+        """
+        raise ArgumentError(
+            f"expected clip={OUTPUT_BOUND:g}: this space has its outputs clipped to that only"
+        )
+
+    def _places(self, kind: str, plain: Features, choices: Choices) -> Float:
         """Return the places of the functions on a map; zeros for those without the features."""
-        stored = self._stored_map(kind)
+        usual = choices == DEFAULT
+        stored = self._stored_map(kind) if usual else None
         if stored is not None:
             return stored
         some = [Part(part.vectors[plain.known], part.metric) for part in plain.parts]
-        found = embeddings.cached_places(some)
+        if choices.map:
+            key = kind, replace(choices, map=0)
+            maps = self._maps.get(key)
+            if maps is None:
+                maps = self._maps[key] = embeddings.Maps(some)
+            found = maps.places(choices.map)
+        else:
+            found = embeddings.cached_places(some)
         places = np.zeros((len(self), found.shape[1]))
         places[plain.known] = found
         return places
@@ -295,7 +357,7 @@ class SearchSpace:
 
     @cached_property
     def epochs(self) -> int:
-        """Epochs of a whole training; a ValueError where there are no learning curves."""
+        """Number of epochs in a full run; a ValueError where there are no learning curves."""
         if self._given_epochs is None:
             raise ArgumentError("this space has no learning curves, so trainings have no parts")
         return self._given_epochs
@@ -335,23 +397,34 @@ class TableSpace(SearchSpace):
         self._covered = list(data.covered)
         self._table, self._edition = data.table, data.edition
         self._resolve, self._read_epochs = space.resolve, read_epochs
+        self._unclipped = space.outputs
 
     def _entry_of(self, expression: str) -> int:
         return self._resolve(expression).entry
 
     def _spectra(self) -> tuple[Float, NDArray[np.bool_]]:
         """Return the Fisher spectra of what the table covers; zeros where one is not valid."""
-        from act_bench.tables.distances import layer_weights
-        from act_bench.tables.spectra import load_spectra
         from act_bench.tables.upstream import cdf_vectors
 
         if self._edition == "upstream":
             return cdf_vectors(self._table, self._covered)
-        spectra = load_spectra(self._table)
+        return self._chosen_spectra(DEFAULT)
+
+    def _chosen_spectra(self, choices: Choices) -> tuple[Float, NDArray[np.bool_]]:
+        """Return the Fisher spectra by some weights and labels."""
+        from act_bench.tables.distances import layer_weights
+        from act_bench.tables.spectra import load_spectra
+
+        if self._edition == "upstream":
+            return super()._chosen_spectra(choices)  # the authors' have one weighting
+        spectra = load_spectra(self._table, choices.labels)
         valid = spectra.valid[self._covered]
-        weights = layer_weights([layer.weights for layer in spectra.layers])
+        weights = layer_weights([layer.weights for layer in spectra.layers], choices.weighting)
         quantiles = np.where(valid[:, None, None], spectra.quantiles[self._covered], 0.0)
         return spectrum_part(quantiles, weights).vectors, valid
+
+    def _raw_outputs(self) -> NDArray[np.floating]:
+        return self._unclipped[self._covered]
 
     def _stored_map(self, kind: str) -> Float | None:
         from act_bench.tables.files import table_files
@@ -366,5 +439,5 @@ class TableSpace(SearchSpace):
 
     @cached_property
     def epochs(self) -> int:
-        """Epochs of a whole training; a ValueError where there are no learning curves."""
+        """Number of epochs in a full run; a ValueError where there are no learning curves."""
         return self._read_epochs()

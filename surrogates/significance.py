@@ -55,8 +55,8 @@ def pairwise(regrets: Mapping[str, ArrayLike]) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row a pair: ``first``, ``second``; ``superiority``, the probability that a trial of the
-        first ends with less regret than one of the second, a tie counting half; ``p``, of the
+        One row per pair: ``first``, ``second``; ``superiority``, the probability that a trial of
+        the first ends with less regret than one of the second, a tie counting half; ``p``, of the
         two-sided test; ``p_holm``, corrected; ``significant`` at 0.05.
 
     Examples

@@ -7,7 +7,7 @@ Every trial is a :class:`~act_bench.search.benchmark.Benchmark` of its own, quer
 metric of the table, validation accuracy for most, negated where lower is better; what diverged has
 that of a network which learned nothing. It says how good the search is at what it can see. What
 a search found is worth what its incumbent, the best by validation, gives in test: that is revealed
-once a trial, at the end, and stands in ``finals``.
+once per trial, at the end, and stands in ``finals``.
 
 Where an optimizer searches learning rates too, the regret of all is that against the best at any
 rate, so that they can be compared; searches at the default rate may never reach 0 then.
@@ -36,6 +36,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
@@ -43,6 +44,7 @@ from act_bench.search.events import Partial, Query, Result, Revealed, Searcher, 
 from act_bench.search.trace import Trace
 from act_bench.tables.registry import Metric
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
+from surrogates.metering import Meter, Returned
 from surrogates.optimizers import (
     NAMES,
     OPTIMIZERS,
@@ -98,6 +100,9 @@ class Step(NamedTuple):
         Seconds of training so far, summed over the workers.
     elapsed_s : float
         When it finished, from the start of the search.
+    trained : int or None
+        The entry that was trained to the end; where a search stops trainings early, the best of
+        those since the last evaluation, None if there is none.
     """
 
     entry: int
@@ -105,6 +110,7 @@ class Step(NamedTuple):
     best_so_far: float | None
     clock_s: float
     elapsed_s: float
+    trained: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +124,11 @@ class Simulation:
         1), ``entry``, ``validation_accuracy`` (null when diverged), ``best_so_far``, ``regret``
         (both with the worst score for what diverged, and while nothing was trained to the end),
         ``clock_s`` (seconds of training and features so far, summed over the workers),
-        ``elapsed_s`` (when it finished, from the start of the search; the same with one worker).
+        ``elapsed_s`` (when it finished, from the start of the search; the same with one worker),
+        ``trained`` (the entry that was trained to the end; of a search that stops trainings early
+        the best of those since the last evaluation, or null).
     finals : polars.DataFrame
-        One row a trial: ``optimizer``, ``trial``, ``seed``, and of the incumbent at the end
+        One row per trial: ``optimizer``, ``trial``, ``seed``, and of the incumbent at the end
         ``entry``, ``expression``, ``validation_accuracy``, ``test_accuracy``, ``test_loss`` (null
         if nothing was trained to the end); then ``evaluations`` and ``clock_s``.
     exact : RandomSearchLaw
@@ -133,6 +141,11 @@ class Simulation:
         Computing time of each optimizer's trials.
     metric : {"validation_accuracy", "validation_loss"}
         What scores are made of.
+    training_s : float
+        Mean cost of the first query of an entry, in seconds.
+    clock_is_lower_bound : bool
+        Whether the table does not say what some of its trainings took: then ``clock_s`` and
+        ``elapsed_s`` leave them out.
     """
 
     steps: pl.DataFrame
@@ -142,16 +155,19 @@ class Simulation:
     top_entries: int
     seconds: dict[str, float]
     metric: Metric = "validation_accuracy"
+    training_s: float = 1.0
+    clock_is_lower_bound: bool = False
 
     def summary(self) -> list[dict[str, object]]:
-        """Return one row an optimizer: quartiles of regret, and how soon the top was reached.
+        """Return one row per optimizer: quartiles of regret, and how soon the top was reached.
 
         The keys are ``optimizer``; ``regret_at_N`` (lower quartile, median, upper quartile) for
         10, 30, 100 and the last evaluation where they were made; ``evaluations_to_top`` (median
         number of evaluations to the best hundredth of the table; None when fewer than half of the
-        trials got there), ``reached_top`` (fraction of the trials), ``test_accuracy`` (median of
-        the revealed incumbents; of a table that is searched by its loss ``test_loss`` too) and
-        ``seconds`` of computing.
+        trials got there), ``trainings_to_top`` (the same by the clock, features included, in mean
+        trainings of the table; an evaluation of random search costs one), ``reached_top``
+        (fraction of the trials), ``test_accuracy`` (median of the revealed incumbents; of a table
+        that is searched by its loss ``test_loss`` too) and ``seconds`` of computing.
         """
         return [self._summary(name) for name in self.seconds]
 
@@ -184,11 +200,19 @@ class Simulation:
         # A trial that never got there takes forever, so that the median stays honest.
         first = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
         middle = float(np.quantile(first, 0.5, method="inverted_cdf"))
+        clock_s = np.column_stack(
+            [chosen["clock_s"].to_numpy().reshape(trials, -1), [np.inf] * trials]
+        )
+        place = np.where(np.isfinite(first), first - 1, evaluations).astype(np.intp)
+        reached_s = float(
+            np.quantile(clock_s[np.arange(trials), place], 0.5, method="inverted_cdf")
+        )
         finals = self.finals.filter(pl.col("optimizer") == name)
         if self.metric == "validation_loss":
             row["test_loss"] = finals["test_loss"].median()
         return row | {
             "evaluations_to_top": int(middle) if np.isfinite(middle) else None,
+            "trainings_to_top": reached_s / self.training_s if np.isfinite(reached_s) else None,
             "reached_top": float(reached.any(axis=1).mean()),
             "test_accuracy": finals["test_accuracy"].median(),
             "seconds": self.seconds[name],
@@ -245,12 +269,14 @@ def simulate(
     >>> from act_bench.search.loading import load_data
     >>> simulation = simulate(load_data("mlp"), trials=2, evaluations=3)
     >>> simulation.steps.shape, simulation.finals["optimizer"].unique(maintain_order=True).to_list()
-    ((24, 9), ['random', 'local', 'knn', 'evolution'])
+    ((24, 10), ['random', 'local', 'knn', 'evolution'])
     """
-    if workers < 1:
-        raise ArgumentError(f"expected at least one worker, got {workers}")
+    workers = whole_number(workers, "workers", least=1)
+    trials = whole_number(trials, "trials")
     if trials < 1:
         raise ArgumentError(f"expected at least one trial, got {trials}")
+    evaluations = whole_number(evaluations, "evaluations", least=1)
+    seed = whole_number(seed, "seed", least=0)
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
     top = -int(np.ceil(TOP_SHARE * scores.size))
@@ -272,7 +298,7 @@ def simulate(
             searcher = Searcher(plain_name(name), settings, chosen, workers)
             bench = Benchmark(data, searcher=searcher)
             optimizer = begin(bench, space, factory, chosen)
-            taken += run_search(bench, optimizer, evaluations, workers)
+            taken += run_search(bench, optimizer, evaluations, workers, space.meter)
             ending: dict[str, object] = {"evaluations": 0, "clock_s": bench.clock_s}
             if bench.evaluations:
                 ending = bench.reveal()._asdict()
@@ -291,6 +317,8 @@ def simulate(
         top_entries=int(np.count_nonzero(scores >= top_score)),
         seconds=seconds,
         metric=data.metric,
+        training_s=float(np.mean([data.cost_s[entry] or 0.0 for entry in data.covered])),
+        clock_is_lower_bound=any(data.cost_s[entry] is None for entry in data.covered),
     )
 
 
@@ -306,6 +334,7 @@ def trial_seed(seed: int, trial: int) -> int:
     >>> trial_seed(0, 1) == trial_seed(1, 0)
     False
     """
+    seed, trial = whole_number(seed, "seed", least=0), whole_number(trial, "trial", least=0)
     return int(np.random.SeedSequence([seed, trial]).generate_state(1, np.uint64)[0])
 
 
@@ -319,18 +348,38 @@ def begin(
     """Make an optimizer, and charge the search for the features that it asks for when it is made.
 
     Fisher spectra are charged for all functions of the space, once, before anything is trained:
-    a map needs all of them.
+    a map needs all of them. A setting of the optimizer may ask for less
+    (:class:`surrogates.optimizers.aquasurf.AQuaSurF`).
     """
-    optimizer, charges = space.meter.metered(lambda: factory(space, seed, **(settings or {})))
+    return _charged(bench, space.meter, lambda: factory(space, seed, **(settings or {})))
+
+
+def _charged(bench: Benchmark, meter: Meter, call: Callable[[], Returned]) -> Returned:
+    """Return what a call returns, and charge the search for what it asked for."""
+    returned, charges = meter.metered(call)
     for reason, seconds in charges.items():
         bench.charge(seconds, reason)
-    return optimizer
+    return returned
 
 
 def run_search(
-    bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int = 1
+    bench: Benchmark,
+    optimizer: Optimizer,
+    evaluations: int,
+    workers: int = 1,
+    meter: Meter | None = None,
 ) -> list[Step]:
     """Let an optimizer make this many evaluations, ``workers`` of them at a time.
+
+    Parameters
+    ----------
+    bench : Benchmark
+    optimizer : Optimizer
+    evaluations : int
+    workers : int
+    meter : Meter, optional
+        That of the optimizer's space: features that it asks for on the way are charged. Default:
+        they cost nothing.
 
     Returns
     -------
@@ -346,8 +395,9 @@ def run_search(
     """
     steps: list[Step] = []
     best: float | None = None
+    trained: Result | None = None
     idle = 0
-    for result, elapsed_s in _finished(bench, optimizer, evaluations, workers):
+    for result, elapsed_s in _finished(bench, optimizer, evaluations, workers, meter or Meter()):
         if result.repeated or result.score is None:
             idle += 1
             if idle >= _PATIENCE * evaluations:
@@ -356,16 +406,20 @@ def run_search(
                     f"{evaluations} evaluations made: the optimizer keeps asking for what it knows"
                 )
             continue
-        if result.epochs is None and (best is None or result.score > best):
-            best = result.score
+        if result.epochs is None:
+            if best is None or result.score > best:
+                best = result.score
+            if trained is None or trained.score is None or result.score > trained.score:
+                trained = result
         if bench.trainings >= len(steps) + 1:
-            accuracy = result.validation_accuracy
-            steps.append(Step(result.entry, accuracy, best, bench.clock_s, elapsed_s))
+            accuracy, entry = result.validation_accuracy, None if trained is None else trained.entry
+            steps.append(Step(result.entry, accuracy, best, bench.clock_s, elapsed_s, entry))
+            trained = None
     return steps
 
 
 def _finished(
-    bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int
+    bench: Benchmark, optimizer: Optimizer, evaluations: int, workers: int, meter: Meter
 ) -> Iterator[tuple[Result, float]]:
     """Query what the optimizer asks for as trainings finish; yield each result with its time.
 
@@ -374,7 +428,7 @@ def _finished(
     """
     if workers == 1:
         while bench.trainings < evaluations:
-            result = bench.query(optimizer.ask())
+            result = bench.query(_charged(bench, meter, optimizer.ask))
             optimizer.tell(result)
             yield result, bench.clock_s
         return
@@ -387,14 +441,17 @@ def _finished(
     while True:
         while len(running) < workers and not exhausted and ahead.trainings < evaluations:
             try:
-                request = optimizer.ask()
+                before = bench.clock_s
+                request = _charged(bench, meter, optimizer.ask)
             except SpaceExhaustedError:
                 if not running:
                     raise
                 exhausted = True  # until a result is told
                 break
             result = ahead.query(request)
-            end = max(now, ends.get(result.entry, now)) + result.cost_s
+            # Features that it was asked for with are computed by the worker, before it trains.
+            ready = now + bench.clock_s - before
+            end = max(ready, ends.get(result.entry, ready)) + (result.cost_s or 0.0)
             ends[result.entry] = end
             heapq.heappush(running, (end, asked, request))
             asked += 1
@@ -431,7 +488,8 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
         return None
     bench = Benchmark(data, searcher=searcher)
     factory = find_optimizer(searcher.name)
-    optimizer = begin(bench, SearchSpace.of(data), factory, searcher.seed, searcher.settings)
+    space = SearchSpace.of(data)
+    optimizer = begin(bench, space, factory, searcher.seed, searcher.settings)
     queries = [event for event in trace.events if isinstance(event, Query)]
     evaluations = len(queries)  # with one worker there may be repeats after the last evaluation
     if searcher.workers > 1:
@@ -441,7 +499,7 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
         evaluations = ceil(recorded.trainings)
     if searcher.workers < 1:
         raise ArgumentError(f"expected at least one worker, got {searcher.workers}")
-    steps = _finished(bench, optimizer, evaluations, searcher.workers)
+    steps = _finished(bench, optimizer, evaluations, searcher.workers, space.meter)
     with suppress(SpaceExhaustedError):  # before the trace ends, which no honest one can
         for _ in islice(steps, len(queries)):
             pass
@@ -452,7 +510,7 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
 
 def _frame(name: str, taken: list[Step], trials: int, worst: float, best: float) -> pl.DataFrame:
     """Return the steps of all trials of one optimizer as rows."""
-    entry, accuracy, best_so_far, clock_s, elapsed_s = zip(*taken, strict=True)
+    entry, accuracy, best_so_far, clock_s, elapsed_s, trained = zip(*taken, strict=True)
     evaluations = len(taken) // trials
     scores = pl.Series(best_so_far, dtype=pl.Float64).fill_null(worst)
     return pl.DataFrame(
@@ -466,5 +524,6 @@ def _frame(name: str, taken: list[Step], trials: int, worst: float, best: float)
             "regret": best - scores,
             "clock_s": pl.Series(clock_s, dtype=pl.Float64),
             "elapsed_s": pl.Series(elapsed_s, dtype=pl.Float64),
+            "trained": pl.Series(trained, dtype=pl.Int32),
         }
     )

@@ -66,7 +66,7 @@ def enumerate_swish() -> tuple[str, ...]:
 
 @cache
 def swish_space() -> SwishSpace:
-    """Return the space, computed once a process. Outputs are those before beta is learned.
+    """Return the space, computed once per process. Outputs are those before beta is learned.
 
     Beyond swapped arguments no identity is used: ``mul(relu(x),relu(x))`` and
     ``mul(relu(x),identity(x))`` are two functions here, though they have the same values.

@@ -21,7 +21,7 @@ COMMANDS = {
     "plot": "Draw a figure of the tables, the maps or the searches.",
     "evaluate-surrogates": "Measure how well models rank functions by their features.",
     "verify": "Replay a trace, or check the embedded data.",
-    "regenerate": "Train an expression again and set it against the record.",
+    "regenerate": "Train an expression again and compare it with the record.",
     "search": "Search for the best function by real training; resumable.",
     "eafo": "Correct a function by its entropy, and train the result.",
     "space": "Make the large space, 1,023,524 expressions, and look into it.",
@@ -31,7 +31,7 @@ COMMANDS = {
     "export": "Write the dataset as a Hugging Face dataset repository.",
     "push": "Publish the dataset on the Hugging Face Hub.",
     "download": "Fetch a pinned version of the dataset and check it.",
-    "cache": "List or clear the decoded images that are kept on this machine.",
+    "cache": "List or clear the decoded images stored on this machine.",
 }
 
 

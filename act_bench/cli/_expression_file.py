@@ -8,7 +8,7 @@ from act_bench.functions.expression import Expression, ParseError, parse
 
 
 def read_expressions(path: Path) -> list[Expression]:
-    """Read the expressions of a file, one a line; ``#`` begins a comment, empty lines are skipped.
+    """Read a file of expressions, one per line; ``#`` begins a comment, blank lines are skipped.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from act_bench.cli._options import json_option
 @click.option("--clear", "clearing", is_flag=True, help="Remove all decoded images.")
 @json_option
 def command(*, clearing: bool, as_json: bool) -> None:
-    r"""List the decoded images that are kept to start trainings faster.
+    r"""List the decoded images stored to start trainings faster.
 
     \b
       act-bench cache

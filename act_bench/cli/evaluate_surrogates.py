@@ -77,7 +77,7 @@ def command(options: Options) -> None:
       act-bench evaluate-surrogates mlp --sizes 10,100 --json
 
     Features are outputs, Fisher spectra (fim) or the union of both. Says whether the union is
-    better than either, and writes evaluation.parquet (one row a fit), summary.parquet (means with
+    better than either, and writes evaluation.parquet (one row per fit), summary.parquet (means with
     95 % intervals over the splits), gains.parquet (the union against each feature alone, split by
     split) and surrogates.png.
     """

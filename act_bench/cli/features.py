@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--expressions",
     "expressions_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Also the functions in this file, one a line; # begins a comment.",
+    help="Also the functions in this file, one per line; # begins a comment.",
 )
 @click.option(
     "--out",

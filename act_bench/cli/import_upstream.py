@@ -51,7 +51,7 @@ def command(
       act-bench simulate cnn --edition upstream
 
     About 381 MB for all three; a download that breaks off continues at the next call. The report
-    of each table lies beside it and says what matched, and what did not.
+    of each table is stored beside it and says what matched and what did not.
     """
     tables = tables or tuple(UPSTREAM)
     if not accepted:

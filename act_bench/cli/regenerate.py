@@ -1,4 +1,4 @@
-"""``act-bench regenerate``: train one function again and set it against the record."""
+"""``act-bench regenerate``: train one function again and compare it with the record."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Options:
 @click.option("--json", "as_json", is_flag=True, help="Print the certificate and nothing else.")
 @collected(Options)
 def command(options: Options) -> None:
-    r"""Train EXPRESSION, or a function by its name, and set it against the record of a table.
+    r"""Train EXPRESSION, or a function by its name, and compare it with the record of a table.
 
     \b
       act-bench regenerate "relu(x)"

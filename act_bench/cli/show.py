@@ -49,7 +49,7 @@ class AtRate(TypedDict):
     fresh_runs: int
 
 
-class Known(TypedDict):
+class Facts(TypedDict):
     """Everything known about a function; a key is a key of the JSON document.
 
     Outside the space there is no entry: what tells of it is null or empty.
@@ -92,7 +92,7 @@ def command(expression: str, as_json: bool) -> None:
         _show(known)
 
 
-def _known(text: str) -> Known:
+def _known(text: str) -> Facts:
     from act_bench.functions.catalogue import read
     from act_bench.functions.named import NamedFunction
     from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
@@ -100,7 +100,7 @@ def _known(text: str) -> Known:
 
     function = read(text)
     grid = [10 * i / (_SHAPE_POINTS - 1) - 5 for i in range(_SHAPE_POINTS)]
-    known: Known = {
+    known: Facts = {
         "expression": str(function),
         "operators": _formulas(function),
         "shape": finite_outputs(function.to_numpy()(grid)).tolist(),
@@ -126,7 +126,7 @@ def _known(text: str) -> Known:
     entry = resolution.entry
     name = space.representatives[entry]
     canonical = space.canonical_class[entry]
-    found: Known = {
+    found: Facts = {
         **known,
         "entry": entry,
         "how_resolved": resolution.how,
@@ -227,7 +227,7 @@ def _records(entry: int) -> list[Record]:
         fidelities = embedded_fidelities(table)
         curves: dict[str, list[float]] = {}
         if fidelities and runs_name(table) in table_files(table):
-            curves = _median_curves(str(runs_file(table)), entry)
+            curves = median_curves(str(runs_file(table)), entry)
         for fidelity in fidelities:
             row = load_table(table, fidelity=fidelity, columns=metrics).row(entry, named=True)
             records.append(
@@ -258,7 +258,7 @@ def _records(entry: int) -> list[Record]:
 _KEYS = ("expression", "entry", "canonical_class")
 
 
-def _median_curves(path: str, entry: int) -> dict[str, list[float]]:
+def median_curves(path: str, entry: int) -> dict[str, list[float]]:
     """Return, by fidelity, the median validation accuracy after each epoch, of runs that are ok."""
     import polars as pl
 
@@ -280,7 +280,7 @@ def _median_curves(path: str, entry: int) -> dict[str, list[float]]:
     }
 
 
-def _show(known: Known) -> None:
+def _show(known: Facts) -> None:
     from rich.console import Console
     from rich.table import Table
 

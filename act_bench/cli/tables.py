@@ -75,7 +75,7 @@ def command(*, as_json: bool) -> None:
       act-bench tables
       act-bench tables --json
 
-    The fidelity marked with * is the default: what a loader takes if not told.
+    The fidelity marked with * is the default, which loaders use unless another is given.
     """
     found = coverage()
     if as_json:

@@ -44,56 +44,56 @@ class Request(NamedTuple):
     data_dir: Path | None = None
 
 
-class Known(NamedTuple):
-    """A figure that there is: ``module:function``, and what it shows, in a few words."""
+class FigureSpec(NamedTuple):
+    """A figure: ``module:function`` that draws it, and what it shows, in a few words."""
 
     where: str
     about: str
 
 
-FIGURES: Final[dict[str, Known]] = {
-    "accuracies": Known(
+FIGURES: Final[dict[str, FigureSpec]] = {
+    "accuracies": FigureSpec(
         "act_bench.figures.tables:accuracies",
         "histogram of validation accuracies, a panel a table (poster, Figure 1)",
     ),
-    "scatter": Known(
+    "scatter": FigureSpec(
         "act_bench.figures.tables:scatter",
         "validation accuracies of two tables against each other (poster, Figure 2)",
     ),
-    "functions": Known(
+    "functions": FigureSpec(
         "act_bench.figures.maps:functions",
         "the map by outputs with named functions and what lies between (poster, Figure 3)",
     ),
-    "maps": Known(
+    "maps": FigureSpec(
         "act_bench.figures.maps:maps",
         "maps by outputs, spectra and both, colored by accuracy (poster, Figure 4)",
     ),
-    "large-space": Known(
+    "large-space": FigureSpec(
         "act_bench.figures.space:large_space",
         "a sample of the large space by outputs, trained functions colored (poster, Figure 7); "
         "needs act-bench space build",
     ),
-    "spectra": Known(
+    "spectra": FigureSpec(
         "act_bench.figures.spectra:spectra",
         "Fisher spectra of functions and their negatives (poster, Figure 5); needs PyTorch",
     ),
-    "regret": Known(
+    "regret": FigureSpec(
         "act_bench.figures.searches:regret",
         "regret of simulated searches against evaluations; needs --results",
     ),
-    "regret-time": Known(
+    "regret-time": FigureSpec(
         "act_bench.figures.searches:regret_time",
         "the same against simulated time; needs --results",
     ),
-    "finals": Known(
+    "finals": FigureSpec(
         "act_bench.figures.searches:finals",
         "distribution of regret at the end of each search; needs --results",
     ),
-    "significance": Known(
+    "significance": FigureSpec(
         "act_bench.figures.searches:significance",
         "which optimizers differ, corrected for the number of pairs; needs --results",
     ),
-    "surrogates": Known(
+    "surrogates": FigureSpec(
         "act_bench.figures.surrogates:surrogates",
         "how well models rank functions by each feature; needs --results",
     ),

@@ -83,7 +83,7 @@ def functions(request: Request) -> Figure:
 def maps(request: Request) -> Figure:
     """Draw maps by outputs, spectra and both, colored by accuracy, after Figure 4 of the poster.
 
-    One row a table, one column a feature. The title of a panel says how continuous the areas of
+    One row per table, one column per feature. The title of a panel says how continuous the areas of
     like performance are: the rank correlation of a function's accuracy with the mean of its three
     nearest on the map, over the functions that have a valid spectrum, so that rows can be compared.
     """

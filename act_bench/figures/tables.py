@@ -106,7 +106,7 @@ def accuracies(request: Request) -> Figure:
     """Draw the histogram of validation accuracies, after Figure 1 of the poster.
 
     What diverged stands at chance level. Where there are Fisher spectra, functions without a valid
-    one are told apart: these a search can leave out before it trains anything.
+    one are distinguished: these a search can leave out before it trains anything.
     """
     tables = tables_with_data(request)
     figure, every = wrapped(len(tables), 2 if len(tables) == 4 else 3, width=5.2, height=3.4)

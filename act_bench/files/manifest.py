@@ -29,11 +29,11 @@ LIMITS_FILE: Final = "limits.parquet"
 LICENCE: Final = "CC-BY-4.0"
 ABOUT: Final = b"act_bench"
 """Key of the Parquet metadata under which a file says, as JSON, what it is and how it is made."""
-MEND: Final = "reinstall act-bench (`act-bench verify` checks every file)"
+FIX: Final = "reinstall act-bench (`act-bench verify` checks every file)"
 
 
 class DataError(ActBenchError, RuntimeError):
-    """Data that are missing or damaged; the message names the file and the mend."""
+    """Data that are missing or damaged; the message names the file and says how to fix it."""
 
     exit_code = ExitCode.DATA
 
@@ -78,14 +78,14 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
-def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, FileRecord]:
+def read_manifest(folder: Path | None = None, fix: str = FIX) -> dict[str, FileRecord]:
     """Return the record of each file of a folder by its name.
 
     Parameters
     ----------
     folder
         Default: that of the embedded files.
-    mend
+    fix
         What an error says to do.
 
     Raises
@@ -100,11 +100,11 @@ def read_manifest(folder: Path | None = None, mend: str = MEND) -> dict[str, Fil
         files = cast("dict[str, object]", document["files"])
         return {name: _record(name, fields) for name, fields in files.items()}
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; {mend}") from None
+        raise DataError(f"{path} is missing; {fix}") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); {mend}") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}); {fix}") from error
     except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}); {mend}") from error
+        raise DataError(f"{path} is damaged ({error}); {fix}") from error
 
 
 def _record(name: str, fields: object) -> FileRecord:
@@ -139,7 +139,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verified(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
+def verified(name: str, folder: Path | None = None, fix: str = FIX) -> Path:
     """Return the path of a file after checking its size and SHA-256.
 
     Parameters
@@ -148,36 +148,34 @@ def verified(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
         File name, for instance ``"space.parquet"``.
     folder
         A folder with a manifest; default: that of the embedded files.
-    mend
+    fix
         What an error says to do.
 
     Raises
     ------
     DataError
         If the file is missing, truncated or changed, or the manifest does not know it. The message
-        names the file, what was expected and what came, and how to mend it.
+        names the file, what was expected and what came, and how to fix it.
     """
-    record = read_manifest(folder, mend).get(name)
+    record = read_manifest(folder, fix).get(name)
     path = (folder or DATA_FOLDER) / name
     if record is None:
-        raise DataError(f"{path} is not in {MANIFEST}; {mend}")
+        raise DataError(f"{path} is not in {MANIFEST}; {fix}")
     try:
         size = path.stat().st_size
         if size != record.bytes:
-            raise DataError(f"{path} is damaged: expected {record.bytes} bytes, got {size}; {mend}")
+            raise DataError(f"{path} is damaged: expected {record.bytes} bytes, got {size}; {fix}")
         digest = sha256(path)
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error.strerror}): expected {record.bytes} bytes; {mend}"
+            f"{path} cannot be read ({error.strerror}): expected {record.bytes} bytes; {fix}"
         ) from error
     if digest != record.sha256:
-        raise DataError(
-            f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {mend}"
-        )
+        raise DataError(f"{path} is damaged: expected SHA-256 {record.sha256}, got {digest}; {fix}")
     return path
 
 
-def decoded(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
+def decoded(name: str, folder: Path | None = None, fix: str = FIX) -> Path:
     """Return the path of a Parquet file after checking it as `verified` does, and reading it whole.
 
     Right bytes are of no use to somebody whose pyarrow cannot read them.
@@ -188,10 +186,10 @@ def decoded(name: str, folder: Path | None = None, mend: str = MEND) -> Path:
         As `verified`; or if this version of pyarrow cannot read the file, or finds another number
         of rows than the manifest.
     """
-    path = verified(name, folder, mend)
-    expected, rows = read_manifest(folder, mend)[name].rows, read_whole(path).num_rows
+    path = verified(name, folder, fix)
+    expected, rows = read_manifest(folder, fix)[name].rows, read_whole(path).num_rows
     if rows != expected:
-        raise DataError(f"{path}: expected {expected} rows, got {rows}; {mend}")
+        raise DataError(f"{path}: expected {expected} rows, got {rows}; {fix}")
     return path
 
 

@@ -3,7 +3,7 @@
 Parquet by itself reads many damaged files as other numbers. A *sealed* file holds, in its footer,
 the SHA-256 of all its bytes, taken while the 64 digits of the seal itself were zeros. So the seal
 covers everything, goes where the file goes under any name, and every other reader of Parquet can
-ignore it. Files without a seal, of older versions, can be read and are told apart.
+ignore it. Files without a seal, of older versions, can be read and are recognized.
 
 Files of other formats, which nobody else reads, have their seal behind all else
 (:func:`write_bytes`).

@@ -39,7 +39,7 @@ def _torch(tree: Tree, shape: tuple[int, ...] = ()) -> ActivationModule:
 
 
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {"numpy": _numpy, "torch": _torch}
-"""Backend -> what makes of a tree the callable that computes it."""
+"""Backend -> the function that turns a tree into the callable that computes it."""
 
 DERIVATIVES: Final[dict[str, Callable[..., Any]]] = {"numpy": _numpy_derivative}
-"""Backend -> what makes of a tree the callable that computes f'; PyTorch has autograd for it."""
+"""Backend -> the function that turns a tree into the callable of f'; PyTorch has autograd."""

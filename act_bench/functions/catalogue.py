@@ -217,7 +217,7 @@ _FUNCTIONS: Final = (
             "beta",
             1.0,
             "channel",
-            "one a channel: Ramachandran et al.; initial value: ours, Swish-1, theirs is not known",
+            "one per channel: Ramachandran et al.; initial value: ours, Swish-1, theirs is unknown",
         ),
     ),
     NamedFunction(
@@ -255,7 +255,10 @@ _FUNCTIONS: Final = (
         "max(x, 0) + eps * x * exp(-x^2 / 2)",
         "sun2024",
         parameter=Parameter(
-            "eps", 0.01, "layer", "initial value: Sun et al., Section 4.4; one a layer: Appendix E"
+            "eps",
+            0.01,
+            "layer",
+            "initial value: Sun et al., Section 4.4; one per layer: Appendix E",
         ),
     ),
     NamedFunction(
@@ -264,7 +267,7 @@ _FUNCTIONS: Final = (
         "x if x > 0 else a * x",
         "he2015",
         parameter=Parameter(
-            "a", 0.25, "layer", "initial value: He et al.; one a layer: Sun et al., Appendix E"
+            "a", 0.25, "layer", "initial value: He et al.; one per layer: Sun et al., Appendix E"
         ),
     ),
     # Newer proposals, most of them for transformers and language models.

@@ -1,7 +1,7 @@
 """A function with its entropy correction: what EAFO makes of it, ready to be trained.
 
 f(x) + eps c(x), with the correction term c of :func:`act_bench.functions.entropy.correction` and
-eps learned, one a layer, from 0.01 on, as for CRReLU (Sun et al. 2024, Eq. 10 and Section 4.4). The
+eps learned, one per layer, from 0.01 on, as for CRReLU (Sun et al. 2024, Eq. 10, Section 4.4). The
 term is kept as a table over equal steps of x and is linear between them; for a straight f and the
 Gaussian it is x exp(-x^2/2), and the function is an expression as well.
 """
@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 EPS: Final = 0.01
 """Where eps starts."""
 EPSILON: Final = Parameter(
-    "eps", EPS, "layer", "initial value: Sun et al., Section 4.4; one a layer: Appendix E"
+    "eps", EPS, "layer", "initial value: Sun et al., Section 4.4; one per layer: Appendix E"
 )
 
 REACH: Final = 8.0

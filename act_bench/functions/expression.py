@@ -58,7 +58,7 @@ class ParseError(ActBenchError, ValueError):
     position : int
         Index in ``text`` of the character at fault; ``len(text)`` where the text ended too early.
     reason : str
-        What was expected, what came, and how to mend it.
+        What was expected, what came, and how to fix it.
 
     Examples
     --------

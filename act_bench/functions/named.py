@@ -86,7 +86,7 @@ class NamedFunction(NamedTuple):
         ----------
         shape : tuple of int
             Shape of the learned parameter, which must broadcast against the layer's output:
-            ``()`` for one value a layer, ``(channels, 1, 1)`` for one a channel of images,
+            ``()`` for one value per layer, ``(channels, 1, 1)`` for one per channel of images,
             ``(replicas, 1, 1)`` for one a replica of a stack. Ignored where nothing is learned.
 
         Raises

@@ -19,8 +19,8 @@ from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.folders import filling, is_draft
 from act_bench.files.manifest import (
     ABOUT,
+    FIX,
     MANIFEST,
-    MEND,
     DataError,
     FileRecord,
     sha256,
@@ -176,7 +176,7 @@ def card() -> str:
     for folder in _CARD_FOLDERS:
         if (folder / CARD).exists():
             return (folder / CARD).read_text(encoding="utf-8")
-    raise DataError(f"{_CARD_FOLDERS[0] / CARD} is missing; {MEND}")
+    raise DataError(f"{_CARD_FOLDERS[0] / CARD} is missing; {FIX}")
 
 
 def front_matter(written: Mapping[str, Written]) -> str:
@@ -191,7 +191,7 @@ def front_matter(written: Mapping[str, Written]) -> str:
     """
     chosen = list(configurations().values())
     if not chosen:
-        raise DataError(f"there is no data to export; {MEND}")
+        raise DataError(f"there is no data to export; {FIX}")
     rows = sum(each.record.rows for each in written.values())
     whole = exported_files()
     lines = [_HEAD.rstrip(), "size_categories:", f"- {size_category(rows)}", "configs:"]

@@ -128,7 +128,7 @@ def scan(variant: Variant = "27") -> pl.LazyFrame:
 
 
 def scan_outputs(variant: Variant = "27") -> pl.LazyFrame:
-    """Return the functions, one row a class in the order of ``class``, read lazily.
+    """Return the functions, one row per class in the order of ``class``, read lazily.
 
     Returns
     -------

@@ -4,7 +4,7 @@ The space is ``binary(unary(x),unary(x))`` over the 27 unary and 7 binary operat
 Miikkulainen (NeurIPS 2023, arXiv 2301.05785). It has two partitions. An **entry** is one of the
 paper's 2,913 functions: expressions whose float32 outputs are the same, bit by bit. A **canonical
 class** is a function: expressions that are equal in exact arithmetic. Every entry lies within one
-class, and some classes hold several entries, told apart by float32 rounding. How both were
+class, and some classes hold several entries, that differ by float32 rounding only. How both were
 established, and the count of classes, stands in ``docs/explanation/space.md``.
 
 Loading the space and looking up one of its expressions needs pyarrow alone; NumPy and SciPy are
@@ -14,6 +14,7 @@ imported for outputs and for expressions that are not spelled as in the space.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
@@ -165,6 +166,10 @@ class Space:
     path: Path
     _resolved: dict[str, Resolution] = field(default_factory=dict, repr=False)
 
+    def __reduce__(self) -> tuple[Callable[[Path], Space], tuple[Path]]:
+        # A copy in another process reads the file; what was looked up so far is not worth sending.
+        return _space_of, (self.path,)
+
     def resolve(self, expression: str | Expression) -> Resolution:
         """Return the entry that an expression is, and how it was found.
 
@@ -301,7 +306,7 @@ class Space:
 
 @cache
 def load_space() -> Space:
-    """Return the embedded space, read once a process.
+    """Return the embedded space, read once per process.
 
     Raises
     ------
@@ -356,6 +361,12 @@ def read_space(path: Path) -> Space:
         canonical_class=tuple(canonical_class),
         path=path,
     )
+
+
+def _space_of(path: Path) -> Space:
+    """Return the space of a file, the embedded one as it is known already."""
+    space = load_space()
+    return space if space.path == path else read_space(path)
 
 
 def _swapped(text: str) -> str:

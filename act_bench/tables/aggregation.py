@@ -33,7 +33,7 @@ def median(values: Sequence[float | None], *, lower_is_better: bool = False) -> 
     Parameters
     ----------
     values : sequence of float or None
-        One a run. None is a run that diverged: it ranks after every number.
+        One per run. None is a run that diverged: it ranks after every number.
     lower_is_better : bool
         Whether it ranks above every number, as of a loss, and not below, as of an accuracy.
 

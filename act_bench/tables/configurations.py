@@ -122,7 +122,7 @@ class Configuration(NamedTuple):
         return self._replace(
             spectra=spectra.file,
             columns=(*self.columns, *spectra.columns[1:]),  # without the number of the entry
-            description=f"{self.description} With Fisher spectra at initialisation.",
+            description=f"{self.description} With Fisher spectra at initialization.",
         )
 
 
@@ -140,10 +140,10 @@ def known_configurations() -> dict[str, Configuration]:
         by_fidelity = {table.name: table.default_fidelity}
         by_fidelity |= {f"{table.name}-{fidelity}": fidelity for fidelity in table.fidelities}
         for name, fidelity in by_fidelity.items():
-            about = f"{subject}; one row an entry; fidelity {fidelity}, edition regenerated."
+            about = f"{subject}; one row per entry; fidelity {fidelity}, edition regenerated."
             file = entries_name(table.name, fidelity)
             found.append(Configuration(name, file, ENTRY_COLUMNS, about, table.folder))
-        about = f"{subject}; one row a training, with curves; all fidelities, edition regenerated."
+        about = f"{subject}; one row per run, with curves; all fidelities, edition regenerated."
         runs, file = f"{table.name}-runs", runs_name(table.name)
         found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
         for name, file, columns, what in (
@@ -169,11 +169,11 @@ def known_configurations() -> dict[str, Configuration]:
         runs, file = f"{table.name}-limit-runs", limit_runs_name(table.name)
         found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
         if table.spectrum_layers is not None:
-            about = f"{subject}; one row an entry: its Fisher spectrum at initialization."
+            about = f"{subject}; one row per entry: its Fisher spectrum at initialization."
             columns = fisher_columns(table.spectrum_layers)
             file = fisher_name(table.name)
             found.append(Configuration(f"{table.name}-fisher", file, columns, about, table.folder))
-            about = f"{subject}; one row an entry: UMAP of its Fisher spectrum, and of the union."
+            about = f"{subject}; one row per entry: UMAP of its Fisher spectrum, and of the union."
             file = map_name(table.name)
             found.append(
                 Configuration(f"{table.name}-embedding", file, MAP_COLUMNS, about, table.folder)
@@ -186,7 +186,7 @@ def known_configurations() -> dict[str, Configuration]:
     found.append(Configuration("entropy", ENTROPY_FILE, ENTROPY_COLUMNS, about))
     about = "The limit at 0 of the entries whose formula gives no number there."
     found.append(Configuration("limits", LIMITS_FILE, LIMIT_COLUMNS, about))
-    about = "Results that papers report for activation functions; one row a printed number."
+    about = "Results that papers report for activation functions; one row per printed number."
     found.append(Configuration("literature", LITERATURE_FILE, LITERATURE_COLUMNS, about))
     return {configuration.name: configuration for configuration in found}
 

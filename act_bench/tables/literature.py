@@ -1,6 +1,6 @@
 """What the papers report, to be set next to what was measured here.
 
-The numbers are those of ``literature.parquet``: one row a printed result, with its source, table
+The numbers are those of ``literature.parquet``: one row per printed result, with its source, table
 and statistic; ``docs/reference/literature.md`` says how they were cleaned. Networks, data, budgets
 and splits differ between papers and from ours, so compare within one table of one source first.
 """

@@ -1,6 +1,6 @@
 """Load the embedded tables: as polars frames, or as Hugging Face datasets.
 
-polars, pyarrow and datasets are imported when a function is called, so that each way in pays for
+polars, pyarrow and datasets are imported when a function is called, so that each function pays for
 its own library only.
 """
 
@@ -67,7 +67,7 @@ def load_table(
     features: Feature | None = None,
     limits: bool = False,
 ) -> pl.DataFrame:
-    """Load a table: one row an entry, in entry order, always all 2,913.
+    """Load a table: one row per entry, in entry order, always all 2,913.
 
     Parameters
     ----------
@@ -239,20 +239,20 @@ def load_runs(
     rate: float | Literal["default", "all"] = "default",
     limits: bool = False,
 ) -> pl.DataFrame:
-    """Load the runs of a table: one row a training, with its learning curves.
+    """Load the runs of a table: one row per training, with its learning curves.
 
     Parameters
     ----------
     name
         A key of ``act_bench.tables.registry.TABLES``.
     fidelity
-        Only the runs of this fidelity; None gives all, told apart by the column ``fidelity``.
+        Only the runs of this fidelity; None gives all, distinguished by the column ``fidelity``.
     columns
         Names of the columns to read; None reads all, the curves included.
     rate
         ``"default"``, the runs at the learning rates of the recipes; a number, those at this rate;
-        ``"all"``, told apart by the column ``learning_rate``. Runs that diverge before the learning
-        rate has any part in them were made at the recipe's own rate only.
+        ``"all"``, distinguished by the column ``learning_rate``. Runs that diverge before the
+        learning rate has any part in them were made at the recipe's own rate only.
     limits
         The runs behind ``load_table(name, limits=True)``, and no others.
 

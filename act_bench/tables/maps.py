@@ -81,7 +81,7 @@ def spectra_sha(spectra: Spectra) -> str:
 
 @cache
 def load_map(table: str, feature: Feature = "union") -> Map:
-    """Return a stored map, read once a process; the arrays are read-only.
+    """Return a stored map, read once per process; the arrays are read-only.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ ENTRY_COLUMNS: Final = (
         "ok; diverged: at least half of the runs had a non-finite loss; missing: never trained. "
         "The metrics are null unless ok.",
     ),
-    Column("runs", "int32", "runs", "Number of runs, one a seed."),
+    Column("runs", "int32", "runs", "Number of runs, one per seed."),
     Column("diverged_runs", "int32", "runs", "How many of them diverged."),
     Column(
         "outputs",

@@ -1,6 +1,6 @@
 """The embedded Fisher spectra: for each entry and layer the quantile function of log eigenvalues.
 
-``{table}-fisher.parquet`` has one row an entry. How the spectra are defined and made is told in
+``{table}-fisher.parquet`` has one row per entry. How the spectra are defined and made is told in
 docs/explanation/fisher.md and, as JSON, in the file's metadata.
 """
 
@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
+from act_bench.files.cache import cache_folder
 from act_bench.files.manifest import ABOUT, DataError
 from act_bench.tables.files import table_file, table_files
 from act_bench.tables.registry import TABLES
-from act_bench.tables.schema import Column
+from act_bench.tables.schema import Column, one_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+Labels = Literal["predicted", "true"]
+"""Labels of the Fisher information: by the model's prediction, or those of the data."""
 
 QUANTILES: Final = 128
 """Values kept of each layer's quantile function."""
@@ -74,7 +78,7 @@ def fisher_columns(layers: int) -> tuple[Column, ...]:
             "fim_quantiles",
             f"float32[{layers * QUANTILES}]",
             "log eigenvalue",
-            f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer, "
+            f"Quantile function of each layer's log eigenvalues, {QUANTILES} values per layer, "
             f"multiples of 1/{round(1 / RESOLUTION)}; names and sizes of layers are in the file's "
             "metadata. NaN if not valid.",
         ),
@@ -110,6 +114,14 @@ def nan_for_null(lists: pa.Array, length: int) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), length)
 
 
+def true_label_file(table: str) -> Path:
+    """Return where ``python -m builders.fisher TABLE --labels true`` puts its spectra.
+
+    They are not embedded: they lie in the user's cache.
+    """
+    return cache_folder() / "spectra" / f"{table}-true.parquet"
+
+
 def fisher_file(table: str) -> Path:
     """Return the path of a table's spectra, checked against the manifest.
 
@@ -132,13 +144,16 @@ def fisher_file(table: str) -> Path:
 
 
 @cache
-def load_spectra(table: str) -> Spectra:
-    """Return the Fisher spectra of a table, read once a process; the arrays are read-only.
+def load_spectra(table: str, labels: Labels = "predicted") -> Spectra:
+    """Return the Fisher spectra of a table, read once per process; the arrays are read-only.
 
     Parameters
     ----------
     table
         A key of ``act_bench.tables.registry.TABLES``.
+    labels
+        ``predicted``: the embedded spectra. ``true``: the empirical Fisher information, as in the
+        published code, where this computer has them (:func:`true_label_file`).
 
     Raises
     ------
@@ -153,7 +168,15 @@ def load_spectra(table: str) -> Spectra:
     >>> spectra.quantiles.shape, [layer.weights for layer in spectra.layers]
     ((2913, 3, 128), [4160, 4160, 650])
     """
-    return read_spectra(fisher_file(table))
+    if one_of("labels", labels, get_args(Labels)) == "predicted":
+        return read_spectra(fisher_file(table))
+    path = true_label_file(table)
+    if not path.exists():
+        raise DataError(
+            f"Fisher spectra of {table} with true labels are not embedded, and {path} does not "
+            f"exist: `python -m builders.fisher {table} --labels true` computes them"
+        )
+    return read_spectra(path)
 
 
 def read_spectra(path: Path) -> Spectra:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,8 +10,10 @@ import click
 from act_bench.files.manifest import DATA_FOLDER
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import import_own_tables, table_info
-from builders.fisher.build import build_parts, embed
+from act_bench.tables.spectra import Labels, true_label_file
+from builders.fisher.build import build_parts, embed, write
 from builders.fisher.changes import entries_without_gradient, write_changes
+from regenerate.fisher import convention as fisher
 from regenerate.fisher.networks import setting
 
 
@@ -29,6 +32,14 @@ from regenerate.fisher.networks import setting
     help="Only every N-th part from the I-th on, without embedding.",
 )
 @click.option(
+    "--labels",
+    type=click.Choice(["predicted", "true"]),
+    default="predicted",
+    show_default=True,
+    help="Labels of the Fisher information. Spectra by the data's own, as in the published code, "
+    "are not embedded: they go to the cache folder.",
+)
+@click.option(
     "--without-gradient",
     "without_gradient",
     is_flag=True,
@@ -44,12 +55,13 @@ from regenerate.fisher.networks import setting
 @click.option(
     "--folder",
     type=click.Path(exists=True, path_type=Path),
-    help="Where the file goes.  [default: the folder of the table]",
+    help="Where the file goes.  [default: the folder of the table; with true labels the cache]",
 )
 def main(
     table: str,
     parts: Path | None,
     shard: tuple[int, int],
+    labels: Labels,
     without_gradient: bool,
     device: str,
     data_dir: Path | None,
@@ -57,15 +69,22 @@ def main(
 ) -> None:
     """Compute the Fisher spectra of all entries of TABLE and embed them.
 
-    Stop it at any moment and run it again to go on.
+    Stop it at any moment and run it again to resume.
     """
     import_own_tables()
-    purpose = "fisher-again" if without_gradient else "fisher"
+    true = labels == "true"
+    if true and without_gradient:
+        raise click.UsageError("--without-gradient is of the embedded spectra: leave out --labels")
+    purpose = "fisher-again" if without_gradient else "fisher-true" if true else "fisher"
     parts = parts or Path("sweeps") / f"{table}-{purpose}"
     expressions = load_space().representatives
     try:
-        folder = folder or table_info(table).folder or DATA_FOLDER
+        own = table_info(table).folder or DATA_FOLDER
+        folder = folder or (true_label_file(table).parent if true else own)
         found = setting(table, device=device, data_dir=data_dir)
+        if true:
+            convention = replace(found.convention, labels=fisher.Labels.TRUE)
+            found = replace(found, convention=convention)
         entries = entries_without_gradient(table) if without_gradient else None
         total = len(expressions if entries is None else entries) // shard[1]
         for done in build_parts(found, expressions, parts, shard, entries=entries):
@@ -75,6 +94,11 @@ def main(
         if without_gradient:
             path = write_changes(table, expressions, parts)
             click.echo(f"{path}: {len(path.read_text(encoding='utf-8').splitlines()) - 1} changed")
+        elif true:
+            path = folder / true_label_file(table).name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(found.convention, len(expressions), parts, path, " --labels true")
+            click.echo(f"{path}: {len(expressions)} rows")
         else:
             record = embed(found.convention, len(expressions), parts, folder)
             name = f"{table}-fisher.parquet"

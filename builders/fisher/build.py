@@ -7,7 +7,7 @@ folder does not hold; ``convention.json`` in it says what the parts were made wi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,7 @@ def build_parts(
     shard: tuple[int, int] = (1, 1),
     *,
     entries: Sequence[int] | None = None,
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Compute the parts that a folder does not hold, and yield the entries done after each.
 
     Parameters
@@ -128,6 +128,29 @@ def embed(
     BuildError
         If entries are missing, or the parts disagree in the layers.
     """
+    write(convention, entries, parts, folder / fisher_name(convention.table))
+    return write_manifest(folder)
+
+
+def write(
+    convention: FisherConvention, entries: int, parts: Path, path: Path, options: str = ""
+) -> None:
+    """Write a table's spectra from their parts to a file.
+
+    Parameters
+    ----------
+    convention, entries, parts
+        As of :func:`embed`.
+    path
+        Of the file.
+    options
+        Of ``python -m builders.fisher TABLE`` that gives this file.
+
+    Raises
+    ------
+    BuildError
+        If entries are missing, or the parts disagree in the layers.
+    """
     claim(parts, convention)
     paths = sorted(parts.glob("part-*.parquet"))
     tables = [resumable.read_part(path, BuildError)[0] for path in paths]
@@ -150,7 +173,7 @@ def embed(
         "resolution": RESOLUTION,
         "convention": json.loads(convention.canonical_json()),
         "convention_sha": convention.sha,
-        "made": f"python -m builders.fisher {convention.table}",
+        "made": f"python -m builders.fisher {convention.table}{options}",
         "licence": LICENCE,
         "version": version("act-bench"),
     }
@@ -159,8 +182,7 @@ def embed(
     lists = table.column(position).combine_chunks()
     vectors = nan_for_null(_rounded(lists), len(sizes) * QUANTILES)
     table = table.set_column(position, "fim_quantiles", vectors)
-    write_table(table, fisher_columns(len(sizes)), folder / fisher_name(convention.table), about)
-    return write_manifest(folder)
+    write_table(table, fisher_columns(len(sizes)), path, about)
 
 
 def _rounded(lists: pa.ListArray) -> pa.ListArray:

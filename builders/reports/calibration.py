@@ -5,7 +5,7 @@ stand in ``docs/studies/cnn.md``; no training. ``... mlp --train all`` trains th
 recipes, 48 functions, 10 seeds: some minutes on one core) and prints the table of
 ``docs/studies/mlp.md``. ``... cnn --train "16 px, 10,000 x 2" --functions 20``
 trains what the records do not have of one recipe.
-Records are a CSV, one row a run; whatever is in it is not trained again.
+Records are a CSV, one row per run; whatever is in it is not trained again.
 """
 
 from __future__ import annotations

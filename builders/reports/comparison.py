@@ -3,7 +3,7 @@
     python -m builders.reports.comparison mlp cnn --repeats 5
 
 Every search is a live search (docs/how-to/live_search.md) in a folder of its own, so the command
-goes on where it was stopped. An optimizer trains ``--budget`` functions. A method that is
+resumes where it was stopped. An optimizer trains ``--budget`` functions. A method that is
 none may take as many seconds as the random search of the same repeat.
 Test is shown once per search, at its end.
 """
@@ -80,13 +80,15 @@ def main(
         f"builders/reports/comparison.py {' '.join(tables)} --repeats {repeats} --budget {budget}"
     )
     head = HEAD.format(command=command, repeats=repeats, budget=budget)
-    parts = [head]
+    parts, said = [head], [f"Each method searched {repeats} times by real training, at equal cost."]
     for table in tables:
         problem = table_problem(table, data_dir=data_dir)
         folder = out / f"comparison-{table}-{problem.fidelity}"
         found = searched(problem, names, repeats, budget, folder)
-        parts.append(section(problem, [row_of(*pair) for pair in found.items()]))
-    text = "\n".join(parts)
+        rows = [row_of(*pair) for pair in found.items()]
+        parts.append(section(problem, rows))
+        said.append(sentence(problem.table, rows))
+    text = "\n".join(parts).replace(OPENING, " ".join(said), 1)
     with replacing(page) as draft:
         draft.write_text(text, encoding="utf-8")
     click.echo(text)
@@ -139,12 +141,16 @@ def row_of(method: str, found: list[Found]) -> Row:
         [len(one.evaluated) for one in found],
         training,
         [one.clock_s - spent for one, spent in zip(found, training, strict=True)],
-        max((one.best for one in found), key=lambda best: best.score).expression,
+        max((one.best for one in found), key=lambda best: best.worth).expression,
     )
 
 
+OPENING = "OPENING"
+
 HEAD = """\
 # Search methods at equal evaluations
+
+OPENING
 
 ```
 python {command}
@@ -157,11 +163,22 @@ another seed while seconds are left.
 
 *Searched* is the validation accuracy that the search saw of its best function; *fresh* is that of
 the same function trained again with seeds that the search did not use; *test* is the test accuracy
-of these trainings, shown once a search. Each is a mean over the searches with its 95 % interval
-(Student's t); methods whose intervals overlap are not told apart. *Training* is the mean time of
-the trainings that the method was told of; *besides* is the rest of its clock, a mean too: Fisher
-spectra of the whole space, or a relaxed search.
+of these trainings, shown once per search. Each is a mean over the searches with its 95 % interval
+(Student's t); methods whose intervals overlap are not significantly different. *Training* is the
+mean time of the trainings that the method was told of; *besides* is the rest of its clock, a mean
+too: Fisher spectra of the whole space, or a relaxed search. Terms:
+[glossary](../reference/glossary.md).
 """
+
+
+def sentence(table: str, rows: list[Row]) -> str:
+    """Say whose functions are best on a table when trained again, beside those of random search."""
+    best = max(rows, key=lambda row: float(np.mean(row.fresh or [0.0])))
+    others = [f", random search {shown(row.fresh)}" for row in rows if row.method == "random"]
+    return (
+        f"On `{table}` the functions that {METHODS.get(best.method, best.method)} found are best "
+        f"when trained again: validation accuracy {shown(best.fresh)}{''.join(others)}."
+    )
 
 
 def section(problem: Problem, rows: list[Row]) -> str:
@@ -173,7 +190,7 @@ def section(problem: Problem, rows: list[Row]) -> str:
     seeds = len(problem.seeds)
     named = f"{seeds} {'seed' if seeds == 1 else 'seeds'}"
     fresh = fresh_seeds(problem)
-    lines += [f"{named} a function and {fresh} fresh ones for the best, on {processor()}.", ""]
+    lines += [f"{named} per function and {fresh} fresh ones for the best, on {processor()}.", ""]
     lines += ["| method | functions | searched | fresh | test | training | besides |"]
     lines.append("|---|---:|---:|---:|---:|---:|---:|")
     lines += [

@@ -26,7 +26,7 @@ from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
 from builders.reports import calibration
 from builders.reports.calibration import Scores, sample, trained
-from builders.reports.fisher_report import weighted_correlation
+from builders.reports.fisher.report import weighted_correlation
 from builders.reports.proxies import LONG, RECORDS, from_table, read, scores, table_scores
 
 Floats = NDArray[np.float64]
@@ -122,7 +122,7 @@ def correlation(rows: list[Rung], weight: Floats) -> str:
             return float("nan")
         mass = chosen[there]
         ranks = [weighted_ranks(each[there], mass) for each in (table, long)]
-        return weighted_correlation(ranks[0], ranks[1], mass)
+        return float(weighted_correlation(ranks[0], ranks[1], mass))
 
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=SAMPLES)

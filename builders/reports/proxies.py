@@ -3,9 +3,9 @@
 ``python -m builders.reports.proxies resnet`` (or ``vit``) reports the records; nothing is trained.
 ``...
 --train "half, 15,000 x 2" --functions 20 --jobs 2`` trains what the records lack of a candidate
-(``all``: of every one; a name of `LONG`: of a reference), one process a core. It may be stopped at
-any moment: records are a CSV, one row a run, and whatever is in it is not trained again. Functions
-are the eight baselines and then entries drawn with a fixed seed, those of ``benchmarks/
+(``all``: of every one; a name of `LONG`: of a reference), one process per core. It may be stopped
+at any moment: records are a CSV, one row per run, and whatever is in it is not trained again.
+Functions are the eight baselines and then entries drawn with a fixed seed, those of ``benchmarks/
 calibration.py``, which does the same for the tables ``mlp`` and ``cnn``. Once there is a table,
 ``--best 10 --deciles 1`` takes its ten best instead, and one of each decile of those that train.
 """

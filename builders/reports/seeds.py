@@ -28,7 +28,7 @@ from act_bench import load_runs
 from act_bench.spaces.paper import load_space
 from act_bench.tables.estimates import score_matrix, shrink
 from act_bench.tables.registry import TABLES, TableInfo
-from builders.reports.fisher_report import negated_pairs
+from builders.reports.fisher.report import negated_pairs
 from builders.tables import read_runs
 from regenerate.sweeps.sweep import shuffled
 

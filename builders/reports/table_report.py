@@ -124,7 +124,7 @@ def print_outcomes(report: Report) -> None:
     spent, count = np.zeros(len(score)), np.zeros(len(score))
     spent[cost["entry"].to_numpy()] = cost["runtime_s"].to_numpy()
     count[cost["entry"].to_numpy()] = cost["len"].to_numpy()
-    print("| outcome of the entry | share | mean seconds a run | minutes in all |")
+    print("| outcome of the entry | share | mean seconds per run | minutes in all |")
     print("|---|---|---|---|")
     kinds = {
         "diverged": report.diverged,

@@ -148,6 +148,6 @@ def _lost(operator: str, arguments: Sequence[Scaled]) -> Mask:
 
 
 def _near(argument: Scaled, point: float | Array) -> Mask:
-    """Return where an argument with an error cannot be told from a point."""
+    """Return where an argument with an error cannot be distinguished from a point."""
     distance = np.abs(argument.value - point)
     return (argument.scale > 0) & (distance <= _RADIUS * argument.scale)

@@ -53,7 +53,7 @@ class Rows(NamedTuple):
         return Rows(self.operator[which], self.arguments[which])
 
     def keys(self, *, commute: bool) -> NDArray[np.int64]:
-        """Return one number a row, equal for rows with the same operator and arguments.
+        """Return one number per row, equal for rows with the same operator and arguments.
 
         Parameters
         ----------

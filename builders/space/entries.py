@@ -61,7 +61,7 @@ def build(entries: Labels, folder: Path) -> Path:
     Parameters
     ----------
     entries : ndarray, shape (5103,)
-        Entry of each expression; they cannot be computed again, because they hang on the float32
+        Entry of each expression; they cannot be computed again, because they depend on the float32
         kernels of the paper's framework.
     folder : Path
         Where to.

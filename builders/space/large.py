@@ -186,7 +186,7 @@ def class_entries(labels: Labels, variant: Variant) -> pl.DataFrame:
 
 
 def _functions(reduced: Reduced, variant: Variant) -> pl.DataFrame:
-    """Return one row a class: its simplest spelling, how many spellings, and the outputs."""
+    """Return one row per class: its simplest spelling, how many spellings, and the outputs."""
     spelled = pl.DataFrame(
         {
             "expression": enumerate_large(variant, short=True),
@@ -392,7 +392,7 @@ def fingerprints(outputs: Floats, *, signed: bool = False) -> NDArray[np.uint64]
     outputs : ndarray, shape (n, p)
         float32.
     signed : bool
-        Whether 0 and -0 are told apart.
+        Whether 0 and -0 are distinguished.
 
     Examples
     --------

@@ -73,7 +73,7 @@ _IDENTITIES: Final[tuple[tuple[frozenset[str], str], ...]] = tuple(
 
 
 def splits(space: Space) -> Iterator[Split]:
-    """Yield every pair of entries that are one function, told apart by rounding only.
+    """Yield every pair of entries that are one function, which differ by rounding only.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _alternatives(grid: Array) -> str:
     pointwise = space_values(np.concatenate([grid, ISOLATED]))
     near = grid[np.abs(grid) <= 1]
     rows = [
-        ("equal almost everywhere, infinities and NaN told apart", values),
+        ("equal almost everywhere, infinities and NaN distinguished", values),
         ("the same, infinities and NaN taken as one value, undefined", undefined),
         ("equal at x = 0, ±1, ±2, ±3, ±4 as well, by IEEE 754 in float64 there", pointwise),
         ("equal almost everywhere in [-1, 1]", space_values(near)),

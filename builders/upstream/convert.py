@@ -66,7 +66,7 @@ def import_file(
     space
         Default: the embedded space.
     progress
-        Called with the bytes read so far, once an entry.
+        Called with the bytes read so far, once per entry.
 
     Returns
     -------
@@ -210,7 +210,7 @@ def _entries(rows: Sequence[Row], space: Space, runs: int) -> pl.DataFrame:
             "canonical_class": np.array(space.canonical_class, np.int32),
             "equivalent_expressions": pl.Series(others, dtype=pl.List(pl.String)),
             **{name: pl.Series(values, dtype=pl.Float64) for name, values in metrics.items()},
-            # One value a function is published: neither its spread nor how many runs diverged.
+            # One value per function is published: neither its spread nor how many runs diverged.
             "validation_accuracy_std": pl.Series([None] * len(found), dtype=pl.Float64),
             "runtime_s": pl.Series(
                 [

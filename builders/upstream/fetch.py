@@ -27,7 +27,7 @@ _PARTIAL: Final = 206
 
 
 class FetchError(ActBenchError, RuntimeError):
-    """A download that failed for good; the message names the URL, the cause and the mend."""
+    """A download that failed for good; the message names the URL, the cause and the fix."""
 
     exit_code = ExitCode.DATA
 

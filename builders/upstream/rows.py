@@ -214,7 +214,7 @@ def judge_lengths(rows: Sequence[Row]) -> int:
     lengths = Counter(row.bins for row in rows if row.fim_valid)
     if not lengths:
         return 0
-    # Of two lengths as frequent the longer, so that the answer does not hang on the order.
+    # Of two lengths as frequent the longer, so that the answer does not depend on the order.
     bins = max(lengths, key=lambda length: (lengths[length], length))
     for row in rows:
         if row.fim_valid and row.bins != bins:

@@ -1,8 +1,8 @@
 """Look-up on the CPU: numba loops over bit patterns, compiled once and cached on disk.
 
 Measured on one core of an AMD Zen 5 with torch 2.13: value and slope of 2 million elements at 3.1 G
-elements a second, ReLU at 6.9, ``torch.take`` from the same table at 0.12 (it wants 64-bit
-indices). `benchmarks/activations.py` measures them again.
+elements per second, ReLU at 6.9, ``torch.take`` from the same table at 0.12 (it wants 64-bit
+indices). `benchmarks/steps/activations.py` measures them again.
 """
 
 from __future__ import annotations

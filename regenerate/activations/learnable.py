@@ -1,8 +1,8 @@
-"""What trainers need to train a named function beside expressions: one module a layer.
+"""What trainers need to train a named function beside expressions: one module per layer.
 
 An expression has no parameters, so one module serves all layers. A named function may learn one
 (:mod:`act_bench.functions.catalogue`): then every layer has its own, by the function's granularity
-one value or one a channel, and weight decay leaves it alone.
+one value or one per channel, and weight decay leaves it alone.
 """
 
 from __future__ import annotations

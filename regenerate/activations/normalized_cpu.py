@@ -7,7 +7,7 @@ compiler makes vector instructions of the loop over lanes, however few channels 
 over rows in float32 and over lanes in float64. So that a large mean does not cost the variance its
 digits, sums are of differences from a channel's first number.
 
-Deep networks of small layers call these loops thousands of times a second. So they take addresses
+Deep networks of small layers call these loops thousands of times per second. So they take addresses
 of tensors (``Tensor.data_ptr()``, 0 for a tensor that is not there): the view of a tensor as an
 array of NumPy costs as much as the arithmetic of a small layer. A tensor of bfloat16 is read and
 written as bits; arithmetic is float32 and rounds once. What belongs to channels is float32.
@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from regenerate.activations.cpu import in_threads
-from regenerate.kernels.bfloat16_cpu import bits_at, pointer, rounded, singles_at, widened
+from regenerate.kernels.bfloat16_cpu import bits_at, float32_view, pointer, rounded, widened
 from regenerate.kernels.compiled import compiled
 
 LANES = 512
@@ -33,7 +33,7 @@ Singles: TypeAlias = NDArray[np.float32]
 
 
 def in_rows(size: int, channels: int, work: Callable[[int, int], None]) -> None:
-    """Call ``work(start, stop)`` for parts of a line of numbers, one a thread, of whole rows."""
+    """Call ``work(start, stop)`` for parts of a line of numbers, one per thread, of whole rows."""
     if torch.get_num_threads() == 1:
         work(0, size)
         return
@@ -90,9 +90,9 @@ def statistics(total, x_at, size, channels):  # type: ignore[no-untyped-def]
 
 @compiled("void(float32[:, ::1], intp, intp, intp, float64)")
 def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-untyped-def]
-    """Move running statistics towards those of a batch with ``count`` numbers a channel."""
+    """Move running statistics towards those of a batch with ``count`` numbers per channel."""
     channels = found.shape[1]
-    mean, variance = singles_at(mean_at, channels), singles_at(variance_at, channels)
+    mean, variance = float32_view(mean_at, channels), float32_view(variance_at, channels)
     unbiased = count / max(count - 1, 1)
     for channel in range(channels):
         mean[channel] += momentum * (found[0, channel] - mean[channel])
@@ -102,8 +102,8 @@ def track(found, mean_at, variance_at, count, momentum):  # type: ignore[no-unty
 @compiled("float32[:, ::1](intp, intp, intp, intp, intp, float64)")
 def normalizing(mean_at, variance_at, weight_at, bias_at, channels, eps):  # type: ignore[no-untyped-def]
     """Return (2, lanes): the scale and offset that normalize."""
-    mean, variance = singles_at(mean_at, channels), singles_at(variance_at, channels)
-    weight, bias = singles_at(weight_at, channels), singles_at(bias_at, channels)
+    mean, variance = float32_view(mean_at, channels), float32_view(variance_at, channels)
+    weight, bias = float32_view(weight_at, channels), float32_view(bias_at, channels)
     lanes = channels * max(1, LANES // channels)
     rows = np.empty((2, lanes), np.float32)
     for channel in range(channels):
@@ -207,7 +207,7 @@ def gradient_rows(total, found, weight_at, count, eps):  # type: ignore[no-untyp
     dL/dx = w r (d - D / n - (x - mean) r^2 E / n).
     """
     channels = found.shape[1]
-    weight, lanes = singles_at(weight_at, channels), total.shape[1]
+    weight, lanes = float32_view(weight_at, channels), total.shape[1]
     of_parameters = np.empty((2, channels), np.float32)
     rows = np.empty((3, lanes), np.float32)
     for channel in range(channels):

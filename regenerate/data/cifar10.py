@@ -179,7 +179,7 @@ def _read_cache(fingerprint: str) -> ImageData | None:
 
     try:
         splits = {name: part(name) for name in _SPLITS}
-        os.utime(folder)  # the last that the limit of the cache clears away
+        os.utime(folder)  # mark as recently used, so eviction reaches it last
     except (OSError, ValueError, EOFError):
         return None
     data = ImageData(name="cifar10", classes=CLASSES, largest_pixel=255, **splits)

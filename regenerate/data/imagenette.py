@@ -109,7 +109,7 @@ def load(
     folder = cache.cache_folder() / f"imagenette-{_source(files)}-{size}"
     parts = _read(folder)
     if parts is None:
-        parts = {part: _decode(files[part], size) for part in _PARTS}
+        parts = {part: decode(files[part], size) for part in _PARTS}
         _keep(folder, parts)
     if selection is not None:
         _check(parts, selection, files["train"][0].parent)
@@ -172,7 +172,8 @@ def _source(files: Mapping[str, Sequence[Path]]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _decode(files: Sequence[Path], size: int) -> _Part:
+def decode(files: Sequence[Path], size: int) -> _Part:
+    """Decode the images of Parquet files and shrink them to a square of ``size`` pixels."""
     from PIL import Image
 
     def pixels_of(encoded: bytes) -> NDArray[np.uint8]:
@@ -281,7 +282,7 @@ def _read(folder: Path) -> dict[str, _Part] | None:
         }
         if (folder / "sha256.txt").read_text() != _sha256(parts):
             return None
-        os.utime(folder)  # the last that the limit of the cache clears away
+        os.utime(folder)  # mark as recently used, so eviction reaches it last
     except (OSError, ValueError, EOFError):
         return None
     return parts

@@ -1,10 +1,10 @@
-"""Features of any expressions in one Parquet file, from which a run that was stopped goes on."""
+"""Features of any expressions in one Parquet file, from which a stopped run resumes."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from act_bench.tables.registry import table_info
 from act_bench.tables.schema import OUTPUT_POINTS, Column, arrow_schema
 from act_bench.tables.spectra import QUANTILES, LayerSize, fisher_columns, nan_for_null
 from regenerate.fisher.convention import FisherConvention
+from regenerate.fisher.coverage import EXCLUDED_NAMES
 from regenerate.fisher.features import FisherFeature, fisher_feature
 from regenerate.fisher.networks import Setting
 
@@ -45,7 +46,7 @@ def feature_columns(table: str) -> tuple[Column, ...]:
         )
     _, quantiles, valid, reason = fisher_columns(layers)
     exact = quantiles._replace(
-        meaning=f"Quantile function of each layer's log eigenvalues, {QUANTILES} values a layer; "
+        meaning=f"Quantile function of each layer's log eigenvalues, {QUANTILES} values per layer; "
         "names and sizes of layers are in the file's metadata. NaN if not valid."
     )
     return (
@@ -62,7 +63,9 @@ def feature_columns(table: str) -> tuple[Column, ...]:
     )
 
 
-def extend(path: Path, expressions: Sequence[Expression], setting: Setting) -> Iterator[int]:
+def extend(
+    path: Path, expressions: Sequence[Expression], setting: Setting
+) -> Generator[int, None, None]:
     """Compute the features that a file does not hold yet, write it, and yield how many are done.
 
     The file holds what was there and then the others in their order, every function once. It is
@@ -153,6 +156,7 @@ def _write(
         "quantiles": QUANTILES,
         "convention": json.loads(convention.canonical_json()),
         "convention_sha": convention.sha,
+        "excluded": EXCLUDED_NAMES,
         "made": f"act-bench features --table {convention.table}",
     }
     table = pa.concat_tables([held, pa.Table.from_pylist(list(rows), schema=held.schema)])

@@ -119,10 +119,10 @@ def patch_moment(maps: Tensor, geometry: Geometry, homogeneous: float | None = N
     """
     if all(axis == Axis(axis.pixels, 1, 1, 0) for axis in geometry):
         moment = map_moment(maps)
-    elif _products_by_lags(geometry) < _products_of_patches(geometry):
-        moment = _moment_by_lags(maps.double(), geometry)
+    elif products_by_lags(geometry) < products_of_patches(geometry):
+        moment = moment_by_lags(maps.double(), geometry)
     else:
-        moment = _moment_of_patches(maps, geometry)
+        moment = moment_of_patches(maps, geometry)
     if homogeneous is None:
         return moment
     mean = _patch_sum(maps, geometry) * homogeneous
@@ -259,7 +259,8 @@ def _patches(maps: Tensor, geometry: Geometry) -> Tensor:
     return windows.permute(0, 2, 3, 1, 4, 5)
 
 
-def _moment_of_patches(maps: Tensor, geometry: Geometry) -> Tensor:
+def moment_of_patches(maps: Tensor, geometry: Geometry) -> Tensor:
+    """Return the sum over positions of the outer products of patches, from the patches."""
     size = maps.shape[1] * geometry.rows.kernel * geometry.columns.kernel
     total = torch.zeros((size, size), dtype=torch.float64, device=maps.device)
     for some in torch.split(maps, max(1, CHUNK // geometry.positions)):
@@ -268,14 +269,14 @@ def _moment_of_patches(maps: Tensor, geometry: Geometry) -> Tensor:
     return total
 
 
-def _products_of_patches(geometry: Geometry) -> int:
-    """Return the multiplications of :func:`_moment_of_patches`, over channels squared."""
+def products_of_patches(geometry: Geometry) -> int:
+    """Return the multiplications of :func:`moment_of_patches`, over channels squared."""
     rows, columns = geometry
     return geometry.positions * (rows.kernel * columns.kernel) ** 2 // 2
 
 
-def _products_by_lags(geometry: Geometry) -> float:
-    """Return those of :func:`_moment_by_lags`, roughly; infinite if it does not apply."""
+def products_by_lags(geometry: Geometry) -> float:
+    """Return those of :func:`moment_by_lags`, roughly; infinite if it does not apply."""
     rows, columns = geometry
     if (rows.stride, columns.stride) != (1, 1):
         return float("inf")
@@ -289,7 +290,7 @@ def _products_by_lags(geometry: Geometry) -> float:
     return 4 * frequencies + strips  # of complex numbers
 
 
-def _moment_by_lags(maps: Tensor, geometry: Geometry) -> Tensor:
+def moment_by_lags(maps: Tensor, geometry: Geometry) -> Tensor:
     """Return the moment from correlations at the lags between kernel offsets, at stride 1.
 
     S(d, e) = whole map - unreached rows - unreached columns + pixels in both. Blocks with e before

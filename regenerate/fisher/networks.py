@@ -252,20 +252,20 @@ class ConstantStatistics(nn.Module):
 
     def forward(self, features: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Return a map with mean 0 and variance 1 in every channel, and the shortcut added."""
-        mean, variance = _mean_and_variance(features.detach())
+        mean, variance = mean_and_variance(features.detach())
         normalized = _rescaled(features, mean, (variance + self.eps).rsqrt())
         return normalized if shortcut is None else normalized + shortcut
 
 
 def _standardize(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor) -> Tensor:
     del module, inputs
-    mean, variance = _mean_and_variance(response.detach())
+    mean, variance = mean_and_variance(response.detach())
     # A constant channel (a constant function below) has no scale to set.
     rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
     return _rescaled(response, mean, rescale)
 
 
-def _mean_and_variance(features: Tensor) -> tuple[Tensor, Tensor]:
+def mean_and_variance(features: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and variance of every channel, (channels,) each, over n and not n - 1."""
     pixels = features.permute(0, 2, 3, 1)
     one_pass = features.device.type == "cpu" and features.dtype == torch.float32

@@ -59,6 +59,6 @@ class TrainedSlopes(nn.Module):
             followed[lost] = above[lost] * slopes.to(above)
             return followed
 
-        outputs.register_hook(arrived.append)
-        inputs.register_hook(follow)
+        outputs.register_hook(arrived.append)  # type: ignore[no-untyped-call]
+        inputs.register_hook(follow)  # type: ignore[no-untyped-call]
         return outputs

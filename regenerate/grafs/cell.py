@@ -87,7 +87,7 @@ class Architecture:
     def sample(self, places: int, purpose: str) -> Weights:
         """Return weights for every place of a network, with gradients to the alphas.
 
-        The sample depends on the seed and ``purpose`` alone, so a search that goes on from a
+        The sample depends on the seed and ``purpose`` alone, so a search that resumes from a
         checkpoint draws what it would have drawn.
         """
         weights = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from act_bench.arguments import whole_number
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import NotInSpaceError, load_space
@@ -43,7 +44,7 @@ class GrafsResult:
     entry
         Its number in the space; None outside it. An entry is spelled as in the record.
     runs
-        Its trainings by the recipe, one a seed, from 0; the weights of the search have no part in
+        Its trainings by the recipe, one per seed, from 0; the weights of the search have no part in
         them.
     search_s, retraining_s
         Seconds of the search and of all trainings of the function, on the clock of
@@ -127,7 +128,7 @@ def search(
     seed
         Of the search: first weights and alphas, samples, orders of images, the split. At least 0.
     out
-        The search's folder, made if need be. A search that was interrupted there goes on.
+        The search's folder, made if need be. A search that was interrupted there resumes.
     data_dir
         Folder of the data set, see ``regenerate.data.load``.
     progress
@@ -151,6 +152,9 @@ def search(
     regenerate.grafs.relaxed.SearchFailedError
         If the losses of the search were not finite.
     """
+    seed = whole_number(seed, "seed", least=0)
+    if retrainings is not None:
+        retrainings = whole_number(retrainings, "retrainings", least=0)
     recipe = recipe or find(table, fidelity)
     settings = settings or SETTINGS.get(table, DEFAULT)
     if retrainings is None:

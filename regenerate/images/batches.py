@@ -55,8 +55,8 @@ class Levels:
 
     def normalized(self, levels: Tensor) -> Tensor:
         """Return levels ``(n, 3, height, width)`` for a network: bfloat16, ``channels_last``."""
-        centerd = (levels - self.mean.view(3, 1, 1)) / self.deviation.view(3, 1, 1)
-        return centerd.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
+        centered = (levels - self.mean.view(3, 1, 1)) / self.deviation.view(3, 1, 1)
+        return centered.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def flipped_and_shifted(
     device = pixels.labels.device
     count = len(pixels) // batch_size * batch_size
     height, width = pixels.images.shape[1:3]
-    # The padded copy is made once an epoch; mean color is 0 after normalization.
+    # The padded copy is made once per epoch; mean color is 0 after normalization.
     padded = torch.nn.functional.pad(pixels.images, (0, 0, SHIFT, SHIFT, SHIFT, SHIFT))
     raw = draws.raw(count, seed, f"augmentation {epoch}")
     shifts = 2 * SHIFT + 1

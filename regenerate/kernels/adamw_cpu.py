@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regenerate.kernels.bfloat16_cpu import bits_at, rounded, singles_at
+from regenerate.kernels.bfloat16_cpu import bits_at, float32_view, rounded
 from regenerate.kernels.compiled import compiled
 
 
@@ -32,11 +32,11 @@ def step(addresses, start, stop, how):  # type: ignore[no-untyped-def]
     """
     # Arrays of the part alone: of indices that could be negative no vectors are made.
     size, singles = stop - start, 4 * start
-    gradient = singles_at(addresses[0] + singles, size)
-    decayed = singles_at(addresses[1] + singles, size)
-    first = singles_at(addresses[2] + singles, size)
-    second = singles_at(addresses[3] + singles, size)
-    master = singles_at(addresses[4] + singles, size)
+    gradient = float32_view(addresses[0] + singles, size)
+    decayed = float32_view(addresses[1] + singles, size)
+    first = float32_view(addresses[2] + singles, size)
+    second = float32_view(addresses[3] + singles, size)
+    master = float32_view(addresses[4] + singles, size)
     compute = bits_at(addresses[5] + 2 * start, size)
     scale, old, new, old_square, new_square, correction, floor, rate, decay = how
     for i in range(size):

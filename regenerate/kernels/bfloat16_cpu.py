@@ -26,7 +26,7 @@ def bits_at(address, size):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always")
-def singles_at(address, size):  # type: ignore[no-untyped-def]
+def float32_view(address, size):  # type: ignore[no-untyped-def]
     """Return the numbers of a tensor of float32 at an address."""
     return numba.carray(pointer(address), (size,), np.float32)  # type: ignore[attr-defined, call-arg]
 

@@ -13,12 +13,12 @@ from typing import Any
 import numba
 
 
-def compiled(signature: str | None = None, **options: Any) -> Callable[[Any], Any]:
+def compiled(signature: str | list[str] | None = None, **options: Any) -> Callable[[Any], Any]:
     """Return a decorator that compiles a function without the interpreter lock.
 
     Parameters
     ----------
-    signature : str, optional
+    signature : str or list of str, optional
         Of numba, which then compiles at once. Default: at the first call.
     **options
         As for ``numba.njit``.

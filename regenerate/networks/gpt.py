@@ -111,7 +111,7 @@ class GPT(nn.Module):
     Parameters
     ----------
     activation
-        Makes the module for each place at which an activation function stands: one a layer.
+        Makes the module for each place at which an activation function stands: one per layer.
     vocabulary
         Number of different tokens.
     length

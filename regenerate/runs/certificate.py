@@ -1,4 +1,4 @@
-"""Certificates: a retrained function set against its record."""
+"""Certificates: a retrained function compared with its record."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ the machines need no disk in common. They do need the same version of this packa
 at the same path where ``--data-dir`` names one.
 
 A task whose worker or machine dies runs again elsewhere, ``retries`` times. So a killed worker
-costs the chunk in hand, and the sweep goes on. A sweep whose own process is killed goes on when it
-is started again, as with every executor.
+costs the chunk in hand, and the sweep continues. A sweep whose own process is killed resumes when
+it is started again, as with every executor.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import ray
 import ray.exceptions as failures
 import torch
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import finite_number, whole_number
 from act_bench.tables.registry import import_own_tables
 from regenerate.sweeps.executor import Chunk, Result, WorkerDiedError, available_cores
 from regenerate.training.dispatch import DeviceError, trainer_of
@@ -70,12 +70,8 @@ class RayExecutor:
         gpus: float = 1.0,
         retries: int = 3,
     ) -> None:
-        if jobs is not None and jobs < 1:
-            raise ArgumentError(f"jobs must be at least 1, got {jobs}")
-        if gpus <= 0:
-            raise ArgumentError(f"gpus for each worker must be above 0, got {gpus}")
-        self.jobs = jobs
-        self.gpus = gpus
+        self.jobs = None if jobs is None else whole_number(jobs, "jobs", least=1)
+        self.gpus = finite_number(gpus, "gpus for each worker", above=0)
         self.retries = retries
         self._on_gpu = False
         if not ray.is_initialized():

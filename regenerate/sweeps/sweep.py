@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from act_bench.arguments import whole_number, whole_seeds
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files import resumable
 from act_bench.functions.catalogue import read
@@ -35,7 +36,7 @@ MARKER = "sweep.json"
 
 
 class SweepError(ActBenchError, RuntimeError):
-    """A sweep that cannot start or go on; the message says why and how to mend it."""
+    """A sweep that cannot start or go on; the message says why and how to fix it."""
 
     exit_code = ExitCode.DATA
 
@@ -121,6 +122,9 @@ def plan(
     >>> [task.entry for task in plan(functions, [0], shard=Shard(2, 2))]
     [7]
     """
+    seeds = whole_seeds(seeds)
+    if limit is not None:
+        limit = whole_number(limit, "limit", least=0)
     chosen = shuffled(entry_of)[:limit]
     if shard is not None:
         chosen = chosen[shard.index - 1 :: shard.count]
@@ -202,7 +206,7 @@ def sweep(
         If the device is not there or of no use to the network.
     SweepError
         If the folder belongs to another sweep, cannot be written to, or the disk is full. Parts
-        that are finished are safe, and calling again goes on from there.
+        that are finished are safe, and calling again resumes from there.
     regenerate.runs.parts.PartError
         If a part in the folder is damaged or of another recipe.
     """

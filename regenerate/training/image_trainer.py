@@ -128,7 +128,7 @@ class _ImageRun(TrainingRun):
 def _network(
     recipe: Recipe, function: Activation, tables: Tables | None, splits: Splits
 ) -> nn.Module:
-    """Return the network: one table serves every layer; a learner is composed, one a layer."""
+    """Return the network: one table serves every layer; a learner is composed, one per layer."""
     if tables is not None:
         activation = TabulatedActivation(tables)
         return build(recipe.network, lambda: activation, width=recipe.width, classes=splits.classes)

@@ -48,7 +48,7 @@ METHODS: Final = (*(name for name in NAMES if name not in STOP_EARLY), *OPTIMIZE
 
 
 class MethodError(ActBenchError, ValueError):
-    """A method that there is not, with settings that it has not, or that cannot search here."""
+    """Unknown method or setting, or a method that cannot search here."""
 
     exit_code = ExitCode.USAGE
 

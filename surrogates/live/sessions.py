@@ -136,7 +136,7 @@ class ProposalSession:
     def reveal(self) -> Tested:
         """End the search."""
         if self._revealed:
-            raise SearchOverError("the test split was revealed already, once a search")
+            raise SearchOverError("the test split was revealed already, once per search")
         self._revealed = True
         each, summary = max(self._trained.values(), key=lambda pair: pair[0].worth)
         return Tested(each.expression, summary.test_accuracy, summary.test_loss, None)

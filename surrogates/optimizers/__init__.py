@@ -1,4 +1,4 @@
-"""Optimizers by ask and tell, one a file; those that have a name here can be replayed from traces.
+"""Optimizers by ask and tell, one per file; those with a name here can be replayed from traces.
 
 ``OPTIMIZERS`` are the light ones, which a simulation runs unless told otherwise. The others take
 longer, or need an extra, and are imported when they are asked for by :func:`find_optimizer`.
@@ -87,6 +87,8 @@ def find_optimizer(name: str) -> Factory:
                 f"{name}: expected setting=value with one of the settings of {plain}, "
                 f"{', '.join(known) or 'of which there are none'}, got {setting!r}"
             )
+        if key in chosen:
+            raise ArgumentError(f"{name}: the setting {key} is given twice; give it once")
         chosen[key] = _value(name, value, known[key])
     return partial(factory, **chosen) if chosen else factory
 

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import finite_number, whole_number
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 Float = NDArray[np.float64]
 
@@ -162,13 +162,17 @@ class Controller(EachOnce):
     ) -> None:
         counts = {"width": width, "batch": batch, "passes": passes, "patience": patience}
         for name, value in counts.items():
-            if value < 1:
-                raise ArgumentError(f"{name} must be at least 1, got {value}")
-        self._rng = np.random.default_rng(seed)
+            counts[name] = whole_number(value, name, least=1)
+        width, batch, passes, patience = counts.values()
+        rate = finite_number(rate, "rate", above=0)
+        clip = finite_number(clip, "clip", least=0)
+        entropy = finite_number(entropy, "entropy")
+        memory = finite_number(memory, "memory", least=0, most=1)
+        self._rng = generator(seed)
         super().__init__(space, self._rng.permutation(len(space)).tolist())
         self._unary, self._binary = space.operators.get(1, ()), space.operators.get(2, ())
-        self._policy = Lstm((len(self._unary), len(self._binary)), width, self._rng)
-        self._adam = torch.optim.Adam(self._policy.parameters(), lr=rate, maximize=True)
+        self.policy = Lstm((len(self._unary), len(self._binary)), width, self._rng)
+        self._adam = torch.optim.Adam(self.policy.parameters(), lr=rate, maximize=True)
         self._batch, self._passes, self._patience = batch, passes, patience
         self._clip, self._entropy, self._memory = clip, entropy, memory
         self._baseline: float | None = None
@@ -180,7 +184,7 @@ class Controller(EachOnce):
         """Return a function that the policy emits and that was not asked for."""
         if self._open.any():
             for _ in range(self._patience):
-                episode = self._policy.sample(self._rng)
+                episode = self.policy.sample(self._rng)
                 left, right, binary = episode.operators
                 text = f"{self._binary[binary]}({self._unary[left]}(x),{self._unary[right]}(x))"
                 position = self._space.find(text)
@@ -188,7 +192,7 @@ class Controller(EachOnce):
                     self._running[position] = episode
                     return self._take(position)
                 if position in self._scores:
-                    self._pay(episode, self._scores[position])
+                    self.pay(episode, self._scores[position])
         return self._take(self._next())
 
     def tell(self, result: Result) -> None:
@@ -200,9 +204,10 @@ class Controller(EachOnce):
         self._scores[position] = score
         episode = self._running.pop(position, None)
         if episode is not None:
-            self._pay(episode, score)
+            self.pay(episode, score)
 
-    def _pay(self, episode: Episode, reward: float) -> None:
+    def pay(self, episode: Episode, reward: float) -> None:
+        """Reward an episode; a full batch of them improves the policy."""
         self._paid.append((episode, reward))
         if len(self._paid) < self._batch:
             return
@@ -215,11 +220,11 @@ class Controller(EachOnce):
         advantage = rewards - old
         self._baseline = self._memory * old + (1 - self._memory) * mean
         for _ in range(self._passes):
-            self._improve(operators, before, advantage)
+            self.improve(operators, before, advantage)
 
-    def _improve(self, operators: NDArray[np.intp], before: Float, advantage: Float) -> None:
+    def improve(self, operators: NDArray[np.intp], before: Float, advantage: Float) -> None:
         """Take a step of Adam up the clipped objective."""
-        log_probability, entropy = self._policy(torch.from_numpy(operators))
+        log_probability, entropy = self.policy(torch.from_numpy(operators))
         ratio = torch.exp(log_probability - torch.from_numpy(before))
         clipped = ratio.clamp(1 - self._clip, 1 + self._clip)
         gain = torch.from_numpy(advantage)

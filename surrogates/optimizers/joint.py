@@ -13,6 +13,7 @@ from functools import partial, update_wrapper
 import numpy as np
 
 from act_bench.search.events import Partial, Result, Setting
+from surrogates.choices import Choices
 from surrogates.features import Features, Part
 from surrogates.optimizers.gaussian_process import GaussianProcessEI
 from surrogates.optimizers.knn import NearestNeighbours
@@ -78,9 +79,9 @@ class RateSpace(SearchSpace):
         found = next((i for i, each in enumerate(rates) if each == place), 0)
         return function * len(rates) + found
 
-    def _make(self, name: str) -> Features:
+    def _make(self, name: str, choices: Choices) -> Features:
         """Return the functions' features, repeated, and the logarithm of the rate beside them."""
-        plain, count = self.functions.features(name), len(self.pair_rates)
+        plain, count = self.functions.features(name, choices), len(self.pair_rates)
         parts = [Part(part.vectors, part.metric, repeats=count) for part in plain.parts]
         if count > 1:
             octaves = np.log2(np.array(self.pair_rates, dtype=np.float64))

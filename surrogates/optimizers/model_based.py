@@ -1,4 +1,4 @@
-"""What optimizers with a model share: random starts, then the best of what the model thinks."""
+"""What optimizers with a model share: random starts, then the functions the model ranks highest."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import whole_number
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 Float = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
 
 class ModelBased(EachOnce, ABC):
-    """Asks for random functions, then for those that a model of the scores thinks most of.
+    """Asks for random functions, then for those the surrogate ranks highest.
 
     What diverged has the chance level as its score, for the model as for everybody. With the
     features ``fim`` or ``union``, functions without a valid Fisher spectrum are asked for last, in
@@ -25,15 +25,14 @@ class ModelBased(EachOnce, ABC):
     and not told yet is no candidate; the model knows nothing else of it. The random starts go on
     until two scores differ.
 
-    A subclass says in :meth:`_acquisition` what it thinks, given ``_positions`` and ``_scores``.
+    A subclass returns acquisition values in ``_acquisition``, from ``_positions`` and ``_scores``.
     """
 
     def __init__(self, space: SearchSpace, seed: int, starts: int, features: str) -> None:
-        if starts < 1:
-            raise ArgumentError(f"starts must be at least 1, got {starts}")
+        starts = whole_number(starts, "starts", least=1)
         super().__init__(space)
         self._features = space.features(features)
-        self._rng = np.random.default_rng(seed)
+        self._rng = generator(seed)
         order = self._rng.permutation(len(space))
         known = order[self._features.known[order]]
         self._starts: list[int] = known[:starts][::-1].tolist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,9 +17,6 @@ from builders.embedded import write_manifest
 from builders.tables import build
 from regenerate.data import ImageData, Split
 from regenerate.recipes import find
-
-# Test files are imported by path, so what they share must be put on the path.
-sys.path.insert(0, str(Path(__file__).parent))
 
 EXPRESSIONS = (
     "add(zero(x),zero(x))",

@@ -21,6 +21,8 @@ TUTORIALS = sorted(
     page for kind in ("tutorials", "how-to") for page in (ROOT / "docs" / kind).glob("*.md")
 )
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+# The page on all tables says for those of single tables what the words mean.
+PAGES = [page for page in DOCUMENTS if "docs" in page.parts and page.parent.name != "results"]
 
 
 def commands(text: str, fence: str) -> list[list[str]]:
@@ -59,6 +61,11 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if not re.match(r"https?:|mailto:", link):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_document_links_to_the_glossary(document: Path) -> None:
+    assert document.name == "glossary.md" or "glossary.md" in document.read_text(encoding="utf-8")
 
 
 def test_every_document_is_in_the_index() -> None:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = sorted(path.stem for path in (Path(__file__).parents[2] / "benchmarks").glob("*.py"))
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = sorted(
+    ".".join(("benchmarks", *path.relative_to(FOLDER).with_suffix("").parts))
+    for path in FOLDER.rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from training import GatheredTables
 
 from act_bench.functions.expression import parse
+from benchmarks.steps.training import GatheredTables
 from regenerate.activations import TabulatedActivation, tabulate
 
 

@@ -11,7 +11,7 @@ from act_bench import parse
 from act_bench.functions.entropy import entropy
 from act_bench.spaces.entropies import load_entropies
 from act_bench.spaces.paper import load_space
-from builders.entropy import _predict
+from builders.entropy import predict
 
 
 def test_stored_entropies_are_those_of_the_entries() -> None:
@@ -28,13 +28,13 @@ def test_stored_entropies_are_those_of_the_entries() -> None:
 def test_a_feature_explains_what_it_determines_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
     feature = rng.uniform(-1, 1, 800)
-    known = _predict("parabola", feature, np.square(feature))
+    known = predict("parabola", feature, np.square(feature))
     assert known.explained > 0.99
     assert abs(known.spearman) < 0.1
-    noise = _predict("noise", feature, rng.uniform(size=800))
+    noise = predict("noise", feature, rng.uniform(size=800))
     assert noise.explained < 0.05
     assert noise.low < 0 < noise.high
     # Twins tell nothing: each pair is one function.
-    twins = _predict("twins", np.repeat(feature, 2), np.repeat(rng.uniform(size=800), 2))
+    twins = predict("twins", np.repeat(feature, 2), np.repeat(rng.uniform(size=800), 2))
     assert twins.explained < 0.05
     assert twins.values == 800

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import statistics
+from typing import Any
 
 import polars as pl
 import pytest
@@ -91,15 +92,16 @@ def test_two_names_of_one_function_give_one_answer():
     assert {row["name"] for row in rows} == {"elu"}
 
 
-def run(expression: str, seed: int = 0, **changes: object) -> Run:
+def run(expression: str, seed: int = 0, **changes: Any) -> Run:
     recipe = find("mlp", "full")
     data = load(recipe.dataset, image_size=recipe.image_size)
+    metrics: dict[str, Any] = dict.fromkeys(METRICS, 0.5)
     known = Run(
         expression=expression,
         fidelity="full",
         seed=seed,
         outcome="ok",
-        **dict.fromkeys(METRICS, 0.5),
+        **metrics,
         train_loss_curve=(),
         validation_loss_curve=(),
         validation_accuracy_curve=(),

@@ -68,7 +68,7 @@ def run(entry, rate, seed, accuracy, images=1000, runtime_s=1.0):
 
 
 def frame(*rows):
-    schema = pl.from_arrow(arrow_schema(RUN_COLUMNS).empty_table()).schema
+    schema = pl.DataFrame(arrow_schema(RUN_COLUMNS).empty_table()).schema
     return pl.DataFrame(list(rows), schema=schema, orient="row")
 
 

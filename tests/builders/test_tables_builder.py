@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -58,7 +59,7 @@ def _run(entry=0, seed=0, metrics=(0.5,) * 6, **changed):
 
 
 def _frame(*runs):
-    schema = pl.from_arrow(arrow_schema(RUN_COLUMNS).empty_table()).schema
+    schema = pl.DataFrame(arrow_schema(RUN_COLUMNS).empty_table()).schema
     return pl.DataFrame(list(runs), schema=schema, orient="row")
 
 
@@ -168,7 +169,7 @@ def test_build_gives_the_same_bytes_in_any_order(tmp_path):
 
 
 def test_runs_of_other_fidelities_stay(tmp_path):
-    other = SimpleNamespace(
+    other: Any = SimpleNamespace(
         table="mlp", fidelity="proxy", sha="f" * 12, canonical_json=lambda: '{"epochs":1}'
     )
     proxy = _parts(tmp_path / "proxy", [_run(0, 0, fidelity="proxy", recipe_sha="f" * 12)])

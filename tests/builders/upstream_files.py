@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -89,14 +90,14 @@ def entries(
         yield key, values
 
 
-def write_upstream(path: Path, **options: object) -> dict[str, dict[str, object]]:
+def write_upstream(path: Path, **options: Any) -> dict[str, dict[str, Any]]:
     """Write a small file, and return what ``json.load`` would."""
     document = dict(entries(**options))
     path.write_text(json.dumps(document), encoding="utf-8")
     return document
 
 
-def write_large(path: Path, size: int, bins: tuple[int, ...] = CNN_BINS, **options: object) -> None:
+def write_large(path: Path, size: int, bins: tuple[int, ...] = CNN_BINS, **options: Any) -> None:
     """Write a file of at least ``size`` bytes, or of all entries, one entry at a time.
 
     Of the real length of the vectors; ``valid`` sets how large all 2,913 entries are.

@@ -60,7 +60,7 @@ def main() -> None:
 
 @main.command()
 def tables() -> None:
-    """Write the hashes of the tabulated functions, one a line, in the order of the entries."""
+    """Write the hashes of the tabulated functions, one per line, in the order of the entries."""
     lines = [table_digest(text) for text in load_space().representatives]
     HASHES.write_text("\n".join(lines) + "\n", encoding="ascii")
 

@@ -17,6 +17,7 @@ from act_bench.tables.maps import load_map
 from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import fisher_name, load_spectra
 from surrogates import embeddings
+from surrogates.choices import Choices
 from surrogates.embeddings import UmapSettings, cached_places
 from surrogates.features import FEATURES, Features, Part, output_part
 from surrogates.metering import Meter
@@ -83,6 +84,45 @@ def test_places_are_computed_once_for_each_key(
     cached_places([part])
     assert len(calls) == 6
     assert len(list((tmp_path / "umap").iterdir())) == 6
+
+
+def test_each_draw_of_a_map_is_laid_out_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACT_BENCH_CACHE", str(tmp_path))
+    drawn = []
+
+    def laid_out(maps: embeddings.Maps, draw: int) -> NDArray[np.float64]:
+        drawn.append(draw)
+        return np.full((40, 2), float(draw))
+
+    monkeypatch.setattr(embeddings.Maps, "_laid_out", laid_out)
+    part = Part(VECTORS, "euclidean")
+    for draw in (1, 2, 1):
+        assert embeddings.Maps([part]).places(draw).max() == draw
+    embeddings.Maps([Part(VECTORS, "manhattan")]).places(1)
+    assert drawn == [1, 2, 1]
+
+
+def test_a_space_has_another_map_for_each_draw(
+    space: SearchSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Maps:
+        def __init__(self, parts: Sequence[Part]) -> None:
+            self.functions = len(parts[0].vectors)
+            asked.append([part.vectors.shape[1] for part in parts])
+
+        def places(self, draw: int) -> NDArray[np.float64]:
+            return np.full((self.functions, 2), float(draw))
+
+    monkeypatch.setattr(embeddings, "Maps", Maps)
+    for draw in (1, 2):
+        found = space.features("umap-union", Choices(points=7, weighting="inverse_size", map=draw))
+        np.testing.assert_array_equal(found.vectors()[found.known], draw)
+        assert (found.vectors()[~found.known] == 0).all()
+    assert asked == [[7, 3 * 128]]  # one graph for all draws
 
 
 def test_a_space_of_an_embedded_table_takes_the_stored_maps(space: SearchSpace) -> None:

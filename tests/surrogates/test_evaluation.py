@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -145,7 +145,8 @@ class FailureRecorder(Recorder):
 
 def test_models_that_learn_who_fails_are_told(data: BenchmarkData) -> None:
     seen: list[tuple[int, float, int]] = []
-    evaluate(data, ["outputs"], {"own": lambda _: FailureRecorder(seen)}, sizes=[100], splits=1)
+    recorder: Any = lambda _: FailureRecorder(seen)  # noqa: E731
+    evaluate(data, ["outputs"], {"own": recorder}, sizes=[100], splits=1)
     assert len(seen) == 1
     rows = evaluate(data, ["outputs"], FAILURE_AWARE, sizes=[100], splits=2)
     assert set(rows["regressor"]) == {f"{name}-failures" for name in REGRESSORS}

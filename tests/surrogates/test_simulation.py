@@ -13,9 +13,10 @@ import pytest
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Result
+from act_bench.search.loading import load_data
 from act_bench.search.trace import read_trace
 from act_bench.search.verify import verify
-from surrogates.optimizers import OPTIMIZERS
+from surrogates.optimizers import OPTIMIZERS, find_optimizer
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 from surrogates.simulation import (
     Simulation,
@@ -253,3 +254,33 @@ def test_workers_are_deterministic_and_can_be_replayed(data: BenchmarkData, tmp_
 def test_no_worker_is_an_error(data: BenchmarkData) -> None:
     with pytest.raises(ValueError, match="worker"):
         simulate(data, trials=1, evaluations=1, workers=0)
+
+
+def test_each_evaluation_says_what_it_trained_to_the_end() -> None:
+    data = load_data("mlp")
+    names = ("random", "halving")
+    simulation = simulate(
+        data, {name: find_optimizer(name) for name in names}, trials=2, evaluations=12
+    )
+    whole, parts = (simulation.steps.filter(pl.col("optimizer") == name) for name in names)
+    assert whole["trained"].to_list() == whole["entry"].to_list()
+    assert parts["trained"].null_count() > 0
+    for _, rows in parts.group_by("trial"):
+        best = -np.inf
+        for row in rows.sort("evaluation").iter_rows(named=True):
+            if row["trained"] is not None:
+                best = max(best, data.score(row["trained"]))
+            if np.isfinite(best):
+                assert row["best_so_far"] == best
+
+
+def test_the_clock_to_the_top_is_in_mean_trainings(make_data: MakeData) -> None:
+    data = make_data(table="mlp")
+    simulation = simulate(data, {"random": find_optimizer("random")}, trials=5, evaluations=600)
+    (row,) = simulation.summary()
+    steps = simulation.steps.filter(pl.col("best_so_far") >= simulation.top_score)
+    firsts = steps.group_by("trial").agg(pl.col("clock_s").min(), pl.col("evaluation").min())
+    mean = np.mean([data.cost_s[entry] for entry in data.covered])
+    assert firsts.height == 5
+    assert row["evaluations_to_top"] == firsts["evaluation"].median()
+    assert row["trainings_to_top"] == pytest.approx(firsts["clock_s"].median() / mean)

@@ -144,7 +144,7 @@ SWISH_OPERATORS: Final[Mapping[str, Operator]] = MappingProxyType(
 """The operator table of the Swish space: ``parse(text, SWISH_OPERATORS)``."""
 
 LEARNED: Final = frozenset(operator.name for operator in _BUILT_IN if operator.learned)
-"""Operators with a beta, which is learned; all of an expression share one a channel."""
+"""Operators with a beta, which is learned; all of an expression share one per channel."""
 
 COMMUTATIVE: Final = frozenset(operator.name for operator in _BUILT_IN if operator.commutative)
 """Operators whose arguments may be swapped without changing the function."""

@@ -1,27 +1,116 @@
-"""What a search is to reach, and in which evaluation it does."""
+"""What a search is to reach, and in which evaluation it does: here goals are defined.
+
+A goal is a set of functions, so it is counted by canonical class, and a class is worth the mean
+score of its entries that train. There are two, and both ask for more than seed noise,
+:func:`noise`:
+
+- **beats every baseline**: classes that are worth more than the best baseline by at least the
+  margin, one noise. A respelling of a baseline is in that baseline's class, so it never counts. The
+  set may be empty, and then no search can reach it.
+- **near the best**: classes within one noise of the best class. This set is never empty, and
+  baselines may be in it.
+
+A search reaches a goal when it has trained an entry of such a class, and the entry trained.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.tables.loaders import load_runs
+from act_bench.tables.registry import TABLES, TRAINED_MARGIN
 from builders.reports.results.kept import EVALUATIONS, SEED
-from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
+from surrogates.exact import evaluations_to_hit
 from surrogates.significance import resampled
-from surrogates.simulation import TOP_SHARE
+
+Scores = NDArray[np.float64]
+
+BOOTSTRAP_RUNS: Final = 5
+"""Runs of an entry from which on the noise of their median is found by drawing them again."""
+RESAMPLES: Final = 200
+AT_LEAST: Final = 20
+"""Entries that the noise is pooled over, where there are as many."""
 
 
-def exact(data: BenchmarkData) -> tuple[RandomSearchLaw, float, int]:
-    """Return the law of random search, the score where the top begins, and its entries."""
-    scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
-    law = random_search_law(scores, EVALUATIONS)
-    top = float(law.scores[-int(np.ceil(TOP_SHARE * scores.size))])
-    return law, top, int((scores >= top).sum())
+class Noise(NamedTuple):
+    """How much the seed moves a table's values, where goals lie.
+
+    That is over the best tenth of the entries that train and have more than one run, at least
+    :data:`AT_LEAST`: further down some entries fail with some seeds, and vary far more. Standard
+    deviations are pooled: the root of the mean variance, weighted by degrees of freedom.
+
+    Attributes
+    ----------
+    entries
+        How many these are; without any, the noise is 0.
+    runs
+        Runs behind the value of an entry that trains, the median.
+    run
+        Standard deviation of one run.
+    value
+        Standard deviation of an entry's value, the median of its runs. With five runs or more it is
+        that of medians of runs drawn again, as some seeds fail and medians hardly notice; with
+        fewer, ``run`` times sqrt(pi / (2 (n - 1) + pi)), which is exact for one and 1 % too low for
+        three if runs are normal.
+    """
+
+    entries: int
+    runs: int
+    run: float
+    value: float
+
+
+def noise(data: BenchmarkData) -> Noise:
+    """Return the seed noise of a table, from its entries with more than one run.
+
+    Examples
+    --------
+    >>> from act_bench.search.loading import load_data
+    >>> found = noise(load_data("cnn"))
+    >>> found.entries, found.runs, round(found.run, 4), found.value == found.run
+    (33, 1, 0.0048, True)
+    """
+    if data.table not in TABLES or data.edition != "regenerated":
+        return Noise(0, 1, 0.0, 0.0)  # there are no runs
+    columns = ["entry", "outcome", data.metric]
+    runs = load_runs(data.table, data.fidelity, columns).filter(pl.col("outcome") == "ok")
+    values = {int(entry): group.to_numpy() for (entry,), group in _by_entry(runs, data.metric)}
+    floor = data.worst_score + TRAINED_MARGIN
+    scores = {entry: data.score(entry) for entry in values}
+    score = {entry: s for entry, s in scores.items() if s is not None and s > floor}
+    trained = list(score)
+    count = round(float(np.median([len(values[entry]) for entry in trained] or [1])))
+    several = sorted(
+        (entry for entry in trained if len(values[entry]) > 1), key=lambda entry: -score[entry]
+    )
+    better = [values[entry] for entry in several[: max(AT_LEAST, -(-len(several) // 10))]]
+    if not better:
+        return Noise(0, count, 0.0, 0.0)
+    free = np.array([len(each) - 1 for each in better])
+    run = _pooled([each.var(ddof=1) for each in better], free)
+    if count < BOOTSTRAP_RUNS:
+        factor = float(np.sqrt(np.pi / (2 * (count - 1) + np.pi)))
+        return Noise(len(better), count, run, run * factor)
+    random = np.random.default_rng(SEED)
+    medians = [np.median(random.choice(each, (RESAMPLES, count)), axis=1) for each in better]
+    return Noise(len(better), count, run, _pooled([each.var() for each in medians], free))
+
+
+def _by_entry(runs: pl.DataFrame, metric: str) -> Iterator[tuple[tuple[int], pl.Series]]:
+    for key, group in runs.sort("entry").group_by("entry", maintain_order=True):
+        yield key, group[metric]
+
+
+def _pooled(variances: Sequence[float], free: NDArray[np.integer]) -> float:
+    return float(np.sqrt(np.average(variances, weights=free)))
 
 
 class Goal(NamedTuple):
@@ -29,56 +118,167 @@ class Goal(NamedTuple):
 
     Attributes
     ----------
+    name
+        ``beats-baselines`` or ``near-best``.
     about
         In words, after "is".
-    score
-        The least score that reaches it.
+    reaches
+        (entries,) which entries reach it.
+    classes
+        How many different functions these are; 0: nothing reaches it.
+    baselines
+        How many of them are baselines.
+    least
+        The least that a class must be worth.
+    margin
+        By how much it is above the best baseline, or below the best class.
     random
-        Evaluations that random search needs in the median, exactly.
-    entries
-        How many entries reach it.
+        Evaluations that random search needs in the median, exactly; infinite where nothing reaches
+        it.
     within
         How probably random search reaches it within :data:`EVALUATIONS`, exactly.
     """
 
+    name: str
     about: str
-    score: float
-    random: int
-    entries: int
+    reaches: NDArray[np.bool_]
+    classes: int
+    baselines: int
+    least: float
+    margin: float
+    random: float
     within: float
 
-    def first(self, best: NDArray[np.float64]) -> NDArray[np.float64]:
+    def first(self, trained: NDArray[np.integer]) -> Scores:
         """Return in which evaluation each trial reached it; infinite where it did not.
 
         Parameters
         ----------
-        best
-            (trials, evaluations) best score so far.
+        trained
+            (trials, evaluations) the entry that each evaluation trained to the end, -1 for none.
         """
-        reached = best >= self.score
-        return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
+        hit = self.reaches[trained] & (trained >= 0)
+        return np.where(hit.any(axis=1), hit.argmax(axis=1) + 1.0, np.inf)
+
+    def clock(self, trained: NDArray[np.integer], clock_s: Scores) -> Scores:
+        """Return when each trial reached it, in seconds; infinite where it did not.
+
+        Parameters
+        ----------
+        trained, clock_s
+            (trials, evaluations) what each evaluation trained, and the clock after it.
+        """
+        first = self.first(trained)
+        reached = np.isfinite(first)
+        position = np.where(reached, first - 1, 0).astype(np.intp)
+        return np.where(reached, clock_s[np.arange(len(first)), position], np.inf)
 
 
-def goals_of(data: BenchmarkData) -> tuple[Goal, Goal]:
-    """Return the top of a table, and all that is better than every baseline."""
-    law, top, entries = exact(data)
-    scores = [data.score(data.space.resolve(text).entry) for text in BASELINES]
-    baseline = max(score for score in scores if score is not None)
-    better = law.scores[law.scores > baseline]
-    beyond = float(better.min()) if better.size else np.inf
+def trainings(data: BenchmarkData) -> float:
+    """Return the mean cost of a training of a table in seconds, what random search pays for one."""
+    return float(np.mean([data.cost_s[entry] for entry in data.covered]))
+
+
+def said(data: BenchmarkData, goals: Sequence[Goal]) -> str:
+    """Return what the goals of a table are, in a few sentences."""
+    found, (near, beyond) = noise(data), goals
+    runs = "one run" if found.runs == 1 else f"the median of {found.runs} runs"
+    above = (
+        f"{counted(beyond)}: at least {beyond.least:.4f}"
+        if beyond.classes
+        else f"none: no class that is no baseline reaches {beyond.least:.4f}"
+    )
     return (
-        _goal("in the top hundredth", top, entries, law),
-        _goal("better than every baseline", beyond, better.size, law),
+        f"Goals count functions, by canonical class. The seed moves a value, {runs}, by "
+        f"{found.value:.4f} (standard deviation; {found.entries} of the best entries with more "
+        f"than one run). Better than every baseline by {beyond.margin:.4f} or more: {above}. "
+        f"Within {near.margin:.4f} of the best: {counted(near)}, at least {near.least:.4f}.\n"
     )
 
 
-def _goal(about: str, score: float, entries: int, law: RandomSearchLaw) -> Goal:
-    count = law.scores.size
-    drawn = np.arange(EVALUATIONS)
-    missed = np.prod((count - entries - drawn) / (count - drawn))
-    return Goal(
-        about, score, evaluations_to_hit(count, max(1, entries)), entries, 1 - float(missed)
+def class_scores(data: BenchmarkData) -> Scores:
+    """Return what the class of each entry is worth: (entries,).
+
+    That is the mean score of the entries of the class that are ``ok``, of which some have more runs
+    than others; -inf where there are none.
+    """
+    classes = np.asarray(data.space.canonical_class)
+    ok = np.array([outcome == "ok" for outcome in data.outcome])
+    scores = np.array([data.score(entry) if ok[entry] else 0.0 for entry in range(len(ok))])
+    count = np.bincount(classes, ok)
+    total = np.bincount(classes, scores)
+    means = np.divide(total, count, out=np.full(len(count), -np.inf), where=count > 0)
+    worth: Scores = means[classes]
+    return worth
+
+
+def goals_of(
+    data: BenchmarkData, margin: float | None = None, worth: Scores | None = None
+) -> tuple[Goal, Goal]:
+    """Return the goals of a table: near the best, and better than every baseline.
+
+    Parameters
+    ----------
+    data
+        The table.
+    margin
+        Seed noise that a goal must exceed. Default: that of an entry's value, :func:`noise`.
+    worth
+        What the class of each entry is worth, (entries,). Default: :func:`class_scores`.
+
+    Examples
+    --------
+    >>> from act_bench.search.loading import load_data
+    >>> near, beyond = goals_of(load_data("cnn"))
+    >>> near.classes, beyond.classes, beyond.random
+    (2, 5, 377)
+    """
+    margin = noise(data).value if margin is None else margin
+    worth = class_scores(data) if worth is None else worth
+    ok = np.array([outcome == "ok" for outcome in data.outcome])
+    classes = np.asarray(data.space.canonical_class)
+    baselines = [data.space.resolve(text).entry for text in BASELINES]
+    respelled = np.isin(classes, classes[baselines])
+    best, baseline = worth.max(), worth[baselines].max()
+
+    def goal(name: str, about: str, reaches: NDArray[np.bool_], least: float) -> Goal:
+        found = int(reaches.sum())
+        total = len(data.covered)
+        missed = np.prod(
+            (total - found - np.arange(EVALUATIONS)) / (total - np.arange(EVALUATIONS))
+        )
+        return Goal(
+            name,
+            about,
+            reaches,
+            classes=len(set(classes[reaches].tolist())),
+            baselines=len(set(classes[reaches & respelled].tolist())),
+            least=float(least),
+            margin=margin,
+            random=evaluations_to_hit(total, found) if found else np.inf,
+            within=1 - float(missed),
+        )
+
+    near = ok & (worth >= best - margin)
+    beyond = ok & ~respelled & (worth > baseline) & (worth >= baseline + margin)
+    return (
+        goal("near-best", "within noise of the best", near, best - margin),
+        goal("beats-baselines", "better than every baseline", beyond, baseline + margin),
     )
+
+
+def counted(goal: Goal) -> str:
+    """Return how many functions reach a goal, in words.
+
+    Examples
+    --------
+    >>> from act_bench.search.loading import load_data
+    >>> [counted(goal) for goal in goals_of(load_data("cnn"))]
+    ['2', '5']
+    """
+    if not goal.classes:
+        return "none"
+    return f"{goal.classes}" + (f" ({goal.baselines} of them baselines)" if goal.baselines else "")
 
 
 def median_with_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -92,7 +292,7 @@ def median_with_interval(values: NDArray[np.float64]) -> tuple[float, float, flo
 
 def count(value: float) -> str:
     """Return a number of evaluations; never where it is infinite."""
-    return f"{value:.0f}" if np.isfinite(value) else "never"
+    return f"{value:,.0f}" if np.isfinite(value) else "never"
 
 
 def interval(values: NDArray[np.float64]) -> str:

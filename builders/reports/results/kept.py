@@ -1,4 +1,4 @@
-"""What results hang on and are made of: searches and evaluations of surrogates, kept once made."""
+"""What results are made of: searches and evaluations of surrogates, stored once made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench.figures.searches import read_steps
+from act_bench.figures.results import read_steps
 from act_bench.figures.tables import invalid_spectra
 from act_bench.files.atomic import replacing
 from act_bench.files.manifest import EMBEDDING_FILE, read_manifest
@@ -56,13 +56,19 @@ class Searches(NamedTuple):
         return self.steps["regret"].to_numpy().reshape(trials, -1)
 
     @property
-    def best(self) -> NDArray[np.float64]:
-        """Best score after each evaluation: (trials, evaluations)."""
-        return self.steps["best_so_far"].to_numpy().reshape(self.regret.shape)
+    def trained(self) -> NDArray[np.int32]:
+        """Entry that each evaluation trained to the end, -1 for none: (trials, evaluations)."""
+        entries = self.steps["trained"].cast(pl.Int32).fill_null(-1)
+        return entries.to_numpy().reshape(self.regret.shape)
+
+    @property
+    def clock_s(self) -> NDArray[np.float64]:
+        """Seconds of training and features after each evaluation: (trials, evaluations)."""
+        return self.steps["clock_s"].to_numpy().reshape(self.regret.shape)
 
 
 def sha256(data: BenchmarkData) -> str:
-    """Return the hash of all that the results hang on: the table, its spectra, their maps."""
+    """Return the hash of all that the results depend on: the table, its spectra, their maps."""
     files = read_manifest() | (table_files(data.table) if data.table in TABLES else {})
     features = (fisher_name(data.table), map_name(data.table), EMBEDDING_FILE)
     digests = [data.sha256, *(files[name].sha256 for name in features if name in files)]
@@ -74,7 +80,13 @@ def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searc
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.replace(':', '-')}.parquet"
     about = path.with_suffix(".json")
-    asked = {"sha256": sha256(data), "trials": trials, "evaluations": EVALUATIONS, "seed": SEED}
+    asked = {
+        "sha256": sha256(data),
+        "trials": trials,
+        "evaluations": EVALUATIONS,
+        "seed": SEED,
+        "columns": "with trained",  # what was kept by earlier versions has none
+    }
     if about.exists():
         known = json.loads(about.read_text(encoding="utf-8"))
         if {key: known.get(key) for key in asked} == asked:

@@ -48,15 +48,15 @@ class Draw(NamedTuple):
     ----------
     method, number
         Which; map 0 is the stored one.
-    best
-        (trials, evaluations) best score so far.
+    trained
+        (trials, evaluations) the entry that each evaluation trained.
     regret
         (trials,) at the end.
     """
 
     method: str
     number: int
-    best: NDArray[np.float64]
+    trained: NDArray[np.int32]
     regret: NDArray[np.float64]
 
     @property
@@ -109,14 +109,14 @@ def searched(data: BenchmarkData, number: int, places: Places) -> list[Draw]:
     draws = []
     for name in METHODS:
         steps = found.steps.filter(pl.col("optimizer") == name)
-        best = steps["best_so_far"].to_numpy().reshape(TRIALS, -1)
+        trained = steps["trained"].to_numpy().reshape(TRIALS, -1)
         regret = steps["regret"].to_numpy().reshape(TRIALS, -1)[:, -1]
-        draws.append(Draw(name, number, best, regret))
+        draws.append(Draw(name, number, trained, regret))
     return draws
 
 
-def report(draws: list[Draw], interval: Callable[[NDArray[np.float64]], str]) -> str:
-    """Return a table, a row a method and a column a map: ``interval`` of the scores, regret."""
+def report(draws: list[Draw], interval: Callable[[NDArray[np.int32]], str]) -> str:
+    """Return a table, a row per method and a column a map: ``interval`` of what trained, regret."""
     numbers = sorted({each.number for each in draws})
     lines = [
         "| method | " + " | ".join(f"map {number}" for number in numbers) + " |",
@@ -124,7 +124,7 @@ def report(draws: list[Draw], interval: Callable[[NDArray[np.float64]], str]) ->
     ]
     for method in METHODS:
         cells = [
-            f"{interval(each.best)}; {each.regret.mean():.4f}"
+            f"{interval(each.trained)}; {each.regret.mean():.4f}"
             for number in numbers
             for each in draws
             if (each.method, each.number) == (method, number)

@@ -13,12 +13,12 @@ from surrogates.significance import bootstrap_interval, mean_ranks
 MARKS = (10, 30, 100)
 
 
-def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], top: Goal) -> str:
-    """Return the table of optimizers, the best first."""
+def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], goal: Goal) -> str:
+    """Return the table of optimizers, the best first; the goal is one that can be reached."""
     heads = [f"after {mark}" for mark in MARKS]
     lines = [
         "| optimizer | searches | mean rank | " + " | ".join(heads) + " | mean at the end | "
-        "evaluations to the top | reached | test |",
+        f"evaluations until {goal.about} | reached | test |",
         "|---" * (len(MARKS) + 7) + "|",
     ]
     for name, rank in mean_ranks(finals).items():
@@ -31,7 +31,7 @@ def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], t
         ]
         test = pl.Series(found.finals["test_accuracy"]).to_numpy()
         low, high = bootstrap_interval(finals[name], np.random.default_rng(SEED))
-        first = top.first(found.best)
+        first = goal.first(found.trained)
         middle, least, most = median_with_interval(first)
         lines.append(
             f"| `{name}` | {len(first)} | {rank:.2f} | {' | '.join(regret)} | "
@@ -40,7 +40,7 @@ def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], t
             f"{np.isfinite(first).mean():.0%} | {np.nanmedian(test):.4f} |"
         )
     lines.append(
-        "\nRegret: median (quartiles). Mean rank: among the ends of all trials, as a share, 0 the "
+        "\nRegret: median (quartiles). Mean rank: normalized rank of the final regret, 0 is "
         "best. Test: median test accuracy of the incumbents."
     )
     return "\n".join(lines)
@@ -58,7 +58,8 @@ def differences(pairs: pl.DataFrame, finals: dict[str, NDArray[np.float64]]) -> 
         share, significant = against(pairs, name, "random")
         (same if not significant else better if share > 0.5 else worse).append(f"`{name}`")
     parts = [f"Of {pairs.height} pairs {sure} differ significantly."]
-    for group, said in ((better, "better than"), (worse, "worse than"), (same, "not told from")):
+    alike = "not significantly different from"
+    for group, said in ((better, "better than"), (worse, "worse than"), (same, alike)):
         if group:
             verb = "is" if len(group) == 1 else "are"
             parts.append(f"{', '.join(group)} {verb} {said} random search.")
@@ -76,8 +77,8 @@ def against(pairs: pl.DataFrame, first: str, second: str) -> tuple[float, bool]:
 
 
 def budgets(made: dict[str, Searches]) -> str:
-    """Return the table of seconds a search against the budgets."""
-    lines = ["| optimizer | ms a search | budget |", "|---|---|---|"]
+    """Return the table of seconds per search against the budgets."""
+    lines = ["| optimizer | ms per search | budget |", "|---|---|---|"]
     for name, found in made.items():
         said = ""
         if name in BUDGETS:
@@ -88,6 +89,6 @@ def budgets(made: dict[str, Searches]) -> str:
     processors = ", ".join(sorted({found.processor for found in made.values()}))
     lines.append(
         f"\nProcessor time of one thread ({processors}), while other work ran beside it; "
-        "`python benchmarks/simulation.py` measures wall time and ratios on a quiet machine."
+        "`python -m benchmarks.simulation` measures wall time and ratios on a quiet machine."
     )
     return "\n".join(lines)

@@ -234,7 +234,7 @@ class _TextRun(TrainingRun):
         return self.splits.fingerprint
 
     def _build(self, tables: Tables | None) -> nn.Module:
-        """Return the network: one table serves every layer; a learner is composed, one a layer."""
+        """Return the network: one table for all layers; a learner is composed, one per layer."""
         recipe, function = self.recipe, self.expression
         inner = EXPANSION * recipe.widths[0]
 

@@ -16,6 +16,7 @@ from act_bench.files.manifest import DataError
 from act_bench.search import benchmark, loading
 from act_bench.search import verify as checking
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Searcher
 from act_bench.tables.registry import TABLES
 from surrogates.exact import random_search_law
 
@@ -129,7 +130,7 @@ def test_show_draws_the_median_curve_of_the_runs_that_trained(tmp_path: Path) ->
         }
     )
     runs.write_parquet(tmp_path / "runs.parquet")
-    curves = show._median_curves(str(tmp_path / "runs.parquet"), 3)
+    curves = show.median_curves(str(tmp_path / "runs.parquet"), 3)
     assert curves == {"full": pytest.approx([0.2, 0.7])}
 
 
@@ -155,7 +156,7 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
     )
     assert found["files"] == [str(output / name) for name in names]
     steps = pl.read_parquet(output / "steps.parquet")
-    assert steps.shape == (4 * 3 * 30, 9)
+    assert steps.shape == (4 * 3 * 30, 10)
     assert pl.read_parquet(output / "finals.parquet").height == 12
     assert (output / "regret.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(traces.iterdir())) == 12
@@ -278,7 +279,7 @@ def test_verify_replays_a_trace(data: BenchmarkData, tmp_path: Path) -> None:
 
 
 def test_a_search_by_nobody_known_is_not_rerun(data: BenchmarkData, tmp_path: Path) -> None:
-    bench = benchmark.Benchmark("mlp", searcher=benchmark.Searcher("mine", {}, 0))
+    bench = benchmark.Benchmark("mlp", searcher=Searcher("mine", {}, 0))
     bench.query("relu(x)")
     bench.trace.save(tmp_path / "mine.jsonl")
     done = run(verify.command, str(tmp_path / "mine.jsonl"))

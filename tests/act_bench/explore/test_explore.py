@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from headless_browser import MISSING, Browser, headless
 
 from act_bench import explore
 from act_bench.cli.explore import command
@@ -21,6 +20,7 @@ from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_table
 from act_bench.tables.maps import load_map
 from act_bench.tables.spectra import LayerSize, Spectra, load_spectra
+from tests.act_bench.headless_browser import MISSING, Browser, headless
 
 
 @pytest.fixture(scope="module")

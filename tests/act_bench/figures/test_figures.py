@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 
 from act_bench import figures
 from act_bench.cli import evaluate_surrogates, plot
-from act_bench.figures import FIGURES, FigureError, Known, Request, draw, maps, tables
+from act_bench.figures import FIGURES, FigureError, FigureSpec, Request, draw, maps, tables
 from act_bench.figures.searches import finals_figure, regret_time_figure, significance_figure
 from act_bench.figures.style import panels, save
 from act_bench.figures.surrogates import surrogates_figure
@@ -37,7 +37,7 @@ def test_the_histogram_counts_every_function_once() -> None:
     figure = draw("accuracies", Request(("mlp",)))
     (axes,) = figure.axes
     found, invalid = read_accuracies("mlp", Request()), ~load_spectra("mlp").valid
-    drawn = sum(round(patch.get_height()) for patch in axes.patches)
+    drawn = sum(round(patch.get_height()) for patch in axes.patches)  # type: ignore[attr-defined]
     assert drawn == 2913
     legend = axes.get_legend()
     assert legend is not None
@@ -113,7 +113,8 @@ def test_between_the_corners_every_function_shown_is_the_nearest() -> None:
     np.testing.assert_allclose(points, places)
     # The corner of the grid is the function itself: tanh, above on the left.
     tanh = small[0].lines[0]
-    np.testing.assert_allclose(tanh.get_ydata(), np.tanh(tanh.get_xdata()), atol=1e-12)
+    x, y = (np.asarray(each) for each in tanh.get_data())
+    np.testing.assert_allclose(y, np.tanh(x), atol=1e-12)
     assert len(crosses) == maps.STEPS**2
 
 
@@ -205,7 +206,7 @@ def test_lines_of_surrogates_are_the_means() -> None:
     schema = ["table", "features", "regressor", "size", "metric", "mean", "low", "high"]
     above, below = surrogates_figure(pl.DataFrame(rows, schema=schema, orient="row")).axes
     lines = {str(line.get_label()): line for line in above.lines}
-    assert list(lines["umap-union"].get_ydata()) == pytest.approx([0.2, 0.6])
+    assert np.asarray(lines["umap-union"].get_ydata()).tolist() == pytest.approx([0.2, 0.6])
     assert lines["umap-union"].get_linestyle() != lines["outputs"].get_linestyle()
     assert below.get_ylabel() == "root mean square error"
 
@@ -223,7 +224,7 @@ def test_the_same_figure_is_the_same_file(tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_figure_can_be_added(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(FIGURES, "mine", Known(f"{__name__}:_mine", "a line"))
+    monkeypatch.setitem(FIGURES, "mine", FigureSpec(f"{__name__}:_mine", "a line"))
     monkeypatch.setattr(
         figures, "import_module", lambda name: type("module", (), {"_mine": staticmethod(_mine)})
     )

@@ -34,7 +34,7 @@ def test_one_line_an_optimizer_at_its_median_and_the_exact_one_dashed() -> None:
     figure = regret_figure(STEPS, [0.5, 0.4, 0.3], title="a table")
     (axes,) = figure.axes
     lines = {str(line.get_label()): line for line in axes.lines}
-    assert lines["one"].get_ydata()[:2] == pytest.approx([0.5, 0.2])
+    assert np.asarray(lines["one"].get_ydata())[:2] == pytest.approx([0.5, 0.2])
     assert lines["two"].get_ydata() == pytest.approx([0.3, 0.3, 0.2])
     assert lines["random, exact mean"].get_ydata() == pytest.approx([0.5, 0.4, 0.3])
     assert lines["random, exact mean"].get_linestyle() == "--"
@@ -49,7 +49,7 @@ def test_a_regret_of_zero_stands_on_the_tick_called_0() -> None:
     (axes,) = figure.axes
     zero = axes.get_yticks()[[label.get_text() for label in axes.get_yticklabels()].index("0")]
     line = next(line for line in axes.lines if line.get_label() == "one")
-    assert line.get_ydata()[2] == pytest.approx(zero)
+    assert np.asarray(line.get_ydata())[2] == pytest.approx(zero)
     positive = [0.05, 0.1, 0.15, 0.2]  # quartiles of three values fall on or between them
     assert 0 < zero < min(positive)
     assert axes.get_ylim()[0] < zero

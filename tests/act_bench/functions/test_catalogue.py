@@ -253,7 +253,7 @@ def test_the_document_lists_the_catalogue() -> None:
         if learned:
             initial = learned.initial
             start = f"{initial}" if isinstance(initial, float) else ", ".join(map(str, initial))
-            notation = f"{learned.symbol} learned, one a {learned.granularity}, from {start}"
+            notation = f"{learned.symbol} learned, one per {learned.granularity}, from {start}"
         formula = function.formula.replace("|", "\\|")
         number = entry_of(function)
         entry = "" if number is None else str(number)

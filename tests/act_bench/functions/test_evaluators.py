@@ -7,6 +7,7 @@ same; operators of two arguments meet each kind of number on either side.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ def test_many_expressions_at_once_have_the_value(name: str, dtype: str) -> None:
             numbers = interpret(
                 tree.steps(),
                 points,
-                lambda number, like=points: np.full_like(like, number),
+                partial(np.full_like, points),
                 lambda operator, *arguments: apply(operator.name, arguments),
             )
         assert numbers.dtype == points.dtype
@@ -223,7 +224,7 @@ def test_a_table_has_value_and_slope_rounded_once(name: str) -> None:
     tree = next(trees(name))
     x = grid("bfloat16")
     inputs = torch.tensor(x, dtype=torch.bfloat16, requires_grad=True)
-    y = TabulatedActivation(tabulate(tree))(inputs)
+    y = TabulatedActivation(tabulate(tree))(inputs)  # type: ignore[arg-type]  # evaluated alike
     y.backward(torch.ones_like(y))
     value, slope = value_function(tree)(x), derivative_function(tree)(x)
     np.testing.assert_array_equal(y.detach().double().numpy(), to_float64(from_float64(value)))
@@ -246,8 +247,9 @@ def test_named_functions_have_value_and_slope_of_the_truth(name: str, dtype: str
     value, slope = CATALOGUE[name].to_numpy(), CATALOGUE[name].derivative()
     learned = getattr(made, "parameter", None)
     if learned is not None and name in NAMED:  # as the dtype has it
-        value = named_numeric.value_function(CATALOGUE[name], learned.item())
-        slope = named_numeric.derivative_function(CATALOGUE[name], learned.item())
+        number = tuple(learned.tolist()) if learned.ndim else learned.item()
+        value = named_numeric.value_function(CATALOGUE[name], number)
+        slope = named_numeric.derivative_function(CATALOGUE[name], number)
     assert not disagreement(y.detach().double().numpy(), value, x, dtype)
     there = ~np.isnan(value(x))
     assert not disagreement(inputs.grad.double().numpy()[there], slope, x[there], dtype)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mpmath_operators import SELU_ALPHA, SELU_SCALE, exact, mp
-from mpmath_operators import UNARY as REFERENCE
 
 from act_bench.functions.expression import Expression, parse
-from act_bench.functions.operators import UNARY
+from act_bench.functions.operators.unary import UNARY as RECORDS
 from act_bench.testing import expressions
+from tests.mpmath_operators import SELU_ALPHA, SELU_SCALE, exact, mp
+from tests.mpmath_operators import UNARY as REFERENCE
 
 SMOOTH_POINTS = [
     sign * size
@@ -24,6 +24,9 @@ BOUNDED = [
     "swish", "softplus", "softsign", "hard_sigmoid", "elish", "leakyrelu", "mish", "gelu",
     "identity", "negative", "abs", "zero", "one", "reciprocal",
 ]  # fmt: skip
+
+
+UNARY = tuple(operator.name for operator in RECORDS)
 
 
 def test_every_unary_operator_has_a_reference() -> None:

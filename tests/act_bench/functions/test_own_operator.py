@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,8 +120,8 @@ def test_it_trains_composed_and_tabulated(tmp_path: Path, monkeypatch: pytest.Mo
     for own, known in (("twin(x)", "tanh(x)"), ("gap(twin(x),x)", "square(sub(tanh(x),x))")):
         assert losses(composed, own) == losses(composed, known)
     monkeypatch.setattr(data, "load", lambda *_: made)
-    own = tabulate(parse("twin(x)"))
-    np.testing.assert_array_equal(own.packed, tabulate(parse("tanh(x)")).packed)
+    twin = tabulate(parse("twin(x)"))
+    np.testing.assert_array_equal(twin.packed, tabulate(parse("tanh(x)")).packed)
     assert losses(tabulated, "twin(x)")[0] == "ok"
 
 
@@ -194,7 +195,7 @@ def test_operators_of_n_arguments_are_folded_and_may_take_three() -> None:
         ({"name": "third", "spaces": {"paper": 27}}, "those of the papers"),
     ],
 )
-def test_what_cannot_be_registered(changes: dict[str, object], message: str) -> None:
+def test_what_cannot_be_registered(changes: dict[str, Any], message: str) -> None:
     before = dict(ALL_OPERATORS)
     with pytest.raises(ValueError, match=message):
         register(dataclasses.replace(TWIN, **changes))

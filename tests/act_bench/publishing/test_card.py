@@ -6,6 +6,7 @@ import json
 import re
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -83,7 +84,7 @@ def test_validate_sends_the_whole_card(exported, monkeypatch):
             pass
 
     class Session:
-        def post(self, url: str, **request: object) -> Answer:
+        def post(self, url: str, **request: Any) -> Answer:
             sent.append((url, request))
             return Answer(200)
 

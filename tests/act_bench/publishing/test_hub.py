@@ -54,6 +54,8 @@ class Hub(http.server.ThreadingHTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    server: Hub
+
     def log_message(self, *arguments):
         pass
 

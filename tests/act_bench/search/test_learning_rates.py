@@ -217,10 +217,8 @@ def test_tuned_is_charged_what_it_cost(rates):
 
 def test_the_best_is_revealed_at_its_rate(rates):
     bench = act_bench.Benchmark("mlp")
-    for text in ("relu(x)", "elu(x)"):
-        for rate in RATES:
-            bench.query(text, rate=rate)
-    best = max(bench.events, key=lambda event: event.result.score).result
+    results = [bench.query(text, rate=rate) for text in ("relu(x)", "elu(x)") for rate in RATES]
+    best = max(results, key=lambda result: result.score)
     revealed = bench.reveal()
     assert (revealed.entry, revealed.validation_accuracy) == (best.entry, best.validation_accuracy)
     known = rates.filter(

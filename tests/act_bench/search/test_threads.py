@@ -18,9 +18,12 @@ THREADS = 8
 def data(make_data, monkeypatch):
     """Made-up data that are slow where a query is not yet noted."""
     real = BenchmarkData.score
-    monkeypatch.setattr(
-        BenchmarkData, "score", lambda data, entry: time.sleep(2e-4) or real(data, entry)
-    )
+
+    def slow(data, entry):
+        time.sleep(2e-4)
+        return real(data, entry)
+
+    monkeypatch.setattr(BenchmarkData, "score", slow)
     return make_data()
 
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from act_bench.search.benchmark import Benchmark
-from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.events import Searcher
 from act_bench.search.trace import Trace, TraceError, read_trace
 from act_bench.search.verify import Check, verify
@@ -40,7 +41,7 @@ def path(data: BenchmarkData, tmp_path: Path) -> Path:
     return tmp_path / "search.jsonl"
 
 
-def change(path: Path, line: int, **fields: object) -> None:
+def change(path: Path, line: int, **fields: Any) -> None:
     lines = path.read_text().splitlines()
     lines[line - 1] = json.dumps({**json.loads(lines[line - 1]), **fields})
     path.write_text("\n".join(lines) + "\n")
@@ -182,13 +183,13 @@ def test_a_search_cut_short_is_still_a_trace(data: BenchmarkData, path: Path) ->
 
 
 def test_the_rerun_is_compared(data: BenchmarkData, path: Path) -> None:
-    def same(trace: Trace, data: BenchmarkData) -> Trace:
+    def same(trace: Trace, data: SearchData) -> Trace:
         return trace
 
-    def shorter(trace: Trace, data: BenchmarkData) -> Trace:
+    def shorter(trace: Trace, data: SearchData) -> Trace:
         return trace._replace(events=trace.events[:-1])
 
-    def unable(trace: Trace, data: BenchmarkData) -> Trace:
+    def unable(trace: Trace, data: SearchData) -> Trace:
         raise TypeError("no setting 'depth'")
 
     assert verify(path, data=data, rerun=same)[-1].passed is True

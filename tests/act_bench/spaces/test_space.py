@@ -58,7 +58,7 @@ def test_every_row_has_the_class_of_its_entry():
 def test_known_members():
     assert SPACE.entry_of["add(zero(x),zero(x))"] == 0
     assert class_of("max(relu(x),elu(x))") == class_of("add(zero(x),relu(x))")
-    # One function, two entries: told apart by float32 rounding.
+    # One function, two entries: that differ by float32 rounding only.
     assert class_of("sub(one(x),erf(x))") == class_of("add(zero(x),erfc(x))")
     assert SPACE.entry_of["sub(one(x),erf(x))"] != SPACE.entry_of["add(zero(x),erfc(x))"]
     # Isolated points do not count, infinities and their signs do.

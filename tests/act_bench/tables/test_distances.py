@@ -170,7 +170,7 @@ def test_distance_by_outputs_agrees_with_the_table() -> None:
     outputs = space.outputs[[20, 213]]
     names = [space.representatives[entry] for entry in (20, 213)]
     expected = output_distances(outputs)[0, 1]
-    assert act_bench.distance(*names) == pytest.approx(expected, rel=1e-6)
+    assert act_bench.distance(names[0], names[1]) == pytest.approx(expected, rel=1e-6)
     assert act_bench.distance(*outputs) == pytest.approx(expected, rel=1e-6)
 
 
@@ -180,8 +180,8 @@ def test_distance_by_spectra_agrees_with_the_table() -> None:
     names = [space.representatives[entry] for entry in valid]
     weights = layer_weights([layer.weights for layer in spectra.layers], "inverse_size")
     expected = fim_distances(spectra.quantiles[valid], weights=weights)[0, 1]
-    for pair in (names, spectra.quantiles[valid]):
-        found = act_bench.distance(*pair, "fim", table="mlp", weighting="inverse_size")
+    for a, b in (names, spectra.quantiles[valid]):
+        found = act_bench.distance(a, b, "fim", table="mlp", weighting="inverse_size")
         assert found == pytest.approx(expected)
 
 

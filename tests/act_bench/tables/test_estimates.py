@@ -16,7 +16,7 @@ from act_bench.tables.schema import UnknownNameError
 TRAINED = 0.15
 
 
-def measured(entries: int, noise: float, offset: float = 0.0, seed: int = 0) -> tuple:
+def measured(entries: int, noise: float, offset: float = 0.0, seed: int = 0):
     """Truths of a skewed kind, and runs: one seed each, three for the best and for some."""
     rng = np.random.default_rng(seed)
     truth = 0.55 - rng.gamma(2.0, 0.03, entries).clip(0, 0.35)

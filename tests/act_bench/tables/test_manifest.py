@@ -1,4 +1,4 @@
-"""Damage of every kind gives one clear error that names the file and the mend."""
+"""Damage of every kind gives one clear error that names the file and says how to fix it."""
 
 from __future__ import annotations
 

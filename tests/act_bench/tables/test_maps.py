@@ -33,7 +33,7 @@ def test_a_table_without_spectra_and_unknown_names_are_refused(bare_table: str) 
     with pytest.raises(DataError, match=r"table vit; it has those of .*mlp.* makes one"):
         load_map(bare_table, "union")
     with pytest.raises(UnknownNameError, match="'both'; choose from outputs, fim, union"):
-        load_map("mlp", "both")  # type: ignore[arg-type]
+        load_map("mlp", "both")
     with pytest.raises(UnknownNameError, match="mpl"):
         load_map("mpl")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ GOOD = dataclasses.replace(TABLES["mlp"], name="other")
         ({"metric": "validation_loss", "higher_is_better": False}, "expected a floor"),
     ],
 )
-def test_what_cannot_be_registered_is_refused(change: dict[str, object], says: str) -> None:
+def test_what_cannot_be_registered_is_refused(change: dict[str, Any], says: str) -> None:
     with pytest.raises(RegistrationError, match=says):
         register(dataclasses.replace(GOOD, **change))
     assert tuple(TABLES) == BUILT_IN

@@ -152,7 +152,7 @@ def test_load_dataset_has_full_features_and_the_same_rows(data_folder, name):
             feature = feature.feature
         assert feature.dtype == item
     expected = pl.read_parquet(data_folder / configuration.file)
-    assert pl.from_arrow(dataset.with_format("arrow")[:]).equals(expected)
+    assert pl.DataFrame(pl.from_arrow(dataset.with_format("arrow")[:])).equals(expected)
 
 
 def test_load_dataset_says_what_it_is(data_folder):
@@ -188,7 +188,7 @@ def test_main_configurations_hold_the_spectra():
         assert schema.names(main.columns)[-3:] == ["fim_quantiles", "fim_valid", "fim_reason"]
         assert schema.names(main.columns)[:-3] == schema.names(schema.ENTRY_COLUMNS)
         assert main.exported == f"{table}.parquet"
-    ours = pl.from_arrow(configurations.configurations()["mlp"].read())
+    ours = pl.DataFrame(configurations.configurations()["mlp"].read())
     assert ours.equals(act_bench.load_table("mlp", features="union").drop("learning_rate"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,13 +19,13 @@ from builders.embedded import BuildError
 from builders.fisher import build
 from builders.fisher.build import build_parts, embed
 from regenerate.fisher import FisherConvention, fisher_spectrum, networks
-from regenerate.fisher.capture import weighted_layers
+from regenerate.fisher.coverage import weighted_layers
 from regenerate.fisher.features import fisher_feature
 from regenerate.fisher.networks import BatchMismatchError, Setting, initialized, setting
 from regenerate.networks import build as build_network
 from regenerate.networks.all_cnn_c import AllCNNC
+from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import find
-from regenerate.training.stacked_trainer import StackedMLP
 
 EXPRESSIONS = ("zero(x)", "tanh(x)", "relu(x)", "one(x)", "elu(x)", "div(x,zero(x))", "swish(x)")
 
@@ -141,6 +142,7 @@ def test_initial_weights_of_all_cnn_c_are_the_recipe_s() -> None:
     explicit = AllCNNC(parse("elu(x)").to_torch, width=1 / 16).double()
     features = images
     with torch.no_grad():
+        convolution: Any
         for layer, (convolution, drawn) in enumerate(
             zip(explicit.convolutions, weighted_layers(made).values(), strict=True)
         ):
@@ -195,12 +197,12 @@ def test_statistics_of_a_map_in_one_pass_are_those_of_torch_in_float64() -> None
     maps = maps.contiguous(memory_format=torch.channels_last)
     variance, mean = torch.var_mean(maps.double(), (0, 2, 3), correction=0)
     for found in (maps, maps.contiguous()):  # in a loop, and by torch in float32
-        got = networks._mean_and_variance(found)
+        got = networks.mean_and_variance(found)
         assert all(each.dtype == torch.float32 for each in got)
         torch.testing.assert_close(got[0].double(), mean, rtol=1e-6, atol=0)
         torch.testing.assert_close(got[1].double(), variance, rtol=1e-4, atol=0)
-    constant = networks._mean_and_variance(torch.full((2, 3, 1, 1), 7.0))
+    constant = networks.mean_and_variance(torch.full((2, 3, 1, 1), 7.0))
     assert [each.tolist() for each in constant] == [[7.0] * 3, [0.0] * 3]
     maps[0, 2] = float("inf")
-    broken = networks._mean_and_variance(maps)
+    broken = networks.mean_and_variance(maps)
     assert [each.isfinite().tolist() for each in broken] == [[c != 2 for c in range(7)]] * 2

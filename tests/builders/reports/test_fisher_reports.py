@@ -11,7 +11,8 @@ import pytest
 
 from act_bench.spaces.paper import load_space
 from act_bench.tables.spectra import LayerSize, Spectra
-from builders.reports import fisher_report, fisher_storage
+from builders.reports.fisher import report as fisher_report
+from builders.reports.fisher import storage as fisher_storage
 
 
 def _spectra(quantiles: np.ndarray, reason: dict[int, str] | None = None) -> Spectra:

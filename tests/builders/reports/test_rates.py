@@ -10,7 +10,7 @@ import pytest
 
 from act_bench.spaces.paper import load_space
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, arrow_schema
-from builders.reports import rates
+from builders.reports.rates import report as rates
 from regenerate.recipes import find
 
 SPACE = load_space()
@@ -19,7 +19,7 @@ OWN = find("cnn", "proxy").learning_rate
 
 def runs_at(rate: float, accuracy: np.ndarray, seed: int = 0) -> pl.DataFrame:
     """A run of every entry; NaN diverges."""
-    schema = pl.from_arrow(arrow_schema(RUN_COLUMNS).empty_table()).schema
+    schema = pl.DataFrame(arrow_schema(RUN_COLUMNS).empty_table()).schema
     rows = [
         {
             "expression": text,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from scipy.stats import hypergeom
 
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
+from act_bench.tables.loaders import load_runs
 from builders.reports.results import claims as results_claims
 from builders.reports.results import goals as results_goals
 from builders.reports.results import kept as results_kept
@@ -20,30 +22,45 @@ from builders.reports.results import map_draws
 from builders.reports.results import overview as results_overview
 from builders.reports.results import page as results
 from builders.reports.results import ranking as results_ranking
-from builders.reports.results.kept import Searches
-from surrogates import evaluation
+from builders.reports.results.kept import EVALUATIONS, Searches
+from surrogates import evaluation, simulation
 from surrogates.optimizers import find_optimizer
 from surrogates.significance import pairwise
 
 MakeData = Callable[..., BenchmarkData]
 
 
-def _searches(best: list[list[float]]) -> Searches:
+def _searches(best: list[list[float]], trained: int = 0, clock_s: float = 1.0) -> Searches:
+    """Searches that train entry 0, and ``trained`` where the best score rises first."""
     trials, evaluations = np.shape(best)
+    rises = np.diff(np.asarray(best), axis=1, prepend=np.reshape(best, (trials, -1))[:, :1]) > 0
+    first = rises & (rises.cumsum(axis=1) == 1)
     steps = pl.DataFrame(
         {
             "trial": np.repeat(np.arange(trials), evaluations),
             "best_so_far": np.ravel(best),
             "regret": 1 - np.ravel(best),
+            "trained": np.where(first, trained, 0).ravel(),
+            "clock_s": np.tile(np.arange(1.0, evaluations + 1), trials) * clock_s,
         }
     )
     return Searches(steps, pl.DataFrame(), 0.01, "a processor")
 
 
-def test_the_first_evaluation_in_the_top_may_never_come() -> None:
-    found = _searches([[0.1, 0.9, 0.9], [0.9, 0.9, 0.9], [0.1, 0.2, 0.3]])
-    goal = results_goals.Goal("good", 0.8, random=5, entries=1, within=0.9)
-    assert goal.first(found.best).tolist() == [2, 1, np.inf]
+def _goal(about: str, *reaches: int, random: float, within: float = 0.5) -> results_goals.Goal:
+    mask = np.isin(np.arange(2913), reaches)
+    return results_goals.Goal(about, about, mask, len(reaches), 0, 0.8, 0.01, random, within)
+
+
+def test_the_first_evaluation_that_reaches_a_goal_may_never_come() -> None:
+    trained = np.array([[3, 7, 7], [7, 1, 2], [-1, 3, 2912]])
+    goal = _goal("good", 7, random=5)
+    assert goal.first(trained).tolist() == [2, 1, np.inf]
+    clock_s = np.array([[1.0, 4.0, 6.0]] * 3)
+    assert goal.clock(trained, clock_s).tolist() == [4, 1, np.inf]
+    assert _goal("last", 2912, random=5).first(trained).tolist() == [np.inf, np.inf, 3]
+    found = _searches([[0.1, 0.9, 0.9], [0.5, 0.5, 0.5]], trained=7)
+    assert found.trained.tolist() == [[0, 7, 0], [0, 0, 0]]
     assert found.regret[0].tolist() == pytest.approx([0.9, 0.1, 0.1])
 
 
@@ -63,7 +80,7 @@ def test_a_difference_is_told_from_either_side() -> None:
     said = results_ranking.differences(pairs, {name: np.asarray(r) for name, r in regrets.items()})
     assert "Of 3 pairs 2 differ significantly." in said
     assert "`good` is better than random search." in said
-    assert "`like` is not told from random search." in said
+    assert "`like` is not significantly different from random search." in said
     with pytest.raises(LookupError, match="bad"):
         results_ranking.against(pairs, "bad", "random")
 
@@ -95,8 +112,8 @@ def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.Monkey
     ]
     on_scores = [each for each in draws if each.number == 1]
     assert max(each.regret.max() for each in on_scores) == 0
-    best = results_goals.Goal("the best", float(scores.max()), 1000, entries=1, within=0.1)
-    assert best.first(on_scores[0].best).max() < best.first(draws[0].best).max()
+    best = _goal("the best", *np.flatnonzero(scores == scores.max()).tolist(), random=1000)
+    assert best.first(on_scores[0].trained).max() < best.first(draws[0].trained).max()
     said = results_claims.claim_draws(draws, (best, best))
     assert "| method | map 0 | map 1 |" in said
     assert "; 0.0000 |" in next(line for line in said.splitlines() if line.startswith("| `aqua"))
@@ -104,39 +121,100 @@ def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.Monkey
 
 def test_goals_are_counted_from_the_table() -> None:
     data = load_data("cnn")
-    scores = np.sort([data.score(entry) for entry in data.covered])[::-1]
-    top, beyond = results_goals.goals_of(data)
-    elu = data.score(data.space.resolve("elu(x)").entry)
-    assert (scores >= top.score).sum() >= len(scores) // 100
-    assert beyond.score == scores[scores > elu][-1]  # the best baseline of this table
-    assert beyond.random > top.random
-    assert beyond.entries == (scores > elu).sum()
-    missed = hypergeom(len(scores), beyond.entries, results_goals.EVALUATIONS).pmf(0)
+    near, beyond = results_goals.goals_of(data)
+    elu = data.score(data.space.resolve("elu(x)").entry)  # the best baseline of this table
+    assert elu is not None
+    assert beyond.margin == near.margin == results_goals.noise(data).value
+    assert beyond.least == pytest.approx(elu + beyond.margin, abs=2e-4)  # of its class, the mean
+    entries = int(beyond.reaches.sum())
+    assert beyond.random > results_goals.goals_of(data, margin=0.0)[1].random
+    missed = hypergeom(len(data.covered), entries, EVALUATIONS).pmf(0)
     assert beyond.within == pytest.approx(1 - missed)
+    best = max(data.score(entry) or 0.0 for entry in data.covered)
+    assert [data.score(int(entry)) for entry in np.flatnonzero(near.reaches)].count(best) == 1
+
+
+def test_a_goal_may_be_empty_and_another_never_is() -> None:
+    data = load_data("vit")
+    near, beyond = results_goals.goals_of(data)
+    assert (beyond.classes, beyond.random, beyond.within) == (0, np.inf, 0)
+    assert not beyond.reaches.any()
+    assert near.classes > near.baselines > 0
+    said = results_goals.said(data, (near, beyond))
+    assert "none: no class that is no baseline reaches" in said
+    assert results_goals.goals_of(data, margin=0.0)[1].classes == 1
+    alone = results_goals.goals_of(data, margin=0.0)[0]
+    assert alone.classes == 1
+
+
+def test_a_class_is_worth_the_mean_of_its_entries_that_train() -> None:
+    data = load_data("cnn")
+    classes = np.asarray(data.space.canonical_class)
+    worth = results_goals.class_scores(data)
+    elu = data.space.resolve("elu(x)").entry
+    same = np.flatnonzero(classes == classes[elu])
+    trained = [data.score(int(entry)) for entry in same if data.outcome[entry] == "ok"]
+    assert len(trained) > 1
+    assert worth[same].tolist() == pytest.approx([np.mean(trained)] * len(same))
+    diverged = next(
+        entry
+        for entry in range(len(classes))
+        if all(data.outcome[other] != "ok" for other in np.flatnonzero(classes == classes[entry]))
+    )
+    assert worth[diverged] == -np.inf
+
+
+def test_noise_is_pooled_over_the_best_entries_with_several_runs() -> None:
+    data = load_data("resnet")
+    found = results_goals.noise(data)
+    runs = load_runs("resnet", "proxy", ["entry", "outcome", "validation_accuracy"])
+    runs = runs.filter(pl.col("outcome") == "ok")
+    many = runs.filter(pl.len().over("entry") > 1)
+    entries = sorted(
+        (e for e in many["entry"].unique() if (data.score(e) or 0) > data.chance + 0.05),
+        key=lambda entry: -(data.score(entry) or 0),
+    )
+    best = entries[: found.entries]
+    assert found.entries == -(-len(entries) // 10)
+    groups = [many.filter(pl.col("entry") == e)["validation_accuracy"].to_numpy() for e in best]
+    squares = sum(((group - group.mean()) ** 2).sum() for group in groups)
+    assert found.run == pytest.approx(np.sqrt(squares / sum(len(g) - 1 for g in groups)))
+    medians = np.median(np.random.default_rng(0).standard_normal((20000, found.runs)), axis=1)
+    assert found.value == pytest.approx(found.run * medians.std(), rel=0.03)
 
 
 def test_the_claim_of_tens_is_judged_by_what_searches_of_this_length_can_tell() -> None:
-    never, soon = _searches([[0.1] * 3] * 20), _searches([[0.1, 0.9, 0.9]] * 20)
+    data = load_data("mlp")
+    never = _searches([[0.1] * 3] * 20)
+    soon = _searches([[0.1, 0.9, 0.9]] * 20, trained=7, clock_s=2 * results_goals.trainings(data))
     finals = {name: np.zeros(20) for name in ("random", "aquasurf")}
-    near = results_goals.Goal("good", 0.8, random=60, entries=40, within=0.7)
-    far = near._replace(random=854, entries=2, within=0.07)
+    near = _goal("good", 7, random=60, within=0.7)
+    far = near._replace(random=854, within=0.07)
 
-    def said(aquasurf: Searches, goal: results_goals.Goal) -> str:
+    def said(aquasurf: Searches, *goals: results_goals.Goal) -> str:
         made = {"random": never, "aquasurf": aquasurf}
-        return results_claims.claim_tens(made, finals, (goal, goal))
+        return results_claims.claim_tens(data, made, finals, (goals[0], goals[-1]))
 
-    assert "**Confirmed on the stored map**" in said(soon, far)
+    assert "**By evaluations: Confirmed on the stored map.**" in said(soon, far)
     assert "within 100, 100% of its searches are and 7% of random ones" in said(soon, far)
-    assert "**Refuted**" in said(never, near)
-    assert "**Not shown for the reference search**" in said(never, far)
+    assert "is good after 4 [4, 4], sooner than random search after 854" in said(soon, far)
+    assert "**By evaluations: Refuted.**" in said(never, near)
+    assert "**By evaluations: Not shown for the reference search.**" in said(never, far)
+    assert "not before random search after 854" in said(never, far)
+    # Where nothing beats every baseline the other goal is judged.
+    empty = far._replace(
+        about="beyond", reaches=np.zeros(2913, dtype=bool), classes=0, random=np.inf
+    )
+    assert "`aquasurf` is good after 2 [2, 2] evaluations" in said(soon, far, empty)
+    assert "never; 7% (exact)" in said(soon, far, empty)
 
 
 def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
     make_data: MakeData, tmp_path: Path
 ) -> None:
     data = load_data("mlp")
-    beyond = results_goals.goals_of(data)[1].score
-    good, bad = _searches([[0.1, beyond]] * 20), _searches([[0.1, 0.2]] * 20)
+    near = int(np.flatnonzero(results_goals.goals_of(data)[0].reaches)[0])
+    good, bad = _searches([[0.1, 0.9]] * 20, trained=near), _searches([[0.1, 0.2]] * 20)
     made = {"random": bad, "aquasurf": good, "aquasurf:features=umap-outputs": bad}
     made["aquasurf:features=umap-fim"] = good
     ranks = {"outputs": 0.1, "fim": 0.7, "union": 0.5}
@@ -167,9 +245,9 @@ def test_the_overview_ranks_what_ran_everywhere_and_claims_what_has_spectra(
     assert ranked[0].startswith("| `aquasurf` | 0.")
     assert " | 2 | " in ranked[0]
     assert ranked[1].endswith("| never | never |")
-    assert next(line for line in said if line.startswith("| `mlp`")).startswith(
-        "| `mlp` | 0, 1 of 1 | 1.00 * | 0.50 | 127 | 2 [2, 2]; 100% | 16; 99% |"
-    )
+    claim = next(line for line in said if line.startswith("| `mlp`"))
+    assert claim.startswith("| `mlp` | 0, 1 of 1 | 1.00 * | 0.50 | 0.0036 | 60 | 2 [2, 2]; 100% |")
+    assert " | 25 | 2 | " in claim
     assert next(line for line in said if line.startswith("| `made-up`")).startswith(
         "| `made-up` | no spectra |"
     )
@@ -208,7 +286,7 @@ def test_a_small_page_goes_on_from_what_is_kept(
 ) -> None:
     names = [name for name in results.OPTIMIZERS if name.startswith(("aquasurf", "fisher"))]
     calls: list[str] = []
-    simulate = results_kept.simulate
+    simulate = simulation.simulate
 
     def counted(data: BenchmarkData, chosen: dict[str, object], **settings: int) -> object:
         calls.extend(chosen)
@@ -220,7 +298,7 @@ def test_a_small_page_goes_on_from_what_is_kept(
     monkeypatch.setattr(results_kept, "BUDGETS", {"random": (4, 1.0)})
     evaluate = evaluation.evaluate
 
-    def few(data: BenchmarkData, *asked: object, **settings: object) -> pl.DataFrame:
+    def few(data: BenchmarkData, *asked: object, **settings: Any) -> pl.DataFrame:
         features = ["umap-outputs", "umap-fim", "umap-union"]
         makers = {"knn": evaluation.REGRESSORS["knn"]}
         chosen = asked or (features, makers)
@@ -237,8 +315,12 @@ def test_a_small_page_goes_on_from_what_is_kept(
     assert len(calls) == 2 * (1 + len(names))  # one trial beforehand
     assert "| `aquasurf` |" in (tmp_path / "docs" / "studies" / "results.md").read_text()
     page = (tmp_path / "docs" / "studies" / "results" / "mlp.md").read_text()
-    for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "| knn | union | 100 |"):
+    for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "(mlp-failures.csv)"):
         assert number in page
+    failures = (tmp_path / "docs" / "studies" / "results" / "mlp-failures.csv").read_text()
+    assert "\nknn,union,100," in failures
+    assert "| knn | union |" not in page
+    assert page.split("\n\n")[1].startswith("Of ")
     for image in {part.split(")")[0] for part in page.split("](../../images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page

@@ -60,7 +60,7 @@ def made_up_runs():
                     "versions": json.dumps({"processor": "made up"}),
                 }
             )
-    schema = pl.from_arrow(arrow_schema(RUN_COLUMNS).empty_table()).schema
+    schema = pl.DataFrame(arrow_schema(RUN_COLUMNS).empty_table()).schema
     return pl.DataFrame(rows, schema=schema), others
 
 

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from upstream_files import CNN_BINS, FIRST_KEY, write_large, write_upstream
 
 import act_bench
 from act_bench.cli import main
@@ -22,6 +21,7 @@ from builders.upstream.convert import import_file
 from builders.upstream.stream import CDF_KEY, UpstreamFormatError
 from surrogates.optimizers import OPTIMIZERS
 from surrogates.simulation import simulate
+from tests.builders.upstream_files import CNN_BINS, FIRST_KEY, write_large, write_upstream
 
 SPACE = load_space()
 GOOD = {

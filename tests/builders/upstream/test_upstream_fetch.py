@@ -9,11 +9,10 @@ from itertools import repeat
 
 import pytest
 from click.testing import CliRunner
-from upstream_files import write_upstream
 
 from act_bench.cli import main
-from builders.upstream import fetch as fetch_module
 from builders.upstream.fetch import FetchError, fetch
+from tests.builders.upstream_files import write_upstream
 
 BODY = b'{"relu(x)": "' + b"0123456789" * 1000 + b'"}'
 
@@ -40,6 +39,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
     def log_message(self, *arguments):
         pass
 
@@ -167,7 +168,7 @@ def test_refusals_are_not_tried_again(server, target, status):
 
 def test_failures_in_a_row_are_counted_and_pauses_grow(server, target, monkeypatch):
     pauses = []
-    monkeypatch.setattr(fetch_module.time, "sleep", pauses.append)
+    monkeypatch.setattr("time.sleep", pauses.append)
     server.faults = repeat(503)
     with pytest.raises(FetchError, match="gave up after 5 tries"):
         fetch(server.url, target, pause_s=1.0)
@@ -196,7 +197,7 @@ def test_what_is_no_json_object_is_deleted(server, target, body):
 
 def test_a_disk_that_is_too_small(server, target, monkeypatch):
     usage = type("Usage", (), {"free": 10})
-    monkeypatch.setattr(fetch_module.shutil, "disk_usage", lambda folder: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
     with pytest.raises(FetchError, match="10,015 bytes are to come, the disk has 10 free"):
         get(server, target)
 
@@ -211,7 +212,7 @@ def test_command_downloads_imports_and_cleans_up(server, tmp_path, monkeypatch):
     write_upstream(tmp_path / "file.json", count=30)
     server.body = (tmp_path / "file.json").read_bytes()
     server.faults = iter(["drop", None])
-    monkeypatch.setattr(fetch_module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     base = server.url.rpartition("/")[0]
     arguments = ["import-upstream", "cnn", "--accept-licence", "--base-url", base, "--json"]
     result = CliRunner().invoke(main, arguments)

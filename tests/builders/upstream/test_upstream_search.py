@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from upstream_files import write_upstream
 
 import act_bench
 from act_bench.cli import main
@@ -24,6 +23,7 @@ from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace
 from surrogates.regressors import DistanceProcessRegressor, NeighboursRegressor
 from surrogates.simulation import simulate
+from tests.builders.upstream_files import write_upstream
 
 SPACE = load_space()
 KEYS = 400  # of the 2,913: the others are missing
@@ -61,8 +61,8 @@ def test_features_are_the_recorded_vectors(imported, data):
         ours, theirs = (imported[space.entries[position]] for position in (first, other))
         brute = math.fsum(abs(float(a) - float(b)) for a, b in zip(ours, theirs, strict=True))
         assert near[other] == pytest.approx(brute, rel=1e-12)
-        names = [space.expressions[position] for position in (first, other)]
-        found = act_bench.distance(*names, "fim", table="cnn", edition="upstream")
+        one, another = (space.expressions[position] for position in (first, other))
+        found = act_bench.distance(one, another, "fim", table="cnn", edition="upstream")
         assert found == pytest.approx(brute, rel=1e-12)
     assert [part.metric for part in space.features("union").parts] == ["euclidean", "manhattan"]
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from upstream_files import CNN_BINS, FIRST_KEY, entries, fisher_cdf, write_upstream
 
 from builders.upstream.stream import (
     CDF_KEY,
@@ -16,6 +15,7 @@ from builders.upstream.stream import (
     parse_numbers,
     read_entries,
 )
+from tests.builders.upstream_files import CNN_BINS, FIRST_KEY, entries, fisher_cdf, write_upstream
 
 numbers = st.floats() | st.integers(-(2**53), 2**53)
 plain = st.none() | st.booleans() | numbers | st.text(max_size=8)

@@ -11,12 +11,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from mpmath_operators import exact, mp
 
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import BINARY, NARY, UNARY
 from regenerate.activations import TabulatedActivation, module, tabulate
 from regenerate.activations.tabulation import CODES, from_float64, to_float64
+from tests.mpmath_operators import exact, mp
 
 ALL = np.arange(CODES, dtype=np.uint16)
 INPUTS = to_float64(ALL)

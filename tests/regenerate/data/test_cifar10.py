@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from regenerate import data
-from regenerate.data import DataNotFoundError, cifar10
+from regenerate.data import DataMismatchError, DataNotFoundError, cifar10
 
 TRAIN, TEST = 200, 50
 
@@ -102,9 +102,9 @@ def test_folder_parent_and_environment_are_the_same(
 def test_other_pixels_are_refused(folder: Path) -> None:
     expected = cifar10.load(folder, fingerprint=None).fingerprint
     other = write(folder.parent / "other", miniature(seed=1))
-    with pytest.raises(cifar10.DataMismatchError, match=f"expected {expected}"):
+    with pytest.raises(DataMismatchError, match=f"expected {expected}"):
         cifar10.load(other, fingerprint=expected)
-    with pytest.raises(cifar10.DataMismatchError, match="uoft-cs/cifar10"):
+    with pytest.raises(DataMismatchError, match="uoft-cs/cifar10"):
         data.load("cifar10", folder)
 
 
@@ -149,7 +149,7 @@ def test_missing_data_names_the_three_ways(tmp_path: Path) -> None:
 def test_wrong_columns_are_named(folder: Path) -> None:
     path = next(folder.glob("test-*.parquet"))
     pq.write_table(pa.table({"picture": [1], "label": [0]}), path)
-    with pytest.raises(cifar10.DataMismatchError, match="picture"):
+    with pytest.raises(DataMismatchError, match="picture"):
         cifar10.load(folder, fingerprint=None)
 
 

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -147,10 +148,13 @@ def test_cache_serves_and_heals(alone: Path, monkeypatch: pytest.MonkeyPatch) ->
     (kept,) = cache.decoded()
     assert kept.folder.name.endswith("-16")
     calls: list[int] = []
-    decode = imagenette._decode
-    monkeypatch.setattr(
-        imagenette, "_decode", lambda files, size: calls.append(size) or decode(files, size)
-    )
+    decode = imagenette.decode
+
+    def counted(files: Any, size: int) -> Any:
+        calls.append(size)
+        return decode(files, size)
+
+    monkeypatch.setattr(imagenette, "decode", counted)
     assert imagenette.load(folder, image_size=16, selection=None).fingerprint == first.fingerprint
     assert calls == []
     stored = kept.folder / "train-images.npy"

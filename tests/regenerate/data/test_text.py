@@ -40,7 +40,8 @@ def test_bits_per_byte_count_the_bytes_of_utf_8() -> None:
 
 def test_fingerprint_is_of_the_tokens_the_split_and_the_vocabulary() -> None:
     def of(vocabulary: str, *parts: list[int]) -> str:
-        return TextData("made", vocabulary, *(np.uint8(part) for part in parts)).fingerprint
+        train, validation, test = (np.asarray(part, np.uint8) for part in parts)
+        return TextData("made", vocabulary, train, validation, test).fingerprint
 
     prints = [
         of("ab", [0, 1], [0], [1]),

@@ -62,9 +62,9 @@ def test_lags_give_the_moment_of_the_patches(
     """Whatever way is chosen for so small a map."""
     maps = random_maps(6, channels, sides)
     geometry = Geometry.of(maps, kernel, (1, 1), padding)
-    expected = moments._moment_of_patches(maps, geometry)
+    expected = moments.moment_of_patches(maps, geometry)
     torch.testing.assert_close(
-        moments._moment_by_lags(maps, geometry), expected, rtol=1e-12, atol=1e-12
+        moments.moment_by_lags(maps, geometry), expected, rtol=1e-12, atol=1e-12
     )
 
 
@@ -77,7 +77,7 @@ def test_the_way_with_fewer_products_for_the_layers_of_all_cnn_c(
 ) -> None:
     maps = random_maps(2, 1, (side, side))
     geometry = Geometry.of(maps, (3, 3), (stride, stride), (padding, padding))
-    lags, patches = moments._products_by_lags(geometry), moments._products_of_patches(geometry)
+    lags, patches = moments.products_by_lags(geometry), moments.products_of_patches(geometry)
     assert (lags < patches) == by_lags
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from regenerate.fisher import (
     LayerSpectrum,
     fisher_spectrum,
 )
-from regenerate.fisher.capture import UnsupportedLayerError, forward, score_gradients
+from regenerate.fisher.capture import forward, score_gradients
+from regenerate.fisher.coverage import UnsupportedLayerError
 from regenerate.fisher.factors import Factor, gradient_factor, input_factor
 from regenerate.fisher.spectrum import gradient_factors, pairwise_sums
 
@@ -28,7 +30,7 @@ def convention(images: int, labels: Labels = Labels.PREDICTED) -> FisherConventi
     return FisherConvention(table="test", batch=(0, images), labels=labels)
 
 
-def seeded(network: nn.Module, seed: int = 0) -> nn.Module:
+def seeded(network: nn.Module, seed: int = 0) -> Any:  # the same network
     generator = torch.Generator().manual_seed(seed)
     network = network.double()
     for parameter in network.parameters():
@@ -114,6 +116,7 @@ class Patches(nn.Module):
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
+        assert not isinstance(convolution.padding, str)
         self.unfold = nn.Unfold(
             convolution.kernel_size, padding=convolution.padding, stride=convolution.stride
         )
@@ -213,8 +216,7 @@ def test_eigenvalues_sum_to_the_trace(labels: Labels) -> None:
             squares = convolved[:, 0].sum()
         trace_a = squares / 8 + (positions if each.layer.bias is not None else 0)
         trace_g = gradients.matrix[0].trace() * math.exp(gradients.log_scale)
-        expected = float(trace_a * trace_g)
-        assert eigenvalues(layer).sum() == pytest.approx(expected, rel=1e-5)
+        assert eigenvalues(layer).sum() == pytest.approx(float(trace_a * trace_g), rel=1e-5)
 
 
 def test_exact_expectation_is_the_mean_over_labels() -> None:
@@ -246,7 +248,7 @@ def test_labels_that_are_missing_are_asked_for() -> None:
 def test_negated_function_has_the_same_spectrum_under_symmetric_weights() -> None:
     """f -> -f with the sign taken into the next weights is the same network."""
     network = seeded(nn.Sequential(nn.Linear(3, 4), parse("elu(x)").to_torch(), nn.Linear(4, 3)))
-    negated = nn.Sequential(
+    negated: Any = nn.Sequential(
         network[0], parse("negative(elu(x))").to_torch(), nn.Linear(4, 3).double()
     )
     negated[2].weight.data = -network[2].weight.data

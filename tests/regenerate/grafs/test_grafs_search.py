@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -36,9 +36,9 @@ SETTINGS = Settings(stages=4, steps=2, first_drop=1, warm_start=2, architecture_
 RECIPE = dataclasses.replace(find("mlp", "full"), epochs=1)
 
 
-def run(out: Path, seed: int = 0, **changes: object) -> GrafsResult:
-    keywords: dict[str, object] = {"retrainings": 2, "settings": SETTINGS, "recipe": RECIPE}
-    return search("mlp", "full", seed=seed, out=out, **(keywords | changes))  # type: ignore[arg-type]
+def run(out: Path, seed: int = 0, **changes: Any) -> GrafsResult:
+    keywords: dict[str, Any] = {"retrainings": 2, "settings": SETTINGS, "recipe": RECIPE}
+    return search("mlp", "full", seed=seed, out=out, **(keywords | changes))
 
 
 def same(first: GrafsResult, second: GrafsResult) -> bool:

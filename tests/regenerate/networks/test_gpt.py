@@ -76,7 +76,7 @@ def test_attention_is_that_of_torch() -> None:
     random = torch.Generator().manual_seed(2)
     parts = [torch.randn(6, LENGTH, 32, generator=random, requires_grad=True) for _ in range(3)]
     ours = attend(*parts)
-    other = nn.functional.scaled_dot_product_attention(*parts, is_causal=True)
+    other = nn.functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_causal=True)
     torch.testing.assert_close(ours, other)
     towards = torch.randn(ours.shape, generator=random)
     for first, second in zip(
@@ -125,11 +125,11 @@ def test_transformers_gpt2_with_the_same_weights_scores_the_same() -> None:
             (theirs.mlp.c_proj.weight, ours.feed_forward.narrow.weight.T),
         ]
         biases += [theirs.attn.c_attn.bias, theirs.attn.c_proj.bias, theirs.mlp.c_proj.bias]
-    for theirs, ours in norms:
-        pairs += [(theirs.weight, ours.weight), (theirs.bias, ours.bias)]
+    for norm, own in norms:
+        pairs += [(norm.weight, own.weight), (norm.bias, own.bias)]
     with torch.no_grad():
-        for theirs, ours in pairs:
-            theirs.copy_(ours)
+        for target, source in pairs:
+            target.copy_(source)
         for bias in biases:
             bias.zero_()
         torch.testing.assert_close(made(tokens()), other(tokens()).logits, rtol=1e-4, atol=1e-4)

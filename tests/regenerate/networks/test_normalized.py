@@ -67,7 +67,7 @@ def test_values_and_gradients_are_those_of_batch_norm(
     close(norm.running_mean.double(), exact.running_mean, rtol=1e-6, atol=0)
     close(norm.running_var.double(), exact.running_var, rtol=1e-4, atol=0)
     if shortcut is not None:
-        assert torch.equal(shortcut.grad, gradient)  # type: ignore[arg-type]
+        assert torch.equal(shortcut.grad, gradient)
     norm.eval(), exact.eval()
     with torch.no_grad():
         evaluated = normalized.normalized_look_up(x, shortcut, norm, identity)

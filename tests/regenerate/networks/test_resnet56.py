@@ -78,7 +78,7 @@ def test_maps_of_every_stage() -> None:
 @pytest.mark.parametrize("first", [9, 18])
 def test_shortcuts_take_every_second_pixel_and_add_empty_channels(first: int) -> None:
     block = ResNet56(nn.Identity, width=1 / 4).blocks[first].eval()
-    nn.init.zeros_(block.convolution_2.weight)  # what is left is the shortcut
+    nn.init.zeros_(block.get_parameter("convolution_2.weight"))  # what is left is the shortcut
     channels = 4 if first == 9 else 8
     features = torch.randn(2, channels, 6, 6)
     passed = block(features)

@@ -164,4 +164,4 @@ def test_the_record_has_all_outcomes_among_the_ten():
     embedded = load_runs("mlp", columns=["entry", "outcome", "validation_accuracy"])
     ten = embedded.filter(embedded["entry"].is_in(ten_entries()))
     assert {"ok", "diverged"} == set(ten["outcome"])
-    assert ten["validation_accuracy"].max() > 0.8
+    assert max(ten["validation_accuracy"].drop_nulls().to_list()) > 0.8

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,13 @@ def tiny_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
 
     made = data.ImageData("cifar10", 10, 255, split(100, 0), split(50, 1), split(50, 2))
     monkeypatch.setattr(data, "load", lambda *_, **__: made)
-    small = {"width": 1 / 12, "image_size": 16, "train_images": None, "epochs": 1, "batch_size": 20}
+    small: dict[str, Any] = {
+        "width": 1 / 12,
+        "image_size": 16,
+        "train_images": None,
+        "epochs": 1,
+        "batch_size": 20,
+    }
     for key, recipe in RECIPES.items():
         if recipe.table == "cnn":
             monkeypatch.setitem(RECIPES, key, dataclasses.replace(recipe, **small))
@@ -52,7 +59,7 @@ def tiny_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_catalogue_has_what_papers_name():
     assert {*BASELINES, *SWISH_PAPER, *OTHERS} <= CATALOGUE.keys()
     learned = {name for name, function in CATALOGUE.items() if function.parameter is not None}
-    assert learned == {"crrelu", "prelu", "swish_beta"}
+    assert learned == {"crrelu", "prelu", "swish_beta", "xielu"}
     for function in CATALOGUE.values():
         assert function.formula
         assert function.source

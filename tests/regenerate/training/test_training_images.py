@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,8 +181,9 @@ def test_a_constant_function_stays_at_chance(folder: Path) -> None:
     ("field", "value"), [("dtype", "float32"), ("activation", "composed"), ("network", "mlp")]
 )
 def test_recipes_of_other_trainers_are_refused(folder: Path, field: str, value: str) -> None:
+    recipe = dataclasses.replace(RECIPE, **{field: value})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=f"{field}.*has '{value}'"):
-        train(dataclasses.replace(RECIPE, **{field: value}), parse("elu(x)"), [0], data_dir=folder)
+        train(recipe, parse("elu(x)"), [0], data_dir=folder)
 
 
 def test_images_are_normalized_and_averaged_over_blocks(folder: Path) -> None:
@@ -317,7 +319,7 @@ def test_optimizers_agree_with_torch(kind: str, monkeypatch: pytest.MonkeyPatch)
     )
     weight, bias = (view.clone() for view in weights.master_views)
     weight, bias = torch.nn.Parameter(weight), torch.nn.Parameter(bias)
-    groups = [{"params": [weight]}, {"params": [bias], "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": [weight]}, {"params": [bias], "weight_decay": 0.0}]
     expected: torch.optim.Optimizer
     if "adamw" in kind:
         expected = torch.optim.AdamW(groups, lr=0.02, betas=(0.9, 0.99), weight_decay=0.1)

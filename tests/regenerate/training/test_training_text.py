@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,7 +150,7 @@ def test_functions_that_learn_train(folder: Path) -> None:
     ],
 )
 def test_what_would_not_be_followed_is_refused(
-    folder: Path, changes: dict[str, object], words: str
+    folder: Path, changes: dict[str, Any], words: str
 ) -> None:
     recipe = dataclasses.replace(RECIPE, **changes)
     with pytest.raises(ValueError, match=re.escape(words)):
@@ -161,7 +162,7 @@ def test_what_would_not_be_followed_is_refused(
     "changes", [{"optimizer": "muon"}, {"sequence_length": 8}, {"train_tokens": 8}]
 )
 def test_trainers_of_images_refuse_tokens(
-    table: str, fidelity: str, changes: dict[str, object]
+    table: str, fidelity: str, changes: dict[str, Any]
 ) -> None:
     recipe = dataclasses.replace(
         find_recipe(table, fidelity), dtype="bfloat16" if table == "cnn" else "float64", **changes

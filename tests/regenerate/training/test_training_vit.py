@@ -95,7 +95,8 @@ def test_the_middle_is_what_is_evaluated(folder: Path) -> None:
         for share in (1.0, 0.5)
     ]
     whole, middle = (each.validation.images.float() for each in splits)
-    np.testing.assert_array_equal(*(each.train.images.float().numpy() for each in splits))
+    first, second = (each.train.images.float().numpy() for each in splits)
+    np.testing.assert_array_equal(first, second)
     # Class 0 has its bright column at the left, outside of the middle half.
     assert float(whole[0, :, 1].mean()) > 1
     assert float(middle[0].max()) < 1

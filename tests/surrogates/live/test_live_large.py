@@ -1,6 +1,7 @@
 """Search beyond a table, on a small file of the shape of the large space."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -100,7 +101,10 @@ def test_spectra_of_the_short_list_are_computed_charged_and_kept(tmp_path):
 
 def test_a_search_over_the_large_space_goes_on_and_is_verified(tmp_path):
     problem = table_problem("mlp", seeds=[0], space="large", recipe=TINY)
-    arguments = {"method": "transfer:short_list=5:trees=2", "confirmation": Confirmation(1, 1)}
+    arguments: dict[str, Any] = {
+        "method": "transfer:short_list=5:trees=2",
+        "confirmation": Confirmation(1, 1),
+    }
     out = tmp_path / "out"
     first = search(problem, out, budget=Budget(2), reveal=False, **arguments)
     found = search(problem, out, budget=Budget(3), **arguments)

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,20 +11,16 @@ import torch
 from torch import nn
 
 from act_bench.functions.catalogue import find
+from act_bench.spaces.paper import load_space
 from regenerate.runs.store import SearchFolderError
 from regenerate.training.optimizers import torch_optimizer
 from surrogates.live import Budget, Confirmation, search
 from surrogates.live.methods import MethodError
 from surrogates.live.replay import verify_search
-from surrogates.live.spectra import compute_spectra, read_spectra
+from surrogates.live.spectra import compute_spectra, network_spectrum, read_spectra
 from surrogates.live.user_network.address import AddressError, load_function
-from surrogates.live.user_network.network import (
-    OWN,
-    NetworkError,
-    NetworkTrainer,
-    fingerprint,
-    network_problem,
-)
+from surrogates.live.user_network.examples import NetworkError, fingerprint
+from surrogates.live.user_network.network import OWN, NetworkTrainer, network_problem
 
 SHORT = dataclasses.replace(OWN, epochs=2, batch_size=16)
 NONE = Confirmation(0, 0)
@@ -109,13 +106,11 @@ def test_without_test_data_nothing_is_shown(tmp_path):
 
 
 def test_spectra_of_ones_own_network_are_computed_once_and_searched_with(tmp_path, monkeypatch):
-    from surrogates.live.user_network import network as module
-
     problem = network_problem(make_model, load_data, recipe=SHORT)
     with pytest.raises(MethodError, match="Fisher spectra of your network"):
         search(problem, tmp_path / "a", method="gp-ei:features=fim", budget=Budget(2))
-    few = list(module.load_space().representatives)[60:64]
-    trainer = problem.trainer
+    few = list(load_space().representatives)[60:64]
+    trainer: Any = problem.trainer
     calls = []
 
     def spectrum(expression):
@@ -125,7 +120,7 @@ def test_spectra_of_ones_own_network_are_computed_once_and_searched_with(tmp_pat
             raise KeyboardInterrupt
         inputs, labels = load_data()[0]
         network = trainer.network(str(expression), 0)
-        return module.network_spectrum(network, inputs, labels, "mine")
+        return network_spectrum(network, inputs, labels, "mine")
 
     monkeypatch.setattr("surrogates.live.spectra._CHUNK", 2)
     with pytest.raises(KeyboardInterrupt):
@@ -177,7 +172,8 @@ def test_a_network_has_a_name_of_its_own():
         network_problem(make_model, load_data, name="mlp")
     with pytest.raises(NetworkError, match="got a lambda"):
         network_problem(lambda activation: make_model(activation), load_data, name="own")
-    narrow, wide = (network_problem(partial(make_model, seed=n), load_data) for n in (4, 400))
+    models = (partial(make_model, seed=n) for n in (4, 400))  # type: ignore[call-arg]  # not called
+    narrow, wide = (network_problem(model, load_data) for model in models)
     assert narrow.table != wide.table
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,7 +124,7 @@ def test_runs_amount_to_what_the_tables_rule_says(accuracies):
 
 
 def test_an_interrupted_search_takes_the_same_course_and_trains_nothing_twice(tmp_path):
-    arguments = {
+    arguments: dict[str, Any] = {
         "method": "gp-ei:starts=3",
         "budget": Budget(7),
         "confirmation": Confirmation(2, 2),
@@ -206,7 +207,7 @@ def test_worker_processes_train_and_their_trace_is_verified(tmp_path):
 
 
 def test_a_folder_holds_one_search_and_a_revealed_one_is_over(tmp_path):
-    arguments = {"method": "random", "confirmation": NONE}
+    arguments: dict[str, Any] = {"method": "random", "confirmation": NONE}
     sealed = search(tiny(), tmp_path, budget=Budget(2), reveal=False, **arguments)
     assert sealed.tested is None
     more = search(tiny(), tmp_path, budget=Budget(4), **arguments)
@@ -301,7 +302,7 @@ def test_a_method_of_its_own_proposes_and_is_trained_like_the_others(tmp_path):
 
 def test_the_swish_space_is_searched_by_its_controller(tmp_path):
     problem = table_problem("mlp", seeds=[0], space="swish", recipe=TINY)
-    arguments = {"method": "controller", "confirmation": Confirmation(1, 1)}
+    arguments: dict[str, Any] = {"method": "controller", "confirmation": Confirmation(1, 1)}
     found = search(problem, tmp_path, budget=Budget(4), **arguments)
     known = set(enumerate_swish())
     assert all(each.expression in known for each in found.evaluated)

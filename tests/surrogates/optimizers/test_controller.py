@@ -19,7 +19,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
     policy = Lstm((3, 2), 4, np.random.default_rng(0))
     with torch.no_grad():
         for weights in policy.parameters():
-            weights *= 8  # away from the origin, where most second derivatives vanish
+            weights.mul_(8)  # away from the origin, where most second derivatives vanish
     names = list(dict(policy.named_parameters()))
 
     def outputs(*weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,7 +34,7 @@ def test_draws_have_the_probabilities_of_the_policy() -> None:
     policy = Lstm((3, 2), 4, rng)
     with torch.no_grad():
         for weights in policy.parameters():
-            weights *= 10
+            weights.mul_(10)
     everything = torch.tensor([[i, j, k] for i in range(3) for j in range(3) for k in range(2)])
     log_probability, entropy = (values.detach().numpy() for values in policy(everything))
     probability = np.exp(log_probability)
@@ -54,11 +54,11 @@ def test_the_policy_learns_what_is_paid() -> None:
     """Paid for the first operator on the left, and for the last on the right, it prefers them."""
     names = [[f"add({a}(x),{b}(x))"] for a in ("elu", "relu", "tanh") for b in ("elu", "relu")]
     optimizer = Controller(SearchSpace(range(6), names, [[0.0]] * 6), 0)
-    policy, rng = optimizer._policy, np.random.default_rng(0)
+    policy, rng = optimizer.policy, np.random.default_rng(0)
     for _ in range(400):
         episode = policy.sample(rng)
         left, right, _ = episode.operators
-        optimizer._pay(episode, float(left == 0) + float(right == 2))
+        optimizer.pay(episode, float(left == 0) + float(right == 2))
     drawn = [policy.sample(rng).operators for _ in range(200)]
     assert np.mean([left == 0 and right == 2 for left, right, _ in drawn]) > 0.8
 
@@ -70,14 +70,14 @@ def test_the_ratio_is_clipped() -> None:
     episode = np.array([[0, 0, 0]])
 
     def log_probability() -> np.ndarray:
-        return optimizer._policy(torch.from_numpy(episode))[0].detach().numpy()
+        return optimizer.policy(torch.from_numpy(episode))[0].detach().numpy()
 
     now = log_probability()
-    before = [weights.detach().clone() for weights in optimizer._policy.parameters()]
-    optimizer._improve(episode, now - np.log(1.3), np.array([1.0]))
-    after = list(optimizer._policy.parameters())
+    before = [weights.detach().clone() for weights in optimizer.policy.parameters()]
+    optimizer.improve(episode, now - np.log(1.3), np.array([1.0]))
+    after = list(optimizer.policy.parameters())
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
-    optimizer._improve(episode, now - np.log(1.3), np.array([-1.0]))
+    optimizer.improve(episode, now - np.log(1.3), np.array([-1.0]))
     assert log_probability() < now
 
 

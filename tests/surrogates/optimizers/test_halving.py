@@ -10,7 +10,7 @@ import pytest
 
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.events import Partial, Result
+from act_bench.search.events import Outcome, Partial, Result
 from act_bench.search.verify import verify
 from surrogates.optimizers import find_optimizer
 from surrogates.optimizers.halving import Hyperband, SuccessiveHalving, rungs
@@ -33,7 +33,7 @@ def ask(optimizer: Hyperband) -> tuple[int, int | None]:
 
 
 def result(entry: int, score: float | None, epochs: int | None) -> Result:
-    outcome = "missing" if score is None else "ok"
+    outcome: Outcome = "missing" if score is None else "ok"
     return Result(
         outcome=outcome,
         validation_accuracy=score,

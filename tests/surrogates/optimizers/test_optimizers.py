@@ -156,7 +156,7 @@ def test_evolution_walks_on_where_all_neighbours_are_known() -> None:
             outcome="ok",
             validation_accuracy=0.5,
             cost_s=1.0,
-            entry=names.index(first),
+            entry=names.index(str(first)),
             how_resolved="exact",
             score=0.5,
             repeated=False,

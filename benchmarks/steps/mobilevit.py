@@ -12,7 +12,7 @@ activation. Its variants are measured in turns in one run, in processor time:
   the optimizer in one loop each, and the small maps' gradient of taps;
 - ``own``: as the trainer does it: that, and each transformer layer as one operation of autograd.
 
-    python benchmarks/mobilevit.py [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
+    python -m benchmarks.steps.mobilevit [--image-size 64] [--width 1] [--batch-size 64] [--turns 5]
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from act_bench.functions.expression import parse
+from benchmarks.budget import Figure, report
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.kernels import depthwise
 from regenerate.kernels.depthwise import DepthwiseConv2d
@@ -174,12 +175,14 @@ def main() -> None:
         f"torch {torch.__version__}, one thread, {options.image_size} px, width {options.width:g}, "
         f"batch {options.batch_size}, {options.expression}"
     )
-    print("| variant | ms a step | images/s | to torch's |\n|---|---|---|---|")
+    print("| variant | ms per step | images/s | to torch's |\n|---|---|---|---|")
     median = {name: statistics.median(each) for name, each in taken.items()}
     for name in names:
         rate = options.batch_size / median[name]
         ratio = median["torch"] / median[name]
         print(f"| {name} | {median[name] * 1e3:.1f} | {rate:.0f} | {ratio:.2f} |")
+    what = f"a step of MobileViTv2, {options.image_size} px, one core, of torch's own"
+    report([Figure(what, median["own"] / median["torch"], "x")])
     for part, share in profile(step).items():
         print(f"  {share:6.1%}  {part}")
 

@@ -1,8 +1,8 @@
 """What the learning rate does to a table: who changes places when every function is tuned.
 
-``python -m builders.reports.rates mlp`` reads the embedded tables of learning rates; ``... --runs
-FOLDER`` takes those of sweeps besides, finished or not. Prints Markdown; ``--write`` puts the
-sections of all tables into ``docs/studies/rates.md``.
+``python -m builders.reports.rates.report mlp`` reads the embedded tables of learning rates;
+``... --runs FOLDER`` takes those of sweeps besides, finished or not. Prints Markdown; ``--write``
+puts the sections of all tables into ``docs/studies/rates.md``.
 
 Functions are counted by canonical class (the entry of each class that comes first), so that
 spellings of one function count once. Intervals are bootstrap ones of 95 %, over functions.
@@ -32,8 +32,8 @@ from builders.tables import read_runs
 from regenerate.recipes import find
 from surrogates.significance import spearman_interval
 
-DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "studies" / "rates.md"
-BEGIN: Final = "<!-- begin: python -m builders.reports.rates -->"
+DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "studies" / "rates.md"
+BEGIN: Final = "<!-- begin: python -m builders.reports.rates.report -->"
 END: Final = "<!-- end -->"
 TOP = 50
 

@@ -1,6 +1,6 @@
 """What the Fisher spectra of a table say about training: validity, and distances.
 
-``python -m builders.reports.fisher_report mlp`` reads the embedded spectra and entries of a table,
+``python -m builders.reports.fisher.report mlp`` reads the embedded spectra and entries of a table,
 without a name those of every table that has both. Prints part of docs/explanation/fisher.md:
 
 * how well ``fim_valid`` alone tells the entries that fail from those that train (precision is the
@@ -52,7 +52,7 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
     known = (entries["outcome"] != "missing").to_numpy()
     # Without a number at 0 a spectrum is no more valid than a training is finite, for one reason.
     defined = np.ones(len(invalid), dtype=bool)
-    defined[list(load_limits())] = False
+    defined[[entry for entry in load_limits() if entry < len(defined)]] = False
     kinds = {
         "diverged": (diverged, known),
         "diverged or at chance": (diverged | weak, known),
@@ -96,7 +96,7 @@ def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         f"\nf and -f: {len(pairs)} pairs of entries; both valid {both.sum()}, one only "
         f"{(one & ~both).sum()}; both train {trained[pairs].all(1).sum()}, one only "
         f"{(trained[pairs].any(1) & ~trained[pairs].all(1)).sum()}\n\n"
-        "| pairs | W1 a layer, median (90th percentile) | difference of accuracy, median |\n"
+        "| pairs | W1 per layer, median (90th percentile) | difference of accuracy, median |\n"
         "|---|---|---|"
     )
     for name, chosen in {"f and -f": pairs[both], "at random": drawn}.items():

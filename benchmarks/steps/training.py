@@ -8,7 +8,7 @@ torch's own, as it was before normalization, addition and activation were one lo
 measures, too, what `torch.compile` makes of the whole network, whose graph is the same for every
 function: with the tables as gathers, which it may fuse with what stands beside them, and with ReLU.
 
-    python benchmarks/training.py [--network resnet56] [--width 0.5] [--image-size 16]
+    python -m benchmarks.steps.training [--network resnet56] [--width 0.5] [--image-size 16]
         [--batch-size 64] [--threads 1] [--device cpu] [--compiled]
 """
 
@@ -27,6 +27,7 @@ import torch
 from torch import nn
 
 from act_bench.functions.expression import parse
+from benchmarks.budget import Figure, report
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.activations.tabulation import Tables
 from regenerate.networks import IMAGE_NETWORKS, build, normalized
@@ -246,7 +247,11 @@ def main() -> None:
             f"{name}, torch's batch norm: {options.batch_size / median[name]:.0f} images/s, "
             f"{median[name] / median['step']:.2f} times as long; compiled in {preparing:.0f} s"
         )
-    print(f"{options.expression} against ReLU: {median['step'] / median['relu']:.2f} x")
+    times = median["step"] / median["relu"]
+    print(f"{options.expression} against ReLU: {times:.2f} x")
+    report(
+        [Figure(f"a step of {options.network}, {options.expression}, of ReLU's", times, "x", 1.25)]
+    )
     for part, share in profile(step, device).items():
         print(f"  {share:6.1%}  {part}")
 

@@ -1,6 +1,6 @@
 """How far the W1 of two functions by 128 quantiles a layer is from that of all eigenvalues.
 
-    python -m builders.reports.fisher_storage cnn --data-dir FOLDER [--functions 25] [--pairs 200]
+    python -m builders.reports.fisher.storage cnn --data-dir FOLDER [--functions 25] [--pairs 200]
 
 Functions are drawn among the entries with a valid spectrum, pairs among the functions; exact W1 is
 SciPy's, of all log eigenvalues. Errors are relative to it, in percent: of the sum over layers, and

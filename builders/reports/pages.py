@@ -1,0 +1,105 @@
+"""The generated pages and pictures of the documentation, each with the command that makes it.
+
+``python -m builders.reports`` (``make reports``) runs the list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Report:
+    """One generated page, or a part of one.
+
+    Attributes
+    ----------
+    name
+        What ``--only`` takes.
+    module
+        A module that ``python -m`` runs.
+    arguments
+        Its arguments.
+    writes
+        What it makes, in the repository; None for Markdown that it prints, which the page of a
+        study quotes: that goes to ``FOLDER/NAME.md``.
+    minutes
+        About how long it takes on one core, from nothing.
+    images
+        Whether it needs the images of CIFAR-10 (``--data-dir``).
+    resumes
+        Whether it resumes where it was stopped.
+    """
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+    writes: str | None = None
+    minutes: float = 1.0
+    images: bool = False
+    resumes: bool = False
+
+
+TABLES: Final = ("mlp", "cnn", "resnet", "vit")
+LADDERS: Final = ("cnn", "resnet", "vit")
+"""Tables whose training is compared with longer training."""
+
+REPORTS: Final = (
+    Report(
+        "architecture", "builders.reports.architecture", (), "docs/images/architecture.svg", 0.1
+    ),
+    Report("space", "builders.space", ("report", "--write"), "docs/explanation/space.md"),
+    Report("rates", "builders.reports.rates.report", ("--write",), "docs/studies/rates.md", 2),
+    Report(
+        "joint",
+        "builders.reports.rates.joint",
+        ("--write",),
+        "docs/studies/rates.md",
+        10,
+    ),
+    Report(
+        "results",
+        "builders.reports.results",
+        writes="docs/studies/results.md and docs/studies/results/",
+        minutes=240,
+        resumes=True,
+    ),
+    Report(
+        "comparison",
+        "builders.reports.comparison",
+        ("mlp", "cnn", "--repeats", "5", "--budget", "30"),
+        "docs/studies/comparison.md",
+        600,
+        images=True,
+        resumes=True,
+    ),
+    *(
+        Report(
+            f"entropy-{table}",
+            "builders.entropy",
+            ("report", "--table", table, "--figure", f"docs/images/eafo-entropy-{table}.png"),
+        )
+        for table in ("mlp", "cnn")
+    ),
+    Report("goals", "builders.reports.goals", (), "docs/studies/results/goals.md", 5),
+    Report("aquasurf", "builders.reports.variants", (), "docs/studies/results/aquasurf.md", 60),
+    Report("outcomes", "builders.reports.outcomes", minutes=2),
+    *(Report(f"seeds-{name}", "builders.reports.seeds", (name,)) for name in TABLES),
+    *(Report(f"ladder-{name}", "builders.reports.ladder", (name,)) for name in LADDERS),
+    Report("table", "builders.reports.table_report", minutes=2),
+    Report("fisher", "builders.reports.fisher.report", minutes=5),
+    Report(
+        "fisher-storage", "builders.reports.fisher.storage", ("mlp", "--functions", "60"), None, 2
+    ),
+    Report("fisher-study", "builders.reports.fisher.study", minutes=5, images=True),
+    Report("large-space", "builders.reports.large_space", minutes=5),
+    Report("calibration-cnn", "builders.reports.calibration", ("cnn",)),
+    Report("calibration-resnet", "builders.reports.proxies", ("resnet",)),
+    Report("calibration-vit", "builders.reports.proxies", ("vit",)),
+    Report("calibration-gpt", "builders.reports.gpt_calibration"),
+    Report("grafs", "builders.reports.grafs", ("mlp", "--seeds", "5", "--first-seed", "100")),
+    Report(
+        "swish", "builders.reports.swish_search", ("--budget", "60", "--searches", "10"), None, 30
+    ),
+)

@@ -1,0 +1,1 @@
+"""Reports on the learning-rate axis of the tables."""

@@ -1,0 +1,289 @@
+"""Make docs/studies/results/aquasurf.md: AQuaSurF as published and as it is here, choice by choice.
+
+    python -m builders.reports.variants [--table cnn] [--variants 8] [--docs docs]
+
+Each variant is searched on 20 draws of its map with 10 trials each (``searches.py``) and kept under
+``output/variants``; what was made is not made again, so a run that was stopped goes on, and each
+run writes the page on what is there. Variants with true labels need ``python -m builders.fisher
+TABLE --labels true`` first. A variant takes about half a minute of one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from act_bench.files.atomic import replacing
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.loading import load_data
+from builders.reports.results.goals import Goal, count, goals_of
+from builders.reports.variants.searches import (
+    DRAWS,
+    EVALUATIONS,
+    TRIALS,
+    VARIANTS,
+    WEIGHTINGS,
+    Made,
+    possible,
+    searches,
+)
+from surrogates.protocol import SearchSpace
+
+TABLES: Final = ("cnn", "vit", "resnet", "mlp")
+FILE: Final = "aquasurf.csv"
+RESAMPLES: Final = 2000
+
+ENDS: Final = ("", "_low", "_high")
+
+Float = NDArray[np.float64]
+Row = dict[str, object]
+
+COLUMNS: Final = {
+    "table": pl.String,
+    "sha256": pl.String,
+    "variant": pl.String,
+    "draws": pl.Int64,
+    "regret": pl.Float64,
+    "regret_low": pl.Float64,
+    "regret_high": pl.Float64,
+    "near": pl.Float64,
+    "near_low": pl.Float64,
+    "near_high": pl.Float64,
+    "near_reached": pl.Float64,
+    "beyond": pl.Float64,
+    "beyond_low": pl.Float64,
+    "beyond_high": pl.Float64,
+    "beyond_reached": pl.Float64,
+    "gain": pl.Float64,
+    "gain_low": pl.Float64,
+    "gain_high": pl.Float64,
+}
+"""Of a variant on a table: the mean regret at the end; evaluations, median, until near the best and
+until better than every baseline (infinite: never; null: there is no such function), and the share
+of searches that get there; and by how much its regret is below that of the default. Intervals are
+95 % bootstrap intervals over draws, with all trials of a draw together."""
+
+
+def regrets(data: BenchmarkData, made: Made) -> Float:
+    """Return the regret at the end of each trial: (draws, trials)."""
+    scores = np.array(
+        [data.worst_score if (s := data.score(e)) is None else s for e in range(len(data.outcome))]
+    )
+    best = max(scores[list(data.covered)])
+    found: Float = best - scores[made.entries].max(axis=2)
+    return found
+
+
+def over_draws(
+    values: Sequence[Float], statistic: Callable[..., Float]
+) -> tuple[float, float, float]:
+    """Return a statistic of values by draw and trial, with its bootstrap interval over draws.
+
+    Parameters
+    ----------
+    values
+        Each (draws, trials); of several arrays draws are drawn independently.
+    statistic
+        Of arrays (..., values); a value for each of the leading indices.
+    """
+    random = np.random.default_rng(0)
+    again = []
+    for each in values:
+        chosen = random.integers(0, len(each), (RESAMPLES, len(each)))
+        again.append(each[chosen].reshape(RESAMPLES, -1))
+    low, high = np.quantile(statistic(*again), [0.025, 0.975], method="inverted_cdf")
+    middle = statistic(*[each.reshape(1, -1) for each in values])[0]
+    return float(middle), float(low), float(high)
+
+
+def mean(values: Float) -> Float:
+    """Return the mean over the last axis."""
+    found: Float = values.mean(axis=-1)
+    return found
+
+
+def middle(values: Float) -> Float:
+    """Return the lower median over the last axis, which may be infinite."""
+    found: Float = np.quantile(values, 0.5, axis=-1, method="inverted_cdf")
+    return found
+
+
+def difference(first: Float, second: Float) -> Float:
+    """Return by how much the first mean is above the second."""
+    return mean(first) - mean(second)
+
+
+def row(data: BenchmarkData, made: Made, default: Made) -> Row:
+    """Return the row of a variant."""
+    near, beyond = goals_of(data)
+    own = regrets(data, made)
+    cells: Row = {
+        "table": data.table,
+        "sha256": data.sha256,
+        "variant": made.variant,
+        "draws": len(made.entries),
+    }
+    cells |= _three("regret", over_draws([own], mean), digits=6)
+    for name, goal in (("near", near), ("beyond", beyond)):
+        if goal.classes:
+            firsts = _firsts(goal, made)
+            cells |= _three(name, over_draws([firsts], middle))
+            cells[f"{name}_reached"] = round(float(np.isfinite(firsts).mean()), 4)
+    if made.variant:
+        gain = over_draws([regrets(data, default), own], difference)
+        cells |= _three("gain", gain, digits=6)
+    return dict.fromkeys(COLUMNS) | cells
+
+
+def _firsts(goal: Goal, made: Made) -> Float:
+    draws, trials, evaluations = made.entries.shape
+    return goal.first(made.entries.reshape(-1, evaluations)).reshape(draws, trials)
+
+
+def _three(name: str, found: tuple[float, float, float], digits: int = 1) -> Row:
+    return {f"{name}{end}": round(value, digits) for end, value in zip(ENDS, found, strict=True)}
+
+
+HEAD = """\
+# AQuaSurF, choice by choice
+
+Made by `python -m builders.reports.variants`. Each row is `aquasurf` with these settings ([what
+they are](../../explanation/aquasurf.md)), {trials} searches of {evaluations} evaluations on each of
+{draws} draws of its map; intervals are 95 % bootstrap intervals over draws. *Regret* is the mean at
+the end, and *gain* how much lower it is than that of the default (in bold where its interval
+excludes 0). Evaluations are medians until a [goal](../results.md) is reached, with the share of
+searches that reach it.
+
+"""
+
+
+def page(found: pl.DataFrame) -> str:
+    """Return the page, from its rows."""
+    lines = [HEAD.format(trials=TRIALS, evaluations=EVALUATIONS, draws=DRAWS)]
+    for (table,), group in found.group_by("table", maintain_order=True):
+        missing = [name for name in VARIANTS if name not in group["variant"].to_list()]
+        lines += [f"## {table}\n"]
+        lines.append(
+            "| settings | regret | gain | until near the best | until better than every baseline |"
+        )
+        lines.append("|---|---|---|---|---|")
+        rows = {each["variant"]: each for each in group.iter_rows(named=True)}
+        lines += [_line(each) for each in rows.values()]
+        lines += ["", *_union(rows)]
+        if missing:
+            names = ", ".join(f"`{name}`" for name in missing)
+            lines.append(f"Not measured yet on `{table}`: {names}.\n")
+    return "\n".join(lines)
+
+
+def _number(each: Row, name: str) -> float:
+    value = each[name]
+    if not isinstance(value, float):
+        raise TypeError(f"expected a number in the column {name}, got {value!r}")
+    return value
+
+
+def _line(each: Row) -> str:
+    gain = ""
+    if each["gain"] is not None:
+        gained, low, high = (_number(each, f"gain{end}") for end in ENDS)
+        sure = "**" * (low > 0 or high < 0)
+        gain = f"{sure}{gained:+.4f}{sure} [{low:+.4f}, {high:+.4f}]"
+    regret, low, high = (_number(each, f"regret{end}") for end in ENDS)
+    cells = [
+        f"`{each['variant'] or 'default'}`",
+        f"{regret:.4f} [{low:.4f}, {high:.4f}]",
+        gain,
+        _evaluations(each, "near"),
+        _evaluations(each, "beyond"),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _evaluations(each: Row, name: str) -> str:
+    if each[name] is None:
+        return "none is"
+    middle, low, high = (count(_number(each, f"{name}{end}")) for end in ENDS)
+    return f"{middle} [{low}, {high}]; {_number(each, f'{name}_reached'):.0%}"
+
+
+def _union(rows: dict[str, Row]) -> list[str]:
+    """Say for each weighting whether the union searches better than either feature."""
+    lines = []
+    for weighting in WEIGHTINGS:
+        setting = f"weighting={weighting}" if weighting != WEIGHTINGS[0] else ""
+        union = rows.get(setting)
+        spectra = rows.get(":".join(part for part in ("features=umap-fim", setting) if part))
+        outputs = rows.get("features=umap-outputs")
+        if union is None or spectra is None or outputs is None:
+            continue
+        said = [
+            f"{_against(union, other)} {name}"
+            for name, other in (("outputs", outputs), ("spectra", spectra))
+        ]
+        lines.append(f"- Layers weighted `{weighting}`: the union ends {' and '.join(said)}.")
+    return [*lines, ""] if lines else []
+
+
+def _against(first: Row, second: Row) -> str:
+    """Say how a variant ends against another; intervals that overlap are not told apart."""
+    if _number(first, "regret_high") < _number(second, "regret_low"):
+        return "better than by"
+    if _number(first, "regret_low") > _number(second, "regret_high"):
+        return "worse than by"
+    return "not significantly different from"
+
+
+def main() -> None:
+    """Make what is missing, and write the page."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--table", action="append", choices=TABLES)
+    arguments.add_argument("--variants", type=int, default=len(VARIANTS), help="The first so many.")
+    arguments.add_argument("--kept", type=Path, default=Path("output/variants"))
+    arguments.add_argument("--docs", type=Path, default=Path("docs"))
+    arguments.add_argument("--no-searches", action="store_true", help="Only what is kept.")
+    chosen = arguments.parse_args()
+    folder = chosen.docs / "studies" / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in chosen.table or TABLES:
+        data = load_data(table)
+        space = SearchSpace.of(data)
+        made: list[Made] = []
+        for variant in VARIANTS[: chosen.variants]:
+            if not possible(variant, table):
+                print(f"{table}, {variant}: needs python -m builders.fisher {table} --labels true")
+                continue
+            kept = searches(data, space, variant, chosen.kept, chosen.no_searches)
+            if kept is not None:
+                made.append(kept)
+        if made and not made[0].variant:
+            rows = [row(data, each, made[0]) for each in made]
+            keep(pl.DataFrame(rows, COLUMNS, orient="row"), folder / FILE)
+    found = pl.read_csv(folder / FILE, schema=COLUMNS)
+    with replacing(folder / "aquasurf.md") as draft:
+        draft.write_text(page(found), encoding="utf-8")
+    print(folder / "aquasurf.md")
+
+
+def keep(rows: pl.DataFrame, path: Path) -> None:
+    """Put the rows of a table into the file, in place of what it has of these variants."""
+    if path.exists():
+        known = pl.read_csv(path, schema=COLUMNS)
+        rows = pl.concat([known.join(rows, on=["table", "variant"], how="anti"), rows])
+    order = {name: place for place, name in enumerate(VARIANTS)}
+    places = [
+        pl.col("table").replace_strict(list(TABLES), range(len(TABLES))),
+        pl.col("variant").replace_strict(order, default=len(order)),
+    ]
+    with replacing(path) as draft:
+        rows.sort(places).write_csv(draft)
+
+
+if __name__ == "__main__":
+    main()
