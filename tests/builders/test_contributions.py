@@ -93,7 +93,7 @@ def test_runs_that_agree_are_taken_in_once(recorded: pl.DataFrame, ours: Path, s
     merged = parts.merge([ours], RECIPE)
     assert merged.num_rows == recorded.height // 2 + new
     kept = seeds(recorded, 0, 1, 2, 3, 4)["validation_accuracy"].to_list()
-    now = pl.from_arrow(merged).filter(pl.col("seed") < 5).sort("entry", "seed")
+    now = pl.DataFrame(pl.from_arrow(merged)).filter(pl.col("seed") < 5).sort("entry", "seed")
     assert now["validation_accuracy"].to_list() == kept  # ours stay
     assert json.loads((ours / "sweep.json").read_text())["recipe_sha"] == RECIPE.sha
     assert take_in(theirs, RECIPE, ours)[1] == 0

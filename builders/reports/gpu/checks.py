@@ -101,6 +101,7 @@ def _inputs(device: str) -> Iterator[tuple[str, Tensor]]:
     numbers = torch.from_numpy(drawn).to(device).view(torch.bfloat16)
     for size in SIZES:
         yield f"{size} numbers", numbers[:size]
+    yield "numbers at an odd address", numbers[1:1025]
     maps = numbers[: 2 * 8 * 15 * 17].view(2, 8, 15, 17)
     yield "a map", maps
     yield "a map in channels_last", maps.contiguous(memory_format=torch.channels_last)

@@ -30,6 +30,8 @@ AT_ONCE: Final = {"cuda": (2, 4, 8), "cpu": (2,)}
 """How many trainings at once are tried, fewest first."""
 FILLED: Final = 0.5
 """Share of the peak from which one training fills a device."""
+FAILED: Final = "failed"
+"""A file that a process leaves which cannot take part in a measurement."""
 _PATIENCE_S: Final = 120.0
 
 
@@ -140,7 +142,11 @@ def at_once_images_per_s(
 
 
 def _measure(recipe: Recipe, device: str, seconds: float, recorded: bool, ready: Path) -> float:
-    return images_per_s(recipe, device, seconds, recorded=recorded, ready=ready)
+    try:
+        return images_per_s(recipe, device, seconds, recorded=recorded, ready=ready)
+    except BaseException:
+        (ready / FAILED).touch()  # the others need not wait
+        raise
 
 
 def _meet(folder: Path) -> None:
@@ -148,7 +154,7 @@ def _meet(folder: Path) -> None:
     os.close(mkstemp(dir=folder)[0])
     start = time.monotonic()
     while len(list(folder.iterdir())) < int(folder.name):
-        if time.monotonic() - start > _PATIENCE_S:
+        if (folder / FAILED).exists() or time.monotonic() - start > _PATIENCE_S:
             raise TimeoutError("another process did not come")
         time.sleep(0.01)
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -144,6 +145,26 @@ def test_a_rehearsal_is_killed_and_goes_on(
     assert before.items() <= after.items()  # no stage was done again
     assert {path: path.stat().st_mtime_ns for path in written} == written
     assert comparable(killed) == whole
+
+
+def test_several_at_once_do_not_wait_for_one_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "worker_pool", lambda workers, _: ThreadPoolExecutor(workers))
+    recipe = rehearsal(find("cnn", "full"))
+    assert speed.at_once_images_per_s(recipe, "cpu", 0.01, 2) > 0
+    measure, called = speed.images_per_s, []
+
+    def full(*options: Any, **more: Any) -> float:
+        called.append(options)
+        if len(called) == 2:
+            raise torch.OutOfMemoryError("the memory is full")
+        return measure(*options, **more)
+
+    monkeypatch.setattr(speed, "images_per_s", full)
+    start = time.monotonic()
+    assert speed.at_once_images_per_s(recipe, "cpu", 0.01, 3) == 0
+    assert time.monotonic() - start < speed._PATIENCE_S
 
 
 def test_the_list_begins_with_what_is_most_useful() -> None:
