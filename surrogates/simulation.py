@@ -284,7 +284,7 @@ def simulate(
     chosen_ones = OPTIMIZERS if optimizers is None else optimizers
     best = float(exact.scores[-1])
     if any(asks_for_rates(factory) for factory in chosen_ones.values()):
-        best = max(best, *(_best_score(data.at_rate(rate)) for rate in data.rates))
+        best = max([best, *(_best_score(data.at_rate(rate)) for rate in data.rates)])
     space = SearchSpace.of(data)
     steps: list[pl.DataFrame] = []
     finals: list[dict[str, object]] = []
