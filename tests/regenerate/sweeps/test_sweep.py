@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -332,7 +333,9 @@ def test_tasks_name_the_entry_of_their_runs(tmp_path):
 
 
 @pytest.mark.parametrize("executor", [SerialExecutor(), LocalExecutor(2, cores=2)])
-def test_a_sweep_ends_in_time_and_goes_on(tmp_path, executor):
+def test_a_sweep_ends_in_time_and_goes_on(tmp_path, executor, monkeypatch):
+    threads = lambda workers, _: ThreadPoolExecutor(workers)  # noqa: E731
+    monkeypatch.setattr("regenerate.sweeps.executor.worker_pool", threads)  # processes are slow
     tasks = plan(FUNCTIONS, [0])
     none = TimeLimit(60, expected_s=61)
     sweep.sweep(TINY, tasks, tmp_path, executor, functions_per_part=1, limit=none)
