@@ -59,8 +59,10 @@ REHEARSED: Final = {
 }
 """Network -> how small it is in a rehearsal."""
 
-IMAGES: Final = {"cifar10": 45_000, "imagenette": 9_469}
-"""Training images of a data set."""
+IMAGES: Final = {"cifar10": (45_000, 5_000, 10_000), "imagenette": (9_469, 1_966, 1_959)}
+"""Images of a data set for training, validation and test."""
+EVALUATING: Final = 1 / 3
+"""Time of an image without its way back, as a share of a training image's."""
 
 
 def rehearsal(recipe: Recipe) -> Recipe:
@@ -139,9 +141,17 @@ def measure(
 
 
 def expected_s(recipe: Recipe, images_per_s: float, at_once: int) -> float:
-    """Return seconds of a run when so many share a device, evaluation left out."""
-    images = recipe.train_images or IMAGES.get(recipe.dataset, 0)
-    return recipe.epochs * images * at_once / max(images_per_s, 1e-9)
+    """Return seconds of a run when so many share a device.
+
+    Examples
+    --------
+    >>> round(expected_s(find("cnn", "full"), 10_000, 2))
+    281
+    """
+    images, validation, test = IMAGES.get(recipe.dataset, (0, 0, 0))
+    trained = recipe.epochs * min(images, recipe.train_images or images)
+    looked_at = recipe.epochs * recipe.evaluations_per_epoch * validation + test
+    return (trained + EVALUATING * looked_at) * at_once / max(images_per_s, 1e-9)
 
 
 def train(
