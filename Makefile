@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-TOOLS ?= dev
+TOOLS ?= dev,gpu-check
 # What reads the data, and what models them; nothing that trains.
 CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figures explore) \
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \

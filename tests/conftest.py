@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,39 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 # A busy machine is no failure: how long a test takes is not asserted anywhere.
 settings.register_profile("act-bench", deadline=None)
 settings.load_profile("act-bench")
+
+REQUIRED = "ACT_BENCH_REQUIRE"
+"""Environment variable: marks of `NEEDS`, with commas, whose tests fail where they would skip."""
+
+
+def _has_gpu() -> bool:
+    if find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "triton": (
+        lambda: find_spec("triton") is not None,
+        "triton: pip install 'act-bench[gpu-check]'",
+    ),
+    "gpu": (_has_gpu, "a GPU that torch finds"),
+}
+"""Mark -> whether what its tests need is here, and what that is."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs what is not here, or fail it where that is required."""
+    required = os.environ.get(REQUIRED, "").split(",")
+    for mark, (is_here, what) in NEEDS.items():
+        if item.get_closest_marker(mark) is None or is_here():
+            continue
+        if mark in required:
+            pytest.fail(f"{REQUIRED} names {mark}, and this machine lacks {what}", pytrace=False)
+        pytest.skip(f"needs {what}")
+
 
 MakeData = Callable[..., BenchmarkData]
 

@@ -34,6 +34,7 @@ class Options:
     seeds: int | None
     shard_text: str | None
     limit: int | None
+    minutes: float | None
     expressions_file: Path | None
     select_text: str | None
     tuned: bool
@@ -60,6 +61,11 @@ class Options:
 @click.option("--seeds", type=click.IntRange(1), help="Train with seeds 0 to N - 1.")
 @click.option("--shard", "shard_text", help="Only this share of the functions, such as 3/16.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N functions of the order.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Begin no function that would end later, by the longest so far.",
+)
 @click.option(
     "--expressions",
     "expressions_file",
@@ -125,6 +131,7 @@ def command(options: Options) -> None:
       act-bench sweep mlp                      all 2,913 functions, 10 seeds each
       act-bench sweep mlp --limit 50           a fair sample of 50
       act-bench sweep mlp --shard 3/16         one of sixteen machines
+      act-bench sweep cnn --minutes 50         what a machine trains in its time
       act-bench sweep mlp --seeds 3 --expressions best.txt --out sweeps/best
       act-bench sweep cnn --seeds 3 --select best:300,baselines,random:100
       act-bench sweep cnn --rate 0.1           at another learning rate
@@ -147,6 +154,7 @@ def command(options: Options) -> None:
     from regenerate.runs import parts
     from regenerate.sweeps.selection import without_recorded
     from regenerate.sweeps.sweep import Shard, plan, sweep
+    from regenerate.sweeps.time_limit import TimeLimit
 
     choices = {
         "--select": options.select_text,
@@ -190,6 +198,7 @@ def command(options: Options) -> None:
             # Workers need not run in this folder.
             data_dir=options.data_dir.absolute() if options.data_dir else None,
             progress=meter.update,
+            limit=TimeLimit(60 * options.minutes) if options.minutes else None,
         )
     seconds = time.perf_counter() - started
     merged = parts.merge([folder], recipe)
@@ -205,7 +214,8 @@ def command(options: Options) -> None:
         "learning_rate": recipe.learning_rate,
         "executor": options.executor,
         "functions": len(tasks),
-        "trained_now": meter.pending,
+        "trained_now": meter.trained,
+        "left": meter.pending - meter.trained,
         "seconds": round(seconds, 1),
         "runs": merged.num_rows,
         "outcomes": dict(sorted(outcomes.items())),
@@ -217,7 +227,9 @@ def command(options: Options) -> None:
         return
     counted = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
     click.echo(f"{target}: {merged.num_rows:,} runs ({counted})")
-    click.echo(f"{meter.pending:,} functions trained now, in {seconds / 60:.1f} minutes")
+    click.echo(f"{meter.trained:,} functions trained now, in {seconds / 60:.1f} minutes")
+    if left := meter.pending - meter.trained:
+        click.echo(f"{left:,} functions are left: run the same command again to go on")
 
 
 def _chosen(options: Options, recipe: Recipe, folder: Path) -> Mapping[str, int | None]:
@@ -298,7 +310,7 @@ class Meter:
 
     def __init__(self, functions: int) -> None:
         self.functions = functions
-        self.pending = 0
+        self.pending = self.trained = 0
         self.started = time.perf_counter()
         self.progress = Progress(
             TextColumn("functions"),
@@ -322,10 +334,10 @@ class Meter:
         """Show that so many functions are left, and the outcomes of the runs since the start."""
         if not outcomes:  # the call at the start, before anything is trained
             self.pending, self.started = remaining, time.perf_counter()
-        trained = self.pending - remaining
+        self.trained = self.pending - remaining
         left = ""
-        if trained and remaining:
-            seconds = (time.perf_counter() - self.started) / trained * remaining
+        if self.trained and remaining:
+            seconds = (time.perf_counter() - self.started) / self.trained * remaining
             left = f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{seconds:.0f} s left"
         self.progress.update(
             self.bar,

@@ -88,6 +88,7 @@ REPORTS: Final = (
     *(Report(f"seeds-{name}", "builders.reports.seeds", (name,)) for name in TABLES),
     *(Report(f"ladder-{name}", "builders.reports.ladder", (name,)) for name in LADDERS),
     Report("table", "builders.reports.table_report", minutes=2),
+    Report("contributions", "builders.reports.contributions"),
     Report("fisher", "builders.reports.fisher.report", minutes=5),
     Report(
         "fisher-storage", "builders.reports.fisher.storage", ("mlp", "--functions", "60"), None, 2

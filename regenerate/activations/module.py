@@ -120,8 +120,11 @@ def _value_and_slope(x: torch.Tensor, packed: torch.Tensor) -> tuple[torch.Tenso
 
 
 def gathers(x: torch.Tensor) -> bool:
-    """Return whether torch's own gather must do: on GPUs without Triton, as on Windows."""
-    return x.is_cuda and not _has_triton()
+    """Return whether torch's own gather must do.
+
+    So it is on GPUs without Triton, as on Windows, and on all devices for which there is no kernel.
+    """
+    return x.device.type != "cpu" and not (x.is_cuda and _has_triton())
 
 
 @cache

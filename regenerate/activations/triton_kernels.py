@@ -4,9 +4,14 @@ The tables have 128 KiB (value) and 256 KiB (value and slope packed), so they st
 and the few thousand entries that a network's inputs really hit stay in L1. Each element costs one
 cached gather; the kernels are bound by the memory traffic of reading x and writing the results,
 as any element-wise activation is.
+
+Under ``TRITON_INTERPRET=1``, set before this module is imported, Triton interprets the kernels, and
+they take tensors of the CPU: so they are tested where there is no GPU.
 """
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import triton  # type: ignore[import-not-found, unused-ignore]
@@ -40,7 +45,7 @@ def value(x: torch.Tensor, table: torch.Tensor, value: torch.Tensor) -> None:
     count = x.numel()
     if count == 0:
         return
-    with torch.cuda.device(x.device):
+    with _current(x.device):
         _value_kernel[(triton.cdiv(count, _BLOCK),)](
             _codes(x), table, _codes(value), count, block=_BLOCK
         )
@@ -53,10 +58,15 @@ def value_and_slope(
     count = x.numel()
     if count == 0:
         return
-    with torch.cuda.device(x.device):
+    with _current(x.device):
         _both_kernel[(triton.cdiv(count, _BLOCK),)](
             _codes(x), packed, _codes(value), _codes(slope), count, block=_BLOCK
         )
+
+
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Make a GPU the current one, on which Triton starts kernels; interpreted, there is none."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _codes(x: torch.Tensor) -> torch.Tensor:

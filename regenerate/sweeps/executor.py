@@ -12,10 +12,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from typing import Final, Protocol, TypeVar
@@ -42,8 +43,12 @@ class Executor(Protocol):
     def choose_device(self, network: str, device: str) -> str:
         """Return the device for the workers, see `regenerate.training.dispatch.choose_device`."""
 
-    def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
-        """Yield the result of each chunk as it comes, in any order."""
+    def run(self, work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[Result]:
+        """Yield the result of each chunk as it comes, in any order.
+
+        A chunk is taken from ``chunks`` when there is a worker for it, so whoever makes them can
+        end early.
+        """
 
 
 class SerialExecutor:
@@ -59,7 +64,7 @@ class SerialExecutor:
         """Return the device as this process finds it."""
         return choose_device(network, device)
 
-    def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
+    def run(self, work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[Result]:
         """Yield the results in order."""
         yield from map(work, chunks)
 
@@ -90,7 +95,7 @@ class LocalExecutor:
         """Return the device as this process finds it; all workers train on the same."""
         return choose_device(network, device)
 
-    def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
+    def run(self, work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[Result]:
         """Yield the results as they come; on an error, chunks that have not begun are dropped.
 
         Raises
@@ -99,8 +104,13 @@ class LocalExecutor:
             If a process was killed.
         """
         with worker_pool(self.jobs, self.threads) as pool:
-            for future in as_completed([pool.submit(work, chunk) for chunk in chunks]):
-                yield future.result()
+            waiting = iter(chunks)
+            running = {pool.submit(work, chunk) for chunk in islice(waiting, self.jobs)}
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                    running |= {pool.submit(work, chunk) for chunk in islice(waiting, 1)}
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 # Ray reads these when it is imported. It is not to report the use of this package to its makers,
 # nor to hide the GPUs from tasks that ask for none: those say device="cpu".
@@ -104,7 +105,7 @@ class RayExecutor:
         self._on_gpu = device == "cuda"
         return device
 
-    def run(self, work: Callable[[Chunk], Result], chunks: Sequence[Chunk]) -> Iterator[Result]:
+    def run(self, work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> Iterator[Result]:
         """Yield the results as they come; on an error, chunks that are not done are dropped.
 
         Raises
@@ -116,16 +117,14 @@ class RayExecutor:
             num_cpus=1, num_gpus=self.gpus if self._on_gpu else 0, max_retries=self.retries
         )
         shared = ray.put(work)
-        waiting = list(chunks)
-        limit = self.jobs or len(waiting)
-        running = [task.remote(shared, chunk) for chunk in waiting[:limit]]
-        del waiting[:limit]
+        waiting = iter(chunks)
+        running = [task.remote(shared, chunk) for chunk in islice(waiting, self._room())]
         try:
             while running:
                 (done, *_), running = ray.wait(running)
-                if waiting:
-                    running.append(task.remote(shared, waiting.pop(0)))
                 yield ray.get(done)
+                free = max(0, self._room() - len(running))  # machines may have come or gone
+                running += [task.remote(shared, chunk) for chunk in islice(waiting, free)]
         except failures.RayTaskError as error:
             raise error.cause from error  # the work's own, as with the other executors
         except failures.RayError as error:
@@ -137,6 +136,19 @@ class RayExecutor:
         finally:
             for left in running:
                 ray.cancel(left, force=True)
+
+    def _room(self) -> int:
+        """Return how many chunks may run now: one more than the cluster has workers for.
+
+        That one waits: a cluster that grows with the need must see the need.
+        """
+        if self.jobs is not None:
+            return self.jobs
+        resources = ray.cluster_resources()
+        workers = resources.get("CPU", 0.0)
+        if self._on_gpu:
+            workers = min(workers, resources.get("GPU", 0.0) / self.gpus)
+        return int(workers) + 1
 
 
 def _connect(address: str | None, jobs: int | None) -> None:

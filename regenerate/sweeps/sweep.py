@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from regenerate.recipes import Recipe
 from regenerate.runs import parts
 from regenerate.runs.run import Run
 from regenerate.sweeps.executor import Executor
+from regenerate.sweeps.time_limit import TimeLimit
 from regenerate.training.dispatch import train
 
 MARKER = "sweep.json"
@@ -174,6 +176,7 @@ def sweep(
     data_dir: Path | None = None,
     functions_per_part: int | None = None,
     progress: Callable[[int, Counter[str]], None] | None = None,
+    limit: TimeLimit | None = None,
 ) -> None:
     """Train what is pending of the tasks and write it as parts into the folder.
 
@@ -194,6 +197,8 @@ def sweep(
     progress
         Called with the number of functions left at the start, and after every part, together with
         the count of runs by outcome since the start.
+    limit
+        Nothing begins that would end later; None trains all.
 
     Raises
     ------
@@ -214,15 +219,20 @@ def sweep(
     )
     left = pending(tasks, folder, recipe)
     functions = functions_per_part or _functions_per_part(recipe.table)
-    chunks = [left[start : start + functions] for start in range(0, len(left), functions)]
+    chunks: Iterable[Sequence[Task]]
+    chunks = (left[start : start + functions] for start in range(0, len(left), functions))
+    if limit is not None:
+        chunks = limit.within(chunks)
     work = partial(_train_chunk, recipe, device, data_dir)
     remaining = len(left)
     outcomes: Counter[str] = Counter()
     if progress is not None:
         progress(remaining, outcomes)
-    for trained, runs in executor.run(work, chunks):
+    for trained, runs, seconds in executor.run(work, chunks):
         path = resumable.part_path(folder, trained)
         resumable.write_part(path, parts.to_table(runs), SweepError)
+        if limit is not None:
+            limit.took(seconds / len(trained))
         remaining -= len(trained)
         outcomes += Counter(run.outcome for run in runs)
         if progress is not None:
@@ -235,10 +245,10 @@ def _functions_per_part(table: str) -> int:
 
 def _train_chunk(
     recipe: Recipe, device: str, data_dir: Path | None, tasks: Sequence[Task]
-) -> tuple[Sequence[Task], list[Run]]:
-    """Train some functions, on whatever machine the executor has; return them and their runs."""
-    runs = []
+) -> tuple[Sequence[Task], list[Run], float]:
+    """Train functions, on whatever machine the executor has; return them, their runs, seconds."""
+    start, runs = time.monotonic(), []
     for task in tasks:
         trained = train(recipe, read(task.expression), task.seeds, device=device, data_dir=data_dir)
         runs += [dataclasses.replace(run, entry=task.entry) for run in trained]
-    return tasks, runs
+    return tasks, runs, time.monotonic() - start

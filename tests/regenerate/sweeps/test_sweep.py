@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ from regenerate.runs.run import Run
 from regenerate.sweeps import sweep
 from regenerate.sweeps.executor import LocalExecutor, SerialExecutor, WorkerDiedError
 from regenerate.sweeps.sweep import Shard, SweepError, Task, plan
+from regenerate.sweeps.time_limit import TimeLimit
 from regenerate.training.dispatch import DeviceError
 
 TINY = Recipe(
@@ -328,3 +330,25 @@ def test_tasks_name_the_entry_of_their_runs(tmp_path):
     run_sweep(tmp_path, [Task("relu(x)", 2912, (5,))])
     (row,) = parts.merge([tmp_path]).to_pylist()
     assert (row["expression"], row["entry"], row["seed"]) == ("relu(x)", 2912, 5)
+
+
+@pytest.mark.parametrize("executor", [SerialExecutor(), LocalExecutor(2, cores=2)])
+def test_a_sweep_ends_in_time_and_goes_on(tmp_path, executor, monkeypatch):
+    threads = lambda workers, _: ThreadPoolExecutor(workers)  # noqa: E731
+    monkeypatch.setattr("regenerate.sweeps.executor.worker_pool", threads)  # processes are slow
+    tasks = plan(FUNCTIONS, [0])
+    none = TimeLimit(60, expected_s=61)
+    sweep.sweep(TINY, tasks, tmp_path, executor, functions_per_part=1, limit=none)
+    assert not list(tmp_path.glob("*.parquet"))
+
+    class Hour(TimeLimit):
+        """Every function takes an hour."""
+
+        def took(self, seconds):
+            super().took(3600)
+
+    sweep.sweep(TINY, tasks, tmp_path, executor, functions_per_part=1, limit=Hour(60))
+    begun = parts.merge([tmp_path]).num_rows
+    assert begun == (1 if isinstance(executor, SerialExecutor) else 2)
+    run_sweep(tmp_path, tasks)
+    assert parts.merge([tmp_path]).num_rows == len(tasks)

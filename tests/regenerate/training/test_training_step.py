@@ -1,18 +1,29 @@
-"""A step recorded and replayed gives what the step gives. Recording on a GPU is not tested here."""
+"""A step recorded and replayed gives what the step gives.
+
+What a GPU can record is tested without one: on tensors without content (``meta``), where nothing
+can look at a value, as nothing may while a GPU records, and where the code of GPUs runs and not
+that of CPUs. Recording itself needs a GPU.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
 
 from act_bench.functions.expression import parse
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.networks import build
-from regenerate.recipes import find
-from regenerate.training.flat_weights import FlatWeights
+from regenerate.networks.gpt import GPT
+from regenerate.recipes import find, gpt
+from regenerate.recipes.recipe import Recipe
+from regenerate.training.flat_weights import FlatWeights, make_optimizer
+from regenerate.training.muon import Muon
 from regenerate.training.step import EagerStep, Outcome, ReplayedStep, make_step
 
 
@@ -64,3 +75,72 @@ def test_replaying_gives_losses_gradients_and_running_statistics_of_the_step() -
 def test_the_cpu_does_not_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACT_BENCH_CUDA_GRAPHS", "1")
     assert isinstance(make_step(find("cnn", "proxy"), *built()), EagerStep)
+
+
+def once(job: Callable[[], Outcome]) -> tuple[Callable[[], object], Outcome]:
+    """Stand in for a CUDA graph: runs the job once, which is what is recorded."""
+    return lambda: None, job()
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses operations that touch another device: a GPU would wait for them, or not record."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        devices = {
+            t.device.type for t in tree_iter((args, kwargs, result)) if isinstance(t, Tensor)
+        }
+        assert devices <= {"meta"}, f"{func} has tensors of {devices}"
+        return result
+
+
+def without_content(recipe: Recipe) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return a recipe's network and a batch, of the right shapes and without content."""
+    activation = TabulatedActivation(tabulate(parse("tanh(x)")))
+    n, meta = recipe.batch_size, torch.device("meta")
+    if recipe.network == "gpt":
+        length = recipe.sequence_length
+        network: nn.Module = GPT(
+            lambda: activation, vocabulary=90, length=length, layers=2, channels=96, previous=3
+        )
+        tokens = torch.zeros(n, length, dtype=torch.int64, device=meta)
+        return network.to(meta), tokens, tokens
+    network = build(recipe.network, lambda: activation, width=recipe.width)
+    side = recipe.image_size or 32
+    images = torch.zeros(n, 3, side, side, dtype=torch.bfloat16, device=meta)
+    images = images.contiguous(memory_format=torch.channels_last)
+    if recipe.target_threshold is not None:  # mixed images
+        return network.to(meta), images, torch.zeros(n, 10, device=meta)
+    return network.to(meta), images, torch.zeros(n, dtype=torch.int64, device=meta)
+
+
+RECIPES = [
+    find("cnn", "full"),
+    find("resnet", "full"),
+    find("vit", "proxy"),
+    find("vit", "full"),
+    gpt.PROXY,
+]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.table}-{recipe.fidelity}")
+def test_a_step_can_be_recorded(recipe: Recipe) -> None:
+    network, inputs, targets = without_content(recipe)
+    weights = FlatWeights(network)
+    optimizer = (Muon if recipe.optimizer == "muon" else make_optimizer)(recipe, weights)
+    with OneDevice():
+        step = ReplayedStep(EagerStep(recipe, network, weights), network, once)
+        for _ in range(2):
+            loss, gradient = step(inputs, targets)
+            optimizer.step(gradient, 0.1)
+        with torch.no_grad():
+            assert network.eval()(inputs).device.type == "meta"
+    assert (loss.shape, gradient.shape) == ((), weights.master.shape)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("table", ["cnn", "resnet", "vit"])
+def test_a_gpu_records_what_it_computes(table: str) -> None:
+    from builders.reports.gpu.checks import check_recording
+
+    check_recording(find(table, "proxy"), "cuda")
