@@ -1,10 +1,10 @@
 """The page of ``act-bench explore``: its size, and how soon it can be used in headless Chromium.
 
-*First interaction* is when the map with all 2,913 functions and the ranking are drawn and answer the
-mouse, in milliseconds from the start of navigation as the page itself counts them; *hover* is what
-drawing a function's curve, facts and accuracies beside those of ReLU takes once the mouse is on it;
-*rested* is that with learning curves, spectra and neighbors, which follow when the mouse stays for
-60 ms. Medians of several openings from disk. Needs chromium and chromedriver.
+*First interaction* is when the map with all 2,913 functions and the ranking are drawn and answer
+the mouse, in milliseconds from the start of navigation as the page itself counts them; *hover* is
+what drawing a function's curve, facts and accuracies beside those of ReLU takes once the mouse is
+on it; *rested* is that with learning curves, spectra and neighbors, which follow when the mouse
+stays for 60 ms. Medians of several openings from disk. Needs chromium and chromedriver.
 
     python -m benchmarks.explore [--turns 5] [--screenshots FOLDER]
 """
@@ -16,6 +16,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from act_bench.explore import collect, render
 from benchmarks.budget import Figure, report
 from tests.act_bench.headless_browser import MISSING, headless
@@ -25,7 +27,7 @@ select(20);
 const times = [];
 for (let index = 0; index < 50; index++) {
   const begin = performance.now();
-  plot.chart.trigger("mouseover", { value: [0, 0, index * 20] });
+  preview(index * 20);
   times.push(performance.now() - begin);
 }
 const all = performance.now();
@@ -66,9 +68,9 @@ def main() -> None:
                 ready.append(
                     float(str(browser.run("return document.documentElement.dataset.ready")))
                 )
-                near, all_of_it = browser.run(HOVER)
-                hover.append(near)
-                rest.append(all_of_it)
+                near, everything = str(browser.run(HOVER)).strip("[]").split(",")
+                hover.append(float(near))
+                rest.append(float(everything))
             print(
                 f"first interaction: {statistics.median(ready):.0f} ms ({arguments.turns} openings)"
             )
@@ -86,7 +88,9 @@ def main() -> None:
                 browser.open(f"{page.as_uri()}#{view}")
                 browser.run(AFTERWARDS.get(name, ""))
                 arguments.screenshots.mkdir(parents=True, exist_ok=True)
-                browser.screenshot(arguments.screenshots / f"explore-{name}.png")
+                picture = arguments.screenshots / f"explore-{name}.png"
+                browser.screenshot(picture)
+                Image.open(picture).convert("RGB").quantize(96).save(picture, optimize=True)
 
 
 if __name__ == "__main__":

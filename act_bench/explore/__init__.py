@@ -1,11 +1,10 @@
 """``act-bench explore``: the functions and tables as one HTML page that needs nothing else.
 
 The page holds the embedded tables at every fidelity and learning rate, the stored maps
-(:mod:`act_bench.tables.maps`), the curve of every function, the Fisher spectra of the tables that
-have them, and the drawing library (Apache ECharts 6.1.0, the build ``common``, Apache-2.0; its
-licence lies beside this file). It opens from disk and forbids itself, by its content security
-policy, to fetch anything. Its scripts lie in ``page/``, one subject each, in the order in which
-:data:`SCRIPTS` names them.
+(:mod:`act_bench.tables.maps`), the curve of every function and the Fisher spectra of the tables
+that have them. It opens from disk and forbids itself, by its content security policy, to fetch
+anything. Its scripts lie in ``page/``, one subject each, in the order in which :data:`SCRIPTS`
+names them; they use no library.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     from act_bench.tables.maps import Feature
 
 SCRIPTS: Final = (
-    "codec", "statistics", "format", "search", "csv", "labels", "data", "state",
+    "codec", "statistics", "format", "search", "csv", "labels", "axes", "data", "state",
     "plot", "charts", "ranking", "details", "finder", "main",
 )  # fmt: skip
-"""Names of the page's scripts. The first six touch no document."""
+"""Names of the page's scripts. Up to ``state`` they touch no document."""
 _FOLDER: Final = Path(__file__).parent
 
 
@@ -88,7 +87,6 @@ def render(data: Mapping[str, object]) -> str:
     """
     parts = {
         "STYLE": _read("page/page.css"),
-        "LIBRARY": _read("echarts.common.min.js"),
         "DATA": script_json(data),
         # Elements of their own, so that a browser names the file's part in an error.
         "SCRIPTS": "".join(f"<script>{_read(f'page/{name}.js')}</script>\n" for name in SCRIPTS),

@@ -155,7 +155,9 @@ def _as_tuned(row: dict[str, Any]) -> dict[str, Any]:
     Of the run with seed 0 the row has the validation accuracy only; the other metrics are of all
     seeds and are left out.
     """
-    kept = {column: row[column] for column in TUNED if column in row and column not in METRICS}
+    kept: dict[str, Any] = {
+        column: row[column] for column in TUNED if column in row and column not in METRICS
+    }
     return {
         **kept,
         "outcome": row["outcome"],

@@ -2,36 +2,62 @@
 // Lines of the chosen functions: their curves, their learning curves, their Fisher spectra.
 
 const charts = {
+  shown: {}, // what each chart draws, so that it can be drawn again in another size
+
   create() {
     for (const name of ["curve", "learning", "spectrum"]) {
-      this[name] = echarts.init($(name), null, { renderer: "canvas" });
+      let width = 0;
       // Not the window's event: the panel appears when a function is chosen.
-      new ResizeObserver(() => fitted(this[name])).observe($(name));
+      new ResizeObserver(() => {
+        if (this.shown[name] && $(name).clientWidth !== width) this.paint(name);
+        width = $(name).clientWidth;
+      }).observe($(name));
     }
   },
 
-  lines(name, rows, points, axes, grid) {
-    const label = { color: themeColor("--soft"), fontSize: 11 };
-    const line = { lineStyle: { color: themeColor("--line") } };
-    this[name].setOption({
-      animation: false,
-      grid,
-      xAxis: { type: "value", axisLabel: label, splitLine: line, ...axes[0] },
-      yAxis: { type: "value", axisLabel: label, splitLine: line, ...axes[1] },
-      series: rows.map((row) => {
-        const data = points(row.number);
-        return {
-          type: "line", data, showSymbol: data.length < 3, symbolSize: 8, silent: true,
-          lineStyle: { color: row.color, width: row.pinned ? 2 : 2.5, type: row.dash }, itemStyle: { color: row.color },
-        };
-      }),
-    }, { replaceMerge: ["series"] });
+  /** Draw lines; axes are {min, max, step, unit, name, crosses}, fitted where they say nothing. */
+  lines(name, rows, points, axes) {
+    this.shown[name] = { series: rows.map((row) => ({ ...row, data: points(row.number) })), axes };
+    this.paint(name);
+  },
+
+  paint(name) {
+    const { series, axes } = this.shown[name];
+    const { clientWidth: width, clientHeight: height } = $(name);
+    const area = { left: 40, right: width - 10, top: 8, bottom: height - (axes[0].name ? 36 : 20) };
+    const svg = shape("svg", { width, height, "aria-hidden": "true" });
+    const scales = axes.map((axis, i) => {
+      const [min, max] = axis.min === undefined ? fittedLimits(series.flatMap((one) => one.data.map((point) => point[i])), 0.05) : [axis.min, axis.max];
+      const [from, to] = i ? [area.bottom, area.top] : [area.left, area.right];
+      const at = (value) => from + ((value - min) / (max - min || 1)) * (to - from);
+      for (const value of axis.ticks ?? ticks(min, max, Math.abs(to - from) / (i ? 45 : 75))) {
+        const place = at(value).toFixed(1);
+        const line = i ? { x1: area.left, x2: area.right, y1: place, y2: place } : { x1: place, x2: place, y1: area.top, y2: area.bottom };
+        svg.append(shape("line", { ...line, class: value === 0 && axis.crosses ? "axis" : "grid" }));
+        const text = i ? { x: area.left - 5, y: at(value) + 4, "text-anchor": "end" } : { x: place, y: area.bottom + 14, "text-anchor": "middle" };
+        svg.append(shape("text", text, `${value}${axis.unit ?? ""}`));
+      }
+      if (axis.name) svg.append(shape("text", { x: (area.left + area.right) / 2, y: height - 4, "text-anchor": "middle" }, axis.name));
+      return at;
+    });
+    for (const { data, color, dash } of series) {
+      let [path, pen] = ["", "M"];
+      for (const [x, y] of data) {
+        if (y === null) { pen = "M"; continue; }
+        path += `${pen}${scales[0](x).toFixed(1)},${scales[1](y).toFixed(1)}`;
+        pen = "L";
+      }
+      svg.append(shape("path", { d: path, fill: "none", stroke: color, "stroke-width": 2, "stroke-dasharray": dash }));
+      if (data.length > 2) continue;
+      for (const [x, y] of data) if (y !== null) svg.append(shape("circle", { cx: scales[0](x), cy: scales[1](y), r: 4, fill: color }));
+    }
+    $(name).replaceChildren(svg);
   },
 
   drawCurves(rows) {
     const limit = model.functions.curveLimit;
-    const axis = { min: -limit, max: limit, interval: limit / 2, axisLine: { show: true, onZero: true, lineStyle: { color: themeColor("--soft") } } };
-    this.lines("curve", rows, (number) => model.curve(number), [axis, axis], { left: 28, right: 8, top: 8, bottom: 22 });
+    const axis = { min: -limit, max: limit, ticks: [-limit, -limit / 2, 0, limit / 2, limit], crosses: true };
+    this.lines("curve", rows, (number) => model.curve(number), [axis, axis]);
   },
 
   drawLearning(rows) {
@@ -41,8 +67,9 @@ const charts = {
     root.dataset.learning = drawn.length;
     if (!drawn.length) return;
     const epochs = Math.max(...drawn.map((row) => points.get(row.number).length));
-    const x = { min: epochs > 1 ? 1 : 0, max: Math.max(epochs, 2), minInterval: 1, name: "epoch", nameLocation: "middle", nameGap: 20, nameTextStyle: { color: themeColor("--soft") } };
-    this.lines("learning", drawn, (number) => points.get(number), [x, { scale: true }], { left: 44, right: 12, top: 8, bottom: 36 });
+    const x = { min: epochs > 1 ? 1 : 0, max: Math.max(epochs, 2), name: "epoch" };
+    if (epochs <= 10) x.ticks = Array.from({ length: epochs }, (_, i) => i + 1);
+    this.lines("learning", drawn, (number) => points.get(number), [x, {}]);
     const rowsOf = Array.from({ length: epochs }, (_, i) => [String(i + 1), ...drawn.map((row) => shortNumber(points.get(row.number)[i]?.[1] ?? null))]);
     asTable("learning-table", ["epoch", ...drawn.map((row) => model.title(row.number))], rowsOf);
   },
@@ -61,8 +88,7 @@ const charts = {
     }
     $("layer").value = String(state.layer);
     const points = new Map(drawn.map((row) => [row.number, model.quantiles(spectra, row.number, state.layer)]));
-    const axes = [{ min: 0, max: 100, axisLabel: { color: themeColor("--soft"), fontSize: 11, formatter: "{value} %" } }, { scale: true }];
-    this.lines("spectrum", drawn, (number) => points.get(number), axes, { left: 34, right: 14, top: 8, bottom: 22 });
+    this.lines("spectrum", drawn, (number) => points.get(number), [{ min: 0, max: 100, unit: " %" }, {}]);
     const rowsOf = spectra.shares.map((share, i) => [`${(100 * share).toFixed(1)} %`, ...drawn.map((row) => shortNumber(points.get(row.number)[i][1]))]);
     asTable("spectrum-table", ["share", ...drawn.map((row) => model.title(row.number))], rowsOf.filter((_, i) => i % 4 === 0));
   },
@@ -83,4 +109,12 @@ function tableOf(heads, rows) {
   const head = element("tr", {}, ...heads.map((text, i) => element("th", { scope: "col", textContent: text, className: i ? "" : "name" })));
   const body = rows.map(([first, ...rest]) => element("tr", {}, element("th", { scope: "row", textContent: first }), ...rest.map((text) => element("td", { textContent: text }))));
   return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
+}
+
+/** An element of a drawing. */
+function shape(name, attributes, text = "") {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.textContent = text;
+  return made;
 }

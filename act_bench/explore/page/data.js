@@ -106,7 +106,13 @@ class Model {
   map(name, by) {
     const map = this.maps[name][by];
     return this.once(`map ${name} ${by}`, async () => {
-      [map.xs, map.ys] = await Promise.all([inflatedFloats(map.x), inflatedFloats(map.y)]);
+      const places = await Promise.all([inflatedFloats(map.x), inflatedFloats(map.y)]);
+      // Functions beside the space have no spectrum here.
+      [map.xs, map.ys] = places.map((known) => {
+        const all = new Float32Array(this.count).fill(NaN);
+        all.set(known);
+        return all;
+      });
       return map;
     });
   }

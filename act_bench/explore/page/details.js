@@ -10,7 +10,7 @@ function compared() {
 function chosen() {
   const rows = compared();
   if (state.hover !== null && !rows.some((row) => row.number === state.hover)) {
-    rows.push({ number: state.hover, color: themeColor("--ink"), dash: "solid", pinned: false });
+    rows.push({ number: state.hover, color: themeColor("--ink"), dash: "", pinned: false });
   }
   return rows;
 }
@@ -97,7 +97,7 @@ const details = {
         if (found.every((each) => Number.isNaN(each.value)) && rows.every((row) => model.outcomes[view.outcomes[row.number]] === "missing")) continue;
         const cells = found.map((each, i) => {
           const outcome = model.outcomes[view.outcomes[rows[i].number]];
-          if (Number.isNaN(each.value)) return outcome === "ok" ? "–" : outcome;
+          if (Number.isNaN(each.value)) return { ok: "–", missing: "not trained" }[outcome] ?? outcome;
           return `${withInterval(each)} · ${each.seeds}`;
         });
         if (two) cells.push(differenceText(...found));
@@ -156,11 +156,7 @@ function colorHeads(grid, rows) {
 
 /** A piece of a function's line, as the charts draw it. */
 function lineSample(color, dash) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-  const pattern = { solid: "", dashed: "6 4", dotted: "2 3" }[dash] ?? dash.join(" ");
-  for (const [key, value] of Object.entries({ width: 26, height: 8, "aria-hidden": "true" })) svg.setAttribute(key, value);
-  for (const [key, value] of Object.entries({ x1: 0, y1: 4, x2: 26, y2: 4, stroke: color, "stroke-width": 3, "stroke-dasharray": pattern })) line.setAttribute(key, value);
-  svg.append(line);
+  const svg = shape("svg", { width: 26, height: 8, "aria-hidden": "true" });
+  svg.append(shape("line", { x1: 0, y1: 4, x2: 26, y2: 4, stroke: color, "stroke-width": 3, "stroke-dasharray": dash }));
   return svg;
 }

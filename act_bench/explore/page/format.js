@@ -9,7 +9,7 @@ const PINS = {
   light: ["#1f6fd6", "#d2492a", "#158a5b", "#9a3fb5", "#a87900"],
   dark: ["#6db1ff", "#ff8c66", "#4fd69b", "#d892f0", "#e8c145"],
 };
-const DASHES = ["solid", "dashed", "dotted", [8, 3, 2, 3], [12, 4]]; // to tell lines apart in gray
+const DASHES = ["", "7 4", "2 3", "9 3 2 3", "14 4"]; // to tell lines apart in gray
 const COMPARED = PINS.light.length;
 const MAPS = { outputs: "outputs", fim: "Fisher spectra", union: "both" };
 const FINAL = " (for the final report)";

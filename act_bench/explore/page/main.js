@@ -184,6 +184,14 @@ function connect() {
   });
 }
 
+/** Until the browser has shown what was drawn; a hidden one may never. */
+function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, 500);
+  });
+}
+
 async function start() {
   model = new Model(JSON.parse($("data").textContent));
   state = parsedState(location.hash, model, preferredTheme);
@@ -193,9 +201,8 @@ async function start() {
   finder.create();
   connect();
   await model.start();
-  const drawn = new Promise((done) => { plot.chart.on("finished", done); });
   await draw();
-  await drawn;
+  await painted();
   root.dataset.ready = Math.round(performance.now());
   await model.rest();
   details.draw();

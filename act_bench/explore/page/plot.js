@@ -2,45 +2,103 @@
 // The map and the scatter of two tables: points that are pointed at, selected, named and zoomed.
 
 const plot = {
-  chart: null, places: null, cursor: null,
+  places: null, limits: null, area: null, groups: null, drawn: [], cursor: null,
 
   create() {
-    this.chart = echarts.init($("map"), null, { renderer: "canvas" });
-    this.chart.on("mouseover", (event) => preview(event.value[2]));
-    this.chart.on("mouseout", () => preview(null));
-    this.chart.on("click", (event) => { this.cursor = event.value[2]; toggle(event.value[2]); });
-    this.chart.on("datazoom", (event) => {
-      for (const { dataZoomId, start, end } of event.batch ?? [event]) {
-        const zoom = state.zoom ?? [0, 100, 0, 100];
-        state.zoom = dataZoomId === "x" ? [start, end, zoom[2], zoom[3]] : [zoom[0], zoom[1], start, end];
-      }
-      if (state.zoom?.join() === "0,100,0,100") state.zoom = null;
-      this.drawSelection();
-      remember();
-    });
-    $("map").addEventListener("keydown", (event) => this.key(event));
-    $("map").addEventListener("blur", () => preview(null));
+    const map = $("map");
+    this.canvas = map.appendChild(document.createElement("canvas"));
+    this.fingers = new Map();
+    map.addEventListener("pointerdown", (event) => this.press(event));
+    map.addEventListener("pointermove", (event) => this.move(event));
+    map.addEventListener("pointerup", (event) => this.release(event));
+    map.addEventListener("pointercancel", (event) => this.fingers.delete(event.pointerId));
+    map.addEventListener("pointerleave", () => preview(null));
+    map.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.zoomBy(Math.exp(0.0015 * event.deltaY), this.inside(event));
+    }, { passive: false });
+    map.addEventListener("keydown", (event) => this.key(event));
+    map.addEventListener("blur", () => preview(null));
     $("zoom-in").onclick = () => this.zoomBy(0.6);
     $("zoom-out").onclick = () => this.zoomBy(1 / 0.6);
     $("zoom-reset").onclick = () => this.zoomTo(null);
-    new ResizeObserver(() => { if (fitted(this.chart) && this.places) this.drawSelection(); }).observe($("map"));
+    new ResizeObserver(() => { if (this.places && this.measure()) this.paint(); }).observe(map);
   },
 
+  inside({ clientX, clientY }) {
+    const { left, top } = $("map").getBoundingClientRect();
+    return [clientX - left, clientY - top];
+  },
+
+  press(event) {
+    this.fingers.set(event.pointerId, this.inside(event));
+    this.dragged = this.fingers.size > 1;
+    $("map").setPointerCapture(event.pointerId);
+  },
+
+  /** Point at a function, or drag the plot, or pinch it. */
+  move(event) {
+    const at = this.inside(event);
+    const from = this.fingers.get(event.pointerId);
+    if (!from) { preview(this.hit(at)); return; }
+    if (!this.dragged && Math.hypot(at[0] - from[0], at[1] - from[1]) < 4) return;
+    this.dragged = true;
+    if (this.fingers.size === 2) {
+      const other = [...this.fingers].find(([id]) => id !== event.pointerId)[1];
+      const apart = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+      this.zoomBy(apart(from, other) / Math.max(apart(at, other), 1), other);
+    } else if (state.zoom) {
+      const [x0, x1, y0, y1] = state.zoom;
+      const { width, height } = this.area;
+      const moved = (low, high, share) => {
+        const by = Math.min(Math.max(share * (high - low), -low), 100 - high);
+        return [low + by, high + by];
+      };
+      this.zoomTo([...moved(x0, x1, (from[0] - at[0]) / width), ...moved(y0, y1, (at[1] - from[1]) / height)]);
+    }
+    this.fingers.set(event.pointerId, at);
+  },
+
+  release(event) {
+    if (this.fingers.delete(event.pointerId) && !this.dragged) {
+      const number = this.hit(this.inside(event), event.pointerType === "touch" ? 18 : 8);
+      if (number !== null) { this.cursor = number; toggle(number); }
+    }
+  },
+
+  /** The function that is drawn nearest to a place, or null. */
+  hit([x, y], reach = 8) {
+    let [best, least] = [null, reach];
+    for (const number of this.drawn) {
+      const [px, py] = this.pixel(number);
+      const apart = Math.hypot(px - x, py - y);
+      if (apart < least) [best, least] = [number, apart];
+    }
+    return best;
+  },
+
+  /** Show a part of the plot: [x from, x to, y from, y to] in percent; null for all. */
   zoomTo(zoom) {
     state.zoom = zoom;
-    const [x0, x1, y0, y1] = zoom ?? [0, 100, 0, 100];
-    this.chart.dispatchAction({ type: "dataZoom", batch: [{ dataZoomId: "x", start: x0, end: x1 }, { dataZoomId: "y", start: y0, end: y1 }] });
+    // A finger scrolls the page past the whole plot, and drags a part of it.
+    $("map").style.touchAction = zoom ? "none" : "pan-y";
+    this.paint();
+    remember();
   },
 
-  zoomBy(factor) {
+  zoomBy(factor, at = null) {
     const [x0, x1, y0, y1] = state.zoom ?? [0, 100, 0, 100];
-    const scaled = (from, to) => {
-      const half = Math.min((factor * (to - from)) / 2, 50);
-      const middle = Math.min(Math.max((from + to) / 2, half), 100 - half);
-      return [middle - half, middle + half];
+    const { left, top, width, height } = this.area;
+    const scaled = (from, to, share) => {
+      const size = Math.min(factor * (to - from), 100);
+      const start = from + share * (to - from - size);
+      const kept = Math.min(Math.max(start, 0), 100 - size);
+      return [kept, kept + size];
     };
-    const zoom = [...scaled(x0, x1), ...scaled(y0, y1)];
-    this.zoomTo(zoom[1] - zoom[0] > 99.99 ? null : zoom);
+    const shares = at ? [(at[0] - left) / width, 1 - (at[1] - top) / height] : [0.5, 0.5];
+    const zoom = [...scaled(x0, x1, shares[0]), ...scaled(y0, y1, shares[1])];
+    if (zoom[1] - zoom[0] < 0.2) return;
+    this.zoomTo(zoom[1] - zoom[0] > 99.99 && zoom[3] - zoom[2] > 99.99 ? null : zoom);
   },
 
   /** Coordinates of every function, NaN where it is not on the plot, and what the axes are. */
@@ -70,7 +128,6 @@ const plot = {
     const ramp = RAMPS[state.theme];
     const groups = { dim: [], rest: [], ok: [], named: [] };
     const colors = new Array(model.count);
-    const color = (point) => colors[point.value[2]]; // much faster than a style per point
     let [shown, beside] = [0, 0];
     for (let f = 0; f < model.count; f++) {
       if (Number.isNaN(x[f]) || Number.isNaN(y[f])) continue;
@@ -79,45 +136,116 @@ const plot = {
       if (state.hidden.has(model.outcomes[view.outcomes[f]]) && !missing) continue;
       const hit = passes(f);
       if (hit) { if (outside) beside++; else shown++; }
-      const value = [x[f], y[f], f];
       const known = !Number.isNaN(column[f]);
       colors[f] = known ? mixedColor(ramp, share(column[f])) : "transparent";
-      groups[!hit ? "dim" : outside ? "named" : known ? "ok" : "rest"].push(value);
+      groups[!hit ? "dim" : outside ? "named" : known ? "ok" : "rest"].push(f);
     }
-    const filtered = Boolean(state.search || state.shape);
-    const dots = (id, size, itemStyle, z, symbol = "circle") => ({ id, type: "scatter", data: groups[id], symbolSize: size, itemStyle, z, symbol, emphasis: { scale: 1.8 } });
-    const label = { color: themeColor("--soft"), fontSize: 11 };
-    const line = { lineStyle: { color: themeColor("--line") } };
-    const axis = (i) => (axes ? {
-      type: "value", show: true, scale: true, name: axes[i], nameLocation: "middle", nameGap: i ? 40 : 26, nameTextStyle: label,
-      axisLabel: { ...label, showMinLabel: false, showMaxLabel: false, formatter: (value) => Number(value.toPrecision(3)) }, splitLine: line, ...range(i ? y : x, x, y),
-    } : { type: "value", show: false, scale: true, ...range(i ? y : x, x, y) });
-    const [x0, x1, y0, y1] = state.zoom ?? [0, 100, 0, 100];
-    this.chart.setOption({
-      animation: false,
-      grid: axes ? { left: 58, right: 16, top: 12, bottom: 44 } : { left: 10, right: 10, top: 10, bottom: 10 },
-      xAxis: axis(0), yAxis: axis(1),
-      dataZoom: [
-        { id: "x", type: "inside", xAxisIndex: 0, filterMode: "none", start: x0, end: x1 },
-        { id: "y", type: "inside", yAxisIndex: 0, filterMode: "none", start: y0, end: y1 },
-      ],
-      series: [
-        dots("dim", 4, { color: themeColor("--line") }, 1),
-        dots("rest", filtered ? 8 : 5, { color: "transparent", borderColor: themeColor("--soft"), borderWidth: 0.8, opacity: 0.55 }, 2),
-        dots("ok", filtered ? 10 : 6.5, { color, opacity: 0.92 }, 3),
-        dots("named", 10, { color, borderColor: themeColor("--ink"), borderWidth: 1 }, 4, "diamond"),
-      ],
-    });
+    this.groups = groups;
+    this.colors = colors;
+    this.drawn = [...groups.ok, ...groups.rest, ...groups.named, ...groups.dim];
+    const on = (values) => values.filter((_, f) => !Number.isNaN(x[f]) && !Number.isNaN(y[f]));
+    this.limits = [...fittedLimits(on(x)), ...fittedLimits(on(y))];
+    $("map").style.touchAction = state.zoom ? "none" : "pan-y";
+    this.measure();
+    this.paint();
     this.drawLegend(table, known, low, high, byRank, shown, beside);
-    this.drawSelection();
     root.dataset.shown = shown;
+  },
+
+  /** Fit the canvas to its place; whether it had another size. */
+  measure() {
+    const { clientWidth: width, clientHeight: height } = $("map");
+    const margin = this.places.axes ? { left: 58, right: 16, top: 12, bottom: 44 } : { left: 12, right: 12, top: 12, bottom: 12 };
+    this.area = { left: margin.left, top: margin.top, width: Math.max(width - margin.left - margin.right, 1), height: Math.max(height - margin.top - margin.bottom, 1) };
+    const scale = window.devicePixelRatio || 1;
+    const [wide, high] = [Math.round(width * scale), Math.round(height * scale)];
+    if (this.canvas.width === wide && this.canvas.height === high) return false;
+    Object.assign(this.canvas, { width: wide, height: high });
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    return true;
+  },
+
+  /** The part of the data that is seen: [x from, x to, y from, y to]. */
+  seen() {
+    const [x0, x1, y0, y1] = this.limits;
+    const [a, b, c, d] = (state.zoom ?? [0, 100, 0, 100]).map((percent) => percent / 100);
+    return [x0 + a * (x1 - x0), x0 + b * (x1 - x0), y0 + c * (y1 - y0), y0 + d * (y1 - y0)];
   },
 
   /** Where a function is on the plot, in pixels; null where it is not. */
   pixel(number) {
     const { x, y } = this.places;
     if (number === null || Number.isNaN(x[number]) || Number.isNaN(y[number])) return null;
-    return this.chart.convertToPixel({ xAxisIndex: 0, yAxisIndex: 0 }, [x[number], y[number]]);
+    const { left, top, width, height } = this.area;
+    const [x0, x1, y0, y1] = this.seen();
+    return [left + ((x[number] - x0) / (x1 - x0)) * width, top + ((y1 - y[number]) / (y1 - y0)) * height];
+  },
+
+  /** Paint the points that are seen, then what lies over them. */
+  paint() {
+    const pen = this.canvas.getContext("2d");
+    const scale = window.devicePixelRatio || 1;
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    if (this.places.axes) this.paintAxes(pen);
+    const { left, top, width, height } = this.area;
+    const more = Boolean(state.search || state.shape);
+    const each = (group, paint) => {
+      for (const number of this.groups[group]) {
+        const [x, y] = this.pixel(number);
+        if (x < left - 8 || y < top - 8 || x > left + width + 8 || y > top + height + 8) continue;
+        pen.beginPath();
+        paint(x, y, number);
+      }
+    };
+    pen.fillStyle = themeColor("--line");
+    each("dim", (x, y) => { pen.arc(x, y, 2, 0, 7); pen.fill(); });
+    pen.globalAlpha = 0.6;
+    pen.strokeStyle = themeColor("--soft");
+    pen.lineWidth = 0.8;
+    each("rest", (x, y) => { pen.arc(x, y, more ? 4 : 2.5, 0, 7); pen.stroke(); });
+    pen.globalAlpha = 0.92;
+    each("ok", (x, y, f) => { pen.fillStyle = this.colors[f]; pen.arc(x, y, more ? 5 : 3.25, 0, 7); pen.fill(); });
+    pen.globalAlpha = 1;
+    pen.lineWidth = 1;
+    pen.strokeStyle = themeColor("--ink");
+    each("named", (x, y, f) => {
+      for (const [dx, dy] of [[0, -6], [6, 0], [0, 6], [-6, 0]]) pen.lineTo(x + dx, y + dy);
+      pen.closePath();
+      pen.fillStyle = this.colors[f];
+      pen.fill();
+      pen.stroke();
+    });
+    this.drawSelection();
+  },
+
+  paintAxes(pen) {
+    const { left, top, width, height } = this.area;
+    const [x0, x1, y0, y1] = this.seen();
+    pen.font = "11px system-ui, sans-serif";
+    pen.strokeStyle = themeColor("--line");
+    pen.fillStyle = themeColor("--soft");
+    pen.lineWidth = 1;
+    pen.textAlign = "center";
+    for (const value of ticks(x0, x1, width / 80)) {
+      const x = left + ((value - x0) / (x1 - x0)) * width;
+      pen.strokeRect(x, top, 0, height);
+      pen.fillText(value, x, top + height + 15);
+    }
+    pen.fillText(this.places.axes[0], left + width / 2, top + height + 34, width + left);
+    pen.textAlign = "right";
+    for (const value of ticks(y0, y1, height / 60)) {
+      const y = top + ((y1 - value) / (y1 - y0)) * height;
+      pen.strokeRect(left, y, width, 0);
+      pen.fillText(value, left - 6, y + 4);
+    }
+    pen.save();
+    pen.translate(13, top + height / 2);
+    pen.rotate(-Math.PI / 2);
+    pen.textAlign = "center";
+    pen.fillText(this.places.axes[1], 0, 0, height);
+    pen.restore();
   },
 
   /** Rings around the selected functions; those compared have their line's color. */
@@ -132,7 +260,7 @@ const plot = {
     this.drawLabels();
   },
 
-  /** Show where the function is that is pointed at. Not by the chart, which would draw all again. */
+  /** Show where the function is that is pointed at. */
   mark(number) {
     $("cursor").replaceChildren(...ring(this.pixel(number), "cursor", themeColor("--ink")));
   },
@@ -220,33 +348,12 @@ function ring(at, kind, color) {
   return [made];
 }
 
-/** Bring a chart to the size of its place; whether it had another. */
-function fitted(chart) {
-  const { clientWidth, clientHeight } = chart.getDom();
-  if (chart.getWidth() === clientWidth && chart.getHeight() === clientHeight) return false;
-  chart.resize();
-  return true;
-}
-
 const measuring = document.createElement("canvas").getContext("2d");
 
 /** Width of a label in pixels. */
 function textWidth(text) {
   measuring.font = "12px system-ui, sans-serif"; // a little more than page.css has
   return measuring.measureText(text).width;
-}
-
-/** Limits of an axis that fit what is drawn, with a little room. */
-function range(values, x, y) {
-  let [min, max] = [Infinity, -Infinity];
-  for (let f = 0; f < values.length; f++) {
-    if (Number.isNaN(x[f]) || Number.isNaN(y[f])) continue;
-    if (values[f] < min) min = values[f];
-    if (values[f] > max) max = values[f];
-  }
-  if (!(max >= min)) return { min: 0, max: 1 };
-  const room = 0.025 * (max - min) || 0.01;
-  return { min: min - room, max: max + room };
 }
 
 /** How many of the ascending values are less. */

@@ -123,14 +123,16 @@ def test_the_page_is_one_file_that_fetches_nothing(page: Path) -> None:
     markup = re.sub(r"(<script[^>]*>).*?</script>", r"\1</script>", text, flags=re.S)
     assert len(markup) < 20_000
     assert not re.search(r"<(link|img|iframe|object|embed)\b|\bsrc=|\bhref=|url\(", markup)
-    assert "Licensed to the Apache Software Foundation" in text
     embedded = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)
     assert embedded
     assert json.loads(embedded[1])["functions"]["entries"] == 2913
     assert len(text.encode()) < 4_000_000
 
 
-def test_the_command_writes_the_page(tmp_path: Path) -> None:
+def test_the_command_writes_the_page(
+    tmp_path: Path, data: explore.Payload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explore, "collect", lambda: data)  # once is enough for all tests
     result = CliRunner().invoke(command, [str(tmp_path / "map.html"), "--json"])
     assert result.exit_code == 0
     told = json.loads(result.stdout)

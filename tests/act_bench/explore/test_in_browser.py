@@ -74,10 +74,7 @@ def test_spectra_of_pinned_functions(browser: Browser, page: Path, data: explore
     assert browser.run(f"return {ROOT}.spectra") == "2", "one of the three has none"
     facts = str(browser.run("return document.getElementById('facts').innerText"))
     assert data["spectra"]["mlp"]["reasons"][reason[without]] in facts
-    series = (
-        "return echarts.getInstanceByDom(document.getElementById('spectrum')).getOption()"
-        ".series.map((one) => one.data.map((point) => point[1]))"
-    )
+    series = "return charts.shown.spectrum.series.map((one) => one.data.map((point) => point[1]))"
     lines = browser.run(series)
     assert isinstance(lines, list)
     shown = data["spectra"]["mlp"]
@@ -108,6 +105,15 @@ def test_the_map_by_spectra(browser: Browser, page: Path) -> None:
     assert browser.run(f"return {ROOT}.shown") == "2913"
     expected = load_map("mlp", "outputs").places[20].tolist()
     assert browser.run(places) == pytest.approx(expected, abs=5e-4)
+
+
+def test_well_known_functions_are_named_on_every_map(browser: Browser, page: Path) -> None:
+    for link in ("#map=outputs", "#map=fim", "#map=union&table=cnn-proxy", "#plot=scatter"):
+        browser.open(page.as_uri() + link)
+        labels = "return [...document.querySelectorAll('#labels span')].map((e) => e.innerText)"
+        shown = browser.run(labels)
+        assert isinstance(shown, list)
+        assert len({"ELU", "ReLU", "SELU", "tanh", "sigmoid", "Softplus"} & set(shown)) >= 4, link
 
 
 def test_a_broken_link_falls_back(browser: Browser, page: Path) -> None:

@@ -23,7 +23,7 @@ from tests.act_bench.headless_browser import REQUIRED
 
 NODE = shutil.which("node")
 FOLDER = Path(explore.__file__).parent / "page"
-PURE = [FOLDER / f"{name}.js" for name in (*explore.SCRIPTS[:8],)]
+PURE = [FOLDER / f"{name}.js" for name in explore.SCRIPTS[: explore.SCRIPTS.index("state") + 1]]
 """Those that touch no document, the model and the state."""
 
 Run = Callable[[str], Any]
