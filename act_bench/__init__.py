@@ -23,6 +23,8 @@ if not os.path.isdir(os.path.dirname(__file__)):  # noqa: PTH112, PTH120  (pathl
         "fix: pip install act-bench, or unpack the archive"
     )
 
+from act_bench.errors import name_missing_extras as _name_missing_extras
+
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
     from act_bench.search.benchmark import Benchmark
@@ -58,6 +60,9 @@ _MODULES = {
     "load_table": "act_bench.tables.loaders",
     "parse": "act_bench.functions.expression",
 }
+
+
+_name_missing_extras()
 
 
 def __getattr__(name: str) -> object:

@@ -16,6 +16,7 @@ Examples
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -67,9 +68,14 @@ class ArgumentTypeError(ActBenchError, TypeError):
 
 
 class MissingExtraError(ActBenchError, ImportError):
-    """An optional package that is not installed; the message has the command that installs it."""
+    """An optional package that is not installed; the message has the command that installs it.
+
+    It is raised by whatever needs the package, and by importing a module of ours that imports it.
+    """
 
     exit_code = ExitCode.DATA
+    by_import: bool = False
+    """Whether an import of ours raised it, which does not know what for."""
 
 
 class ArchiveError(ActBenchError, ImportError):
@@ -120,6 +126,10 @@ def needs_extra(what: str) -> Iterator[None]:
     """
     try:
         yield
+    except MissingExtraError as error:
+        if not error.by_import:
+            raise
+        raise missing_extra(what, str(error.name)) from error
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
@@ -137,8 +147,40 @@ def missing_extra(what: str, package: str) -> MissingExtraError:
     """
     return MissingExtraError(
         f"{what} needs {package}, which is not installed; "
-        f"fix: pip install 'act-bench[{EXTRAS[package]}]'"
+        f"fix: pip install 'act-bench[{EXTRAS[package]}]'",
+        name=package,
     )
+
+
+class _NamesTheExtra:
+    """The last finder of modules: it finds none, and says how to install what ours import.
+
+    So every import statement of these packages, in whatever module, ends alike. Imports of others,
+    and questions whether a package is there, are answered as ever.
+    """
+
+    _OURS: Final = ("act_bench", "regenerate", "surrogates", "builders")
+    _MACHINERY: Final = ("importlib._bootstrap", "importlib._bootstrap_external")
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Return None, or raise the error where a module of ours imports a missing extra."""
+        del path, target
+        if fullname not in EXTRAS:
+            return
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_globals.get("__name__") in self._MACHINERY:
+            frame = frame.f_back
+        importer = str(frame.f_globals.get("__name__", ""))
+        if importer.partition(".")[0] in self._OURS:
+            error = missing_extra(importer, fullname)
+            error.by_import = True
+            raise error
+
+
+def name_missing_extras() -> None:
+    """Let a missing optional package be named by every import of ours; once per process."""
+    if not any(isinstance(finder, _NamesTheExtra) for finder in sys.meta_path):
+        sys.meta_path.append(_NamesTheExtra())
 
 
 def did_you_mean(name: str, known: Iterable[str], count: int = 1) -> str:

@@ -56,7 +56,7 @@ def embed(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns
     -------
     ndarray, shape (functions, 2)
-        float32, centerd; no unit.
+        float32, centered; no unit.
     """
     part = Part(finite_outputs(outputs).astype(np.float64), "euclidean")
     return umap_places([part]).astype(np.float32)

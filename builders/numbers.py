@@ -230,10 +230,33 @@ def sources(page: str) -> Sources:
         if path != ALLOWED and (not of_one or belongs == table or belongs not in BUILT_IN):
             texts.append(path.read_text("utf-8"))
     studies = ROOT / "docs" / "studies"
-    texts += [path.read_text("utf-8") for path in sorted((studies / "results").glob("*.csv"))]
+    for path in sorted((studies / "results").glob("*.csv")):
+        belongs = path.stem.partition("-")[0]
+        if not of_one or belongs == table or belongs not in BUILT_IN:
+            texts.append(_rows(path, table if of_one else None))
+    if not of_one:
+        texts += [path.read_text("utf-8") for path in sorted((studies / "results").glob("*.md"))]
     for path in sorted(studies.glob("*.md")):
-        texts += _GENERATED.findall(path.read_text("utf-8"))
+        for region in _GENERATED.findall(path.read_text("utf-8")):
+            texts += _sections(region, table) if of_one else [region]
     return Sources.of(*texts)
+
+
+def _sections(text: str, table: str) -> list[str]:
+    """Return the sections of a page without those of other tables."""
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    return [each for each in sections if each.partition("\n")[0] not in {*BUILT_IN} - {table}]
+
+
+def _rows(path: Path, table: str | None) -> str:
+    """Return a CSV file, or where it tells tables apart the rows of one."""
+    text = path.read_text("utf-8")
+    if table is None or "table" not in text.partition("\n")[0].split(","):
+        return text
+    place = text.partition("\n")[0].split(",").index("table")
+    return "\n".join(
+        line for line in text.splitlines() if line.split(",")[place : place + 1] == [table]
+    )
 
 
 def sizes() -> Iterator[str]:

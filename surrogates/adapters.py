@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from act_bench.errors import ArgumentError
 from act_bench.search.events import Result
 from surrogates.protocol import SearchSpace
 
@@ -65,9 +66,21 @@ class FromSuggester:
 
 
 class FromStudy:
-    """An Optuna study that maximizes, as an optimizer; ``suggest`` makes a trial an expression."""
+    """An Optuna study that maximizes, as an optimizer; ``suggest`` makes a trial an expression.
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        The study minimizes, or has several objectives; a ValueError.
+    """
 
     def __init__(self, space: SearchSpace, study: Study, suggest: Callable[[Trial], str]) -> None:
+        directions = [direction.name.lower() for direction in study.directions]
+        if directions != ["maximize"]:
+            raise ArgumentError(
+                "expected a study of the direction maximize, for scores are better when higher; "
+                f"got {', '.join(directions)}: optuna.create_study(direction='maximize')"
+            )
         self._space = space
         self._study = study
         self._suggest = suggest

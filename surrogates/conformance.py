@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
@@ -37,6 +38,8 @@ class ConformanceError(ActBenchError, AssertionError):
 def check(factory: Factory, evaluations: int, seed: int, exhausts: bool) -> None:
     """Run all checks; the parameters are those of ``check_optimizer``."""
     data = made_up(np.arange(0, 2913, 5))
+    evaluations = whole_number(evaluations, "evaluations", least=1)
+    seed = whole_number(seed, "seed", least=0)
     space = SearchSpace.of(data)
     events = _search(factory, data, space, evaluations, seed)
     _check_budget(events, data, evaluations)
@@ -118,7 +121,7 @@ def _check_budget(events: list[Event], data: BenchmarkData, evaluations: int) ->
     spent = sum(furthest.values()) / EPOCHS
     if not evaluations <= spent < evaluations + 1:
         raise ConformanceError(f"budget: {spent} trainings instead of {evaluations}")
-    due = sum(data.cost_s[entry] * epochs / EPOCHS for entry, epochs in furthest.items())
+    due = sum((data.cost_s[entry] or 0.0) * epochs / EPOCHS for entry, epochs in furthest.items())
     if abs(events[-1].clock_s - due) > 1e-6:
         raise ConformanceError(f"repeats: charged {events[-1].clock_s} s instead of {due} s")
 

@@ -26,7 +26,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
-from act_bench.errors import ActBenchError, ExitCode, missing_extra
+from act_bench.arguments import plain_fields
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode, missing_extra
 from act_bench.files import sealed
 from act_bench.files.cache import cache_folder, warn_damaged
 from act_bench.spaces.distances import Metric
@@ -64,6 +65,10 @@ class UmapSettings:
     manhattan_neighbours: int = 3
     dimensions: int = 2
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Turn the numbers into those of Python: they are part of a file's name."""
+        plain_fields(self)
 
     def neighbours(self, metric: Metric) -> int:
         """Return the neighbours for features that are compared by a metric."""
@@ -132,17 +137,26 @@ def umap_places(parts: Sequence[Part], settings: UmapSettings = UMAP) -> Float:
     Returns
     -------
     array of shape (functions, dimensions)
-        Centerd; no unit.
+        Centered; no unit.
 
     Raises
     ------
+    act_bench.errors.ArgumentError
+        There are fewer than four functions, which UMAP cannot place; a ValueError.
     ImportError
         umap-learn is not installed.
     UncachedError
         It cannot store compiled code anywhere.
     """
     if not parts:
-        raise ValueError("expected one part or more, got none")
+        raise ArgumentError("expected one part or more, got none")
+    fewest = settings.dimensions + 2
+    if any(len(part.vectors) < fewest for part in parts):
+        few = min(len(part.vectors) for part in parts)
+        raise ArgumentError(
+            f"UMAP needs at least {fewest} functions for a map, got {few}: use the features "
+            "without umap-"
+        )
     with _in_pieces():
         first, *others = _fitted(parts, settings)
         for model in others:

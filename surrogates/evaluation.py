@@ -11,7 +11,7 @@ nothing of other tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Final, Protocol, runtime_checkable
@@ -21,13 +21,14 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ArgumentError
-from act_bench.figures.surrogates import SUMMARY_FILE
+from act_bench.figures.results import SUMMARY_FILE
 from act_bench.files import sealed
 from act_bench.files.manifest import DataError
 from act_bench.search.benchmark_data import BenchmarkData
 from surrogates.features import FEATURES, Features
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 from surrogates.significance import bootstrap_interval, kendall, spearman
 
 Float = NDArray[np.float64]
@@ -195,6 +196,12 @@ def evaluate(
     act_bench.files.manifest.DataError
         The table has no Fisher spectra, and the features need them.
     """
+    seed = whole_number(seed, "seed", least=0)
+    sizes = tuple(whole_number(size, "sizes", least=1) for size in sizes)
+    if isinstance(splits, Iterable):
+        splits = tuple(whole_number(split, "splits", least=0) for split in splits)
+    else:
+        splits = whole_number(splits, "splits", least=1)
     names = available_features(data) if features is None else tuple(features)
     unknown = [name for name in names if name not in FEATURES]
     if unknown:
@@ -300,7 +307,7 @@ def summarize(rows: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
         for metric in METRICS:
             values = group[metric].drop_nulls().to_numpy()
             if values.size:
-                low, high = bootstrap_interval(values, np.random.default_rng(seed))
+                low, high = bootstrap_interval(values, generator(seed))
                 found.append((*key, metric, float(values.mean()), low, high, values.size))
     return pl.DataFrame(
         found, schema=[*keys, "metric", "mean", "low", "high", "splits"], orient="row"
@@ -328,7 +335,7 @@ def union_gains(rows: pl.DataFrame, metric: str = "spearman", seed: int = 0) -> 
             )
             for key, group in joined.group_by(keys, maintain_order=True):
                 gains = (group[metric] - group[f"{metric}_single"]).to_numpy()
-                low, high = bootstrap_interval(gains, np.random.default_rng(seed))
+                low, high = bootstrap_interval(gains, generator(seed))
                 name = view.removesuffix("-") or "raw"
                 found.append((key[0], name, *key[1:], other, float(gains.mean()), low, high))
     schema = ["table", "view", "regressor", "size", "against", "gain", "low", "high"]

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from act_bench.arguments import whole_number
+
 Float = NDArray[np.float64]
 
 
@@ -122,6 +124,7 @@ def random_search_law(scores: ArrayLike, evaluations: int) -> RandomSearchLaw:
     >>> random_search_law([0.2, 0.4, 0.6], evaluations=2).expected_best.round(4).tolist()
     [0.4, 0.5333]
     """
+    evaluations = whole_number(evaluations, "evaluations")
     ascending = np.sort(np.asarray(scores, dtype=np.float64))
     if ascending.ndim != 1 or not ascending.size or not np.isfinite(ascending).all():
         raise ValueError(

@@ -132,7 +132,7 @@ class Posterior:
 
     def mean(self) -> Float:
         """Return the expected score of each function: (functions,)."""
-        center, rest = self._centerd()
+        center, rest = self._centered()
         expected: Float = center + rest @ self._rows[: self._count]
         return expected
 
@@ -162,12 +162,12 @@ class Posterior:
         sampled: Float = self.mean()[some] + np.sqrt(self._scale()) * drawn
         return sampled
 
-    def _centerd(self) -> tuple[float, Float]:
+    def _centered(self) -> tuple[float, Float]:
         """Return the most likely mean, and L^-1 times the scores less it."""
         one, y = np.array(self._one), np.array(self._y)
         center = float(one @ y / (one @ one))
         return center, y - center * one
 
     def _scale(self) -> float:
-        _, rest = self._centerd()
+        _, rest = self._centered()
         return float(rest @ rest) / self._count

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.functions.expression import parse
 from act_bench.search.benchmark_data import SearchData
@@ -72,6 +73,17 @@ class Optimizer(Protocol):
 
 Factory = Callable[..., Optimizer]
 """``factory(space, seed, **settings)``; each setting is keyword-only and has a default."""
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Return the generator that an optimizer takes all randomness from.
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        The seed is no whole number, or below 0; a ValueError.
+    """
+    return np.random.default_rng(whole_number(seed, "seed", least=0))
 
 
 def settings_of(factory: Callable[..., object]) -> dict[str, Setting]:

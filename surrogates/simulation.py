@@ -36,6 +36,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
@@ -142,6 +143,9 @@ class Simulation:
         What scores are made of.
     training_s : float
         Mean cost of the first query of an entry, in seconds.
+    clock_is_lower_bound : bool
+        Whether the table does not say what some of its trainings took: then ``clock_s`` and
+        ``elapsed_s`` leave them out.
     """
 
     steps: pl.DataFrame
@@ -152,6 +156,7 @@ class Simulation:
     seconds: dict[str, float]
     metric: Metric = "validation_accuracy"
     training_s: float = 1.0
+    clock_is_lower_bound: bool = False
 
     def summary(self) -> list[dict[str, object]]:
         """Return one row per optimizer: quartiles of regret, and how soon the top was reached.
@@ -266,10 +271,12 @@ def simulate(
     >>> simulation.steps.shape, simulation.finals["optimizer"].unique(maintain_order=True).to_list()
     ((24, 10), ['random', 'local', 'knn', 'evolution'])
     """
-    if workers < 1:
-        raise ArgumentError(f"expected at least one worker, got {workers}")
+    workers = whole_number(workers, "workers", least=1)
+    trials = whole_number(trials, "trials")
     if trials < 1:
         raise ArgumentError(f"expected at least one trial, got {trials}")
+    evaluations = whole_number(evaluations, "evaluations", least=1)
+    seed = whole_number(seed, "seed", least=0)
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
     top = -int(np.ceil(TOP_SHARE * scores.size))
@@ -277,7 +284,7 @@ def simulate(
     chosen_ones = OPTIMIZERS if optimizers is None else optimizers
     best = float(exact.scores[-1])
     if any(asks_for_rates(factory) for factory in chosen_ones.values()):
-        best = max(best, *(_best_score(data.at_rate(rate)) for rate in data.rates))
+        best = max([best, *(_best_score(data.at_rate(rate)) for rate in data.rates)])
     space = SearchSpace.of(data)
     steps: list[pl.DataFrame] = []
     finals: list[dict[str, object]] = []
@@ -310,7 +317,8 @@ def simulate(
         top_entries=int(np.count_nonzero(scores >= top_score)),
         seconds=seconds,
         metric=data.metric,
-        training_s=float(np.mean([data.cost_s[entry] for entry in data.covered])),
+        training_s=float(np.mean([data.cost_s[entry] or 0.0 for entry in data.covered])),
+        clock_is_lower_bound=any(data.cost_s[entry] is None for entry in data.covered),
     )
 
 
@@ -326,6 +334,7 @@ def trial_seed(seed: int, trial: int) -> int:
     >>> trial_seed(0, 1) == trial_seed(1, 0)
     False
     """
+    seed, trial = whole_number(seed, "seed", least=0), whole_number(trial, "trial", least=0)
     return int(np.random.SeedSequence([seed, trial]).generate_state(1, np.uint64)[0])
 
 
@@ -442,7 +451,7 @@ def _finished(
             result = ahead.query(request)
             # Features that it was asked for with are computed by the worker, before it trains.
             ready = now + bench.clock_s - before
-            end = max(ready, ends.get(result.entry, ready)) + result.cost_s
+            end = max(ready, ends.get(result.entry, ready)) + (result.cost_s or 0.0)
             ends[result.entry] = end
             heapq.heappush(running, (end, asked, request))
             asked += 1

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from act_bench.arguments import finite_number
+from act_bench.errors import ArgumentError
 from act_bench.tables.registry import EDITIONS, TABLES
 
 Function = TypeVar("Function", bound=Callable[..., None])
@@ -49,6 +51,36 @@ def collected(record: type[Record]) -> Callable[[Callable[[Record], None]], Call
         return called
 
     return decorate
+
+
+class FiniteNumber(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on
+    """A finite number; what else a float can be is wrong usage."""
+
+    name = "number"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        try:
+            return self.checked(float(value))
+        except (ValueError, OverflowError) as error:
+            reason = str(error) if isinstance(error, ArgumentError) else f"got {value!r}"
+            self.fail(f"expected a {self.name}, {reason}", param, ctx)
+
+    def checked(self, value: float) -> float:
+        """Return what is allowed; an ArgumentError otherwise."""
+        return finite_number(value, "it")
+
+
+class PositiveNumber(FiniteNumber):
+    """A finite number above 0."""
+
+    name = "positive number"
+
+    def checked(self, value: float) -> float:
+        """Return what is allowed; an ArgumentError otherwise."""
+        return finite_number(value, "it", above=0)
 
 
 class OutputFile(click.Path):

@@ -27,6 +27,7 @@ class SearchOptions:
     model: str | None
     data: str | None
     train_model: str | None
+    floor: float | None
     epochs: int | None
     learning_rate: float | None
     batch_size: int | None
@@ -59,6 +60,13 @@ class SearchOptions:
             )
         if self.train_model is not None and changed:
             raise click.UsageError("--train is your own training: it has no --epochs and the like")
+        if self.train_model is not None and self.floor is None:
+            raise click.UsageError(
+                "--train returns a score of your own: --floor must state a score that no trained "
+                "function is below, such as 0 for an accuracy; what diverged has it"
+            )
+        if self.floor is not None and self.train_model is None:
+            raise click.UsageError("--floor is the floor of your own --train: give both")
         if self.method == GRAFS and (self.space != "paper" or self.workers > 1):
             raise click.UsageError(
                 "grafs searches a space of its own, of 22,667,121 cells, in one process: it has no "

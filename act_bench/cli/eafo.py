@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 
 from act_bench.cli._command import Command
-from act_bench.cli._options import collected, json_option, table_type, training_options
+from act_bench.cli._options import (
+    FiniteNumber,
+    collected,
+    json_option,
+    table_type,
+    training_options,
+)
 
 if TYPE_CHECKING:
     from act_bench.functions.corrected import Corrected
@@ -55,7 +61,9 @@ class Options:
     show_default=True,
     help="Of the pre-activations: the standard Gaussian, or those of the mlp before training.",
 )
-@click.option("--eps", type=float, default=0.01, show_default=True, help="Share of the term.")
+@click.option(
+    "--eps", type=FiniteNumber(), default=0.01, show_default=True, help="Share of the term."
+)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -68,6 +68,7 @@ def command(
             "results": [{"expression": text, **result._asdict()} for text, result in asked],
             "beside_the_space": [{"asked": text, **row} for text, rows in beside for row in rows],
             "clock_s": bench.clock_s,
+            "clock_is_lower_bound": bench.clock_is_lower_bound,
         }
         click.echo(json.dumps(document))
         return
@@ -105,10 +106,17 @@ def _show_results(bench: Benchmark, asked: list[tuple[str, Result]]) -> None:
             result.outcome,
             "" if value is None else f"{value:.4f}",
             str(seeds[result.entry]),
-            "repeat" if result.repeated else f"{result.cost_s:.2f}",
+            "repeat" if result.repeated else _seconds(result.cost_s),
         )
     Console().print(shown)
-    click.echo(f"Evaluations: {bench.evaluations}. Clock: {bench.clock_s:.2f} s of training.")
+    bound = "at least " if bench.clock_is_lower_bound else ""
+    click.echo(
+        f"Evaluations: {bench.evaluations}. Clock: {bound}{bench.clock_s:.2f} s of training."
+    )
+
+
+def _seconds(cost_s: float | None) -> str:
+    return "unknown" if cost_s is None else f"{cost_s:.2f}"
 
 
 def _seeds(header: Header) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -15,7 +16,13 @@ from rich.table import Table
 
 from act_bench.cli._command import Command
 from act_bench.cli._grafs import search_grafs
-from act_bench.cli._options import collected, table_type, training_options
+from act_bench.cli._options import (
+    FiniteNumber,
+    PositiveNumber,
+    collected,
+    table_type,
+    training_options,
+)
 from act_bench.cli._search_options import SearchOptions
 from act_bench.cli._sparkline import sparkline
 
@@ -32,8 +39,11 @@ _DEFAULT_BUDGET: Final = 30
 @click.option("--model", help="Your own network: my_module:make_model, or path/to/file.py:name.")
 @click.option("--data", help="Its data: my_module:load_data.")
 @click.option("--train", "train_model", help="Its training: my_module:train; a loop is there.")
+@click.option(
+    "--floor", type=FiniteNumber(), help="Of --train: a score that no trained function is below."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Of your own network.")
-@click.option("--learning-rate", type=float, help="Of your own network.")
+@click.option("--learning-rate", type=PositiveNumber(), help="Of your own network.")
 @click.option("--batch-size", type=click.IntRange(1), help="Of your own network.")
 @click.option("--fisher", is_flag=True, help="Compute the Fisher spectra of your own network.")
 @click.option(
@@ -50,7 +60,7 @@ _DEFAULT_BUDGET: Final = 30
     help="Settings follow after colons: gp-ei:starts=5.  [default: by space]",
 )
 @click.option("--budget", type=click.IntRange(1), help="Functions to train.  [default: 30]")
-@click.option("--seconds", type=float, help="End when training has taken so long.")
+@click.option("--seconds", type=PositiveNumber(), help="End when training has taken so long.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the method.")
 @click.option(
     "--seeds", type=click.IntRange(1), help="Runs of each function.  [default: as the table's]"
@@ -147,6 +157,7 @@ def _own_problem(options: SearchOptions, display: Display) -> Problem:
         load_function(str(options.model)),
         load_function(str(options.data)),
         train_model=None if train is None else load_function(train),
+        floor=options.floor,
         recipe=dataclasses.replace(
             OWN,
             epochs=options.epochs or OWN.epochs,
@@ -175,7 +186,7 @@ class Display:
         )
         self.bar = self.progress.add_task("functions", total=None, note="", visible=False)
         self.chance, self.number, self.best = 0.0, 0, ""
-        self.best_score = -1.0
+        self.best_worth: tuple[bool, float] = (False, -math.inf)
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -193,17 +204,19 @@ class Display:
         """Show a function that was trained."""
         self.number += 1
         mark = ""
-        if each.score > self.best_score:
-            self.best_score, self.best = each.score, each.expression
+        if each.worth > self.best_worth:
+            self.best_worth, self.best = each.worth, each.expression
             mark = "  best so far" if each.outcome == "ok" else ""
-        top = max(self.best_score, *each.curve, self.chance)
+        top = max(self.best_worth[1], *each.curve, self.chance)
         accuracy = each.validation_accuracy
         shown = "diverged" if accuracy is None else f"{accuracy:.4f}"
         curve = sparkline(each.curve, self.chance, top)
         self.progress.console.print(
             f"{self.number:4}  {shown:<8}  {curve}  {each.expression}{mark}", highlight=False
         )
-        note = f"best {self.best_score:.4f} {self.best}"
+        note = (
+            f"best {self.best_worth[1]:.4f} {self.best}" if self.best_worth[0] else "all diverged"
+        )
         self.progress.update(self.bar, completed=self.number, note=note, description="functions")
 
     def share(self, done: float) -> None:
@@ -223,9 +236,10 @@ class Display:
 def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Path) -> None:
     console = Console()
     best = found.best
+    shown_best = f"{best.score:.4f}" if best.outcome == "ok" else "diverged, as did all others"
     console.print(
         f"best of {len(found.evaluated)} functions in validation, "
-        f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {best.score:.4f}",
+        f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {shown_best}",
         highlight=False,
     )
     if found.confirmed:

@@ -202,7 +202,7 @@ def _write(
 ) -> list[str]:
     """Write the results; without matplotlib, all but the figures."""
     from act_bench.figures import Request, draw
-    from act_bench.figures.searches import SEARCH_FILE, SIGNIFICANCE_FILE, STEPS_FILE
+    from act_bench.figures.results import SEARCH_FILE, SIGNIFICANCE_FILE, STEPS_FILE
     from act_bench.figures.style import save
     from act_bench.files import sealed
     from act_bench.files.atomic import replacing
@@ -246,6 +246,7 @@ def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> 
             "evaluations_to_top": simulation.exact_evaluations_to_top(),
         },
         "metric": simulation.metric,
+        "clock_is_lower_bound": simulation.clock_is_lower_bound,
         "top_score": simulation.top_score,
         "top_entries": simulation.top_entries,
     }
@@ -302,3 +303,5 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
         "of random search\n  costs 1.\n"
         f"test: median {test_metric.replace('_', ' ')} of the incumbents, revealed at the end."
     )
+    if simulation.clock_is_lower_bound:
+        click.echo("clock: a lower bound, for the table does not say what some trainings took.")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from act_bench.cli._command import Command
-from act_bench.cli._options import collected, table_type, training_options
+from act_bench.cli._options import PositiveNumber, collected, table_type, training_options
 from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Options:
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--rate",
-    type=click.FloatRange(0, min_open=True),
+    type=PositiveNumber(),
     help="Another peak of the learning rate than the recipe's own.",
 )
 @click.option("--seeds", type=click.IntRange(1), help="Train with seeds 0 to N - 1.")
@@ -110,7 +110,7 @@ class Options:
 )
 @click.option(
     "--gpus-per-worker",
-    type=click.FloatRange(0, min_open=True),
+    type=PositiveNumber(),
     default=1.0,
     show_default=True,
     help="With Ray on GPUs; 0.25 lets four workers share one.",

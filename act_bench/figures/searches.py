@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
+from act_bench.figures.results import (
+    SIGNIFICANCE_FILE,
+    read_frame,
+    read_results,
+    results_folder,
+)
 from act_bench.figures.style import DASHES, GRAY, GRID, OKABE_ITO, bare, panels
 
 if TYPE_CHECKING:
@@ -20,65 +24,14 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-STEPS_FILE: Final = "steps.parquet"
-SEARCH_FILE: Final = "simulation.json"
-SIGNIFICANCE_FILE: Final = "significance.parquet"
 _QUARTILES: Final = (0.25, 0.5, 0.75)
 _TIMES: Final = 200
 
 
-class Results(NamedTuple):
-    """What a simulation wrote: its steps, what random search gives exactly, a title, a metric."""
-
-    steps: pl.DataFrame
-    exact: Floats
-    title: str
-    metric: str = "validation accuracy"
-
-
-def read_results(request: Request) -> Results:
-    """Return the results in the folder of a request.
-
-    Raises
-    ------
-    FigureError
-        The folder is not given, or has none.
-    """
-    folder = results_folder(request, STEPS_FILE, "simulate TABLE")
-    about = json.loads((folder / SEARCH_FILE).read_text(encoding="utf-8"))
-    steps = read_steps(folder / STEPS_FILE)
-    exact = np.array(about["random_exact"]["expected_regret"])
-    metric = about.get("metric", "validation_accuracy").replace("_", " ")
-    return Results(steps, exact, title(about["table"], about["fidelity"], steps), metric)
-
-
-def read_steps(path: Path) -> pl.DataFrame:
-    """Return the rows of a file of simulated searches; older files say ``optimizer``."""
-    import polars as pl
-
-    return pl.read_parquet(path).rename({"optimizer": "optimizer"}, strict=False)
-
-
-def results_folder(request: Request, name: str, command: str) -> Path:
-    """Return the folder of a request, which must have a file of this name."""
-    folder = request.results
-    if folder is None or not (folder / name).exists():
-        where = "no folder was given" if folder is None else f"{folder} has no {name}"
-        raise FigureError(
-            f"the figure needs results, and {where}: `act-bench {command} --output FOLDER`, then "
-            "--results FOLDER"
-        )
-    return folder
-
-
-def title(table: str, fidelity: str, steps: pl.DataFrame) -> str:
-    """Return what the figures say of a simulation."""
-    return f"{table}, fidelity {fidelity}: {steps['trial'].n_unique()} simulated searches each"
-
-
 def regret(request: Request) -> Figure:
     """Draw regret against evaluations; see :func:`regret_figure`."""
-    return regret_figure(*read_results(request))
+    found = read_results(request)
+    return regret_figure(found.steps, found.exact, found.title, found.metric)
 
 
 def regret_figure(
@@ -136,20 +89,35 @@ def regret_figure(
 
 def regret_time(request: Request) -> Figure:
     """Draw regret against simulated time; see :func:`regret_time_figure`."""
-    steps, _, title, metric = read_results(request)
-    return regret_time_figure(steps, title, metric)
+    found = read_results(request)
+    return regret_time_figure(found.steps, found.title, found.metric, found.clock_is_lower_bound)
 
 
 def regret_time_figure(
-    steps: pl.DataFrame, title: str, metric: str = "validation accuracy"
+    steps: pl.DataFrame,
+    title: str,
+    metric: str = "validation accuracy",
+    clock_is_lower_bound: bool = False,
 ) -> Figure:
     """Draw regret against the time that one waits for a search, on its simulated clock.
 
     Median and interquartile range, from the moment at which half of the trials have a first result
-    to that at which half of them have ended. Parameters as for :func:`regret_figure`.
+    to that at which half of them have ended. Parameters as for :func:`regret_figure`; where the
+    clock is a lower bound, the axis says so.
+
+    Raises
+    ------
+    FigureError
+        No training's time is known.
     """
     columns = {name: _by_trial(steps, name) for name in ("regret", "elapsed_s")}
-    end = max(float(np.median(times[:, -1])) for times in columns["elapsed_s"].values())
+    ends = [float(np.median(times[:, -1])) for times in columns["elapsed_s"].values()]
+    end = max(ends)
+    if min(ends) <= 0:
+        raise FigureError(
+            "the table does not say what its trainings took, so there is no time to draw regret "
+            "against: draw the figure regret"
+        )
     unit, seconds = next((name, unit_s) for name, unit_s, least_s in _UNITS if end >= least_s)
     curves, spans = {}, {}
     for name, regrets in columns["regret"].items():
@@ -170,14 +138,15 @@ def regret_time_figure(
         _curve(axes, spans[name], quartiles.clip(foot), i, name)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel(f"simulated {unit} of training and features")
+    bound = "; a lower bound: not all are known" if clock_is_lower_bound else ""
+    axes.set_xlabel(f"simulated {unit} of training and features{bound}")
     _finish(axes, title, metric)
     return figure
 
 
 def finals(request: Request) -> Figure:
     """Draw the regret at the end of each search; see :func:`finals_figure`."""
-    steps, _, title, _ = read_results(request)
+    steps, _, title, *_ = read_results(request)
     return finals_figure(steps, title)
 
 
@@ -208,10 +177,10 @@ def finals_figure(steps: pl.DataFrame, title: str) -> Figure:
 
 def significance(request: Request) -> Figure:
     """Draw which optimizers differ; see :func:`significance_figure`."""
-    import polars as pl
-
-    folder = results_folder(request, SIGNIFICANCE_FILE, "simulate TABLE")
-    pairs = pl.read_parquet(folder / SIGNIFICANCE_FILE)
+    command = "simulate TABLE"
+    pairs = read_frame(
+        results_folder(request, SIGNIFICANCE_FILE, command), SIGNIFICANCE_FILE, command
+    )
     return significance_figure(pairs, read_results(request).title)
 
 

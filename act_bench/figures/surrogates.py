@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from act_bench.figures import Request
-from act_bench.figures.searches import results_folder
+from act_bench.figures.results import SUMMARY_FILE, read_frame, results_folder
 from act_bench.figures.style import GRID, OKABE_ITO, bare, panels
 
 if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
-SUMMARY_FILE: Final = "summary.parquet"
 SHOWN: Final = {
     "spearman": "Spearman correlation",
     "rmse": "root mean square error",
@@ -23,10 +22,9 @@ _DASHES: Final = {"": "-", "standard": (0, (6, 1.5)), "pca": "-.", "umap": (0, (
 
 def surrogates(request: Request) -> Figure:
     """Draw the accuracy of models against how many functions they learned from."""
-    import polars as pl
-
-    folder = results_folder(request, SUMMARY_FILE, "evaluate-surrogates TABLE")
-    return surrogates_figure(pl.read_parquet(folder / SUMMARY_FILE))
+    command = "evaluate-surrogates TABLE"
+    folder = results_folder(request, SUMMARY_FILE, command)
+    return surrogates_figure(read_frame(folder, SUMMARY_FILE, command))
 
 
 def surrogates_figure(summary: pl.DataFrame) -> Figure:

@@ -10,7 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from act_bench.functions.operators import ALL_OPERATORS
-from act_bench.functions.operators.formulas import GAUSSIAN_IS_ZERO, finite, floating, is_half
+from act_bench.functions.operators.formulas import (
+    GAUSSIAN_IS_ZERO,
+    finite,
+    floating,
+    identity_at_infinity,
+    is_half,
+)
 from act_bench.functions.parameter import (
     GATE_IS_ONE,
     GOLU_IS_ZERO,
@@ -96,9 +102,6 @@ class NamedActivation(LearningActivation):
         return self.function.name
 
 
-_ROOT_IS_X: Final = 1e10
-"""The root of x^2 + 4 is |x| from here on, in every dtype."""
-
 _SINC: Final = ALL_OPERATORS["sinc"].implementation("torch")
 
 
@@ -126,13 +129,15 @@ def _hard_swish(x: Tensor) -> Tensor:
 
 
 def _squareplus(x: Tensor) -> Tensor:
-    # Either branch adds what does not cancel; beyond the bound the root is |x| itself.
-    bounded = x.clamp(-_ROOT_IS_X, _ROOT_IS_X)
-    root = torch.sqrt(torch.square(bounded) + 4)
-    left = bounded < 0
-    # The divisor of the branch that is not taken must not be 0, or its slope would be NaN.
-    divisor = torch.where(left, root - bounded, 1.0)
-    return torch.where(left, 2 / divisor, (bounded + root) / 2) + torch.relu(x - _ROOT_IS_X)
+    def inside(x: Tensor) -> Tensor:
+        root = torch.hypot(x, torch.full_like(x, 2.0))
+        left = x < 0
+        # Either branch adds what does not cancel. The divisor of the one that is not taken must
+        # not be 0, or its slope would be NaN.
+        divisor = torch.where(left, root - x, 1.0)
+        return torch.where(left, 2 / divisor, x / 2 + root / 2)
+
+    return identity_at_infinity(x, inside)
 
 
 def _golu(x: Tensor) -> Tensor:

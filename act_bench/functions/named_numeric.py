@@ -122,7 +122,7 @@ def _hard_swish_slope(x: Array, _: float) -> Array:
 def _squareplus(x: Array, _: float) -> Array:
     # Each branch adds what does not cancel.
     root = np.hypot(x, 2)
-    return np.where(x < 0, 2 / (root - x), (x + root) / 2)
+    return np.where(x < 0, 2 / (root - x), x / 2 + root / 2)
 
 
 def _squareplus_slope(x: Array, _: float) -> Array:

@@ -7,6 +7,7 @@ branches and tags can be moved, and checks every file against the manifest in it
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,12 +15,21 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode, needs_extra
-from act_bench.files.manifest import MANIFEST, DataError, decoded, read_manifest, sha256
+from act_bench.files.manifest import (
+    MANIFEST,
+    SPACE_FILE,
+    DataError,
+    decoded,
+    read_manifest,
+    sha256,
+)
+from act_bench.publishing.croissant import NAME as CROISSANT
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 KIND: Final = "dataset"
+README: Final = "README.md"
 _HASH: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -77,6 +87,13 @@ def uploads(folder: Path) -> list[Upload]:
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     # What is hidden is no part of the dataset: the client keeps its own notes in .cache.
     paths = sorted(path for path in found if not any(part[0] == "." for part in path.parts))
+    expected = {README, CROISSANT}
+    stray = [path.as_posix() for path in paths if path.parts[0] != "data"]
+    if unknown := sorted(set(stray) - expected):
+        raise DataError(
+            f"{folder}: {', '.join(unknown)} is no part of an export and would be published; move "
+            "it away"
+        )
     return [
         Upload(path.as_posix(), (folder / path).stat().st_size, sha256(folder / path))
         for path in paths
@@ -86,19 +103,43 @@ def uploads(folder: Path) -> list[Upload]:
 def check(folder: Path) -> list[str]:
     """Check an exported or fetched folder against its manifest; return what was checked.
 
+    The manifest itself is checked too: it names the files of the export's metadata
+    (``croissant.json``), whatever the version, and no others.
+
     Raises
     ------
     DataError
-        If the manifest or a file that it names is missing, damaged or unreadable, or there is a
-        Parquet file that it does not name.
+        If the manifest or a file that it names is missing, damaged or unreadable, the manifest has
+        other files than the metadata, or there are other files in ``data``.
     """
     data = folder / "data"
     fix = "export or download it again"
     records = read_manifest(data, fix)
-    stray = {path.name for path in data.glob("*.parquet")} - records.keys()
-    if stray:
-        raise DataError(f"{data}: {', '.join(sorted(stray))} not in {MANIFEST}; {fix}")
+    found = {path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()}
+    if stray := sorted(name for name in found - {*records, MANIFEST} if name[0] != "."):
+        raise DataError(f"{data}: {', '.join(stray)} not in {MANIFEST}; {fix}")
+    promised = _promised(folder, fix)
+    if lacking := sorted(({SPACE_FILE} | promised.keys()) - records.keys()):
+        raise DataError(f"{data / MANIFEST} lacks {', '.join(lacking)}; {fix}")
+    if unknown := sorted(records.keys() - promised.keys()):
+        raise DataError(
+            f"{data / MANIFEST} has {', '.join(unknown)}, of which {CROISSANT} has nothing; {fix}"
+        )
+    if other := sorted(name for name, digest in promised.items() if digest != records[name].sha256):
+        raise DataError(
+            f"{data / MANIFEST} has another SHA-256 of {', '.join(other)} than {CROISSANT}; {fix}"
+        )
     return [decoded(name, data, fix).name for name in sorted(records)]
+
+
+def _promised(folder: Path, fix: str) -> dict[str, str]:
+    """Return the data files that the metadata of an export name, with their SHA-256."""
+    path = folder / CROISSANT
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["distribution"]
+        return {PurePosixPath(file["contentUrl"]).name: str(file["sha256"]) for file in files}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is missing or damaged ({error}); {fix}") from error
 
 
 def push(

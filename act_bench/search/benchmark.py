@@ -17,6 +17,8 @@ A :class:`Benchmark` is *one search* over one table. What the rules are:
   validation accuracy after three epochs and charges their share of the training; asking later for
   more epochs, or for all, charges the difference. Only what was trained to the end is an
   evaluation and can be revealed.
+- **Unknown is not free.** Where a table does not say what a training took, its ``cost_s`` is None;
+  the clock leaves it out and says so: :attr:`Benchmark.clock_is_lower_bound`.
 - **Outcomes are typed.** ``ok``, ``diverged`` or ``missing``; never a sentinel number.
 - **Threads may share one search.** A query, a charge and the reveal are one step each, so that
   nothing is charged twice; in which order they come is up to the threads. Processes have a copy
@@ -32,7 +34,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.arguments import finite_number, whole_number
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.files.html import html_table
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import (
@@ -163,6 +166,7 @@ class Benchmark:
         self._begun: dict[Key, int] = {}  # epochs of trainings that were not finished
         self._events: list[Event] = []
         self._revealed = False
+        self._unknown_costs = False
         self._lock = threading.RLock()  # a query, a charge and the reveal are one step each
 
     def __getstate__(self) -> dict[str, Any]:
@@ -178,6 +182,11 @@ class Benchmark:
     def clock_s(self) -> float:
         """Seconds of training charged so far, and whatever was charged besides."""
         return self._clock_s
+
+    @property
+    def clock_is_lower_bound(self) -> bool:
+        """Whether the table did not say what some of the trainings took, which the clock lacks."""
+        return self._unknown_costs
 
     @property
     def evaluations(self) -> int:
@@ -279,6 +288,10 @@ class Benchmark:
             text, epochs, rate = expression
         else:
             text = str(expression)
+        if epochs is not None:
+            epochs = whole_number(epochs, "epochs")
+        if rate is not None:
+            rate = finite_number(rate, "rate", above=0)
         data = self._data
         try:
             entry, how = data.space.resolve(text)
@@ -294,7 +307,10 @@ class Benchmark:
             result = before._replace(cost_s=0.0, how_resolved=how, repeated=True)
         else:
             result = self._first(data, key, entry, how)
-        self._clock_s += result.cost_s
+        if result.cost_s is None:
+            self._unknown_costs = True
+        else:
+            self._clock_s += result.cost_s
         self._events.append(Query(text, result, self._clock_s, rate))
         return result
 
@@ -304,7 +320,7 @@ class Benchmark:
             return _missing(entry, how)
         cost_s = data.cost_s[entry]
         begun = self._begun.pop(key, None)
-        if begun is not None:
+        if begun is not None and cost_s is not None:
             cost_s = max(0.0, cost_s - data.curves.cost_s[entry][begun - 1])
         result = Result(
             outcome=outcome,
@@ -347,7 +363,7 @@ class Benchmark:
     def _is_whole(self, epochs: int) -> bool:
         whole = self._data.curves.epochs
         if not 1 <= epochs <= whole:
-            raise ValueError(
+            raise ArgumentError(
                 f"a training of {self._data.table} at fidelity {self._data.fidelity} has {whole} "
                 f"epochs: expected 1 to {whole}, got {epochs}"
             )
@@ -363,13 +379,17 @@ class Benchmark:
         reason : str
             Kept in the trace.
         """
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"a charge is a finite number of seconds, 0 or more, got {seconds}")
+        try:
+            seconds = finite_number(seconds, "seconds", least=0)
+        except ArgumentError as error:
+            raise ArgumentError(
+                f"a charge is a finite number of seconds, 0 or more, got {seconds!r}"
+            ) from error
         with self._lock:
             if self._revealed:
                 raise SearchOverError("this search ended with reveal(): the clock has stopped")
             self._clock_s += seconds
-            self._events.append(Charge(reason, float(seconds), self._clock_s))
+            self._events.append(Charge(str(reason), seconds, self._clock_s))
 
     def reveal(self) -> Revealed:
         """End the search and return the test metrics of its best entry by validation; once.
@@ -395,7 +415,9 @@ class Benchmark:
                 "of bench.trace. bench.restart() begins a fresh search over the same data"
             )
         if not self._seen:
-            raise ValueError("nothing was trained to the end yet: there is no best entry to reveal")
+            raise ArgumentError(
+                "nothing was trained to the end yet: there is no best entry to reveal"
+            )
         # max keeps the first of equals, and a dict keeps the order of the queries.
         key, best = max(self._seen.items(), key=lambda item: _rank(item[1]))
         data = self._data if isinstance(key, int) else self._data.at_rate(key[1])
@@ -434,20 +456,31 @@ class Benchmark:
                 "values": data.values,
                 "entries": f"{len(data.covered):,} of {len(data.outcome):,}",
                 "evaluations": self.evaluations,
-                "clock": f"{self.clock_s:,.1f} s of training",
+                "clock": shown_clock(self.clock_s, self.clock_is_lower_bound),
                 "test metrics": "revealed" if self._revealed else "sealed",
             },
         )
 
     def __repr__(self) -> str:
-        data = self._data
+        data, clock = self._data, shown_clock(self.clock_s, self.clock_is_lower_bound)
         return (
             f"<Benchmark {data.table}: edition {data.edition}, fidelity {data.fidelity}, rate "
             f"{view_name(data.rate)}, "
             f"values {data.values}; {len(data.covered):,} of {len(data.outcome):,} entries; "
-            f"{self.evaluations} evaluations, clock {self.clock_s:.1f} s of training"
+            f"{self.evaluations} evaluations, clock {clock}"
             f"{', revealed' if self._revealed else ''}>"
         )
+
+
+def shown_clock(seconds: float, is_lower_bound: bool) -> str:
+    """Return a clock in words.
+
+    Examples
+    --------
+    >>> shown_clock(2.25, False), shown_clock(2.25, True)
+    ('2.2 s of training', 'at least 2.2 s of training')
+    """
+    return f"{'at least ' if is_lower_bound else ''}{seconds:,.1f} s of training"
 
 
 def _outcome(data: SearchData, entry: int) -> Outcome:

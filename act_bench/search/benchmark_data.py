@@ -74,8 +74,8 @@ class SearchData(Protocol):
         """In nats; None unless ``ok``. Sealed."""
 
     @property
-    def cost_s(self) -> Sequence[float]:
-        """Seconds of training that a first query is charged."""
+    def cost_s(self) -> Sequence[float | None]:
+        """Seconds of training that a first query is charged; None where they are not known."""
 
     @property
     def without_run(self) -> frozenset[int]:
@@ -137,8 +137,9 @@ class BenchmarkData:
     outcome : sequence of Outcome
     validation_accuracy, test_accuracy, test_loss : sequence of float or None
         Fractions in [0, 1], and nats; None unless ``ok``.
-    cost_s : sequence of float
-        Seconds of training that a first query is charged.
+    cost_s : sequence of float or None
+        Seconds of training that a first query is charged; None where they are not known, and the
+        clock is a lower bound from then on.
     without_run : frozenset of int
         Entries that have runs, but none with this seed: asking for one is an error.
     read_curves : callable, optional
@@ -171,7 +172,7 @@ class BenchmarkData:
     validation_accuracy: Sequence[float | None]
     test_accuracy: Sequence[float | None]
     test_loss: Sequence[float | None]
-    cost_s: Sequence[float]
+    cost_s: Sequence[float | None]
     without_run: frozenset[int] = frozenset()
     read_curves: Callable[[], LearningCurves] | None = None
     validation_loss: Sequence[float | None] | None = None

@@ -6,7 +6,9 @@ Benchmarks make these, traces store them, optimizers are told of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+
+from act_bench.arguments import plain_settings, whole_number
 
 if TYPE_CHECKING:
     from act_bench.spaces.paper import How
@@ -24,8 +26,9 @@ class Result(NamedTuple):
         ``diverged``: a loss was not finite. ``missing``: the table has no run of this entry.
     validation_accuracy : float or None
         Fraction in [0, 1]; None unless ``ok``.
-    cost_s : float
-        What this query added to the clock, in seconds of training; 0 for a repeat.
+    cost_s : float or None
+        What this query added to the clock, in seconds of training; 0 for a repeat. None where the
+        table does not say what the training took: then the clock is a lower bound.
     entry : int
         Number of the function in the space.
     how_resolved : {"exact", "commuted", "numerical"}
@@ -47,7 +50,7 @@ class Result(NamedTuple):
 
     outcome: Outcome
     validation_accuracy: float | None
-    cost_s: float
+    cost_s: float | None
     entry: int
     how_resolved: How
     score: float | None
@@ -140,8 +143,17 @@ class Revealed(NamedTuple):
 Event = Query | Charge | Revealed
 
 
-class Searcher(NamedTuple):
+class _Searcher(NamedTuple):
+    name: str
+    settings: Mapping[str, Setting]
+    seed: int
+    workers: int = 1
+
+
+class Searcher(_Searcher):
     """Who searches: what a trace needs to run the search again.
+
+    Numbers of NumPy become those of Python, so that the trace can be saved.
 
     Attributes
     ----------
@@ -151,9 +163,29 @@ class Searcher(NamedTuple):
     seed : int
     workers : int
         How many trainings ran at a time.
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        Seed or workers are no whole numbers, or a setting has no place in a trace; a ValueError.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Searcher("knn", {"neighbours": np.int64(3)}, seed=np.uint32(7)).settings
+    {'neighbours': 3}
     """
 
-    name: str
-    settings: Mapping[str, Setting]
-    seed: int
-    workers: int = 1
+    __slots__ = ()
+
+    def __new__(
+        cls, name: str, settings: Mapping[str, Setting], seed: int, workers: int = 1
+    ) -> Self:
+        """Return who searches, in numbers of Python."""
+        return super().__new__(
+            cls,
+            str(name),
+            plain_settings(settings),
+            whole_number(seed, "seed"),
+            whole_number(workers, "workers"),
+        )

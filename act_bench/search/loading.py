@@ -6,9 +6,12 @@ With pyarrow alone, so that a cold start stays short: polars is not needed for a
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from act_bench.arguments import finite_number, whole_number
 from act_bench.files.manifest import ABOUT, read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.files import entries_file, runs_file
@@ -58,7 +61,10 @@ def load_data(
 
     fidelity = choose_fidelity(table, fidelity, edition)
     info = table_info(table)
+    if seed is not None:
+        seed = whole_number(seed, "seed")
     if view_name(rate) != "default":
+        rate = rate if isinstance(rate, str) else finite_number(rate, "rate")
         return _other_rate(table, fidelity, edition, seed, rate)
     path = entries_file(table, fidelity, edition)
     columns = list(dict.fromkeys([*_COLUMNS, info.metric]))
@@ -67,7 +73,7 @@ def load_data(
     without_run: frozenset[int] = frozenset()
     if seed is None:
         # The seconds are a mean over the runs of an entry: this is what all of them took.
-        cost = [(mean or 0.0) * count for mean, count in zip(rows["runtime_s"], runs, strict=True)]
+        cost = all_costs(rows["runtime_s"], runs)
     elif edition == "upstream":
         raise UnknownNameError(
             f"the upstream edition of {table} has no single runs, so none with seed {seed}; "
@@ -76,24 +82,14 @@ def load_data(
     else:
         path = runs_file(table)
         rows = _single_runs(path, columns, table, fidelity, seed, entries=len(runs))
-        cost = [seconds or 0.0 for seconds in rows["runtime_s"]]
+        cost = rows["runtime_s"]
         without_run = frozenset(
             entry
             for entry, (count, outcome) in enumerate(zip(runs, rows["outcome"], strict=True))
             if count and outcome == "missing"
         )
 
-    def read_curves() -> LearningCurves:
-        from act_bench.tables.learning_curves import read_curves
-
-        return read_curves(runs_file(table), fidelity, seed, len(runs), info.metric)
-
-    def read_rates() -> tuple[float, ...]:
-        return table_rates(table) if fidelity == info.default_fidelity else ()
-
-    def read_rate(chosen: float) -> BenchmarkData:
-        return load_data(table, fidelity, edition, seed, chosen)
-
+    has_rates = fidelity == info.default_fidelity
     ours = edition != "upstream"  # the authors do not say at which rate they trained
 
     return BenchmarkData(
@@ -110,12 +106,12 @@ def load_data(
         test_loss=rows["test_loss"],
         cost_s=cost,
         without_run=without_run,
-        read_curves=read_curves if ours else None,
+        read_curves=partial(_curves, table, fidelity, seed, len(runs)) if ours else None,
         validation_loss=rows.get("validation_loss"),
         floor=info.floor,
         own_rate=about.get("recipe", {}).get("learning_rate"),
-        read_rates=read_rates if ours else None,
-        read_rate=read_rate if ours else None,
+        read_rates=partial(table_rates, table) if ours and has_rates else None,
+        read_rate=partial(load_data, table, fidelity, edition, seed) if ours else None,
     )
 
 
@@ -167,15 +163,6 @@ def _at_rate(table: str, fidelity: str, seed: int | None, rate: float) -> Benchm
         )
         runs = [1] * len(runs)
 
-    def read_curves() -> LearningCurves:
-        from act_bench.tables.learning_curves import read_curves
-
-        found = rate_runs_file(table)
-        return read_curves(found, fidelity, seed, len(runs), info.metric, rate=rate)
-
-    def read_rate(other: float) -> BenchmarkData:
-        return load_data(table, fidelity, seed=seed, rate=other)
-
     return BenchmarkData(
         table=table,
         edition="regenerated",
@@ -188,16 +175,15 @@ def _at_rate(table: str, fidelity: str, seed: int | None, rate: float) -> Benchm
         validation_accuracy=rows["validation_accuracy"],
         test_accuracy=rows["test_accuracy"],
         test_loss=rows["test_loss"],
-        # The seconds are a mean over the runs of an entry: this is what all of them took.
-        cost_s=[(each or 0.0) * n for each, n in zip(rows["runtime_s"], runs, strict=True)],
+        cost_s=all_costs(rows["runtime_s"], runs),
         without_run=without_run,
-        read_curves=read_curves,
+        read_curves=partial(_curves, table, fidelity, seed, len(runs), rate),
         validation_loss=rows["validation_loss"] if info.metric == "validation_loss" else None,
         floor=info.floor,
         rate=rate,
         own_rate=rate,
-        read_rates=lambda: table_rates(table),
-        read_rate=read_rate,
+        read_rates=partial(table_rates, table),
+        read_rate=partial(load_data, table, fidelity, "regenerated", seed),
     )
 
 
@@ -226,12 +212,36 @@ def _tuned(table: str, fidelity: str, seed: int | None) -> BenchmarkData:
         test_accuracy=rows["test_accuracy"],
         test_loss=rows["test_loss"],
         # Tuning is not free: the trainings at all rates were needed to choose one.
-        cost_s=[each or 0.0 for each in rows["tuning_s"]],
+        cost_s=rows["tuning_s"],
         validation_loss=rows["validation_loss"] if info.metric == "validation_loss" else None,
         floor=info.floor,
         rate="tuned",
         tuned_rates=rows["learning_rate"],
     )
+
+
+def all_costs(runtime_s: Sequence[float | None], runs: Sequence[int]) -> list[float | None]:
+    """Return what all runs of each entry took, from their mean; None where that is not known.
+
+    Examples
+    --------
+    >>> all_costs([2.0, None, None], [3, 1, 0])
+    [6.0, None, 0.0]
+    """
+    return [
+        (None if count else 0.0) if mean is None else mean * count
+        for mean, count in zip(runtime_s, runs, strict=True)
+    ]
+
+
+def _curves(
+    table: str, fidelity: str, seed: int | None, entries: int, rate: float | None = None
+) -> LearningCurves:
+    """Read the learning curves, at the recipe's own rate if no other is named."""
+    from act_bench.tables.learning_curves import read_curves
+
+    path = runs_file(table) if rate is None else rate_runs_file(table)
+    return read_curves(path, fidelity, seed, entries, table_info(table).metric, rate=rate)
 
 
 def _read_columns(path: Path, names: list[str]) -> tuple[dict[str, list[Any]], dict[str, Any]]:

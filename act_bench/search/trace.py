@@ -116,6 +116,12 @@ class Trace(NamedTuple):
     events: Sequence[Event]
     format: int = FORMAT
 
+    @property
+    def clock_is_lower_bound(self) -> bool:
+        """Whether the data did not say what some trainings took, which the clock lacks."""
+        queries = (event for event in self.events if isinstance(event, Query))
+        return any(query.result.cost_s is None for query in queries)
+
     def lines(self) -> Iterator[str]:
         """Yield the trace as lines of JSON, without line ends."""
         optimizer = self.header.optimizer
@@ -123,9 +129,9 @@ class Trace(NamedTuple):
         header["optimizer"] = None if optimizer is None else optimizer._asdict()
         if self.format == 1:
             del header["rate"]
-        yield json.dumps(header, allow_nan=False)
+        yield json.dumps(header, allow_nan=False, default=_of_python)
         for event in self.events:
-            yield json.dumps(event_to_json(event, self.format), allow_nan=False)
+            yield json.dumps(event_to_json(event, self.format), allow_nan=False, default=_of_python)
 
     def save(self, path: str | Path) -> None:
         """Write the trace to a file, which appears whole or not at all.
@@ -206,7 +212,7 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "expression": (str,),
         "outcome": (str,),
         "validation_accuracy": _MAYBE,
-        "cost_s": _NUMBER,
+        "cost_s": _MAYBE,
         "entry": (int,),
         "how_resolved": (str,),
         "score": _MAYBE,
@@ -306,6 +312,14 @@ def _check_fields(fields: Json, kind: str, number: int, trace_format: int) -> No
         check_types(fields, expected)
     except ValueError as error:
         raise TraceError(number, f"{kind}: {error}") from None
+
+
+def _of_python(value: object) -> object:
+    """Return a number of NumPy, from data of a user's own, as one of Python."""
+    item = getattr(value, "item", None)
+    if callable(item):
+        return item()
+    raise TypeError(f"{value!r} of type {type(value).__name__} has no place in a trace")
 
 
 def _check_values(fields: Json, name: str, types: tuple[type, ...], number: int) -> None:

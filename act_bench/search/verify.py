@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from act_bench.files.documents import excerpt
 from act_bench.search.benchmark import Benchmark, SearchOverError
@@ -20,6 +20,8 @@ from act_bench.search.trace import (
     read_trace,
     versions,
 )
+
+Verdict = Literal["verified", "consistent; not rerun", "FAILED"]
 
 LARGEST_SETTING: Final = 10_000
 """The largest whole number that a setting of an optimizer in a trace may be, to be run again."""
@@ -45,6 +47,25 @@ class Check(NamedTuple):
     passed: bool | None
     detail: str
     line: int | None = None
+
+
+def verdict(checks: Sequence[Check]) -> Verdict:
+    """Return what the checks of a trace amount to.
+
+    ``verified`` says that its optimizer, run again, asks the same. Without that a trace is
+    consistent with the data, which any list of questions with true answers is.
+
+    Examples
+    --------
+    >>> held = Check("answers", passed=True, detail="every line is what the data say")
+    >>> again = Check("rerun", passed=True, detail="knn with seed 0 asks the same, bit by bit")
+    >>> verdict([held, again]), verdict([held, again._replace(passed=None)]), verdict([held])
+    ('verified', 'consistent; not rerun', 'consistent; not rerun')
+    """
+    if any(check.passed is False for check in checks):
+        return "FAILED"
+    rerun = any(check.name == "rerun" and check.passed for check in checks)
+    return "verified" if rerun else "consistent; not rerun"
 
 
 Rerun = Callable[[Trace, SearchData], Trace | None]

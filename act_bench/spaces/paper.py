@@ -14,6 +14,7 @@ imported for outputs and for expressions that are not spelled as in the space.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
@@ -164,6 +165,10 @@ class Space:
     canonical_class: tuple[int, ...]
     path: Path
     _resolved: dict[str, Resolution] = field(default_factory=dict, repr=False)
+
+    def __reduce__(self) -> tuple[Callable[[Path], Space], tuple[Path]]:
+        # A copy in another process reads the file; what was looked up so far is not worth sending.
+        return _space_of, (self.path,)
 
     def resolve(self, expression: str | Expression) -> Resolution:
         """Return the entry that an expression is, and how it was found.
@@ -356,6 +361,12 @@ def read_space(path: Path) -> Space:
         canonical_class=tuple(canonical_class),
         path=path,
     )
+
+
+def _space_of(path: Path) -> Space:
+    """Return the space of a file, the embedded one as it is known already."""
+    space = load_space()
+    return space if space.path == path else read_space(path)
 
 
 def _swapped(text: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn
 
 from act_bench.files.cache import cache_folder
 from act_bench.files.folders import recover
@@ -23,6 +23,7 @@ from act_bench.tables.schema import one_of
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 Kind = Literal["entries", "recorded", "fisher"]
@@ -104,7 +105,8 @@ def upstream_file(table: str, kind: Kind = "entries") -> Path:
     UnknownNameError
         If the authors have no such table.
     DataError
-        If it is not imported, or was damaged since; the message says how to import it.
+        If it is not imported, was damaged since, or has another schema, rows or order than this
+        version imports; the message says how to import it.
     """
     folder = upstream_folder(table)
     recover(folder)  # what an import that was killed had moved away
@@ -115,7 +117,68 @@ def upstream_file(table: str, kind: Kind = "entries") -> Path:
             f"keeps it out of this package; {fix}, which reads their file on your machine, or "
             "use edition='regenerated'"
         )
-    return verified(upstream_name(table, kind), folder, fix)
+    path = verified(upstream_name(table, kind), folder, fix)
+    _check_content(path, table, kind, fix)
+    return path
+
+
+def _check_content(path: Path, table: str, kind: Kind, fix: str) -> None:
+    """Refuse a file of another schema, rows or order, though it is whole: it is no such import.
+
+    Raises
+    ------
+    DataError
+        The message says what differs.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from act_bench.spaces.paper import load_space
+
+    def refuse(what: str) -> NoReturn:
+        raise DataError(f"{path} is no import by this version of act-bench: {what}; {fix}")
+
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            expected = _schema(kind)
+            for field in expected:
+                if field.name not in schema.names:
+                    refuse(f"it has no column {field.name}")
+                if schema.field(field.name).type != field.type:
+                    got = schema.field(field.name).type
+                    refuse(f"its column {field.name} is {got}, expected {field.type}")
+            if kind == "entries":
+                if schema.names != expected.names:
+                    refuse(f"its columns are {', '.join(schema.names)[:200]}")
+                space = load_space()
+                known = file.read(columns=["entry", "expression"])
+                if known["entry"].to_pylist() != list(range(len(space.representatives))):
+                    refuse(f"its {rows} rows are not the {len(space.representatives)} in order")
+                if known["expression"].to_pylist() != list(space.representatives):
+                    refuse("its expressions are not those of the entries")
+                return
+        if kind == "fisher":
+            beside = path.with_name(upstream_name(table, "recorded"))
+            keys = pq.read_metadata(beside).num_rows
+            if rows != keys:
+                refuse(f"it has {rows} vectors for the {keys} keys of {beside.name}")
+    except (pa.ArrowException, OSError) as error:
+        refuse(str(error))
+
+
+def _schema(kind: Kind) -> pa.Schema:
+    """Return the columns that a file must have, with their types."""
+    import pyarrow as pa
+
+    from act_bench.tables.schema import ENTRY_COLUMNS, arrow_schema
+
+    if kind == "entries":
+        return arrow_schema(ENTRY_COLUMNS)
+    if kind == "fisher":
+        return pa.schema([("cdf", pa.list_(pa.float32()))])
+    flags = [("used", pa.bool_()), ("fim_valid", pa.bool_())]
+    return pa.schema([("expression", pa.string()), ("entry", pa.int32()), *flags])
 
 
 def load_recorded(table: str) -> pl.DataFrame:

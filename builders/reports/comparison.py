@@ -141,7 +141,7 @@ def row_of(method: str, found: list[Found]) -> Row:
         [len(one.evaluated) for one in found],
         training,
         [one.clock_s - spent for one, spent in zip(found, training, strict=True)],
-        max((one.best for one in found), key=lambda best: best.score).expression,
+        max((one.best for one in found), key=lambda best: best.worth).expression,
     )
 
 

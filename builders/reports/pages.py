@@ -41,6 +41,10 @@ class Report:
     resumes: bool = False
 
 
+TABLES: Final = ("mlp", "cnn", "resnet", "vit")
+LADDERS: Final = ("cnn", "resnet", "vit")
+"""Tables whose training is compared with longer training."""
+
 REPORTS: Final = (
     Report(
         "architecture", "builders.reports.architecture", (), "docs/images/architecture.svg", 0.1
@@ -78,7 +82,11 @@ REPORTS: Final = (
         )
         for table in ("mlp", "cnn")
     ),
-    Report("goals", "builders.reports.goals", minutes=2),
+    Report("goals", "builders.reports.goals", (), "docs/studies/results/goals.md", 5),
+    Report("aquasurf", "builders.reports.variants", (), "docs/studies/results/aquasurf.md", 60),
+    Report("outcomes", "builders.reports.outcomes", minutes=2),
+    *(Report(f"seeds-{name}", "builders.reports.seeds", (name,)) for name in TABLES),
+    *(Report(f"ladder-{name}", "builders.reports.ladder", (name,)) for name in LADDERS),
     Report("table", "builders.reports.table_report", minutes=2),
     Report("fisher", "builders.reports.fisher.report", minutes=5),
     Report(

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from regenerate.data import DataNotFoundError, ImageData, Split
+from act_bench.errors import needs_extra
+from regenerate.data import ImageData, Split
 
 FINGERPRINT = "420ae8afe12c7447"
 """``ImageData.fingerprint`` of the split that the records were made with."""
@@ -51,7 +52,7 @@ def load(data_dir: Path | None = None) -> ImageData:
 
     Raises
     ------
-    DataNotFoundError
+    act_bench.errors.MissingExtraError
         If scikit-learn is not installed.
 
     Examples
@@ -60,13 +61,8 @@ def load(data_dir: Path | None = None) -> ImageData:
     (599, 8, 8, 1)
     """
     del data_dir
-    try:
+    with needs_extra("the data set digits"):
         from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise DataNotFoundError(
-            "the digits come with scikit-learn, which is not installed; "
-            "fix: pip install 'act-bench[regenerate]'"
-        ) from error
     pixels, targets = load_digits(return_X_y=True)
     images = pixels.astype(np.uint8).reshape(-1, 8, 8, 1)
     labels = targets.astype(np.int64)

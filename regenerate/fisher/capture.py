@@ -6,24 +6,20 @@ So parameters are detached, and the graph starts at the output of the first laye
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.overrides import TorchFunctionMode
 
-from act_bench.errors import ActBenchError, ExitCode
 from regenerate.fisher.convention import Labels
-
-Layer: TypeAlias = nn.Linear | nn.Conv2d
-
-
-class UnsupportedLayerError(ActBenchError, ValueError):
-    """A layer of which the K-FAC block is not known here; the message names it."""
-
-    exit_code = ExitCode.USAGE
+from regenerate.fisher.coverage import Layer, UnsupportedLayerError, weighted_layers
 
 
 @dataclass(frozen=True)
@@ -49,80 +45,198 @@ class LayerPass:
     outputs: Tensor
 
 
-def weighted_layers(network: nn.Module) -> dict[str, Layer]:
-    """Return the linear layers and convolutions of a network, by name.
-
-    Raises
-    ------
-    UnsupportedLayerError
-        For a convolution with a dilation, with groups other than 1 or one for each channel, or
-        with a padding other than a fixed number of zeros.
-
-    Examples
-    --------
-    >>> list(weighted_layers(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))))
-    ['0', '2']
-    """
-    layers: dict[str, Layer] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Linear):
-            layers[name] = module
-        elif isinstance(module, nn.Conv2d):
-            depthwise = module.groups == module.in_channels == module.out_channels
-            if (
-                (module.groups != 1 and not depthwise)
-                or module.dilation != (1, 1)
-                or isinstance(module.padding, str)
-                or module.padding_mode != "zeros"
-            ):
-                raise UnsupportedLayerError(
-                    f"layer {name}: expected a convolution without dilation, with groups of 1 or "
-                    f"depthwise, and padded by a number of zeros; got {module}"
-                )
-            layers[name] = module
-    return layers
-
-
-def forward(network: nn.Module, images: Tensor) -> tuple[Tensor, list[LayerPass]]:
+def forward(network: nn.Module, images: Tensor, *, seed: int = 0) -> tuple[Tensor, list[LayerPass]]:
     """Return the class scores and what each layer read and gave, in the order of the pass.
+
+    The network is left as it was, buffers such as running means included.
 
     Parameters
     ----------
     network
-        Its linear layers and convolutions may each be used once. The mode (``train``, ``eval``) is
-        left as it is.
+        Its linear layers and convolutions are used once each. Dropout is off for the pass; the mode
+        (``train``, ``eval``) is left as it is otherwise.
     images
         The batch, in the format that the network takes.
+    seed
+        Of whatever the network draws from the global generators of torch, NumPy and Python.
 
     Raises
     ------
     UnsupportedLayerError
-        If a layer is not supported, is used twice, or works in place on what another one keeps.
+        If a parameter gets no block (:func:`regenerate.fisher.coverage.weighted_layers`), a layer
+        is used twice, not at all or by its weights alone, mixes images with its other inputs, or
+        the network gives anything but class scores (images, classes).
     """
-    names = {layer: name for name, layer in weighted_layers(network).items()}
-    passes: list[LayerPass] = []
+    layers = weighted_layers(network)
+    if not layers:
+        raise UnsupportedLayerError(
+            "the network has no layer with a block of the Fisher information: expected linear "
+            "layers or 2-D convolutions"
+        )
+    with _repeatable(network, seed):
+        found = _pass(network, layers, images, copied=False)
+    if found is None:  # what a layer gave or read was overwritten: pass on and keep copies
+        with _repeatable(network, seed):
+            found = _pass(network, layers, images, copied=True)
+        assert found is not None  # noqa: S101  (copies are not overwritten)
+    scores, passes = found
+    if not scores.requires_grad:
+        raise UnsupportedLayerError(
+            "no gradient leads from the class scores to a layer: the network detaches them or runs "
+            "under torch.no_grad"
+        )
+    return scores, passes
 
-    def keep(module: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> Tensor:
+
+def _pass(
+    network: nn.Module, layers: Mapping[str, Layer], images: Tensor, *, copied: bool
+) -> tuple[Tensor, list[LayerPass]] | None:
+    """Pass once; None where something works in place on what is kept, unless that is a copy."""
+    names = {layer: name for name, layer in layers.items()}
+    parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    passes: list[LayerPass] = []
+    kept: list[tuple[Tensor, int]] = []
+    watch = _Uses(
+        {
+            id(parameters[address]): address
+            for name in layers
+            for address in (f"{name}.weight".lstrip("."), f"{name}.bias".lstrip("."))
+            if address in parameters
+        }
+    )
+
+    def enter(module: nn.Module, args: object, kwargs: object) -> None:
+        del module, args, kwargs
+        watch.inside += 1
+
+    def keep(
+        module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], outputs: Tensor
+    ) -> Tensor:
+        watch.inside -= 1
         assert isinstance(module, nn.Linear | nn.Conv2d)  # noqa: S101  (hooked below, no other)
         name = names.pop(module, None)
         if name is None:
+            again = next(name for name, layer in layers.items() if layer is module)
             raise UnsupportedLayerError(
-                f"{module} is used twice: its block is no Kronecker product"
+                f"layer {again}, {module}, is used twice: its block is no Kronecker product"
             )
+        inputs = (args[0] if args else kwargs["input"]).detach()
+        _check_batch(name, module, inputs, len(images))
         if not outputs.requires_grad:
             outputs.requires_grad_()
-        passes.append(LayerPass(name, module, inputs[0].detach(), outputs))
+        if copied:
+            passes.append(LayerPass(name, module, inputs.clone(), outputs))
+            return outputs.clone()
+        passes.append(LayerPass(name, module, inputs, outputs))
+        kept.extend((tensor, tensor._version) for tensor in (inputs, outputs))
         return outputs
 
-    handles = [layer.register_forward_hook(keep) for layer in names]
-    parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}
+    handles = [layer.register_forward_pre_hook(enter, with_kwargs=True) for layer in names]
+    handles += [layer.register_forward_hook(keep, with_kwargs=True) for layer in names]
     try:
-        with torch.enable_grad():
-            scores: Tensor = functional_call(network, parameters, (images,))
+        with torch.enable_grad(), watch:
+            scores = functional_call(network, {**parameters, **buffers}, (images.clone(),))
+    except RuntimeError as error:
+        if not _in_place(error):
+            raise
+        if not copied:
+            return None
+        raise UnsupportedLayerError(f"the network works in place: {error}") from error
     finally:
         for handle in handles:
             handle.remove()
-    return scores, passes
+    if names:
+        raise UnsupportedLayerError(
+            f"layer {', '.join(names.values())} has no part in the pass, so its parameters get no "
+            "block: take it out of the network"
+        )
+    if any(tensor._version != version for tensor, version in kept):
+        return None
+    return _checked_scores(scores, len(images)), passes
+
+
+class _Uses(TorchFunctionMode):
+    """Refuses uses of a layer's parameters outside the layer, which its block would not have."""
+
+    def __init__(self, addresses: Mapping[int, str]) -> None:
+        super().__init__()
+        self.addresses, self.inside = addresses, 0
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if self.inside or not isinstance(found, Tensor):  # such as a shape
+            return found
+        for each in (*args, *(kwargs or {}).values()):
+            for part in each if isinstance(each, list | tuple) else (each,):
+                if (address := self.addresses.get(id(part))) is not None:
+                    raise UnsupportedLayerError(
+                        f"the parameter {address} is used outside its layer, so its block is no "
+                        "Kronecker product: call the layer"
+                    )
+        return found
+
+
+@contextmanager
+def _repeatable(network: nn.Module, seed: int) -> Iterator[None]:
+    """Turn dropout off and seed all global generators for a block; put all of it back."""
+    silenced = [each for each in network.modules() if isinstance(each, _RANDOM) and each.training]
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  (others draw from it)
+    # Asked for GPUs that are not in use, fork_rng would start each of them.
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if in_use else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            for each in silenced:
+                each.training = False
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        for each in silenced:
+            each.training = True
+
+
+_RANDOM: Final = (nn.modules.dropout._DropoutNd, nn.RReLU)
+
+
+def _check_batch(name: str, layer: Layer, inputs: Tensor, images: int) -> None:
+    dimensions = "(images, channels, height, width)"
+    if isinstance(layer, nn.Linear):
+        dimensions = "(images, ..., features)"
+    good = inputs.ndim == 4 if isinstance(layer, nn.Conv2d) else inputs.ndim >= 2
+    if not good or len(inputs) != images:
+        raise UnsupportedLayerError(
+            f"layer {name} reads a tensor of shape {tuple(inputs.shape)}; expected {dimensions} "
+            f"with {images} images, one row for each image of the batch"
+        )
+
+
+def _checked_scores(scores: object, images: int) -> Tensor:
+    if not isinstance(scores, Tensor):
+        raise UnsupportedLayerError(
+            f"the network gives a {type(scores).__name__}, expected a tensor of class scores "
+            "(images, classes): return that alone, such as output.logits"
+        )
+    if scores.ndim != 2 or len(scores) != images:
+        raise UnsupportedLayerError(
+            f"the network gives a tensor of shape {tuple(scores.shape)}, expected class scores "
+            f"(images, classes) for {images} images"
+        )
+    return scores
+
+
+def _in_place(error: RuntimeError) -> bool:
+    return any(words in str(error) for words in ("in-place", "inplace"))
 
 
 def score_gradients(
@@ -189,10 +303,19 @@ def backward(
         following = next(gradients, None)
         # The gradient of this number is the one at the scores, exactly; given to ``grad`` as
         # such, torch would first import its symbolic shapes, most of a second.
-        yield torch.autograd.grad(
-            (scores * pending).sum(),
-            outputs,
-            retain_graph=following is not None,
-            materialize_grads=True,
-        )
+        try:
+            found = torch.autograd.grad(
+                (scores * pending).sum(),
+                outputs,
+                retain_graph=following is not None,
+                materialize_grads=True,
+            )
+        except RuntimeError as error:
+            if not _in_place(error):
+                raise
+            raise UnsupportedLayerError(
+                f"the network works in place on what its gradients need, so it cannot be trained "
+                f"either: {error}"
+            ) from error
+        yield found
         pending = following

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from act_bench.arguments import plain_fields
+
 
 class Labels(StrEnum):
     r"""Where the labels of the Fisher information come from.
@@ -39,6 +41,9 @@ class Labels(StrEnum):
 class FisherConvention:
     """Everything that defines a Fisher spectrum except the network and the activation function.
 
+    Which layers have no part in any spectrum is the same for all conventions:
+    :data:`regenerate.fisher.coverage.EXCLUDED`.
+
     Parameters
     ----------
     table
@@ -53,7 +58,7 @@ class FisherConvention:
     initialization
         Distribution of the initial weights, as ``regenerate.recipes.Recipe`` calls it.
     seed
-        Seed of the initial weights.
+        Seed of the initial weights, and of whatever else a network draws in its pass.
     label_seed
         Seed of the uniform numbers that draw labels.
     dtype
@@ -83,6 +88,10 @@ class FisherConvention:
     dtype: Literal["float64", "float32"] = "float64"
     zero: float = 64.0
     floor: float = -100.0
+
+    def __post_init__(self) -> None:
+        """Turn the numbers into those of Python, so that they can be stored."""
+        plain_fields(self)
 
     def canonical_json(self) -> str:
         """Return the convention as JSON with sorted keys."""

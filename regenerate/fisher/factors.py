@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from act_bench.errors import ActBenchError, ExitCode
-from regenerate.fisher.capture import Layer
+from regenerate.fisher.coverage import Layer
 from regenerate.fisher.moments import (
     Geometry,
     channel_moments,

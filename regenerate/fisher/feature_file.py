@@ -18,6 +18,7 @@ from act_bench.tables.registry import table_info
 from act_bench.tables.schema import OUTPUT_POINTS, Column, arrow_schema
 from act_bench.tables.spectra import QUANTILES, LayerSize, fisher_columns, nan_for_null
 from regenerate.fisher.convention import FisherConvention
+from regenerate.fisher.coverage import EXCLUDED_NAMES
 from regenerate.fisher.features import FisherFeature, fisher_feature
 from regenerate.fisher.networks import Setting
 
@@ -155,6 +156,7 @@ def _write(
         "quantiles": QUANTILES,
         "convention": json.loads(convention.canonical_json()),
         "convention_sha": convention.sha,
+        "excluded": EXCLUDED_NAMES,
         "made": f"act-bench features --table {convention.table}",
     }
     table = pa.concat_tables([held, pa.Table.from_pylist(list(rows), schema=held.schema)])

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from regenerate.draws import uniform
 from regenerate.fisher.capture import LayerPass, backward, forward, score_gradients
 from regenerate.fisher.convention import FisherConvention, Labels
+from regenerate.fisher.coverage import weighted_layers
 from regenerate.fisher.factors import (
     Factor,
     InvalidSpectrumError,
@@ -68,13 +69,15 @@ def fisher_spectrum(
     ----------
     network
         Maps a batch to class scores (images, classes). Linear layers and convolutions have blocks;
-        other layers pass gradients through and have none.
+        normalizations and activation functions have none
+        (:data:`regenerate.fisher.coverage.EXCLUDED`). Dropout is off and all else that is random is
+        seeded.
     images
         The batch, of the network's dtype and on its device. ``channels_last`` is the fastest for
         convolutions.
     convention
-        Label source, zero threshold and floor are taken from here; table, batch, dtype and
-        initialization are the caller's affair.
+        Label source, zero threshold, floor and the seed are taken from here; table, batch, dtype
+        and initialization are the caller's affair.
     labels
         (images,) int64, the data set's labels; for the label source ``true``.
 
@@ -88,7 +91,7 @@ def fisher_spectrum(
     InvalidSpectrumError
         If a pass is not finite or a factor has no positive eigenvalue; the message says where.
     UnsupportedLayerError
-        If the network has a layer of which the block is not known.
+        If the network has parameters of which the block is not known; the message names the layer.
 
     Examples
     --------
@@ -99,7 +102,7 @@ def fisher_spectrum(
     >>> [round(float(value), 3) for value in layer.log_eigenvalues]
     [-100.0, -100.0, -100.0, -100.0, -1.386, -0.288]
     """
-    weights = sum(parameter.numel() for parameter in network.parameters())
+    weights = sum(layer.weight.numel() for layer in weighted_layers(network).values())
     if weights >= SMALL and images.device.type == "cpu":
         keep_freed_memory()
     with torch_threads(1 if weights < SMALL else torch.get_num_threads()):
@@ -109,7 +112,7 @@ def fisher_spectrum(
 def _spectrum(
     network: nn.Module, images: Tensor, convention: FisherConvention, labels: Tensor | None
 ) -> tuple[LayerSpectrum, ...]:
-    scores, passes = forward(network, images)
+    scores, passes = forward(network, images, seed=convention.seed)
     magnitudes = []
     for each in passes:
         with _located(f"inputs of layer {each.name}"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from act_bench.arguments import whole_number
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import NotInSpaceError, load_space
@@ -151,6 +152,9 @@ def search(
     regenerate.grafs.relaxed.SearchFailedError
         If the losses of the search were not finite.
     """
+    seed = whole_number(seed, "seed", least=0)
+    if retrainings is not None:
+        retrainings = whole_number(retrainings, "retrainings", least=0)
     recipe = recipe or find(table, fidelity)
     settings = settings or SETTINGS.get(table, DEFAULT)
     if retrainings is None:

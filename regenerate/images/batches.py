@@ -55,8 +55,8 @@ class Levels:
 
     def normalized(self, levels: Tensor) -> Tensor:
         """Return levels ``(n, 3, height, width)`` for a network: bfloat16, ``channels_last``."""
-        centerd = (levels - self.mean.view(3, 1, 1)) / self.deviation.view(3, 1, 1)
-        return centerd.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
+        centered = (levels - self.mean.view(3, 1, 1)) / self.deviation.view(3, 1, 1)
+        return centered.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from act_bench.arguments import plain_fields, whole_number
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -150,6 +152,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse a learning rate that would have no time to fall, and epochs without a look."""
+        plain_fields(self)
+        for name in ("epochs", "batch_size"):
+            whole_number(getattr(self, name), name, least=1)
         if self.evaluations_per_epoch < 1:
             raise ValueError(
                 f"expected evaluations_per_epoch of at least 1, got {self.evaluations_per_epoch}"

@@ -25,7 +25,7 @@ import ray
 import ray.exceptions as failures
 import torch
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import finite_number, whole_number
 from act_bench.tables.registry import import_own_tables
 from regenerate.sweeps.executor import Chunk, Result, WorkerDiedError, available_cores
 from regenerate.training.dispatch import DeviceError, trainer_of
@@ -69,12 +69,8 @@ class RayExecutor:
         gpus: float = 1.0,
         retries: int = 3,
     ) -> None:
-        if jobs is not None and jobs < 1:
-            raise ArgumentError(f"jobs must be at least 1, got {jobs}")
-        if gpus <= 0:
-            raise ArgumentError(f"gpus for each worker must be above 0, got {gpus}")
-        self.jobs = jobs
-        self.gpus = gpus
+        self.jobs = None if jobs is None else whole_number(jobs, "jobs", least=1)
+        self.gpus = finite_number(gpus, "gpus for each worker", above=0)
         self.retries = retries
         self._on_gpu = False
         if not ray.is_initialized():

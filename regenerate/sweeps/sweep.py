@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from act_bench.arguments import whole_number, whole_seeds
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files import resumable
 from act_bench.functions.catalogue import read
@@ -119,6 +120,9 @@ def plan(
     >>> [task.entry for task in plan(functions, [0], shard=Shard(2, 2))]
     [7]
     """
+    seeds = whole_seeds(seeds)
+    if limit is not None:
+        limit = whole_number(limit, "limit", least=0)
     chosen = shuffled(entry_of)[:limit]
     if shard is not None:
         chosen = chosen[shard.index - 1 :: shard.count]

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import torch
 
+from act_bench.arguments import whole_seeds
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.expression import Expression
 from regenerate.activations.filled import fill
@@ -159,10 +160,10 @@ def train(
         If the recipe names an unknown network, or the seeds repeat or are negative.
     """
     trainer = trainer_of(recipe.network)
-    if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
-        raise ValueError(f"seeds must be different and at least 0, got {list(seeds)}")
+    seeds = tuple(seeds)
     if not seeds:
         return []
+    seeds = whole_seeds(seeds)
     if recipe.undefined == "limit" and isinstance(expression, Expression):
         expression = fill(expression)
     function = trainer.train

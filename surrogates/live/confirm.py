@@ -103,6 +103,9 @@ def confirm(
 ) -> list[Confirmed]:
     """Train functions again; return them, the highest mean first, and the reference last.
 
+    Whatever the scores, a function of which most runs diverged comes after all others, and a
+    diverged run counts for its place as no better than the worst that trained.
+
     Parameters
     ----------
     store, trainer
@@ -120,6 +123,7 @@ def confirm(
     """
     fresh = range(FRESH, FRESH + seeds)
     rows: list[Confirmed] = []
+    shown: list[float] = []  # validation of every run that trained
     base: tuple[float, ...] | None = None
     for candidate in ([] if reference is None else [reference]) + list(found):
         if missing := store.missing(candidate.expression, fresh):
@@ -130,6 +134,7 @@ def confirm(
             store.note(runs)
         runs = store.runs(candidate.expression, fresh)
         scores = tuple(_score(run, chance) for run in runs)
+        shown += [run.validation_accuracy for run in runs if run.validation_accuracy is not None]
         difference = None
         if candidate is reference:
             base = scores
@@ -137,7 +142,14 @@ def confirm(
             difference = Estimate.of([a - b for a, b in zip(scores, base, strict=True)])
         diverged = sum(run.outcome == "diverged" for run in runs)
         rows.append(Confirmed(candidate, scores, diverged, Estimate.of(scores), difference))
-    return sorted(rows, key=lambda row: (row.candidate is reference, -row.validation.mean))
+    lowest = min([*shown, chance])
+
+    def place(row: Confirmed) -> tuple[bool, bool, float]:
+        trained = sum(row.scores) - row.diverged * chance
+        mean = (trained + row.diverged * lowest) / max(1, len(row.scores))
+        return row.candidate is reference, 2 * row.diverged >= len(row.scores), -mean
+
+    return sorted(rows, key=place)
 
 
 def _score(run: Run, chance: float) -> float:

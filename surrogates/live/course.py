@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import finite_number, whole_number
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.events import Partial, Result
 from regenerate.sweeps.executor import available_cores, worker_pool
@@ -23,7 +23,8 @@ from surrogates.simulation import StalledSearchError
 _PATIENCE = 10
 
 
-class Budget(NamedTuple):
+@dataclass(frozen=True)
+class Budget:
     """When a search ends: with the first of these that is reached.
 
     Attributes
@@ -33,10 +34,24 @@ class Budget(NamedTuple):
     seconds
         Seconds of training on the search's clock; None for no limit. The function whose training
         reaches it is the last.
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        It allows no training: less than one function, or no time; a ValueError.
     """
 
     evaluations: int | None = None
     seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Turn the numbers into those of Python."""
+        if self.evaluations is not None:
+            known = whole_number(self.evaluations, "a budget's evaluations", least=1)
+            object.__setattr__(self, "evaluations", known)
+        if self.seconds is not None:
+            limit = finite_number(self.seconds, "a budget's seconds", above=0)
+            object.__setattr__(self, "seconds", limit)
 
     def allows(self, evaluations: int, clock_s: float) -> bool:
         """Return whether another training may begin.
@@ -120,8 +135,7 @@ def pool(workers: int) -> Iterator[Executor | None]:
     WorkerDiedError
         If a process was killed.
     """
-    if workers < 1:
-        raise ArgumentError(f"workers must be at least 1, got {workers}")
+    workers = whole_number(workers, "workers", least=1)
     if workers == 1:
         yield None
         return

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from act_bench.arguments import whole_seeds
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import choose_fidelity, table_info
 from act_bench.tables.schema import UnknownNameError, one_of
@@ -118,7 +119,7 @@ def table_problem(
         fidelity=fidelity,
         chance=info.chance,
         trainer=RecipeTrainer(recipe, device, data_dir),
-        seeds=tuple(range(info.seeds.get(fidelity, 1)) if seeds is None else seeds),
+        seeds=whole_seeds(range(info.seeds.get(fidelity, 1)) if seeds is None else seeds),
         space=one_of("space", space, SPACES),
         reference=best_of_table(table, fidelity) or relu(),
     )
@@ -142,7 +143,8 @@ def best_of_table(table: str, fidelity: str) -> Candidate | None:
     trained = [entry for entry in data.covered if data.outcome[entry] == "ok"]
     if not trained:
         return None
-    best = max(trained, key=lambda entry: data.score(entry) or 0.0)
+    scores = {entry: score for entry in trained if (score := data.score(entry)) is not None}
+    best = max(scores, key=scores.__getitem__)
     return Candidate(data.space.representatives[best], best, BEST_OF_TABLE, None)
 
 

@@ -93,7 +93,7 @@ def _rerun(trace: Trace, data: LiveData, space: SearchSpace) -> Trace | None:
         return data.space.resolve(text).entry
 
     # The workers ask ahead of what is told, but never beyond the evaluations of the search.
-    budget = Budget(evaluations=_evaluations(trace))
+    budget = Budget(evaluations=max(1, _evaluations(trace)))
     asked = course(bench, optimizer, budget, space, workers=searcher.workers, start=start)
     for _ in islice(asked, queries):
         pass

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.files.documents import check_types, read_object
@@ -144,6 +146,11 @@ def search(
     ['found', 'best of the table']
     """
     watcher = watcher or Silent()
+    seed, workers = whole_number(seed, "seed", least=0), whole_number(workers, "workers", least=1)
+    confirmation = Confirmation(
+        whole_number(confirmation.functions, "functions to confirm", least=0),
+        whole_number(confirmation.seeds, "seeds of the confirmation", least=0),
+    )
     searcher = Searcher(plain_name(method), settings_of(find_method(method)), seed, workers)
     store = RunStore(out, {**problem.identity, "searcher": searcher._asdict()})
     _refuse_if_over(out, budget)
@@ -163,7 +170,7 @@ def search(
         tested = tested._replace(fresh=_fresh_test(store, tested.expression, confirmation.seeds))
     found = Found(tuple(evaluated), tuple(confirmed), tested, evaluated[-1].clock_s)
     with replacing(out / RESULT) as draft:
-        document = {"budget": list(budget), **found.to_json()}
+        document = {"budget": astuple(budget), **found.to_json()}
         draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return found
 
@@ -177,7 +184,7 @@ def _refuse_if_over(out: Path, budget: Budget) -> None:
         return
     except ValueError as error:
         raise SearchFolderError(f"{out / RESULT} is damaged ({error}): delete it") from error
-    if result["tested"] is not None and result["budget"] != list(budget):
+    if result["tested"] is not None and result["budget"] != list(astuple(budget)):
         raise SearchFolderError(
             f"the search in {out} is over: its test metrics were shown, so it cannot go on with "
             "another budget. Choose another --out, and --sealed to be able to go on"
@@ -192,7 +199,7 @@ def _confirmed(
     watcher: Watcher,
 ) -> list[Confirmed]:
     trained = [each for each in evaluated if each.outcome == "ok"]
-    best = sorted(trained, key=lambda each: -each.score)[: confirmation.functions]
+    best = sorted(trained, key=lambda each: each.worth, reverse=True)[: confirmation.functions]
     found = [
         Candidate(each.expression, each.entry, "found", each.validation_accuracy) for each in best
     ]

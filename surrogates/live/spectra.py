@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from act_bench.functions.expression import Expression, parse
 from act_bench.tables.distances import layer_weights, quantile_function
 from act_bench.tables.spectra import QUANTILES
 from regenerate.fisher import FisherConvention, InvalidSpectrumError, Labels, fisher_spectrum
+from regenerate.fisher.coverage import EXCLUDED_NAMES
 from regenerate.runs.store import SearchFolderError
 from surrogates.features import spectrum_part
 
@@ -35,6 +37,11 @@ def network_spectrum(
     """Return the quantile functions (layers, 128) of a network and its layers' sizes, or None.
 
     Labels are drawn from the network's prediction, one per image, by fixed numbers.
+
+    Raises
+    ------
+    regenerate.fisher.coverage.UnsupportedLayerError
+        The network has parameters of which the block is not known; the message names the layer.
     """
     convention = FisherConvention(
         table=table, batch=(0, len(images)), labels=Labels.PREDICTED_SAMPLE, dtype="float32"
@@ -54,6 +61,8 @@ def compute_spectra(
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Compute the spectra of functions into ``folder/spectra.parquet``, if it is not there.
+
+    The file's metadata state which kinds of layers have no part in them (``excluded``).
 
     Parameters
     ----------
@@ -96,6 +105,7 @@ def compute_spectra(
         if progress is not None:
             progress(min(start + _CHUNK, len(expressions)), len(expressions))
     whole = pa.concat_tables([_read(part) for part in finished])
+    whole = whole.replace_schema_metadata({"excluded": json.dumps(EXCLUDED_NAMES)})
     write_part(target, whole, SearchFolderError)
     shutil.rmtree(parts)
 

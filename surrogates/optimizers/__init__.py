@@ -87,6 +87,8 @@ def find_optimizer(name: str) -> Factory:
                 f"{name}: expected setting=value with one of the settings of {plain}, "
                 f"{', '.join(known) or 'of which there are none'}, got {setting!r}"
             )
+        if key in chosen:
+            raise ArgumentError(f"{name}: the setting {key} is given twice; give it once")
         chosen[key] = _value(name, value, known[key])
     return partial(factory, **chosen) if chosen else factory
 

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import whole_number
 from act_bench.spaces.paper import OUTPUT_BOUND
 from act_bench.tables.distances import Weighting
 from act_bench.tables.schema import one_of
@@ -87,8 +87,9 @@ class AQuaSurF(NearestNeighbours):
         pool: int = POOL,
     ) -> None:
         one_of("spectra", spectra, get_args(Charged))
-        if pool < 1:
-            raise ArgumentError(f"pool must be at least 1, got {pool}")
+        pool = whole_number(pool, "pool", least=1)
+        points = whole_number(points, "points", least=1)
+        map = whole_number(map, "map", least=0)  # noqa: A001
         self._choices = Choices(weighting, points, clip, labels, map)
         self._pays_first = spectra == "first"
         super().__init__(space, seed, neighbours=neighbours, features=features)

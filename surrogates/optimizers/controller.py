@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import finite_number, whole_number
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 Float = NDArray[np.float64]
 
@@ -162,9 +162,13 @@ class Controller(EachOnce):
     ) -> None:
         counts = {"width": width, "batch": batch, "passes": passes, "patience": patience}
         for name, value in counts.items():
-            if value < 1:
-                raise ArgumentError(f"{name} must be at least 1, got {value}")
-        self._rng = np.random.default_rng(seed)
+            counts[name] = whole_number(value, name, least=1)
+        width, batch, passes, patience = counts.values()
+        rate = finite_number(rate, "rate", above=0)
+        clip = finite_number(clip, "clip", least=0)
+        entropy = finite_number(entropy, "entropy")
+        memory = finite_number(memory, "memory", least=0, most=1)
+        self._rng = generator(seed)
         super().__init__(space, self._rng.permutation(len(space)).tolist())
         self._unary, self._binary = space.operators.get(1, ()), space.operators.get(2, ())
         self.policy = Lstm((len(self._unary), len(self._binary)), width, self._rng)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 
-import numpy as np
-
+from act_bench.arguments import whole_number
 from act_bench.errors import ArgumentError
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 
 class RegularisedEvolution(EachOnce):
@@ -57,13 +56,14 @@ class RegularisedEvolution(EachOnce):
         tournament: int = 5,
         patience: int = 10,
     ) -> None:
+        tournament = whole_number(tournament, "tournament")
+        population = whole_number(population, "population")
+        patience = whole_number(patience, "patience", least=0)
         if not 1 <= tournament <= population:
             raise ArgumentError(
                 f"expected 1 <= tournament <= population, got {tournament} and {population}"
             )
-        if patience < 0:
-            raise ArgumentError(f"patience must be at least 0, got {patience}")
-        self._rng = np.random.default_rng(seed)
+        self._rng = generator(seed)
         super().__init__(space, self._rng.permutation(len(space)).tolist())
         self._tournament = tournament
         self._patience = patience

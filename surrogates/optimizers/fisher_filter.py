@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from act_bench.functions.operators import BASELINES
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 
 class FisherFilter(EachOnce):
@@ -36,7 +34,7 @@ class FisherFilter(EachOnce):
     """
 
     def __init__(self, space: SearchSpace, seed: int, *, baselines: bool = True) -> None:
-        order = np.random.default_rng(seed).permutation(len(space))
+        order = generator(seed).permutation(len(space))
         valid = space.features("fim").known[order]
         first = [space.find(text) for text in BASELINES] if baselines else []
         positions = [position for position in first if position is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
+from act_bench.arguments import whole_number
 from act_bench.errors import ArgumentError
 from surrogates.optimizers.model_based import Float, ModelBased, Positions, expected_improvement
 from surrogates.protocol import SearchSpace
@@ -53,6 +54,7 @@ class RandomForestEI(ModelBased):
         trees: int = 30,
         regrown: int = 6,
     ) -> None:
+        trees, regrown = whole_number(trees, "trees"), whole_number(regrown, "regrown")
         if not 1 <= regrown <= trees or trees < 2:
             raise ArgumentError(
                 f"expected 1 <= regrown <= trees and two trees, got {regrown}, {trees}"

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import whole_number
 from surrogates.gaussian_process import Posterior, most_likely
 from surrogates.optimizers.model_based import Float, ModelBased, Positions, expected_improvement
 from surrogates.protocol import SearchSpace
@@ -112,8 +112,7 @@ class GaussianProcessThompson(_GaussianProcess):
         features: str = "outputs",
         subset: int = 300,
     ) -> None:
-        if subset < 1:
-            raise ArgumentError(f"subset must be at least 1, got {subset}")
+        subset = whole_number(subset, "subset", least=1)
         super().__init__(space, seed, starts, features)
         self._subset = subset
 

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 from math import ceil
 
-import numpy as np
-
-from act_bench.errors import ArgumentError
+from act_bench.arguments import whole_number
 from act_bench.search.events import Partial, Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 
 def rungs(epochs: int, reduction: int) -> list[int]:
@@ -93,9 +91,8 @@ class Hyperband(EachOnce):
     """
 
     def __init__(self, space: SearchSpace, seed: int, *, reduction: int = 3) -> None:
-        if reduction < 2:
-            raise ArgumentError(f"reduction must be at least 2, got {reduction}")
-        super().__init__(space, np.random.default_rng(seed).permutation(len(space)).tolist())
+        reduction = whole_number(reduction, "reduction", least=2)
+        super().__init__(space, generator(seed).permutation(len(space)).tolist())
         self._reduction = reduction
         self._plans = cycle(self._brackets(rungs(space.epochs, reduction)))
         self._racing: list[_Bracket] = []

@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import whole_number
 from act_bench.functions.operators import BASELINES
 from act_bench.search.events import Result
 from surrogates.features import Features
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 _DIGITS: Final = 12
 
@@ -52,17 +52,16 @@ class NearestNeighbours(EachOnce):
     def __init__(
         self, space: SearchSpace, seed: int, *, neighbours: int = 3, features: str = "outputs"
     ) -> None:
-        if neighbours < 1:
-            raise ArgumentError(f"neighbours must be at least 1, got {neighbours}")
+        self._neighbours = whole_number(neighbours, "neighbours", least=1)
         super().__init__(space)
         self._features = self._look(features)
         self._known = self._features.known
-        self._rng = np.random.default_rng(seed)
+        self._rng = generator(seed)
         self._first = [p for text in reversed(BASELINES) if (p := space.find(text)) is not None]
-        # By nearness, the distances and scores of each function's nearest evaluated functions.
-        self._distances = np.full((len(space), neighbours), np.inf)
-        self._scores = np.zeros((len(space), neighbours))
-        self._told = 0
+        # By nearness, the distances and scores of each function's nearest evaluated functions; a
+        # column is added with each evaluation, until there are as many as neighbours.
+        self._distances = np.empty((len(space), 0))
+        self._scores = np.empty((len(space), 0))
 
     def ask(self) -> str:
         """Return the next baseline, or the function with the best prediction."""
@@ -85,6 +84,9 @@ class NearestNeighbours(EachOnce):
             return
         position, score = learned
         distances = self._features.distances(position)
+        if self._scores.shape[1] < self._neighbours:
+            self._distances = np.pad(self._distances, ((0, 0), (0, 1)), constant_values=np.inf)
+            self._scores = np.pad(self._scores, ((0, 0), (0, 1)))
         # Only where it is nearer than the last of the neighbours: of equals the earlier one stays.
         rows = np.flatnonzero(distances < self._distances[:, -1])
         nearer = np.column_stack([self._distances[rows], distances[rows]])
@@ -92,7 +94,6 @@ class NearestNeighbours(EachOnce):
         nearest = np.argsort(nearer, axis=1, kind="stable")[:, : self._scores.shape[1]]
         self._distances[rows] = np.take_along_axis(nearer, nearest, axis=1)
         self._scores[rows] = np.take_along_axis(scores, nearest, axis=1)
-        self._told += 1
 
     def _look(self, features: str) -> Features:
         """Return the features by their name."""
@@ -104,9 +105,8 @@ class NearestNeighbours(EachOnce):
 
     def _predict(self) -> NDArray[np.float64]:
         """Return the predicted score of each function: (functions,)."""
-        evaluated = min(self._told, self._scores.shape[1])
-        if not evaluated:
+        if not self._scores.shape[1]:
             return np.zeros(len(self._space))
         # Rounded, so that equal means are equal in whatever order their terms were added.
-        means: NDArray[np.float64] = self._scores[:, :evaluated].mean(axis=1)
+        means: NDArray[np.float64] = self._scores.mean(axis=1)
         return means.round(_DIGITS)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import whole_number
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 
 class LocalSearch(EachOnce):
@@ -39,9 +39,8 @@ class LocalSearch(EachOnce):
     """
 
     def __init__(self, space: SearchSpace, seed: int, *, starts: int = 10) -> None:
-        if starts < 1:
-            raise ArgumentError(f"starts must be at least 1, got {starts}")
-        self._rng = np.random.default_rng(seed)
+        starts = whole_number(starts, "starts", least=1)
+        self._rng = generator(seed)
         super().__init__(space, self._rng.permutation(len(space)).tolist())
         self._scores: dict[int, float] = {}
         self._starts = starts

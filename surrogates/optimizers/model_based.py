@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import whole_number
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 Float = NDArray[np.float64]
 Positions = NDArray[np.intp]
@@ -29,11 +29,10 @@ class ModelBased(EachOnce, ABC):
     """
 
     def __init__(self, space: SearchSpace, seed: int, starts: int, features: str) -> None:
-        if starts < 1:
-            raise ArgumentError(f"starts must be at least 1, got {starts}")
+        starts = whole_number(starts, "starts", least=1)
         super().__init__(space)
         self._features = space.features(features)
-        self._rng = np.random.default_rng(seed)
+        self._rng = generator(seed)
         order = self._rng.permutation(len(space))
         known = order[self._features.known[order]]
         self._starts: list[int] = known[:starts][::-1].tolist()

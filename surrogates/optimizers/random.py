@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 
 class RandomSearch(EachOnce):
@@ -29,7 +27,7 @@ class RandomSearch(EachOnce):
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
-        super().__init__(space, np.random.default_rng(seed).permutation(len(space)).tolist())
+        super().__init__(space, generator(seed).permutation(len(space)).tolist())
 
     def ask(self) -> str:
         """Return the next expression of the order."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import optuna
 from optuna.trial import Trial, TrialState
 
-from act_bench.errors import ArgumentError
+from act_bench.arguments import whole_number
 from act_bench.search.events import Result
 from surrogates.optimizers.each_once import EachOnce
-from surrogates.protocol import SearchSpace
+from surrogates.protocol import SearchSpace, generator
 
 
 class TreeParzen(EachOnce):
@@ -45,11 +44,9 @@ class TreeParzen(EachOnce):
     def __init__(
         self, space: SearchSpace, seed: int, *, starts: int = 10, patience: int = 20
     ) -> None:
-        if starts < 1 or patience < 1:
-            raise ArgumentError(
-                f"starts and patience must be at least 1, got {starts} and {patience}"
-            )
-        rng = np.random.default_rng(seed)
+        starts = whole_number(starts, "starts", least=1)
+        patience = whole_number(patience, "patience", least=1)
+        rng = generator(seed)
         super().__init__(space, rng.permutation(len(space)).tolist())
         self._patience = patience
         sampler = optuna.samplers.TPESampler(seed=int(rng.integers(2**32)), n_startup_trials=starts)

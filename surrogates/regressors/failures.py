@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from act_bench.arguments import finite_number
+from act_bench.errors import ArgumentError
+
 Float = NDArray[np.float64]
 
 
@@ -46,11 +49,30 @@ class FailureAware(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.chance = chance
 
     def fit(self, X: ArrayLike, y: ArrayLike, failed: ArrayLike | None = None) -> Self:  # noqa: N803
-        """Learn from features (n, features), scores (n,), and who failed (n,); default: none."""
+        """Learn from features (n, features), scores (n,), and who failed (n,); default: none.
+
+        The scores of those that failed count for nothing and may be NaN.
+
+        Raises
+        ------
+        act_bench.errors.ArgumentError
+            ``failed`` is not boolean or of another shape than the scores, or the chance level is
+            no finite number; a ValueError.
+        """
+        finite_number(self.chance, "chance")
+        if failed is not None:
+            lost, given = np.asarray(failed), np.asarray(y)
+            if lost.dtype != np.bool_:
+                raise ArgumentError(
+                    f"failed must be an array of booleans, got dtype {lost.dtype}; compare, as in "
+                    "outcomes == 'diverged'"
+                )
+            if lost.shape != given.shape:
+                raise ArgumentError(f"failed must have the shape {given.shape}, got {lost.shape}")
+            y = np.where(lost, self.chance, given)
         features, scores = validate_data(self, X, y, y_numeric=True)
-        lost = np.zeros(len(scores), bool) if failed is None else np.asarray(failed, bool)
-        if lost.shape != scores.shape:
-            raise ValueError(f"failed must have the shape {scores.shape}, got {lost.shape}")
+        if failed is None:
+            lost = np.zeros(len(scores), np.bool_)
         # With one kind only there is nothing to classify, and without the other nothing to fit.
         self.failure_rate_ = float(lost.mean())
         self.classifier_ = self.regressor_ = None

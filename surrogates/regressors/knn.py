@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from act_bench.arguments import whole_number
 from surrogates.features import median_distance
 from surrogates.regressors.distances import check_split, part_distances
 
@@ -55,12 +56,12 @@ class NeighboursRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803
         """Keep the targets ``y``, (n,), of the features ``X``, (n, features)."""
-        if self.n_neighbors < 1:
-            raise ValueError(f"n_neighbors must be at least 1, got {self.n_neighbors}")
+        neighbors = whole_number(self.n_neighbors, "n_neighbors", least=1)
         if self.weights not in ("distance", "uniform"):
             raise ValueError(f"weights must be 'distance' or 'uniform', got {self.weights!r}")
         features, targets = validate_data(self, X, y, y_numeric=True)
         self.targets_ = np.asarray(targets, dtype=np.float64)
+        self.count_ = min(neighbors, len(self.targets_))
         if self.split is None:
             self.index_ = NearestNeighbors(metric=self.metric, algorithm="brute").fit(features)
             return self
@@ -74,8 +75,7 @@ class NeighboursRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Return means and, if asked for, standard deviations: each (n,)."""
         check_is_fitted(self)
         features = validate_data(self, X, reset=False)
-        count = min(self.n_neighbors, len(self.targets_))
-        distances, places = self._nearest(features, count)
+        distances, places = self._nearest(features, self.count_)
         weights = np.ones_like(distances)
         if self.weights == "distance":
             same = distances == 0

@@ -8,14 +8,19 @@ import zipfile
 from pathlib import Path
 
 import numba
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import act_bench
+from act_bench.files import manifest
+from act_bench.files.manifest import DataError, FileRecord
 from act_bench.publishing import export as exporting
 from act_bench.publishing.export import export
 from act_bench.search.benchmark import Benchmark
 from act_bench.tables import upstream
 from act_bench.tables.registry import TABLES
+from act_bench.tables.schema import ENTRY_COLUMNS, arrow_schema
 
 PACKAGE = Path(act_bench.__file__).parent
 
@@ -79,7 +84,7 @@ def quick_export(monkeypatch):
 def test_an_export_touches_nothing_beside_its_folder(tmp_path, monkeypatch):
     """So its parent need not be writable, nor on the same file system."""
     quick_export(monkeypatch)
-    folder, seen, real = tmp_path / "act-bench", [], exporting.write_records
+    folder, seen, real = tmp_path / "act-bench", [], manifest.write_records
 
     def write_records(records, path):
         seen.extend(tmp_path.iterdir())
@@ -107,16 +112,16 @@ def test_an_import_that_was_killed_between_two_renames_is_there(tmp_path, monkey
     monkeypatch.setenv("ACT_BENCH_CACHE", str(tmp_path))
     folder = upstream.upstream_folder("cnn")
     folder.mkdir(parents=True)
-    content = b"old"
-    (folder / "cnn-upstream.parquet").write_bytes(content)
-    from act_bench.files.manifest import FileRecord
-    from builders.embedded import sha256, write_records
-
+    table = pa.Table.from_pylist([], schema=arrow_schema(ENTRY_COLUMNS))
     name = "cnn-upstream.parquet"
-    record = FileRecord(name, sha256(folder / name), len(content), 0, {}, "", "")
-    write_records({name: record}, folder / "manifest.json")
+    pq.write_table(table, folder / name)
+    size = (folder / name).stat().st_size
+    record = FileRecord(name, manifest.sha256(folder / name), size, 0, {}, "", "")
+    manifest.write_records({name: record}, folder / "manifest.json")
     folder.rename(folder.with_name(".cnn.0badcafe-1-aa.old"))
-    assert upstream.upstream_file("cnn").read_bytes() == content
+    with pytest.raises(DataError, match="0 rows are not the 2913"):  # it is there, and is read
+        upstream.upstream_file("cnn")
+    assert (folder / name).exists()
 
 
 def test_notebooks_show_tables():

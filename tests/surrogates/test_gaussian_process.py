@@ -115,7 +115,7 @@ def test_correlations_of_a_union_are_products() -> None:
 )
 def test_distances_are_those_of_scipy(metric: str, name: str) -> None:
     part = Part(POINTS, metric)  # type: ignore[arg-type]
-    expected = cdist(POINTS, POINTS, name)  # type: ignore[call-overload]
+    expected = cdist(POINTS, POINTS, name)
     np.testing.assert_allclose(part.distances(7), expected[7], rtol=1e-12)
     some = np.array([5, 9, 2, 40])
     np.testing.assert_allclose(part.between(some), expected[np.ix_(some, some)], atol=1e-7)

@@ -52,7 +52,7 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
     known = (entries["outcome"] != "missing").to_numpy()
     # Without a number at 0 a spectrum is no more valid than a training is finite, for one reason.
     defined = np.ones(len(invalid), dtype=bool)
-    defined[list(load_limits())] = False
+    defined[[entry for entry in load_limits() if entry < len(defined)]] = False
     kinds = {
         "diverged": (diverged, known),
         "diverged or at chance": (diverged | weak, known),

@@ -2,10 +2,10 @@
 
 ``python -m builders.reports.rates.joint mlp`` simulates the same optimizers over the functions
 at the recipe's own rate and over the pairs of function and rate, and compares them when the same
-seconds of training were spent. The reference is the best validation accuracy of the table at any rate, so a
-search at the recipe's own rate keeps a regret that it cannot lose. Prints Markdown; ``--write``
-puts the sections of all tables that have rates into ``docs/studies/rates.md``, and the figures into
-``docs/studies/rates-joint.csv``.
+seconds of training were spent. The reference is the best validation accuracy of the table at any
+rate, so a search at the recipe's own rate keeps a regret that it cannot lose. Prints Markdown;
+``--write`` puts the sections of all tables that have rates into ``docs/studies/rates.md``, and the
+figures into ``docs/studies/rates-joint.csv``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def compare(table: str, trials: int, seed: int = 0) -> pl.DataFrame:
     The intervals are bootstrap ones over trials.
     """
     data = load_data(table)
-    costs = np.array([data.cost_s[entry] for entry in data.covered])
+    costs = np.array([data.cost_s[entry] or 0.0 for entry in data.covered])
     budgets = [budget * float(costs.mean()) for budget in BUDGETS]
     names = [name for plain in PLAIN for name in (plain, f"{plain}-rates")]
     factories = {name: find_optimizer(name) for name in names}

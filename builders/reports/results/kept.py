@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench.figures.searches import read_steps
+from act_bench.figures.results import read_steps
 from act_bench.figures.tables import invalid_spectra
 from act_bench.files.atomic import replacing
 from act_bench.files.manifest import EMBEDDING_FILE, read_manifest

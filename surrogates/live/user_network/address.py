@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.errors import ActBenchError, ExitCode, did_you_mean
 
 
 class AddressError(ActBenchError, ValueError):
@@ -53,11 +53,24 @@ def load_function(address: str) -> Callable[..., Any]:
                 f"{address}: another module has the name {module} already, "
                 f"{source or 'built in'}; rename the file"
             )
-        found = getattr(imported, name)
+    except AddressError:
+        raise
     except ModuleNotFoundError as error:
         raise AddressError(f"{address}: no module {error.name}") from error
+    except SyntaxError as error:
+        raise AddressError(
+            f"{address}: {error.filename or module}, line {error.lineno}: {error.msg}"
+        ) from error
+    except Exception as error:  # whatever the user's module does when it is imported
+        raise AddressError(
+            f"{address}: importing {module} ended in {type(error).__name__}: {error}"
+        ) from error
+    try:
+        found = getattr(imported, name)
     except AttributeError as error:
-        raise AddressError(f"{address}: {module} has no {name}") from error
+        raise AddressError(
+            f"{address}: {module} has no {name}; {did_you_mean(name, vars(imported))}".rstrip("; ")
+        ) from error
     if not callable(found):
         raise AddressError(f"{address}: expected a function, got {found!r}")
     function: Callable[..., Any] = found

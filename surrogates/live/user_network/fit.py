@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +19,7 @@ from regenerate.recipes import Recipe
 from regenerate.training.optimizers import torch_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.trainers import Progress
-
-Examples: TypeAlias = tuple[Tensor, Tensor]
-"""Inputs (n, ...) as the network takes them, and labels (n,) int64."""
+from surrogates.live.user_network.examples import Examples, NetworkError, check_scores
 
 _EVALUATION_BATCH = 1000
 
@@ -130,8 +127,9 @@ def _epoch(
         batch = order[step * size : (step + 1) * size]
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, epoch + step / steps)
+        scores = _first(network, train, batch) if epoch == step == 0 else network(inputs[batch])
         loss = functional.cross_entropy(
-            network(inputs[batch]).float(), labels[batch], label_smoothing=recipe.label_smoothing
+            scores.float(), labels[batch], label_smoothing=recipe.label_smoothing
         )
         value = float(loss.detach())
         record.images_seen += size
@@ -144,6 +142,21 @@ def _epoch(
             nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
         optimizer.step()
     return total / steps
+
+
+def _first(network: nn.Module, train: Examples, batch: Tensor) -> Tensor:
+    """Return the scores of the first batch, or say what network and data disagree about."""
+    inputs, labels = train
+    try:
+        scores = network(inputs[batch])
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        dtype = str(inputs.dtype).removeprefix("torch.")
+        raise NetworkError(
+            f"the network cannot read its inputs, {dtype} of shape {tuple(inputs.shape)}: {error}"
+        ) from error
+    return check_scores(scores, labels[batch], int(labels.max()))
 
 
 @torch.no_grad()

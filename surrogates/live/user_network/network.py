@@ -18,7 +18,6 @@ The model factory takes an activation factory and returns a network, as those in
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +32,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.arguments import finite_number, whole_seeds
 from act_bench.functions.catalogue import read
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import load_space
@@ -45,12 +44,19 @@ from regenerate.runs.run import Run
 from regenerate.training.trainers import Progress
 from surrogates.live.problem import Problem, relu
 from surrogates.live.spectra import compute_spectra, network_spectrum
-from surrogates.live.user_network.fit import Examples, Fit, fit
+from surrogates.live.user_network.examples import (
+    NetworkError,
+    Splits,
+    checked_splits,
+    fingerprint,
+    name_of,
+    users_own,
+    with_classes,
+)
+from surrogates.live.user_network.fit import Fit, fit
 
 MakeModel: TypeAlias = Callable[[Callable[[], nn.Module]], nn.Module]
 """Takes a factory of activation modules, one call a place, and returns a network."""
-Splits: TypeAlias = Sequence[Examples]
-"""Train, validation and maybe test; each inputs (n, ...) and labels (n,)."""
 LoadData: TypeAlias = Callable[[], Splits]
 Score: TypeAlias = float | tuple[float, float]
 """Validation, or validation and test; higher is better, not finite is diverged."""
@@ -78,12 +84,6 @@ OWN: Final = Recipe(
 _FISHER_BATCH: Final = 64
 
 
-class NetworkError(ActBenchError, ValueError):
-    """A user's network or data that are not as described."""
-
-    exit_code = ExitCode.USAGE
-
-
 @dataclass(frozen=True)
 class NetworkTrainer:
     """Trains a user's own network; picklable where its functions are importable.
@@ -99,6 +99,8 @@ class NetworkTrainer:
         The user's own training, in place of the recipe.
     device
         Where to train; ``auto`` takes a GPU if there is one.
+    floor
+        Of the user's own training: a score that no trained function is below.
     """
 
     make_model: MakeModel
@@ -106,6 +108,7 @@ class NetworkTrainer:
     recipe: Recipe = OWN
     train_model: TrainModel | None = None
     device: str = "auto"
+    floor: float | None = None
 
     @property
     def identity(self) -> Mapping[str, object]:
@@ -125,8 +128,14 @@ class NetworkTrainer:
     def network(self, expression: str, seed: int) -> nn.Module:
         """Return the network with an activation function and its first weights."""
         function = read(expression)
-        with _seeded(seed):
-            return self.make_model(function.to_torch).to(_device(self.device))
+        with _seeded(seed), users_own(self.make_model):
+            made = self.make_model(function.to_torch)
+            if not isinstance(made, nn.Module):
+                raise NetworkError(
+                    f"{name_of(self.make_model)} returned a {type(made).__name__}, expected a "
+                    "torch.nn.Module"
+                )
+            return made.to(_device(self.device))
 
     def __call__(
         self, expression: str, seeds: Sequence[int], progress: Progress | None = None
@@ -141,12 +150,13 @@ class NetworkTrainer:
         network = self.network(expression, seed)
         if self.train_model is None:
             with _seeded(seed):  # for dropout
-                record = fit(network, splits, self.recipe, seed, progress)
+                record = fit(network, with_classes(splits), self.recipe, seed, progress)
             metrics = _metrics(record)
         else:
             record = Fit()
-            with _seeded(seed):
-                metrics = _scores(self.train_model(network, splits, seed))
+            with _seeded(seed), users_own(self.train_model):
+                score = self.train_model(network, splits, seed)
+            metrics = _scores(score, self.train_model, self.floor)
         runtime_s = clock.seconds(device) - start
         return Run(
             expression=expression,
@@ -181,6 +191,7 @@ def network_problem(
     seeds: Sequence[int] = (0,),
     space: str = "paper",
     chance: float | None = None,
+    floor: float | None = None,
     fisher: bool = False,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
@@ -196,8 +207,8 @@ def network_problem(
         there is nothing to reveal.
     train_model
         Takes a fresh network, the data and a seed, trains it, and returns a score to maximize, or
-        two: validation and test. Default: the loop of :mod:`surrogates.live.user_network.fit` by
-        ``recipe``.
+        two: validation and test. It needs ``floor``, or ``chance`` where the score is an accuracy.
+        Default: the loop of :mod:`surrogates.live.user_network.fit` by ``recipe``.
     recipe
         How to train.
     name
@@ -207,7 +218,11 @@ def network_problem(
     space
         ``paper``, ``large`` or ``swish``.
     chance
-        The score of what diverged. Default: the share of the most frequent validation label.
+        The accuracy of guessing, which is the score of what diverged; a trained function may be
+        below it. Default: the share of the most frequent validation label.
+    floor
+        For a score of one's own, such as minus a loss: a score that no trained function is below,
+        which is that of what diverged. A training that falls below it ends the search.
     fisher
         Whether to compute the Fisher spectra of all functions in this network first, for methods
         and features that need them; linear layers and convolutions have them.
@@ -219,7 +234,8 @@ def network_problem(
     Raises
     ------
     NetworkError
-        The data are not as described, or the name is that of a table.
+        The data are not as described, the name is that of a table, or a training of one's own has
+        no stated floor.
 
     Examples
     --------
@@ -245,51 +261,22 @@ def network_problem(
         raise NetworkError(
             f"Fisher spectra are of the space paper, got the space {space!r}: leave fisher out"
         )
+    seeds = whole_seeds(seeds)
+    worst = _worst_score(train_model, chance, floor)
     splits = _splits(load_data, "cpu")
-    trainer = NetworkTrainer(make_model, load_data, recipe, train_model, device)
+    if train_model is None:
+        splits = with_classes(splits)
+    trainer = NetworkTrainer(make_model, load_data, recipe, train_model, device, floor)
     return Problem(
         table=name,
         fidelity=recipe.fidelity,
-        chance=_chance(splits) if chance is None else chance,
+        chance=_chance(splits) if worst is None else worst,
         trainer=trainer,
-        seeds=tuple(seeds),
+        seeds=seeds,
         space=space,
         reference=relu(),
         prepare=partial(_prepare, trainer, progress) if fisher else None,
     )
-
-
-def name_of(function: Callable[..., object]) -> str:
-    """Return ``module:name`` of a function; of a partial one with its arguments.
-
-    Examples
-    --------
-    >>> name_of(json.dumps), name_of(partial(json.dumps, indent=1))
-    ('json:dumps', 'json:dumps(indent=1)')
-    """
-    if isinstance(function, partial):
-        named = (f"{name}={value!r}" for name, value in sorted(function.keywords.items()))
-        given = ", ".join([*map(repr, function.args), *named])
-        return f"{name_of(function.func)}({given})"
-    owner = function if hasattr(function, "__qualname__") else type(function)
-    return f"{owner.__module__}:{owner.__qualname__}"
-
-
-def fingerprint(splits: Splits) -> str:
-    """Return the first 16 hex digits of the SHA-256 over shapes, dtypes and values of all splits.
-
-    Examples
-    --------
-    >>> len(fingerprint([(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64))]))
-    16
-    """
-    digest = hashlib.sha256()
-    for tensor in (part for split in splits for part in split):
-        digest.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
-        # As bytes: NumPy has no bfloat16.
-        flat = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
-        digest.update(flat.numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 @lru_cache(maxsize=4)
@@ -314,23 +301,9 @@ def _prepare(
 @lru_cache(maxsize=4)
 def _splits(load_data: LoadData, device: str) -> Splits:
     """Load the data once per process and device, and refuse what is not as described."""
-    with _seeded(0):
+    with _seeded(0), users_own(load_data):
         loaded = load_data()
-    splits = [tuple(split) for split in loaded]
-    shapes = [[tuple(getattr(part, "shape", ())) for part in split] for split in splits]
-    good = len(splits) in (2, 3) and all(
-        len(split) == 2
-        and all(isinstance(part, torch.Tensor) for part in split)
-        and len(split[0]) == len(split[1]) > 0
-        for split in splits
-    )
-    if not good:
-        raise NetworkError(
-            "expected train, validation and maybe test, each a pair of tensors, inputs (n, ...) "
-            f"and labels (n,); {name_of(load_data)} returned {len(splits)} splits of shapes "
-            f"{shapes}"
-        )
-    return [(inputs.to(device), labels.to(device)) for inputs, labels in splits]
+    return checked_splits(loaded, load_data, device)
 
 
 def _chance(splits: Splits) -> float:
@@ -351,11 +324,49 @@ def _metrics(record: Fit) -> dict[str, float]:
     }
 
 
-def _scores(score: Score) -> dict[str, float]:
+def _worst_score(
+    train_model: TrainModel | None, chance: float | None, floor: float | None
+) -> float | None:
+    """Return the stated score of what diverged; None where the labels give it."""
+    if chance is not None and floor is not None:
+        raise NetworkError(
+            "give chance, for a score that is an accuracy, or floor, for any other; got both"
+        )
+    if train_model is None and floor is not None:
+        raise NetworkError(
+            "floor is for a score of your own: give train_model with it; the recipe's score is the "
+            "validation accuracy, and what diverged has that of guessing"
+        )
+    if train_model is not None and chance is None and floor is None:
+        raise NetworkError(
+            f"{name_of(train_model)} returns a score of your own, so what a failed training is "
+            "worth must be stated: give floor, a score that no trained function is below (such as "
+            "floor=-100.0 for minus a loss), or chance where the score is an accuracy"
+        )
+    stated = chance if floor is None else floor
+    if stated is None:
+        return None
+    return finite_number(stated, "chance" if floor is None else "floor")
+
+
+def _scores(score: Score, own: TrainModel, floor: float | None) -> dict[str, float]:
     """Return the metrics that a user's own training gave; none if one is not finite."""
-    values = [float(value) for value in (score if isinstance(score, tuple) else (score,))]
+    given = score if isinstance(score, tuple) else (score,)
+    try:
+        values = [float(value) for value in given]
+    except (TypeError, ValueError):
+        values = []
+    if len(values) not in (1, 2):
+        raise NetworkError(
+            f"{name_of(own)} returned {score!r}, expected a score, or a pair of validation and test"
+        )
     if not all(map(math.isfinite, values)):
         return {}
+    if floor is not None and values[0] < floor:
+        raise NetworkError(
+            f"{name_of(own)} returned the score {values[0]:g}, below the stated floor {floor:g}: "
+            "state a floor that no trained function is below, and another --out"
+        )
     return dict(zip(("validation_accuracy", "test_accuracy"), values, strict=False))
 
 

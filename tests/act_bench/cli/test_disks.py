@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 import builders.space.large
 from act_bench.cli import explore, export, main, space  # noqa: F401  (a full disk stops imports too)
-from act_bench.files import atomic, sealed
+from act_bench.files import sealed
 from act_bench.spaces.large import expressions_file
 
 SIMULATE = ("simulate", "mlp", "--trials", "2", "--evaluations", "5", "--optimizers", "random")
@@ -107,7 +107,6 @@ def test_a_disk_that_refuses_a_file_is_named(tmp_path, monkeypatch, arguments, n
         return real(path, flags, *arguments, **options)
 
     monkeypatch.setattr(os, "open", refuse)
-    monkeypatch.setattr(atomic.os, "open", refuse)
     if arguments[0] == "export":
         monkeypatch.setattr(
             "pathlib.Path.write_bytes", lambda path, content: refuse(path, os.O_CREAT)

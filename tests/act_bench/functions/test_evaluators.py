@@ -247,8 +247,9 @@ def test_named_functions_have_value_and_slope_of_the_truth(name: str, dtype: str
     value, slope = CATALOGUE[name].to_numpy(), CATALOGUE[name].derivative()
     learned = getattr(made, "parameter", None)
     if learned is not None and name in NAMED:  # as the dtype has it
-        value = named_numeric.value_function(CATALOGUE[name], learned.item())
-        slope = named_numeric.derivative_function(CATALOGUE[name], learned.item())
+        number = tuple(learned.tolist()) if learned.ndim else learned.item()
+        value = named_numeric.value_function(CATALOGUE[name], number)
+        slope = named_numeric.derivative_function(CATALOGUE[name], number)
     assert not disagreement(y.detach().double().numpy(), value, x, dtype)
     there = ~np.isnan(value(x))
     assert not disagreement(inputs.grad.double().numpy()[there], slope, x[there], dtype)

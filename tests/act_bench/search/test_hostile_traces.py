@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from act_bench.search.benchmark import Benchmark
-from act_bench.search.events import Searcher
+from act_bench.search.events import Searcher, Setting
 from act_bench.search.trace import TraceError, read_trace
 from act_bench.search.verify import verify
 from surrogates.optimizers import find_optimizer

@@ -19,7 +19,7 @@ from builders.embedded import BuildError
 from builders.fisher import build
 from builders.fisher.build import build_parts, embed
 from regenerate.fisher import FisherConvention, fisher_spectrum, networks
-from regenerate.fisher.capture import weighted_layers
+from regenerate.fisher.coverage import weighted_layers
 from regenerate.fisher.features import fisher_feature
 from regenerate.fisher.networks import BatchMismatchError, Setting, initialized, setting
 from regenerate.networks import build as build_network

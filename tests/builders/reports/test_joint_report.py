@@ -1,6 +1,7 @@
 """The comparison by the clock counts what was found when the seconds were spent."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 
@@ -16,7 +17,8 @@ def test_the_regret_is_that_of_the_last_step_within_the_seconds():
             "regret": [0.5, 0.3, 0.1, 0.4, 0.2],
         }
     )
-    found = by_clock(SimpleNamespace(steps=steps), [0.5, 2.0, 3.5, 9.0], worst=0.9)
+    made: Any = SimpleNamespace(steps=steps)
+    found = by_clock(made, [0.5, 2.0, 3.5, 9.0], worst=0.9)
     assert found.filter(pl.col("optimizer") == "a")["regret"].to_list() == [0.9, 0.3, 0.3, 0.1]
     assert found.filter(pl.col("optimizer") == "b")["regret"].to_list() == [0.9, 0.9, 0.4, 0.2]
 

@@ -22,7 +22,7 @@ from builders.reports.results import map_draws
 from builders.reports.results import overview as results_overview
 from builders.reports.results import page as results
 from builders.reports.results import ranking as results_ranking
-from builders.reports.results.kept import Searches
+from builders.reports.results.kept import EVALUATIONS, Searches
 from surrogates import evaluation, simulation
 from surrogates.optimizers import find_optimizer
 from surrogates.significance import pairwise
@@ -128,7 +128,7 @@ def test_goals_are_counted_from_the_table() -> None:
     assert beyond.least == pytest.approx(elu + beyond.margin, abs=2e-4)  # of its class, the mean
     entries = int(beyond.reaches.sum())
     assert beyond.random > results_goals.goals_of(data, margin=0.0)[1].random
-    missed = hypergeom(len(data.covered), entries, results_goals.EVALUATIONS).pmf(0)
+    missed = hypergeom(len(data.covered), entries, EVALUATIONS).pmf(0)
     assert beyond.within == pytest.approx(1 - missed)
     best = max(data.score(entry) or 0.0 for entry in data.covered)
     assert [data.score(int(entry)) for entry in np.flatnonzero(near.reaches)].count(best) == 1

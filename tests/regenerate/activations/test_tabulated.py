@@ -233,6 +233,6 @@ def test_other_formats_are_refused() -> None:
 
 def test_moving_and_casting_leaves_the_tables_alone() -> None:
     tables = tabulate(parse("erf(x)"))
-    module = TabulatedActivation(tables).to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = TabulatedActivation(tables).to(torch.bfloat16).to(memory_format=torch.channels_last)
     np.testing.assert_array_equal(codes_of(module(all_inputs())), tables.value)
     assert not module.state_dict()

@@ -20,7 +20,8 @@ from regenerate.fisher import (
     LayerSpectrum,
     fisher_spectrum,
 )
-from regenerate.fisher.capture import UnsupportedLayerError, forward, score_gradients
+from regenerate.fisher.capture import forward, score_gradients
+from regenerate.fisher.coverage import UnsupportedLayerError
 from regenerate.fisher.factors import Factor, gradient_factor, input_factor
 from regenerate.fisher.spectrum import gradient_factors, pairwise_sums
 

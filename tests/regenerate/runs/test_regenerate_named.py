@@ -59,7 +59,7 @@ def tiny_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_catalogue_has_what_papers_name():
     assert {*BASELINES, *SWISH_PAPER, *OTHERS} <= CATALOGUE.keys()
     learned = {name for name, function in CATALOGUE.items() if function.parameter is not None}
-    assert learned == {"crrelu", "prelu", "swish_beta"}
+    assert learned == {"crrelu", "prelu", "swish_beta", "xielu"}
     for function in CATALOGUE.values():
         assert function.formula
         assert function.source

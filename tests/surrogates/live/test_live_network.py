@@ -19,13 +19,8 @@ from surrogates.live.methods import MethodError
 from surrogates.live.replay import verify_search
 from surrogates.live.spectra import compute_spectra, network_spectrum, read_spectra
 from surrogates.live.user_network.address import AddressError, load_function
-from surrogates.live.user_network.network import (
-    OWN,
-    NetworkError,
-    NetworkTrainer,
-    fingerprint,
-    network_problem,
-)
+from surrogates.live.user_network.examples import NetworkError, fingerprint
+from surrogates.live.user_network.network import OWN, NetworkTrainer, network_problem
 
 SHORT = dataclasses.replace(OWN, epochs=2, batch_size=16)
 NONE = Confirmation(0, 0)

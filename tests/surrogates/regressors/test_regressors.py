@@ -85,7 +85,7 @@ def test_neighbours_by_two_distances_are_those_of_their_sum_in_medians() -> None
     model = NeighboursRegressor(3, "uniform", split=1).fit(X, Y)
     total = np.zeros((30, 80))
     for a, b, metric in ((X[:, :1], NEW[:, :1], "euclidean"), (X[:, 1:], NEW[:, 1:], "cityblock")):
-        among, between = (cdist(each, a, metric) for each in (a, b))  # type: ignore[call-overload]
+        among, between = (cdist(each, a, metric) for each in (a, b))
         total += between / np.median(among[among > 0])
     expected = Y[np.argsort(total, axis=1)[:, :3]].mean(axis=1)
     np.testing.assert_allclose(model.predict(NEW), expected)
