@@ -34,8 +34,8 @@ def packed_floats(values: ArrayLike, digits: int = DIGITS) -> str:
 
     Examples
     --------
-    >>> unpacked_floats(packed_floats([0.5, float("nan"), 1 / 3])).round(5).tolist()
-    [0.5, nan, 0.33333]
+    >>> [round(value, 5) for value in unpacked_floats(packed_floats([0.5, 1 / 3])).tolist()]
+    [0.5, 0.33333]
     """
     with np.errstate(over="ignore"):  # a loss may be too large: infinity
         numbers = np.asarray(values, np.float32).ravel()

@@ -27,6 +27,7 @@ from act_bench.spaces.paper import load_space
 from act_bench.tables.distances import distance
 from act_bench.tables.loaders import load_runs, load_table
 from act_bench.tables.named import load_named, load_named_runs
+from act_bench.tables.rates import View
 from act_bench.tables.spectra import LayerSize, Spectra, load_spectra
 
 
@@ -181,7 +182,11 @@ def test_named_functions_beside_the_space_have_their_values(data: explore.Payloa
 def test_rates_and_tuned_are_those_of_the_table(data: explore.Payload) -> None:
     views = data["tables"]["mlp-full"]["views"]
     assert list(views) == ["default", "0.1", "0.4", "0.8", "1.6", "tuned"]
-    for rate, column in ((0.4, "validation_accuracy"), ("tuned", "fresh_validation_accuracy")):
+    shown_rates: tuple[tuple[View, str], ...] = (
+        (0.4, "validation_accuracy"),
+        ("tuned", "fresh_validation_accuracy"),
+    )
+    for rate, column in shown_rates:
         truth = load_table("mlp", rate=rate, columns=[column])[column]
         shown = unpacked_floats(views[str(rate)]["metrics"][column])[:2913]
         np.testing.assert_allclose(shown, truth.fill_null(np.nan).to_numpy(), rtol=1e-5)
