@@ -103,6 +103,10 @@ class Browser:
         command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": size}
         self.send("POST", "/goog/cdp/execute", command)
 
+    def act(self, *sources: dict[str, object]) -> None:
+        """Perform actions of several input devices at once, as the WebDriver protocol has them."""
+        self.send("POST", "/actions", {"actions": list(sources)})
+
     def _mouse(self, x: float, y: float, *, click: bool) -> None:
         moves: list[dict[str, object]] = [
             {"type": "pointerMove", "duration": 0, "x": round(x) + shift, "y": round(y)}

@@ -210,4 +210,10 @@ async function start() {
   root.dataset.complete = Math.round(performance.now());
 }
 
-start();
+start().catch((error) => {
+  const text = `This page cannot be shown: ${error.message}. It needs Chrome 111, Firefox 113 or Safari 16.4, or later.`;
+  const note = element("p", { className: "hint", textContent: text });
+  note.setAttribute("role", "alert");
+  document.body.prepend(note);
+  throw error;
+});

@@ -124,3 +124,51 @@ def test_a_broken_link_falls_back(browser: Browser, page: Path) -> None:
     assert browser.run(f"return {ROOT}.pins") == ""
     assert browser.run(f"return {ROOT}.shown") == "2913"
     assert browser.run("return document.getElementById('table').value") == "mlp-full"
+
+
+def finger(name: str, kind: str, start: tuple[int, int], end: tuple[int, int]) -> dict[str, object]:
+    """A pointer that goes from one place to another."""
+
+    def move(to: tuple[int, int], duration: int) -> dict[str, object]:
+        return {"type": "pointerMove", "duration": duration, "x": to[0], "y": to[1]}
+
+    down, up = ({"type": word, "button": 0} for word in ("pointerDown", "pointerUp"))
+    moves = [move(start, 0), down, move(end, 60), up]
+    return {
+        "type": "pointer",
+        "id": name,
+        "parameters": {"pointerType": kind},
+        "actions": moves,
+    }
+
+
+def test_wheel_drag_and_two_fingers(browser: Browser, page: Path) -> None:
+    browser.open(page.as_uri())
+    inside = "const [x, y] = plot.pixel(20); return [Math.round(x), Math.round(y)]"
+    box = browser.run(
+        "const r = document.getElementById('map').getBoundingClientRect(); return [r.left, r.top]"
+    )
+    before, corner = browser.run(inside), box
+    assert isinstance(before, list)
+    assert isinstance(corner, list)
+    at = (round(before[0] + corner[0]), round(before[1] + corner[1]))
+    scroll = {"type": "scroll", "x": at[0], "y": at[1], "deltaX": 0, "deltaY": -600}
+    browser.act({"type": "wheel", "id": "wheel", "actions": [scroll]})
+    width = "return state.zoom ? state.zoom[1] - state.zoom[0] : 100"
+    near = browser.wait(f"const w = (() => {{ {width} }})(); return w < 60 && w")
+    assert browser.run(inside) == pytest.approx(before, abs=1.5), "what is pointed at stays"
+    browser.act(finger("mouse", "mouse", at, (at[0] + 50, at[1] - 30)))
+    moved = browser.run(inside)
+    assert moved == pytest.approx([before[0] + 50, before[1] - 30], abs=1.5)
+    assert browser.run(f"return {ROOT}.pins") == "", "to drag is not to select"
+    browser.act(
+        finger("one", "touch", (at[0] - 30, at[1]), (at[0] - 90, at[1])),
+        finger("two", "touch", (at[0] + 30, at[1]), (at[0] + 90, at[1])),
+    )
+    nearer = browser.run(width)
+    assert isinstance(near, float)
+    assert isinstance(nearer, float)
+    assert nearer < 0.6 * near
+    browser.click("#zoom-reset")
+    assert browser.run("return state.zoom") is None
+    assert browser.run(inside) == before
