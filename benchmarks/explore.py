@@ -90,7 +90,9 @@ def main() -> None:
                 arguments.screenshots.mkdir(parents=True, exist_ok=True)
                 picture = arguments.screenshots / f"explore-{name}.png"
                 browser.screenshot(picture)
-                Image.open(picture).convert("RGB").quantize(96).save(picture, optimize=True)
+                Image.open(picture).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(
+                    picture, optimize=True
+                )
 
 
 if __name__ == "__main__":
