@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from act_bench.functions.catalogue import CATALOGUE, find
 from act_bench.functions.expression import parse
+from act_bench.functions.named import NamedFunction
 from act_bench.functions.named_numeric import value_function
+from act_bench.functions.numeric import ArrayFunction
 from act_bench.functions.operators import SWISH_OPERATORS
 from regenerate import data
 from regenerate.activations.learnable import layer_module, learned_parameters, parameter_groups
@@ -43,7 +46,9 @@ def test_value_and_slope_are_those_of_the_truth(
     assert x.grad is not None
     # Relative to the initial parameter as float32 holds it: 0.01 is not a float32 number.
     np.testing.assert_allclose(y.detach().double(), expected, rtol=max(accuracy, 3e-8), atol=1e-9)
-    np.testing.assert_allclose(x.grad.double(), slope, rtol=0, atol=max(accuracy, 1e-9))
+    # The slope of xIELU grows without bound, so its error does.
+    relative = 3e-8 if name == "xielu" else 0
+    np.testing.assert_allclose(x.grad.double(), slope, rtol=relative, atol=max(accuracy, 1e-9))
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -58,6 +63,12 @@ def test_infinite_inputs_give_no_nan(name: str) -> None:
     assert not x.grad.isnan().any()
 
 
+def value(function: NamedFunction, parameter: NDArray[np.float64]) -> ArrayFunction:
+    """The values of a function at one parameter, or at several together."""
+    numbers = parameter.tolist()
+    return value_function(function, numbers[0] if len(numbers) == 1 else tuple(numbers))
+
+
 @pytest.mark.parametrize("name", LEARNED)
 def test_the_parameter_has_the_gradient_of_finite_differences(name: str) -> None:
     function = find(name)
@@ -66,11 +77,14 @@ def test_the_parameter_has_the_gradient_of_finite_differences(name: str) -> None
     (parameter,) = module.parameters()
     x = np.linspace(-3, 3, 50)
     module(torch.from_numpy(x)).sum().backward()
-    at, step = function.parameter.initial, 1e-6
-    above, below = (value_function(function, at + s)(x).sum() for s in (step, -step))
+    at, step = np.atleast_1d(function.parameter.initial), 1e-6
     assert parameter.grad is not None
-    assert parameter.grad.item() == pytest.approx((above - below) / (2 * step), rel=1e-5)
-    assert parameter.grad.item() != 0
+    for place, gradient in enumerate(parameter.grad.reshape(-1).tolist()):
+        moved = np.zeros(len(at))
+        moved[place] = step
+        above, below = (value(function, at + sign * moved)(x).sum() for sign in (1, -1))
+        assert gradient == pytest.approx((above - below) / (2 * step), rel=1e-5)
+        assert gradient != 0
 
 
 @pytest.mark.parametrize("name", LEARNED)
@@ -80,10 +94,11 @@ def test_replicas_of_a_stack_learn_apart(name: str) -> None:
     weight = torch.tensor([1.0, 0.0]).view(2, 1, 1)
     (module(x) * weight).sum().backward()
     (parameter,) = module.parameters()
-    assert parameter.shape == (2, 1, 1)
+    assert parameter.shape[-3:] == (2, 1, 1)
     assert parameter.grad is not None
-    assert parameter.grad[0].abs() > 0
-    assert parameter.grad[1] == 0
+    by_replica = parameter.grad.reshape(-1, 2)
+    assert (by_replica[:, 0].abs() > 0).all()
+    assert (by_replica[:, 1] == 0).all()
 
 
 @pytest.mark.parametrize("name", LEARNED)
@@ -91,18 +106,18 @@ def test_the_parameter_is_learned_from_data(name: str) -> None:
     """Fit the parameter of a data set made with another one."""
     function = find(name)
     assert function.parameter is not None
-    target = function.parameter.initial + 0.3
+    target = np.atleast_1d(function.parameter.initial) + 0.3
     x = torch.linspace(-3, 3, 200, dtype=torch.float64)
-    y = torch.from_numpy(value_function(function, target)(x.numpy()))
+    y = torch.from_numpy(value(function, target)(x.numpy()))
     module = function.to_torch().double()
     optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
-    for _ in range(300):
+    for _ in range(300 * len(target)):  # two parameters of one function are found more slowly
         optimizer.zero_grad()
         loss = (module(x) - y).square().mean()
         torch.autograd.backward(loss)
         optimizer.step()
     (parameter,) = module.parameters()
-    assert parameter.item() == pytest.approx(target, abs=1e-3)
+    assert parameter.reshape(-1).tolist() == pytest.approx(target.tolist(), abs=1e-3)
 
 
 def test_functions_without_a_parameter_have_none() -> None:
