@@ -283,7 +283,7 @@ from act_bench.publishing.hub import check
 checked = check(Path("act-bench"))
 croissant = json.loads(Path("act-bench/croissant.json").read_text())
 found = {
-    "files": {"fifth-tiny.parquet", "fifth-runs.parquet", "mlp.parquet"} <= set(checked),
+    "files": {"fifth.parquet", "fifth-runs.parquet", "mlp.parquet"} <= set(checked),
     "croissant": "fifth" in str(croissant["recordSet"]),
     "metric": collect()["tables"]["fifth-tiny"]["metric"],
     "page": "fifth-tiny" in Path("page.html").read_text(),
