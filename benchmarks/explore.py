@@ -1,9 +1,10 @@
 """The page of ``act-bench explore``: its size, and how soon it can be used in headless Chromium.
 
-*First interaction* is when the map with all 2,913 functions is drawn and answers the mouse, in
-milliseconds from the start of navigation as the page itself counts them; *hover* is what drawing a
-function's curve, spectrum and facts takes once the mouse is on it. Medians of several openings from
-disk. Needs chromium and chromedriver.
+*First interaction* is when the map with all 2,913 functions and the ranking are drawn and answer
+the mouse, in milliseconds from the start of navigation as the page itself counts them; *hover* is
+what drawing a function's curve, facts and accuracies beside those of ReLU takes once the mouse is
+on it; *rested* is that with learning curves, spectra and neighbors, which follow when the mouse
+stays for 60 ms. Medians of several openings from disk. Needs chromium and chromedriver.
 
     python -m benchmarks.explore [--turns 5] [--screenshots FOLDER]
 """
@@ -15,24 +16,35 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from act_bench.explore import collect, render
 from benchmarks.budget import Figure, report
 from tests.act_bench.headless_browser import MISSING, headless
 
 HOVER = """
-const map = echarts.getInstanceByDom(document.getElementById("map"));
+select(20);
 const times = [];
 for (let index = 0; index < 50; index++) {
   const begin = performance.now();
-  map.dispatchAction({ type: "highlight", seriesId: "ok", dataIndex: index * 20 });
-  map.trigger("mouseover", { value: [0, 0, index * 20] });
+  preview(index * 20);
   times.push(performance.now() - begin);
 }
-return times.sort((a, b) => a - b)[25];
+const all = performance.now();
+details.draw();
+return [times.sort((a, b) => a - b)[25], performance.now() - all];
 """
 VIEWS = {
-    "light": "pin=20,23,12,2&theme=light",
-    "dark": "map=union&pin=20,23,12,1500&layer=1&theme=dark",
+    "light": "table=mlp-full&pin=gelu,relu,selu&theme=light",
+    "dark": "table=cnn-proxy&map=union&pin=20,23,12&theme=dark",
+    "scatter": "table=mlp-full&rate=tuned&plot=scatter&against=cnn-proxy&pin=elu,relu,tanh",
+    "search": "table=mlp-full&theme=light",
+    "comparison": "table=mlp-full&rate=tuned&pin=gelu,relu&theme=light",
+    "390": "table=mlp-full&pin=gelu&theme=light",
+}
+AFTERWARDS = {
+    "search": "document.getElementById('find').value = 'softplus'; finder.search()",
+    "comparison": "document.getElementById('everywhere-side').scrollIntoView()",
 }
 
 
@@ -40,7 +52,7 @@ def main() -> None:
     """Render, open and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--screenshots", type=Path, help="Write pictures, light and dark, here.")
+    parser.add_argument("--screenshots", type=Path, help="Write the pictures of the docs here.")
     arguments = parser.parse_args()
     if MISSING:
         print(f"not measured: {MISSING}")
@@ -50,17 +62,21 @@ def main() -> None:
         page.write_text(render(collect()), encoding="utf-8")
         print(f"size: {page.stat().st_size / 1e6:.2f} MB")
         with headless(Path(temporary) / "profile") as browser:
-            ready, hover = [], []
+            ready, hover, rest = [], [], []
             for _ in range(arguments.turns):
                 browser.open(page.as_uri())
                 ready.append(
                     float(str(browser.run("return document.documentElement.dataset.ready")))
                 )
-                hover.append(float(str(browser.run(HOVER))))
+                near, everything = str(browser.run(HOVER)).strip("[]").split(",")
+                hover.append(float(near))
+                rest.append(float(everything))
             print(
                 f"first interaction: {statistics.median(ready):.0f} ms ({arguments.turns} openings)"
             )
-            print(f"hover: {statistics.median(hover):.1f} ms")
+            print(
+                f"hover: {statistics.median(hover):.1f} ms, {statistics.median(rest):.1f} ms rested"
+            )
             report(
                 [
                     Figure("page of explore, first interaction", statistics.median(ready), "ms"),
@@ -68,11 +84,15 @@ def main() -> None:
                 ]
             )
             for name, view in VIEWS.items() if arguments.screenshots else ():
+                browser.resize(*((390, 844) if name == "390" else (1440, 860)))
                 browser.open(f"{page.as_uri()}#{view}")
+                browser.run(AFTERWARDS.get(name, ""))
                 arguments.screenshots.mkdir(parents=True, exist_ok=True)
-                browser.screenshot(arguments.screenshots / f"{name}.png")
-                browser.run("document.getElementById('spectrum-side').scrollIntoView()")
-                browser.screenshot(arguments.screenshots / f"{name}-spectrum.png")
+                picture = arguments.screenshots / f"explore-{name}.png"
+                browser.screenshot(picture)
+                Image.open(picture).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(
+                    picture, optimize=True
+                )
 
 
 if __name__ == "__main__":

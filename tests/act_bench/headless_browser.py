@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,12 @@ from urllib.request import Request, urlopen
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
+KEYS = {
+    "Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c",
+    "Left": "\ue012", "Up": "\ue013", "Right": "\ue014", "Down": "\ue015",
+}  # fmt: skip
+REQUIRED = os.environ.get("ACT_BENCH_BROWSER") == "required"
+"""Whether tests fail where no browser is installed, and do not skip."""
 MISSING = "needs chromium and chromedriver" if CHROMIUM is None or DRIVER is None else ""
 
 
@@ -48,7 +55,7 @@ class Browser:
     def open(self, url: str) -> None:
         self.send("POST", "/url", {"url": "about:blank"})
         self.send("POST", "/url", {"url": url})
-        self.wait("return document.documentElement.dataset.ready")
+        self.wait("return document.documentElement.dataset.complete")
 
     def wait(self, script: str) -> object:
         for _ in range(1200):  # a minute: other tests may have the cores
@@ -58,18 +65,52 @@ class Browser:
             time.sleep(0.05)
         raise AssertionError(f"never true: {script}")
 
-    def point(self, entry: int, *, click: bool) -> None:
-        """Move the mouse over an entry of the map, and click it if asked."""
+    def point(self, number: int, *, click: bool) -> None:
+        """Move the mouse over a function on the plot, and click it if asked."""
         place = self.run(
-            "const box = document.getElementById('map'), d = JSON.parse(document.getElementById("
-            "'data').textContent), at = echarts.getInstanceByDom(box).convertToPixel({xAxisIndex: "
-            f"0, yAxisIndex: 0}}, [d.x[{entry}], d.y[{entry}]]), r = box.getBoundingClientRect();"
-            "return [Math.round(at[0] + r.left), Math.round(at[1] + r.top)];"
+            f"const at = plot.pixel({number}), r = document.getElementById('map')"
+            ".getBoundingClientRect(); return [at[0] + r.left, at[1] + r.top];"
         )
         assert isinstance(place, list)
+        self._mouse(place[0], place[1], click=click)
+
+    def click(self, selector: str) -> None:
+        """Click the middle of an element, where something else may not lie over it."""
+        place = self.run(
+            f"const e = document.querySelector({json.dumps(selector)});"
+            "e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const r = e.getBoundingClientRect();"
+            "return [r.left + r.width / 2, r.top + r.height / 2]"
+        )
+        assert isinstance(place, list)
+        self._mouse(place[0], place[1], click=True)
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose in a list of choices."""
+        self.run(
+            f"const e = document.querySelector({json.dumps(selector)}); e.value = "
+            f"{json.dumps(value)}; e.dispatchEvent(new Event('change', {{bubbles: true}}))"
+        )
+
+    def type(self, text: str) -> None:
+        """Press keys, where the keyboard is; `KEYS` has those that are no letters."""
+        keys = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
+        self.send("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": keys}]})
+
+    def resize(self, width: int, height: int) -> None:
+        """Show the page as on a device of this size, in CSS pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": size}
+        self.send("POST", "/goog/cdp/execute", command)
+
+    def act(self, *sources: dict[str, object]) -> None:
+        """Perform actions of several input devices at once, as the WebDriver protocol has them."""
+        self.send("POST", "/actions", {"actions": list(sources)})
+
+    def _mouse(self, x: float, y: float, *, click: bool) -> None:
         moves: list[dict[str, object]] = [
-            {"type": "pointerMove", "duration": 0, "x": place[0] + shift, "y": place[1]}
-            for shift in (40, 0)
+            {"type": "pointerMove", "duration": 0, "x": round(x) + shift, "y": round(y)}
+            for shift in (-1, 0)
         ]
         if click:
             moves += [{"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp")]
