@@ -283,7 +283,9 @@ from act_bench.publishing.hub import check
 checked = check(Path("act-bench"))
 croissant = json.loads(Path("act-bench/croissant.json").read_text())
 found = {
-    "files": sorted(name for name in checked if name.startswith("fifth")),
+    # With its spectra, where these were computed, the entries lie in one file.
+    "files": "fifth-runs.parquet" in checked
+    and not {"fifth-tiny.parquet", "fifth.parquet"}.isdisjoint(checked),
     "mlp": "mlp.parquet" in checked,
     "croissant": "fifth" in str(croissant["recordSet"]),
     "metric": collect()["tables"]["fifth-tiny"]["metric"],
@@ -291,7 +293,7 @@ found = {
 }
 """)
     assert found == {
-        "files": ["fifth-runs.parquet", "fifth-tiny.parquet"],
+        "files": True,
         "mlp": True,
         "croissant": True,
         "metric": "validation_loss",
