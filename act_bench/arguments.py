@@ -22,11 +22,9 @@ import math
 import operator
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import Any, Final
+from typing import Any
 
-from act_bench.errors import ArgumentError
-
-_SHOWN: Final = 60
+from act_bench.errors import ArgumentError, excerpt
 
 
 def whole_number(
@@ -67,7 +65,7 @@ def whole_number(
             if isinstance(value, Real) and math.isfinite(value) and float(value).is_integer():
                 found = int(float(value))
     if found is None:
-        raise ArgumentError(f"{name} must be a whole number, got {_shown(value)}")
+        raise ArgumentError(f"{name} must be a whole number, got {excerpt(value)}")
     _check_range(found, name, least, most)
     return found
 
@@ -114,7 +112,7 @@ def finite_number(
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise ArgumentError(f"{name} must be a finite number, got {_shown(value)}")
+        raise ArgumentError(f"{name} must be a finite number, got {excerpt(value)}")
     _check_range(found, name, least, most)
     if above is not None and not found > above:
         raise ArgumentError(f"{name} must be above {above}, got {found}")
@@ -143,7 +141,7 @@ def whole_seeds(seeds: object, name: str = "seeds") -> tuple[int, ...]:
     (0, 1, 2)
     """
     if not isinstance(seeds, Iterable) or isinstance(seeds, str | bytes):
-        raise ArgumentError(f"{name} must be several whole numbers, got {_shown(seeds)}")
+        raise ArgumentError(f"{name} must be several whole numbers, got {excerpt(seeds)}")
     found = tuple(whole_number(seed, name) for seed in seeds)
     if not found or len(set(found)) != len(found) or min(found) < 0:
         raise ArgumentError(f"{name} must be different and at least 0, got {list(found)}")
@@ -192,7 +190,7 @@ def plain_fields(record: Any) -> None:
                 value = value if type(value) is int else as_float
             case "bool":
                 if not _is_boolean(value):
-                    raise ArgumentError(f"{field.name} must be True or False, got {_shown(value)}")
+                    raise ArgumentError(f"{field.name} must be True or False, got {excerpt(value)}")
                 value = bool(value)
             case "tuple[int, ...]" | "tuple[int, int]":
                 value = tuple(whole_number(each, field.name) for each in value)
@@ -213,7 +211,7 @@ def _plain(value: object, name: str) -> bool | int | float | str | None:
             return _float(value, name)
         raise ArgumentError(
             f"the setting {name} must be a number, a text, True, False or None, so that a trace "
-            f"can be saved; got {_shown(value)}"
+            f"can be saved; got {excerpt(value)}"
         ) from None
 
 
@@ -231,8 +229,3 @@ def _check_range(found: float, name: str, least: float | None, most: float | Non
         raise ArgumentError(f"{name} must be at least {least}, got {found}")
     if most is not None and found > most:
         raise ArgumentError(f"{name} must be at most {most:,}, got {found}")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

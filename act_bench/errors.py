@@ -183,6 +183,20 @@ def name_missing_extras() -> None:
         sys.meta_path.append(_NamesTheExtra())
 
 
+def excerpt(value: object, longest: int = 60) -> str:
+    """Return the ``repr`` of a value for a message, cut where it is long.
+
+    Examples
+    --------
+    >>> excerpt("x" * 1000, 10)
+    "'xxxxxxxxx..."
+    """
+    if isinstance(value, str):
+        value = value[: longest + 1]  # the repr of the whole would be made for nothing
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def did_you_mean(name: str, known: Iterable[str], count: int = 1) -> str:
     """Return a question that offers the known names nearest to ``name``; empty if none is near.
 

@@ -41,8 +41,7 @@ from numpy.typing import NDArray
 
 from act_bench.files import resumable
 from act_bench.files.manifest import DataError
-from act_bench.functions.catalogue import CATALOGUE
-from act_bench.spaces.paper import entry_of, load_space
+from act_bench.spaces.paper import beside_the_space, load_space
 from act_bench.tables.estimates import noise_variance
 from act_bench.tables.loaders import load_runs
 from act_bench.tables.named import load_named_runs
@@ -324,7 +323,7 @@ def take_in(source: Path, recipe: Recipe, folder: Path) -> tuple[Agreement, int]
 
 def _functions(named: bool) -> Mapping[str, int | None]:
     if named:
-        return {str(each): None for each in CATALOGUE.values() if entry_of(each) is None}
+        return beside_the_space()
     return {text: entry for entry, text in enumerate(load_space().representatives)}
 
 

@@ -16,16 +16,17 @@ from pathlib import Path
 import click
 import polars as pl
 
-from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
+from act_bench.files.manifest import LICENCE, FileRecord
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import load_space
 from act_bench.tables.files import limit_runs_name, limits_name
-from act_bench.tables.registry import TABLES
+from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import LIMIT_ENTRY_COLUMNS, OWN_RATE_RUN_COLUMNS
+from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, write_manifest
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
-from regenerate.data import DataNotFoundError, ImageData, load
+from regenerate.data import ImageData, load
 from regenerate.recipes import Recipe, find
 
 
@@ -82,40 +83,21 @@ def build(
 
 
 @click.command()
-@click.argument("table", type=click.Choice(list(TABLES)))
-@click.option(
-    "--runs",
-    "source",
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder with the Parquet parts of act-bench sweep TABLE --limits, or one Parquet file.",
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder with the images, for data sets that do not come with a library.",
-)
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the files go; act_bench/data if not given.",
-)
-def main(table: str, source: Path, data_dir: Path | None, folder: Path) -> None:
+@click.argument("table")
+@runs_option("act-bench sweep TABLE --limits")
+@build_options
+def main(table: str, source: Path, data_dir: Path | None, folder: Path | None) -> None:
     r"""Make the files of TABLE's entries with their limit at 0, at the default fidelity.
 
     \b
     python -m builders.limits mlp --runs sweeps/mlp-full-limits
     """
-    try:
-        recipe = find(table, TABLES[table].default_fidelity)
+    import_own_tables()
+    with refusing():
+        recipe = find(table, table_info(table).default_fidelity)
         data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
-        records = build(source, recipe, data, load_space(), folder)
-    except (ValueError, KeyError, DataNotFoundError) as error:
-        raise click.ClickException(str(error)) from error
-    for name in (limits_name(table), limit_runs_name(table)):
-        record = records[name]
-        click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")
+        records = build(source, recipe, data, load_space(), folder_of(table, folder))
+    show(records, (limits_name(table), limit_runs_name(table)))
 
 
 if __name__ == "__main__":

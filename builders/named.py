@@ -17,19 +17,20 @@ from pathlib import Path
 import click
 import polars as pl
 
-from act_bench.files.manifest import DATA_FOLDER, LICENCE, DataError, FileRecord
+from act_bench.files.manifest import LICENCE, DataError, FileRecord
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.named import NamedFunction
 from act_bench.publishing.parquet import write_table
-from act_bench.spaces.paper import entry_of, load_space
+from act_bench.spaces.paper import beside_the_space, entry_of, load_space
 from act_bench.tables.loaders import load_runs
 from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
-from act_bench.tables.registry import TABLES
+from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
+from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import write_manifest
 from builders.rates import FIRST_SEED, RATE, at_every_rate, choose_rates, fresh_summaries
 from builders.tables import check_functions, read_runs, summaries
-from regenerate.data import DataNotFoundError, ImageData, load
+from regenerate.data import load
 from regenerate.recipes import Recipe, find
 from regenerate.recipes.rates import with_rate
 
@@ -105,7 +106,7 @@ def named_table(
 
 
 def build(
-    sources: Sequence[Path], table: str, data: Mapping[str, ImageData], folder: Path
+    sources: Sequence[Path], table: str, data_dir: Path | None, folder: Path
 ) -> dict[str, FileRecord]:
     """Write the named functions of a table and their runs, and the manifest.
 
@@ -115,8 +116,8 @@ def build(
         What ``builders.tables.read_runs`` takes: sweeps with ``--named``.
     table
         Its name.
-    data
-        Fidelity to the images that it trains on.
+    data_dir
+        Folder with the images, for data sets that do not come with a library.
     folder
         Where the files go.
 
@@ -128,19 +129,22 @@ def build(
     """
     columns = names(RUN_COLUMNS)
     entries = {name: entry_of(function) for name, function in CATALOGUE.items()}
-    outside = {str(CATALOGUE[name]): None for name, entry in entries.items() if entry is None}
     parts = [read_runs(source).select(columns) for source in sources]
     file = folder / named_runs_name(table)
     if file.exists():
         parts.append(read_runs(file).select(columns))
     runs = pl.concat(parts).unique(maintain_order=True)
     recipes = {fidelity: find(table, fidelity) for fidelity in runs["fidelity"].unique().sort()}
+    data = {
+        fidelity: load(recipe.dataset, data_dir, image_size=recipe.image_size)
+        for fidelity, recipe in recipes.items()
+    }
     hashes = {}
     for (fidelity, rate), of_rate in runs.group_by("fidelity", RATE, maintain_order=True):
         recipe = with_rate(recipes[str(fidelity)], float(str(rate)))
         hashes[f"{fidelity} {rate:g}"] = recipe.sha
         fingerprint = data[recipe.fidelity].fingerprint
-        check_functions(of_rate, recipe.fidelity, recipe.sha, fingerprint, outside)
+        check_functions(of_rate, recipe.fidelity, recipe.sha, fingerprint, beside_the_space())
     about = {
         "table": table,
         "edition": "regenerated",
@@ -158,7 +162,9 @@ def build(
     inside = [entry for entry in entries.values() if entry is not None]
     both = pl.concat([runs, *(_of_entries(recipe, inside) for recipe in recipes.values())])
     own_rates = {name: recipe.learning_rate for name, recipe in recipes.items()}
-    rows = named_table(both, catalogue_frame(CATALOGUE, entries), own_rates, TABLES[table].chance)
+    rows = named_table(
+        both, catalogue_frame(CATALOGUE, entries), own_rates, table_info(table).chance
+    )
     write_table(rows.to_arrow(), NAMED_COLUMNS, folder / named_name(table), about)
     return write_manifest(folder)
 
@@ -179,45 +185,18 @@ def _of_entries(recipe: Recipe, entries: Sequence[int]) -> pl.DataFrame:
 
 @click.command()
 @click.argument("table")
-@click.option(
-    "--runs",
-    "sources",
-    multiple=True,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder with the Parquet parts of a sweep with --named, or one Parquet file.",
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder with the images, for data sets that do not come with a library.",
-)
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the files go; act_bench/data if not given.",
-)
-def main(table: str, sources: tuple[Path, ...], data_dir: Path | None, folder: Path) -> None:
+@runs_option("a sweep with --named", several=True)
+@build_options
+def main(table: str, sources: tuple[Path, ...], data_dir: Path | None, folder: Path | None) -> None:
     r"""Make the files of TABLE's named functions.
 
     \b
     python -m builders.named mlp --runs sweeps/mlp-full-named --runs sweeps/mlp-full-named-0.1
     """
-    try:
-        fidelities = {name for source in sources for name in read_runs(source)["fidelity"].unique()}
-        if (folder / named_runs_name(table)).exists():
-            fidelities.update(read_runs(folder / named_runs_name(table))["fidelity"].unique())
-        data = {}
-        for name in sorted(fidelities):
-            recipe = find(table, name)
-            data[name] = load(recipe.dataset, data_dir, image_size=recipe.image_size)
-        records = build(sources, table, data, folder)
-    except (ValueError, KeyError, DataNotFoundError) as error:
-        raise click.ClickException(str(error)) from error
-    for file in (named_name(table), named_runs_name(table)):
-        record = records[file]
-        click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")
+    import_own_tables()
+    with refusing():
+        records = build(sources, table, data_dir, folder_of(table, folder))
+    show(records, (named_name(table), named_runs_name(table)))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
+from act_bench.files.manifest import LICENCE, FileRecord
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_runs
@@ -33,11 +33,12 @@ from act_bench.tables.rates import (
     rates_name,
     tuned_name,
 )
-from act_bench.tables.registry import TABLES
+from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
+from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, write_manifest
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
-from regenerate.data import DataNotFoundError, ImageData, load
+from regenerate.data import ImageData, load
 from regenerate.recipes import Recipe, find
 from regenerate.recipes.rates import same_at_every_rate, with_rate
 
@@ -275,7 +276,7 @@ def build(
     trained = pl.concat([own.select(columns), others])
     table = rates_table(runs, trained, space).to_arrow()
     write_table(table, RATE_COLUMNS, folder / rates_name(recipe.table), about)
-    chance = TABLES[recipe.table].chance
+    chance = table_info(recipe.table).chance
     tuned = tuned_table(runs, space, recipe.learning_rate, chance).to_arrow()
     write_table(tuned, TUNED_COLUMNS, folder / tuned_name(recipe.table), about)
     return write_manifest(folder)
@@ -284,42 +285,26 @@ def build(
 @click.command()
 @click.argument("table")
 @click.argument("fidelity", required=False)
-@click.option(
-    "--runs",
-    "sources",
-    multiple=True,
-    required=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder with the Parquet parts of a sweep at another rate, or one Parquet file.",
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder with the images, for data sets that do not come with a library.",
-)
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the files go; act_bench/data if not given.",
-)
+@runs_option("a sweep at another rate", several=True)
+@build_options
 def main(
-    table: str, fidelity: str | None, sources: tuple[Path, ...], data_dir: Path | None, folder: Path
+    table: str,
+    fidelity: str | None,
+    sources: tuple[Path, ...],
+    data_dir: Path | None,
+    folder: Path | None,
 ) -> None:
     r"""Make the files of TABLE's learning rates, at FIDELITY or its default one.
 
     \b
     python -m builders.rates mlp --runs sweeps/mlp-full-0.1 --runs sweeps/mlp-full-0.4
     """
-    try:
-        recipe = find(table, fidelity or TABLES[table].default_fidelity)
+    import_own_tables()
+    with refusing():
+        recipe = find(table, fidelity or table_info(table).default_fidelity)
         data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
-        records = build(sources, recipe, data, load_space(), folder)
-    except (ValueError, KeyError, DataNotFoundError) as error:
-        raise click.ClickException(str(error)) from error
-    for name in (rates_name(table), rate_runs_name(table), tuned_name(table)):
-        record = records[name]
-        click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")
+        records = build(sources, recipe, data, load_space(), folder_of(table, folder))
+    show(records, (rates_name(table), rate_runs_name(table), tuned_name(table)))
 
 
 if __name__ == "__main__":

@@ -26,10 +26,11 @@ from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.aggregation import is_diverged, median
 from act_bench.tables.files import entries_name, runs_name
-from act_bench.tables.registry import import_own_tables, table_info
+from act_bench.tables.registry import import_own_tables
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, OWN_RATE_RUN_COLUMNS, names
+from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, read_about, write_manifest
-from regenerate.data import DataNotFoundError, ImageData, load
+from regenerate.data import ImageData, load
 from regenerate.recipes import Recipe, find
 from regenerate.runs import parts
 
@@ -309,22 +310,8 @@ def build(
 @click.command()
 @click.argument("table")
 @click.argument("fidelity", required=False)
-@click.option(
-    "--runs",
-    "source",
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder with the Parquet parts of a sweep, or one Parquet file.",
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(exists=True, path_type=Path),
-    help="Folder with the images, for data sets that do not come with a library.",
-)
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, path_type=Path),
-    help="Where the files go.  [default: the folder of the table, or act_bench/data]",
-)
+@runs_option("a sweep", required=False)
+@build_options
 def main(
     table: str,
     fidelity: str | None,
@@ -344,16 +331,11 @@ def main(
     elif fidelity is None or source is None:
         raise click.UsageError("expected TABLE FIDELITY --runs FOLDER, or manifest")
     else:
-        try:
+        with refusing():
             recipe = find(table, fidelity)
             data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
-            folder = folder or table_info(table).folder or DATA_FOLDER
-            folder.mkdir(parents=True, exist_ok=True)
-            records = build(source, recipe, data, load_space(), folder)
-        except (ValueError, DataNotFoundError) as error:
-            raise click.ClickException(str(error)) from error
-    for record in records.values():
-        click.echo(f"{record.name}: {record.rows} rows, {record.bytes} bytes, {record.counts}")
+            records = build(source, recipe, data, load_space(), folder_of(table, folder))
+    show(records, records)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.arguments import plain_fields
 from act_bench.errors import ArgumentError
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import OUTPUT_BOUND
@@ -66,6 +67,7 @@ class Choices:
         """Refuse what is no choice."""
         one_of("weighting", self.weighting, get_args(Weighting))
         one_of("labels", self.labels, get_args(Labels))
+        plain_fields(self)
         if self.points < 1:
             raise ArgumentError(f"points must be at least 1, got {self.points}")
         if not 0 <= self.clip <= OVERFLOW:

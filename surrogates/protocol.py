@@ -106,8 +106,8 @@ class SearchSpace:
     covers a part of the space. What is derived, distances and neighbours, is computed when first
     needed and kept, so that many searches over one space share it. A subclass that reads what is
     known when it is first needed overrides :meth:`_entry_of`, :meth:`_spectra`,
-    :meth:`_stored_map` or :attr:`epochs`; one whose features can be made in another way than by
-    default, :meth:`_chosen_spectra` too.
+    :meth:`_stored_map`, :attr:`epochs` or :attr:`_rates`; one whose features can be made in another
+    way than by default, :meth:`_chosen_spectra` too.
 
     Parameters
     ----------
@@ -159,8 +159,7 @@ class SearchSpace:
         rates: Sequence[float] = (),
         own_rate: float | None = None,
     ) -> None:
-        self.rates = tuple(rates)
-        self.own_rate = own_rate
+        self._given_rates = tuple(rates), own_rate
         self.entries = tuple(entries)
         self.expressions = tuple(names[0] for names in spellings)
         self.outputs: Float = np.array(outputs, dtype=np.float64)
@@ -362,6 +361,20 @@ class SearchSpace:
             raise ArgumentError("this space has no learning curves, so trainings have no parts")
         return self._given_epochs
 
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Learning rates that a search may ask for, ascending; none but the benchmark's own."""
+        return self._rates[0]
+
+    @property
+    def own_rate(self) -> float | None:
+        """The benchmark's own learning rate; None where it is not known."""
+        return self._rates[1]
+
+    @cached_property
+    def _rates(self) -> tuple[tuple[float, ...], float | None]:
+        return self._given_rates
+
     @cached_property
     def _position_of(self) -> dict[str, int]:
         return {text: p for p, names in enumerate(self._spellings) for text in names}
@@ -386,17 +399,19 @@ class TableSpace(SearchSpace):
             list(spellings.values()),
             finite_outputs(space.outputs[list(data.covered)]),
             meter=Meter(TABLES[data.table].spectrum_s if data.table in TABLES else None),
-            rates=data.rates,
-            own_rate=data.learning_rate(data.covered[0]) if data.rates else None,
         )
 
         def read_epochs() -> int:
             return data.curves.epochs
 
+        def read_rates() -> tuple[tuple[float, ...], float | None]:
+            return data.rates, data.learning_rate(data.covered[0])
+
         # Not the data themselves: optimizers hold the space, and must not see what was not queried.
         self._covered = list(data.covered)
         self._table, self._edition = data.table, data.edition
         self._resolve, self._read_epochs = space.resolve, read_epochs
+        self._read_rates = read_rates
         self._unclipped = space.outputs
 
     def _entry_of(self, expression: str) -> int:
@@ -436,6 +451,10 @@ class TableSpace(SearchSpace):
             return None
         places = load_map(self._table, cast("Feature", kind)).places[self._covered]
         return np.nan_to_num(places.astype(np.float64))
+
+    @cached_property
+    def _rates(self) -> tuple[tuple[float, ...], float | None]:
+        return self._read_rates()
 
     @cached_property
     def epochs(self) -> int:

@@ -13,8 +13,8 @@ from act_bench.tables.rates import View, view_name
 
 if TYPE_CHECKING:
     from act_bench.search.benchmark import Benchmark
+    from act_bench.search.benchmark_data import BenchmarkData
     from act_bench.search.events import Result
-    from act_bench.search.trace import Header
 
 
 @click.command(cls=Command)
@@ -48,8 +48,10 @@ def command(
     answers. Test accuracy is sealed in a search; act-bench show prints it.
     """
     from act_bench.search.benchmark import Benchmark, BesideSpaceError
+    from act_bench.search.loading import load_data
 
-    bench = Benchmark(table, fidelity, edition, run_seed, rate=rate)
+    data = load_data(table, fidelity, edition, run_seed, rate)
+    bench = Benchmark(data)
     asked: list[tuple[str, Result]] = []
     beside: list[tuple[str, list[dict[str, Any]]]] = []
     for expression in expressions:
@@ -73,28 +75,26 @@ def command(
         click.echo(json.dumps(document))
         return
     if asked:
-        _show_results(bench, asked)
+        _show_results(bench, data, asked)
     if beside:
         _show_beside(table, beside)
 
 
-def _show_results(bench: Benchmark, asked: list[tuple[str, Result]]) -> None:
+def _show_results(bench: Benchmark, data: BenchmarkData, asked: list[tuple[str, Result]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from act_bench.tables.registry import table_info
 
-    header = bench.trace.header
-    rated = f", rate {view_name(header.rate)}"
-    title = f"{header.table}, fidelity {header.fidelity}{rated}, edition {header.edition}"
+    rated = f", rate {view_name(data.rate)}"
+    title = f"{data.table}, fidelity {data.fidelity}{rated}, edition {data.edition}"
     shown = Table(title=title)
     shown.add_column("expression", overflow="fold")
     for heading in ("entry", "resolved", "outcome"):
         shown.add_column(heading)
-    info = table_info(header.table)
+    info = table_info(data.table)
     for heading in (info.metric_in_words, "seeds", "cost (s)"):
         shown.add_column(heading, justify="right")
-    seeds = _seeds(header)
     for text, result in asked:
         value = None
         if result.outcome == "ok" and result.score is not None:
@@ -105,7 +105,7 @@ def _show_results(bench: Benchmark, asked: list[tuple[str, Result]]) -> None:
             result.how_resolved,
             result.outcome,
             "" if value is None else f"{value:.4f}",
-            str(seeds[result.entry]),
+            str(data.runs_behind(result.entry)),
             "repeat" if result.repeated else _seconds(result.cost_s),
         )
     Console().print(shown)
@@ -117,16 +117,6 @@ def _show_results(bench: Benchmark, asked: list[tuple[str, Result]]) -> None:
 
 def _seconds(cost_s: float | None) -> str:
     return "unknown" if cost_s is None else f"{cost_s:.2f}"
-
-
-def _seeds(header: Header) -> list[int]:
-    """Return how many runs are behind the answer for each entry."""
-    from act_bench.tables.loaders import load_table
-
-    at_rate = header.rate if isinstance(header.rate, float) else None
-    rows = load_table(header.table, header.edition, header.fidelity, ["runs"], rate=at_rate)
-    one = header.run_seed is not None or header.rate == "tuned"
-    return [min(runs, 1) if one else runs for runs in rows["runs"]]
 
 
 def _show_beside(table: str, beside: list[tuple[str, list[dict[str, Any]]]]) -> None:

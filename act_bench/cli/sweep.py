@@ -235,14 +235,12 @@ def command(options: Options) -> None:
 def _chosen(options: Options, recipe: Recipe, folder: Path) -> Mapping[str, int | None]:
     """Return the functions to train, spelling to entry."""
     from act_bench.cli._expression_file import read_expressions
-    from act_bench.functions.catalogue import CATALOGUE
     from act_bench.spaces.limits import load_limits
-    from act_bench.spaces.paper import entry_of as entry_of_named
-    from act_bench.spaces.paper import load_space
+    from act_bench.spaces.paper import beside_the_space, load_space
     from regenerate.sweeps.selection import Selection, first_seed, tuned
 
     if options.named:
-        return {str(each): None for each in CATALOGUE.values() if entry_of_named(each) is None}
+        return beside_the_space()
     space, info = load_space(), TABLES[options.table]
     if options.select_text:
         selection = Selection.parse(options.select_text)

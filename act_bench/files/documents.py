@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from act_bench.errors import excerpt
+
 LARGEST: Final = 64 << 20
 """Bytes of the largest document that is read."""
 
@@ -130,20 +132,6 @@ def check_types(document: Mapping[str, object], types: Mapping[str, tuple[type, 
                 "null" if each is type(None) else each.__name__ for each in expected
             )
             raise ValueError(f"expected {name} to be of type {wanted}, got {excerpt(value)}")
-
-
-def excerpt(value: object, longest: int = 60) -> str:
-    """Return the ``repr`` of a value for a message, cut where it is long.
-
-    Examples
-    --------
-    >>> excerpt("x" * 1000, 10)
-    "'xxxxxxxxx..."
-    """
-    if isinstance(value, str):
-        value = value[: longest + 1]  # the repr of the whole would be made for nothing
-    text = repr(value)
-    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 def _refuse_constant(constant: str) -> float:

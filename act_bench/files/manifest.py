@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from act_bench.errors import ActBenchError, ExitCode
-from act_bench.files.documents import check_types, excerpt, read_object
+from act_bench.errors import ActBenchError, ExitCode, excerpt
+from act_bench.files.documents import check_types, read_object
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -153,6 +153,8 @@ class BenchmarkData:
         Which learning rate the values are of.
     own_rate : float, optional
         The learning rate of all values, unless tuned. Default: not known.
+    runs : sequence of int, optional
+        How many runs are behind the answer for each entry. Default: one where it was trained.
     tuned_rates : sequence of float or None, optional
         The learning rate of each entry's value, where tuned.
     read_rates : callable, optional
@@ -180,6 +182,7 @@ class BenchmarkData:
     rate: View = "default"
     own_rate: float | None = None
     tuned_rates: Sequence[float | None] | None = None
+    runs: Sequence[int] | None = None
     read_rates: Callable[[], tuple[float, ...]] | None = None
     read_rate: Callable[[float], BenchmarkData] | None = None
 
@@ -216,6 +219,10 @@ class BenchmarkData:
             return self.validation_accuracy[entry]
         loss = self.validation_loss[entry]
         return None if loss is None else -loss
+
+    def runs_behind(self, entry: int) -> int:
+        """Return how many runs are behind the answer for an entry."""
+        return int(self.outcome[entry] != "missing") if self.runs is None else self.runs[entry]
 
     def learning_rate(self, entry: int) -> float | None:
         """Return the learning rate of an entry's training; None if it is not known."""

@@ -112,6 +112,7 @@ def load_data(
         own_rate=about.get("recipe", {}).get("learning_rate"),
         read_rates=partial(table_rates, table) if ours and has_rates else None,
         read_rate=partial(load_data, table, fidelity, edition, seed) if ours else None,
+        runs=runs if seed is None else None,
     )
 
 
@@ -184,6 +185,7 @@ def _at_rate(table: str, fidelity: str, seed: int | None, rate: float) -> Benchm
         own_rate=rate,
         read_rates=partial(table_rates, table),
         read_rate=partial(load_data, table, fidelity, "regenerated", seed),
+        runs=runs if seed is None else None,
     )
 
 

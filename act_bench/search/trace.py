@@ -28,9 +28,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.errors import ActBenchError, ExitCode, excerpt
 from act_bench.files.atomic import replacing
-from act_bench.files.documents import check_types, excerpt, parse_object, read_lines
+from act_bench.files.documents import check_types, parse_object, read_lines
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Result, Revealed, Searcher
 from act_bench.tables.rates import View

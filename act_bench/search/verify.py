@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from act_bench.files.documents import excerpt
+from act_bench.errors import excerpt
 from act_bench.search.benchmark import Benchmark, SearchOverError
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Setting

@@ -338,6 +338,20 @@ def entry_of(function: NamedFunction) -> int | None:
         return None
 
 
+def beside_the_space() -> dict[str, None]:
+    """Return the functions of the catalogue that are not in the space, spelled as in records.
+
+    Examples
+    --------
+    >>> found = beside_the_space()
+    >>> "gelu(x)" in found, "crrelu" in found, "relu(x)" in found
+    (True, True, False)
+    """
+    from act_bench.functions.catalogue import CATALOGUE
+
+    return {str(each): None for each in CATALOGUE.values() if entry_of(each) is None}
+
+
 def read_space(path: Path) -> Space:
     """Read a space from a Parquet file with the columns ``entry`` and ``canonical_class``."""
     import pyarrow.parquet as pq

@@ -45,6 +45,26 @@ def table_file(table: str, name: str) -> Path:
     return verified(name, table_info(table).folder)
 
 
+def optional_file(table: str, name: str, absent: str) -> Path:
+    """Return the path of a file that not every table has, checked against its manifest.
+
+    Parameters
+    ----------
+    table, name
+        As of `table_file`.
+    absent
+        What to say of the table where it has none: a clause after its name.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it is damaged.
+    """
+    if name not in table_files(table):
+        raise DataError(f"the table {table} ({table_info(table).title}) {absent}")
+    return table_file(table, name)
+
+
 def entries_name(table: str, fidelity: str) -> str:
     """Return the name of the file with a table's entries at one fidelity."""
     return f"{table}-{fidelity}.parquet"
@@ -136,10 +156,9 @@ def limit_runs_file(table: str) -> Path:
 
 
 def _limits_file(table: str, name: str) -> Path:
-    if name not in table_files(table):
-        raise DataError(
-            f"the table {table} ({table_info(table).title}) has no entries trained with their "
-            f"limit at 0 in this version of act-bench: `act-bench sweep {table} --limits` trains "
-            "them, then builders.limits writes them"
-        )
-    return table_file(table, name)
+    return optional_file(
+        table,
+        name,
+        "has no entries trained with their limit at 0 in this version of act-bench: `act-bench "
+        f"sweep {table} --limits` trains them, then builders.limits writes them",
+    )

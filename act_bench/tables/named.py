@@ -13,10 +13,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from act_bench.files.manifest import DataError
-from act_bench.tables.files import table_file, table_files
+from act_bench.tables.files import optional_file, table_files
 from act_bench.tables.rates import LEARNING_RATE, TUNED_COLUMNS
-from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.registry import choose_fidelity
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, RUN_COLUMNS, Column, names
 
 if TYPE_CHECKING:
@@ -109,12 +108,8 @@ def named_file(table: str) -> Path:
 
 
 def _file(table: str, name: str) -> Path:
-    if name not in table_files(table):
-        raise DataError(
-            f"this version of act-bench embeds no named functions of the table {table} "
-            f"({table_info(table).title}): act-bench regenerate NAME --table {table} trains one"
-        )
-    return table_file(table, name)
+    absent = "has no named functions in this version of act-bench: act-bench regenerate NAME"
+    return optional_file(table, name, f"{absent} --table {table} trains one")
 
 
 def load_named(table: str, fidelity: str | None = None) -> pl.DataFrame:

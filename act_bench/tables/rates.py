@@ -19,8 +19,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from act_bench.files.manifest import ABOUT, DataError
-from act_bench.tables.files import entries_file, table_file, table_files
+from act_bench.files.manifest import ABOUT
+from act_bench.tables.files import entries_file, optional_file, table_file, table_files
 from act_bench.tables.registry import table_info
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, Column, UnknownNameError
 
@@ -206,12 +206,8 @@ def rate_runs_file(table: str) -> Path:
 
 
 def _file(table: str, name: str) -> Path:
-    if name not in table_files(table):
-        raise DataError(
-            f"the table {table} ({table_info(table).title}) has one learning rate in this version "
-            "of act-bench, its recipe's own: use rate='default'"
-        )
-    return table_file(table, name)
+    absent = "has one learning rate in this version of act-bench, its recipe's own: use"
+    return optional_file(table, name, f"{absent} rate='default'")
 
 
 def choose_rate(table: str, rate: float) -> float:

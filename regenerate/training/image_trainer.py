@@ -75,34 +75,14 @@ def train(
     )
     check_batch(recipe, len(splits.train))
 
-    def make(tables: Tables | None, seed: int) -> TrainingRun:
+    def make(tables: Tables | None, seed: int) -> TrainingRun[Splits]:
         return _ImageRun(recipe, expression, tables, splits, seed, device)
 
     return train_seeds(expression, seeds, make, device=device, progress=progress)
 
 
-class _ImageRun(TrainingRun):
+class _ImageRun(TrainingRun[Splits]):
     """A run of an image network."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        expression: Activation,
-        tables: Tables | None,
-        splits: Splits,
-        seed: int,
-        device: str,
-    ) -> None:
-        self.splits = splits
-        super().__init__(recipe, expression, tables, seed, device)
-
-    @property
-    def examples(self) -> int:
-        return len(self.splits.train)
-
-    @property
-    def fingerprint(self) -> str:
-        return self.splits.fingerprint
 
     def _build(self, tables: Tables | None) -> nn.Module:
         return _network(self.recipe, self.expression, tables, self.splits)

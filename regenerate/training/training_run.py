@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,22 @@ class Metrics:
     accuracy: float
 
 
-class TrainingRun(ABC):
+class DataSplits(Protocol):
+    """What a run needs to know of its data."""
+
+    @property
+    def train(self) -> Sized:
+        """The training examples, images or sequences, that an epoch passes over."""
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the data."""
+
+
+Splits = TypeVar("Splits", bound=DataSplits)
+
+
+class TrainingRun(ABC, Generic[Splits]):
     """What trainers of different data have in common; a subclass knows its data and network.
 
     Parameters
@@ -45,15 +61,23 @@ class TrainingRun(ABC):
         What to train.
     tables
         The function's tables; None for a function that learns, which has none.
+    splits
+        The data.
     device
         A torch device.
     """
 
     def __init__(
-        self, recipe: Recipe, expression: Activation, tables: Tables | None, seed: int, device: str
+        self,
+        recipe: Recipe,
+        expression: Activation,
+        tables: Tables | None,
+        splits: Splits,
+        seed: int,
+        device: str,
     ) -> None:
         self.start = clock.seconds(device)
-        self.recipe, self.expression = recipe, expression
+        self.recipe, self.expression, self.splits = recipe, expression, splits
         self.seed, self.device = seed, torch.device(device)
         self.network = self._build(tables).to(self.device)
         self.weights = FlatWeights(self.network)
@@ -62,16 +86,6 @@ class TrainingRun(ABC):
         self.images_seen = 0
         self.train_losses: list[float] = []
         self.validations: list[Metrics] = []
-
-    @property
-    @abstractmethod
-    def examples(self) -> int:
-        """How many training examples (images or sequences) an epoch passes over."""
-
-    @property
-    @abstractmethod
-    def fingerprint(self) -> str:
-        """That of the data."""
 
     @abstractmethod
     def _build(self, tables: Tables | None) -> nn.Module:
@@ -117,12 +131,12 @@ class TrainingRun(ABC):
             images_seen=self.images_seen,
             device=name,
             recipe_sha=self.recipe.sha,
-            versions=environment(self.fingerprint, name),
+            versions=environment(self.splits.fingerprint, name),
         )
 
     def _train(self, report: Progress) -> dict[str, Metrics] | None:
         """Return the metrics after the last epoch, or None if a loss was not finite."""
-        looks = len(self.recipe.checkpoints(self.examples))
+        looks = len(self.recipe.checkpoints(len(self.splits.train)))
         for number, train_loss in enumerate(self._train_losses(), start=1):
             if not math.isfinite(train_loss):
                 return None
@@ -145,8 +159,8 @@ class TrainingRun(ABC):
         The loss is NaN or infinite if it broke; then nothing more is trained.
         """
         recipe, batch_size = self.recipe, self.recipe.batch_size
-        steps = self.examples // batch_size
-        ends = {examples // batch_size for examples in recipe.checkpoints(self.examples)}
+        steps = len(self.splits.train) // batch_size
+        ends = {examples // batch_size for examples in recipe.checkpoints(len(self.splits.train))}
         every = 1 if self.device.type == "cpu" else CHECK_EVERY
         losses: list[Tensor] = []
         self.network.train()
@@ -175,7 +189,7 @@ class TrainingRun(ABC):
 def train_seeds(
     expression: Activation,
     seeds: Sequence[int],
-    make: Callable[[Tables | None, int], TrainingRun],
+    make: Callable[[Tables | None, int], TrainingRun[Splits]],
     *,
     device: str,
     progress: Progress | None,

@@ -88,8 +88,6 @@ class AQuaSurF(NearestNeighbours):
     ) -> None:
         one_of("spectra", spectra, get_args(Charged))
         pool = whole_number(pool, "pool", least=1)
-        points = whole_number(points, "points", least=1)
-        map = whole_number(map, "map", least=0)  # noqa: A001
         self._choices = Choices(weighting, points, clip, labels, map)
         self._pays_first = spectra == "first"
         super().__init__(space, seed, neighbours=neighbours, features=features)

@@ -116,11 +116,9 @@ def run(expression: str, seed: int = 0, **changes: Any) -> Run:
 
 
 def built(runs, tmp_path):
-    recipe = find("mlp", "full")
-    data = {"full": load(recipe.dataset, image_size=recipe.image_size)}
     parts.write(tmp_path / "runs.parquet", parts.to_table(runs))
     (tmp_path / "out").mkdir()
-    return build([tmp_path / "runs.parquet"], "mlp", data, tmp_path / "out")
+    return build([tmp_path / "runs.parquet"], "mlp", None, tmp_path / "out")
 
 
 def test_a_build_takes_functions_outside_the_space(tmp_path):
@@ -168,8 +166,6 @@ def test_a_diverged_first_seed_leaves_the_choice_to_the_other_rates():
 
 
 def test_the_embedded_file_is_the_one_that_its_runs_give(tmp_path):
-    recipe = find("mlp", "full")
-    data = {"full": load(recipe.dataset, image_size=recipe.image_size)}
-    build([DATA_FOLDER / "mlp-named-runs.parquet"], "mlp", data, tmp_path)
+    build([DATA_FOLDER / "mlp-named-runs.parquet"], "mlp", None, tmp_path)
     again = pl.read_parquet(tmp_path / "mlp-named.parquet")
     assert again.equals(pl.read_parquet(DATA_FOLDER / "mlp-named.parquet"))

@@ -201,37 +201,17 @@ def train(
     )
     check_batch(recipe, len(splits.train))
 
-    def make(tables: Tables | None, seed: int) -> TrainingRun:
+    def make(tables: Tables | None, seed: int) -> TrainingRun[Splits]:
         return _TextRun(recipe, expression, tables, splits, seed, device)
 
     with torch_threads(1) if device == "cpu" else nullcontext():
         return train_seeds(expression, seeds, make, device=device, progress=progress)
 
 
-class _TextRun(TrainingRun):
+class _TextRun(TrainingRun[Splits]):
     """A run of a network of text."""
 
     network: GPT
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        expression: Activation,
-        tables: Tables | None,
-        splits: Splits,
-        seed: int,
-        device: str,
-    ) -> None:
-        self.splits = splits
-        super().__init__(recipe, expression, tables, seed, device)
-
-    @property
-    def examples(self) -> int:
-        return len(self.splits.train)
-
-    @property
-    def fingerprint(self) -> str:
-        return self.splits.fingerprint
 
     def _build(self, tables: Tables | None) -> nn.Module:
         """Return the network: one table for all layers; a learner is composed, one per layer."""

@@ -83,7 +83,7 @@ def test_damaged_data_are_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
     def damaged(*arguments: object) -> BenchmarkData:
         raise DataError("mlp-full.parquet is damaged; reinstall act-bench")
 
-    monkeypatch.setattr(benchmark, "load_data", damaged)
+    monkeypatch.setattr(loading, "load_data", damaged)
     done = run(query.command, "relu(x)")
     assert done.exit_code == 3
     assert "reinstall" in done.stderr
