@@ -22,6 +22,7 @@ def test_public_names():
         "Benchmark",
         "Expression",
         "__version__",
+        "cite",
         "distance",
         "load_dataset",
         "load_features",

@@ -1,0 +1,76 @@
+"""Build the site of the documentation: static files, for any place or none.
+
+    python docs/site/build.py output/docs
+
+The pages of the repository, the API reference from the docstrings, a search, and the explore page.
+A warning is an error: a link that leads nowhere, a docstring that is no reStructuredText. Nothing is
+fetched. Needs ``pip install 'act-bench[docs,regenerate,surrogates]'``. Formulas of docstrings are set
+by MathJax, which the browser fetches; without a network they stand there in TeX.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+SITE = Path(__file__).parent
+ROOT = SITE.parents[1]
+PAGES = ("*.md", "LICENSE*", "CITATION.cff", "Makefile", "docs", "examples")
+"""What the pages consist of and link to."""
+PACKAGES = ("act_bench", "surrogates", "regenerate", "builders")
+EXPLORE = "act-bench.html"
+
+
+def stage(target: Path, packages: Sequence[str] = PACKAGES) -> None:
+    """Copy to a new folder what the site is made of, and write the explore page there."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for pattern in PAGES:
+        for path in ROOT.glob(pattern):
+            if path.is_dir():
+                shutil.copytree(path, target / path.name, ignore=_UNWANTED)
+            else:
+                shutil.copy(path, target)
+    for name in packages:
+        (target / "sources").mkdir(exist_ok=True)
+        (target / "sources" / name).symlink_to(ROOT / name)
+
+
+def write_explore(target: Path) -> None:
+    """Write the explore page beside the others."""
+    from act_bench.explore import collect, render
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(render(collect()), encoding="utf-8")
+
+
+def build(source: Path, output: Path) -> int:
+    """Run Sphinx from a staged folder; return its exit status."""
+    from sphinx.cmd.build import main
+
+    options = ["-b", "html", "-W", "--keep-going", "-j", "2", "-q", "-c", str(SITE)]
+    status = main([*options, str(source), str(output)])
+    (output / "index.html").write_text(REDIRECT, encoding="utf-8")
+    return status
+
+
+REDIRECT = """\
+<!doctype html>
+<meta charset="utf-8">
+<title>Act-Bench</title>
+<meta http-equiv="refresh" content="0; url=README.html">
+<a href="README.html">Act-Bench</a>
+"""
+_UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", "numbers", "calibration")
+
+
+if __name__ == "__main__":
+    output = Path(sys.argv[1] if len(sys.argv) > 1 else "output/docs")
+    source = output.with_name(f"{output.name}-source")
+    stage(source)
+    write_explore(source / "extra" / EXPLORE)
+    status = build(source, output)
+    print(output / "index.html")  # noqa: T201
+    sys.exit(status)
