@@ -143,14 +143,25 @@ def figure(table: str, entropy_nats: Array, flat: Array) -> Figure:
     axes = drawing.add_subplot()
     # What is far out would squeeze the rest: it is drawn at the edge.
     low, high = np.quantile(entropy_nats[known], [0.01, 0.99])
-    points = axes.scatter(
-        np.clip(entropy_nats[known], low, high),
-        accuracy[known],
-        c=flat[known],
-        s=7,
-        cmap="cividis",
-        linewidths=0,
-    )
+    shown = np.clip(entropy_nats, low, high)
+    for chosen, name, marker in (
+        (known & (flat == 0), "flat nowhere", "."),
+        (known & (flat > 0), "flat somewhere", "^"),
+    ):
+        points = axes.scatter(
+            shown[chosen],
+            accuracy[chosen],
+            c=flat[chosen],
+            s=12 if marker == "^" else 14,
+            marker=marker,
+            cmap="cividis",
+            vmin=0,
+            vmax=float(flat[known].max()),
+            linewidths=0,
+            label=name,
+        )
+    axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
+    axes.set_ylim(top=float(accuracy[known].max()) * 1.09)  # room for the legend
     axes.axhline(TABLES[table].chance, color="#333333", linewidth=0.8, linestyle=(0, (4, 3)))
     spearman = predictions(table, entropy_nats, flat)[0]
     axes.set_title(
