@@ -18,17 +18,17 @@ NOTEBOOK: Final = ROOT / "docs" / "tutorials" / "first-look.ipynb"
 _ABOUT: Final = """\
 # A first look
 
-The examples of [README](../../README.md). Needs `pip install act-bench`, or a clone and `pip install .`;
-the words are in the [glossary](../reference/glossary.md)."""
+The examples of [README](../../README.md). Needs `pip install act-bench`, or a clone and
+`pip install .`; the words are in the [glossary](../reference/glossary.md)."""
 
 
 def cells(text: str) -> list[tuple[str, str]]:
-    """Return the code of a page's examples, and what each prints: a cell ends where something is shown.
+    r"""Return the code of a page's examples, and what each prints; a cell ends where one does.
 
     Examples
     --------
-    >>> cells("```python\\n>>> a = 1\\n>>> a + 1\\n2\\n>>> a\\n1\\n\\n```")
-    [('a = 1\\na + 1', '2'), ('a', '1')]
+    >>> cells("```python\n>>> a = 1\n>>> a + 1\n2\n>>> a\n1\n\n```")
+    [('a = 1\na + 1', '2'), ('a', '1')]
     """
     found = []
     for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):

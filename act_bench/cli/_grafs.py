@@ -8,11 +8,10 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from act_bench.cli._console import console, listing
 from act_bench.cli._search_options import GRAFS, SearchOptions
 from act_bench.cli._sparkline import sparkline
 from act_bench.tables.registry import TABLES, choose_fidelity
@@ -68,29 +67,29 @@ def _test_accuracy(result: GrafsResult) -> float | None:
 
 
 def _show(result: GrafsResult, test: float | None, folder: Path) -> None:
-    console = Console()
-    stages = Table("stage", "operators left", "loss held out", "highest alphas", box=SIMPLE_HEAD)
+    shown_on = console()
+    stages = listing("stage", "highest alphas", right=("operators left", "loss held out"))
     every = max(1, len(result.history) // _STAGES_SHOWN)
     for stage in dict.fromkeys((*result.history[::every], result.history[-1])):
-        stages.add_row(str(stage.stage), str(stage.left), f"{stage.held_out_loss:.3f}", stage.best)
-    console.print(stages)
+        numbers = (str(stage.left), f"{stage.held_out_loss:.3f}")
+        stages.add_row(str(stage.stage), stage.best, *numbers)
+    shown_on.print(stages)
     where = "outside the space" if result.entry is None else f"entry {result.entry}"
-    console.print(f"found in {result.search_s:.1f} s: {where}", highlight=False)
+    shown_on.print(f"found in {result.search_s:.1f} s: {where}")
     click.echo(f"  {result.expression}")
     scores = result.validation_accuracies
     known = [score for score in scores if score is not None]
     chance = TABLES[result.table].chance
     summary = result.summary
     middle = "diverged" if summary.outcome != "ok" else f"median {summary.validation_accuracy:.4f}"
-    console.print(
+    shown_on.print(
         f"validation, trained from scratch with {len(scores)} seeds in "
         f"{result.retraining_s:.1f} s: {middle}  "
         f"{sparkline(known, chance, max([chance, *known]))}"
-        + (f"  ({len(scores) - len(known)} diverged)" if len(known) < len(scores) else ""),
-        highlight=False,
+        + (f"  ({len(scores) - len(known)} diverged)" if len(known) < len(scores) else "")
     )
     if test is not None:
-        console.print(f"test: median {test:.4f}", highlight=False)
+        shown_on.print(f"test: median {test:.4f}")
     click.echo(
         f'train it again: act-bench regenerate "{result.expression}" --table {result.table} '
         f"--fidelity {result.fidelity}; all runs: {folder}"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from act_bench.cli._command import Command
+from act_bench.cli._console import console, listing
 from act_bench.cli._options import OutputFile, collected, table_type, training_options
 from act_bench.cli._sparkline import sparkline
 from act_bench.errors import ExitCode
@@ -74,14 +74,14 @@ def command(options: Options) -> None:
     diverges is a result like any other. Exit code 1 says that the retraining differs from the
     record: in its outcome, or by more than 3 standard errors in validation accuracy.
     """
-    console = Console(stderr=options.as_json)
+    shown_on = console(stderr=options.as_json)
     made, note = _retrain(options)
     if options.certificate_file is not None:
         made.write(options.certificate_file)  # before anything is printed, which may fail
     if options.as_json:
         click.echo(json.dumps(made.to_dict()))
     else:
-        _show(console, made, note)
+        _show(shown_on, made, note)
     if made.comparison.verdict == "differs":
         sys.exit(ExitCode.NO)
 
@@ -149,23 +149,24 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
     return made, note
 
 
-def _show(console: Console, made: Certificate, note: str) -> None:
-    console.print(f"{made.expression}: {note}", highlight=False)
+def _show(shown_on: Console, made: Certificate, note: str) -> None:
+    shown_on.print(f"{made.expression}: {note}")
     recorded = {run.seed: run for run in made.record}
     curves = [run.validation_accuracy_curve for run in made.retrained]
     top = max((value for curve in curves for value in curve), default=1.0)
     chance = TABLES[made.recipe.table].chance
-    shown = Table("seed", "outcome", "validation accuracy", "recorded", "by epoch", "seconds")
+    numbers = ("validation\naccuracy", "recorded", "seconds")
+    shown = listing("seed", "outcome", "by epoch", right=numbers)
     for run in made.retrained:
         shown.add_row(
             str(run.seed),
             run.outcome,
+            sparkline(run.validation_accuracy_curve, chance, top),
             _accuracy(run),
             _accuracy(recorded[run.seed]) if run.seed in recorded else "",
-            sparkline(run.validation_accuracy_curve, chance, top),
             f"{run.runtime_s:.2f}",
         )
-    console.print(shown)
+    shown_on.print(shown)
     comparison = made.comparison
     if comparison.verdict == "no record":
         return
@@ -181,7 +182,7 @@ def _show(console: Console, made: Certificate, note: str) -> None:
         words.append(f"z = {comparison.z:+.2f}")
     if not comparison.same_platform:
         words.append("another platform than the record's")
-    console.print("; ".join(words), highlight=False)
+    shown_on.print("; ".join(words))
 
 
 def _accuracy(run: Run) -> str:

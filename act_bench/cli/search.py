@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from act_bench.cli._command import Command
+from act_bench.cli._console import console, listing
 from act_bench.cli._grafs import search_grafs
 from act_bench.cli._options import (
     FiniteNumber,
@@ -234,24 +233,18 @@ class Display:
 
 
 def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Path) -> None:
-    console = Console()
+    shown_on = console()
     best = found.best
     shown_best = f"{best.score:.4f}" if best.outcome == "ok" else "diverged, as did all others"
-    console.print(
+    shown_on.print(
         f"best of {len(found.evaluated)} functions in validation, "
-        f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {shown_best}",
-        highlight=False,
+        f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {shown_best}"
     )
     if found.confirmed:
-        shown = Table(
-            title=f"validation with {confirmation.seeds} fresh seeds",
-            box=SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-        )
         reference = problem.reference
-        headings = ("function", "searched", "fresh seeds", f"less {_role(problem)}")
-        for number, heading in enumerate(headings if reference else headings[:3]):
-            shown.add_column(heading, justify="right" if number else "left")
+        headings = ("searched", "fresh seeds", f"less {_role(problem)}")
+        click.echo(f"validation with {confirmation.seeds} fresh seeds:")
+        shown = listing("function", right=headings if reference else headings[:2])
         for row in found.confirmed:
             name, accuracy = row.candidate.expression, row.candidate.shown
             if row.candidate is reference:
@@ -264,16 +257,13 @@ def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Pa
             if reference:
                 cells.append("" if row.difference is None else _interval(row.difference, "+"))
             shown.add_row(*cells)
-        console.print(shown)
+        shown_on.print(shown)
     tested = found.tested
     if tested is not None and tested.accuracy is not None:
         fresh = "" if tested.fresh is None else f"; with fresh seeds {_interval(tested.fresh)}"
-        console.print(
-            f"test of {tested.expression}, shown once: {tested.accuracy:.4f}{fresh}",
-            highlight=False,
-        )
+        shown_on.print(f"test of {tested.expression}, shown once: {tested.accuracy:.4f}{fresh}")
     elif tested is None:
-        console.print("test is sealed: a larger --budget continues it", highlight=False)
+        shown_on.print("test is sealed: a larger --budget continues it")
     click.echo(f"intervals are 95 %, over seeds; all runs and the trace: {folder}")
 
 

@@ -81,12 +81,11 @@ def command(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
-    shown = Table("table", "fidelity", title="Tables, edition regenerated")
-    for heading in ("ok", "diverged", "missing", "runs"):
-        shown.add_column(heading, justify="right")
+    numbers = ("ok", "diverged", "missing", "runs")
+    click.echo("Tables, edition regenerated")
+    shown = listing("table", "fidelity", right=numbers)
     for row in found:
         counts = [row["ok"], row["diverged"], row["missing"], row["runs"]]
         shown.add_row(
@@ -94,7 +93,7 @@ def command(*, as_json: bool) -> None:
             row["fidelity"] + (" *" if row["is_default"] else ""),
             *([f"{count:,}" for count in counts] if row["embedded"] else ["no data"] + [""] * 3),
         )
-    Console().print(shown)
+    console().print(shown)
     for table in TABLES.values():
         by = "" if table.higher_is_better else f"; searched by {table.metric_in_words}"
         click.echo(f"{table.name:7} {table.title}: {table.network} on {table.dataset}{by}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from act_bench.figures import Request
 from act_bench.figures.style import GRAY, GRID, OKABE_ITO, bare, panels
@@ -56,10 +56,10 @@ def known_functions(request: Request) -> Figure:
     """Draw what well-known functions and the best of the space reach, a panel per table.
 
     At the recipe's own rate a value is the estimate with many seeds (`act_bench.tables.estimates`),
-    which takes back what being the best of many, or having one lucky seed, adds; of functions beside
-    the space it is their median. Tuned it is the mean of the seeds that had no part in choosing the
-    rate. So is the best of the space: chosen by validation, shown by the estimate or by the seeds that
-    had no part in choosing it. Intervals are of 95 %.
+    which takes back what being the best of many, or having one lucky seed, adds; of functions
+    beside the space it is their median. Tuned it is the mean of the seeds that had no part in
+    choosing the rate. So is the best of the space: chosen by validation, shown by the estimate or
+    by the seeds that had no part in choosing it. Intervals are of 95 %.
     """
     tables = tables_with_data(request)
     own = {table: at_own_rate(table, request) for table in tables}
@@ -207,7 +207,7 @@ def _panel(
         (own, "at the recipe's own learning rate", "o", OKABE_ITO[0], OKABE_ITO[0], -0.18),
         (tuned, "at the rate that suits it, fresh seeds", "D", OKABE_ITO[1], "white", 0.2),
     ):
-        style = {"color": color, "markersize": 4.5, "markerfacecolor": fill}
+        style: dict[str, Any] = {"color": color, "markersize": 4.5, "markerfacecolor": fill}
         rows = {
             row + (shift if tuned else 0): found[name]
             for row, name in enumerate(order)

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_OFFSETS: Final = (
-    (5, 3), (5, -3), (-5, 3), (-5, -3), (0, 8), (0, -8), (12, 10), (12, -10), (-12, 10), (-12, -10),
-    (0, 18), (0, -18), (22, 0), (-22, 0),
-)  # fmt: skip
-"""Places that are tried around a marker, in points, the preferred first."""
+_DIRECTIONS: Final = ((1, 0.6), (1, -0.6), (-1, 0.6), (-1, -0.6), (0, 1), (0, -1), (1, 0), (-1, 0))
+_RINGS: Final = (5, 13, 24, 36)
+"""Distances from a marker, in points, that are tried in each direction, the nearest first."""
+_OFFSETS: Final = tuple((ring * x, ring * y) for ring in _RINGS for x, y in _DIRECTIONS)
 
 
 class Box(NamedTuple):
@@ -142,7 +141,7 @@ def name_beside(axes: Axes, places: Mapping[str, tuple[float, float]], fontsize:
         )
 
 
-def _box(x: float, y: float, offset: tuple[int, int], size: tuple[float, float]) -> Box:
+def _box(x: float, y: float, offset: tuple[float, float], size: tuple[float, float]) -> Box:
     """Return the rectangle of a text of some size whose near corner or edge is at an offset."""
     (dx, dy), (width, height) = offset, size
     left = x + dx - (0 if dx > 0 else width if dx < 0 else width / 2)

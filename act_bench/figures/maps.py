@@ -127,8 +127,8 @@ def maps(request: Request) -> Figure:
             _unmarked(axes)
         figure.colorbar(drawn, ax=row, label=found.info.score_in_words, shrink=0.8, extend="both")
     figure.supxlabel(
-        "crosses: diverged. The number: Spearman correlation of a function's accuracy with the mean "
-        "of its three nearest, over functions with a valid spectrum, a diverged one at chance",
+        "crosses: diverged. The number: Spearman correlation of a function's accuracy with the "
+        "mean of its three nearest, over functions with a valid spectrum, a diverged one at chance",
         fontsize=8,
     )
     figure.draw_without_rendering()

@@ -48,7 +48,7 @@ def regret_figure(
         With the columns ``optimizer``, ``trial``, ``evaluation``, ``regret``, as in
         ``surrogates.simulation.Simulation.steps``.
     exact : array of shape (evaluations,)
-        Expected regret of random search, drawn as a thin dashed line.
+        Median regret of random search by its law, drawn as a thin dashed line.
     title : str
     metric : str
         What regret is measured in, in words.
@@ -75,11 +75,11 @@ def regret_figure(
         _curve(axes, evaluations, quartiles.clip(foot), i, name)
     axes.plot(
         evaluations,
-        exact,
+        np.clip(exact, foot, None),
         color=GRAY,
         linewidth=0.9,
         linestyle=(0, (4, 3)),
-        label="random, exact mean",
+        label="random, exact median",
     )
     axes.set_xlim(1, max(len(exact), 2))
     axes.set_xlabel("evaluations")

@@ -37,8 +37,8 @@ def surrogates_figure(summary: pl.DataFrame) -> Figure:
 
     Notes
     -----
-    The color and the marker say what is known of a function, the dashes how it is turned; bands are 95 %
-    intervals over splits.
+    The color and the marker say what is known of a function, the dashes how it is turned; bands are
+    95 % intervals over splits.
     """
     import polars as pl
 
@@ -82,7 +82,12 @@ def surrogates_figure(summary: pl.DataFrame) -> Figure:
             axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     handles = rows[0][-1].get_legend_handles_labels()
     figure.legend(
-        *handles, loc="outside lower center", ncols=6, frameon=False, fontsize=8, handlelength=HANDLE
+        *handles,
+        loc="outside lower center",
+        ncols=6,
+        frameon=False,
+        fontsize=8,
+        handlelength=HANDLE,
     )
     table = summary["table"][0]
     figure.suptitle(

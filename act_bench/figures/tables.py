@@ -107,9 +107,9 @@ def accuracies(request: Request) -> Figure:
     """Draw the histogram of validation accuracies, after Figure 1 of the poster.
 
     Each group is an outline of its own, since heights that are stacked on a logarithmic axis would
-    not be seen for what they are. What diverged stands at chance level. Where there are Fisher spectra,
-    functions without a valid one are distinguished: these a search can leave out before it trains
-    anything.
+    not be seen for what they are. What diverged stands at chance level. Where there are Fisher
+    spectra, functions without a valid one are distinguished: these a search can leave out before it
+    trains anything.
     """
     tables = tables_with_data(request)
     figure, every = wrapped(len(tables), 2 if len(tables) == 4 else 3, width=5.2, height=3.3)
@@ -187,7 +187,13 @@ def scatter(request: Request) -> Figure:
         trained = both & a.trained & b.trained
         lost = both & ~trained
         axes.scatter(
-            a.score[lost], b.score[lost], s=7, marker="x", color=FAINT, linewidths=0.5, label="at chance in one of the two"
+            a.score[lost],
+            b.score[lost],
+            s=7,
+            marker="x",
+            color=FAINT,
+            linewidths=0.5,
+            label="at chance in one of the two",
         )
         alone = (a.seeds == 1) | (b.seeds == 1)
         for name, chosen, fill in (
@@ -224,9 +230,16 @@ def scatter(request: Request) -> Figure:
         bare(axes)
     labels: dict[str, Artist] = {}
     for axes in every:
-        labels |= {name: handle for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+        labels |= {
+            name: handle for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
     figure.legend(
-        [*labels.values()], [*labels], loc="outside lower center", ncols=3, frameon=False, fontsize=8
+        [*labels.values()],
+        [*labels],
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=8,
     )
     return figure
 

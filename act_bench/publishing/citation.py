@@ -105,7 +105,9 @@ def _apa() -> str:
     paper, url = SPACE_PAPER, repository()
     names = [f"{family}, {given[0]}." for family, given in paper.authors]
     ours = f"{AUTHOR}. {TITLE} (Version {_version()}) [Data set].{f' {url}' if url else ''}"
-    theirs = f"{', & '.join(names)} ({paper.year}). {paper.title}. {paper.booktitle}, {paper.volume}."
+    theirs = (
+        f"{', & '.join(names)} ({paper.year}). {paper.title}. {paper.booktitle}, {paper.volume}."
+    )
     return f"{ours}\n\n{theirs}"
 
 

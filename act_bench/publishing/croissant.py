@@ -97,9 +97,12 @@ _RAI: Final[dict[str, Json]] = {
         "every finite one."
     ),
     "rai:dataUseCases": [
-        "Evaluative role: a benchmark. What is evaluated is a search method or a surrogate, by regret "
-        "and evaluations or clock until a goal, on validation; the metrics of test are revealed once, "
-        "for the final report. The numbers are no ranking of activation functions in general.",
+        (
+            "Evaluative role: a benchmark. What is evaluated is a search method or a surrogate, by "
+            "regret and by evaluations or clock until a goal, on validation; the metrics of test "
+            "are revealed once, for the final report. The numbers are no ranking of activation "
+            "functions in general."
+        ),
         "Development and comparison of search methods and surrogates for activation functions",
         "Study of which activation functions train, and why",
         "Not for: choosing the activation function of another network without training it",
@@ -120,12 +123,12 @@ _RAI: Final[dict[str, Json]] = {
     "rai:personalSensitiveInformation": "None: the rows are functions and results of training.",
     "rai:hasSyntheticData": False,
     "rai:dataReleaseMaintenancePlan": (
-        "The maintainers answer issues of the repository and discussions of the dataset's page. Each "
-        "version of the data is a tag and never changes; an error that is found is listed under Errata "
-        "of the card with the versions that have it, and corrected in a new version. Its version is "
-        "that of the package act-bench, whose changelog tells what changed: more runs raise the minor "
-        "version, a column that goes raises the major one. Runs that were published stay, and so do "
-        "the numbers of entries."
+        "The maintainers answer issues of the repository and discussions of the dataset's page. "
+        "Each version of the data is a tag and never changes; an error that is found is listed "
+        "under Errata of the card with the versions that have it, and corrected in a new version. "
+        "The version is that of the package act-bench, whose changelog tells what changed: more "
+        "runs raise the minor version, a column that goes raises the major one. Runs that were "
+        "published stay, and so do the numbers of entries."
     ),
 }
 
@@ -169,8 +172,8 @@ def _provenance(version: str) -> dict[str, Json]:
             "@type": "prov:Activity",
             "description": (
                 "Training of networks (act-bench sweep) and aggregation of the runs (python -m "
-                "builders.tables); each file names its command, each run its recipe, seed, device and "
-                "versions"
+                "builders.tables); each file names its command, each run its recipe, seed, device "
+                "and versions"
             ),
             "prov:wasAssociatedWith": {
                 "@type": "prov:SoftwareAgent",

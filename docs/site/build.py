@@ -3,9 +3,9 @@
     python docs/site/build.py output/docs
 
 The pages of the repository, the API reference from the docstrings, a search, and the explore page.
-A warning is an error: a link that leads nowhere, a docstring that is no reStructuredText. Nothing is
-fetched. Needs ``pip install 'act-bench[docs,regenerate,surrogates]'``. Formulas of docstrings are set
-by MathJax, which the browser fetches; without a network they stand there in TeX.
+A warning is an error: a link that leads nowhere, a docstring that is no reStructuredText. Nothing
+is fetched. Needs ``pip install 'act-bench[docs,regenerate,surrogates]'``. Formulas of docstrings
+are set by MathJax, which the browser fetches; without a network they stand there in TeX.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def navigation(index: str) -> dict[str, list[str]]:
-    """Return the parts of the navigation and their pages, as ``docs/README.md`` lists them.
+    r"""Return the parts of the navigation and their pages, as ``docs/README.md`` lists them.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def navigation(index: str) -> dict[str, list[str]]:
 
     Examples
     --------
-    >>> navigation("## Tutorials\\n[a](tutorials/a.md), [x](x.csv)\\n## More\\n[b](../B.md)")
+    >>> navigation("## Tutorials\n[a](tutorials/a.md), [x](x.csv)\n## More\n[b](../B.md)")
     {'Tutorials': ['docs/tutorials/a'], 'More': ['B']}
     """
     parts: dict[str, list[str]] = {}

@@ -29,4 +29,3 @@ def test_its_cells_give_the_outputs_that_it_shows():
             assert repr(value) == cell["outputs"][0]["data"]["text/plain"]
             shown += 1
     assert shown == 5
-
