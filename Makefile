@@ -71,7 +71,7 @@ dist: $(VENV)/test-installed
 	$(BIN)/twine check --strict dist/*
 
 try-dist:
-	$(PYTHON) .ci/try_dist.py dist
+	$(PYTHON) .ci/try_dist.py dist --demo
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Act-Bench needs Python 3.11 or later, found " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'

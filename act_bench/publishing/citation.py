@@ -16,6 +16,8 @@ from act_bench.tables.schema import one_of
 
 TITLE: Final = "Act-Bench: how well networks train with 2,913 activation functions"
 AUTHOR: Final = "The Act-Bench maintainers"
+DOI: Final[str | None] = None
+"""Of the version before, once there is one: that of a version is given after it is published."""
 DATA_LICENCE: Final = "CC-BY-4.0"
 ABSTRACT: Final = (
     "Results of training four networks with every activation function of a known space, as "
@@ -77,7 +79,7 @@ def bibtex_entry() -> str:
         "author": f"{{{AUTHOR}}}",
         "note": f"Data set, version {version}, CC BY 4.0",
         "howpublished": f"\\url{{{url}}}" if url else "Python package act-bench",
-    }
+    } | ({"doi": DOI} if DOI else {})
     return _entry("misc", "actbench", fields)
 
 

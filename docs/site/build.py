@@ -12,37 +12,36 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 SITE = Path(__file__).parent
 ROOT = SITE.parents[1]
-PAGES = ("*.md", "LICENSE*", "CITATION.cff", "Makefile", "docs", "examples")
+PAGES = (
+    "*.md", "LICENSE*", "CITATION.cff", "Makefile", "docs", "examples",
+    "builders/reports/results/goals.py",
+)  # fmt: skip
 """What the pages consist of and link to."""
-PACKAGES = ("act_bench", "surrogates", "regenerate", "builders")
 EXPLORE = "act-bench.html"
 
 
-def stage(target: Path, packages: Sequence[str] = PACKAGES) -> None:
-    """Copy to a new folder what the site is made of, and write the explore page there."""
+def stage(target: Path) -> None:
+    """Copy to a new folder what the pages are and link to."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for pattern in PAGES:
         for path in ROOT.glob(pattern):
+            copy = target / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
-                shutil.copytree(path, target / path.name, ignore=_UNWANTED)
+                shutil.copytree(path, copy, ignore=_UNWANTED)
             else:
-                shutil.copy(path, target)
-    for name in packages:
-        (target / "sources").mkdir(exist_ok=True)
-        (target / "sources" / name).symlink_to(ROOT / name)
+                shutil.copy(path, copy)
 
 
 def write_explore(target: Path) -> None:
     """Write the explore page beside the others."""
     from act_bench.explore import collect, render
 
-    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(render(collect()), encoding="utf-8")
 
 
@@ -51,7 +50,7 @@ def build(source: Path, output: Path) -> int:
     from sphinx.cmd.build import main
 
     options = ["-b", "html", "-W", "--keep-going", "-j", "2", "-q", "-c", str(SITE)]
-    status = main([*options, str(source), str(output)])
+    status: int = main([*options, str(source), str(output)])
     (output / "index.html").write_text(REDIRECT, encoding="utf-8")
     return status
 
@@ -63,14 +62,14 @@ REDIRECT = """\
 <meta http-equiv="refresh" content="0; url=README.html">
 <a href="README.html">Act-Bench</a>
 """
-_UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", "numbers", "calibration")
+_UNWANTED = shutil.ignore_patterns("__pycache__", "numbers", "site")
 
 
 if __name__ == "__main__":
     output = Path(sys.argv[1] if len(sys.argv) > 1 else "output/docs")
     source = output.with_name(f"{output.name}-source")
     stage(source)
-    write_explore(source / "extra" / EXPLORE)
     status = build(source, output)
+    write_explore(output / EXPLORE)
     print(output / "index.html")  # noqa: T201
     sys.exit(status)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
 PACKAGES = ("act_bench", "surrogates", "regenerate", "builders")
 
 project = "Act-Bench"
@@ -27,7 +28,6 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
 ]
-exclude_patterns = ["extra"]
 myst_heading_anchors = 4
 suppress_warnings = [
     "toc.not_included",  # pages in no part of the navigation are linked from others
@@ -37,7 +37,7 @@ suppress_warnings = [
 # One page per module, from its docstrings.
 apidoc_modules = [
     {
-        "path": name,
+        "path": str(ROOT / name),
         "destination": f"api/{name}",
         "separate_modules": True,
         "module_first": True,
@@ -55,10 +55,20 @@ default_role = "code"
 
 html_theme = "furo"
 html_title = f"Act-Bench {release}"
-html_extra_path = ["extra"]  # the explore page
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {"navigation_with_keys": True}
+templates_path = ["templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "explore.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 
 
 def navigation(index: str) -> dict[str, list[str]]:
