@@ -47,8 +47,9 @@ def command(
     these, and they are not on the clock. The clock is the training time of the runs behind the
     answers. Test accuracy is sealed in a search; act-bench show prints it.
     """
-    from act_bench.search.benchmark import Benchmark, BesideSpaceError
+    from act_bench.search.benchmark import Benchmark
     from act_bench.search.loading import load_data
+    from act_bench.search.refusals import BesideSpaceError
 
     data = load_data(table, fidelity, edition, run_seed, rate)
     bench = Benchmark(data)
