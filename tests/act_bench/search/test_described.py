@@ -19,7 +19,7 @@ from act_bench.search.events import Partial
 from act_bench.search.refusals import MissingRunError, SealedError
 from act_bench.search.verify import verify
 from act_bench.spaces.paper import NotInSpaceError, load_space
-from act_bench.spaces.protocol import PartOfSpace
+from act_bench.spaces.protocol import Asked, PartOfSpace
 from act_bench.tables.schema import UnknownNameError
 
 MakeData = Callable[..., BenchmarkData]
@@ -32,7 +32,8 @@ def data(make_data: MakeData) -> BenchmarkData:
 
 def test_a_number_a_name_and_a_spelling_are_one_entry(tmp_path: Path) -> None:
     bench = Benchmark("mlp")
-    asked = [20, np.int32(20), "relu", "ReLU", "max(relu(x),elu(x))", parse("relu(x)")]
+    spelled = parse("relu(x)")
+    asked: list[Asked] = [20, np.int32(20), "relu", "ReLU", "max(relu(x),elu(x))", spelled]
     results = [bench.query(each) for each in asked]
     assert {each.entry for each in results} == {20}
     assert [each.repeated for each in results] == [False] + [True] * 5
@@ -56,7 +57,7 @@ def test_what_names_no_function_is_refused_and_costs_nothing(bad: object) -> Non
 
 def test_a_batch_is_queries_one_after_the_other(data: BenchmarkData) -> None:
     one, many = Benchmark(data), Benchmark(data)
-    asked = ["relu", 265, Partial("tanh(x)", None), "add(tanh(x),relu(x))", 7]
+    asked: list[Asked | Partial] = ["relu", 265, Partial("tanh"), "add(tanh(x),relu(x))", 7]
     assert many.query_many(iter(asked)) == [one.query(each) for each in asked]
     assert many.events == one.events
 
@@ -163,7 +164,7 @@ def test_the_optimum_of_a_search_over_rates_is_that_at_any_rate() -> None:
 
 def test_data_that_are_not_complete_have_no_optimum(data: BenchmarkData) -> None:
     class Live(BenchmarkData):
-        covered = tuple(range(2913))  # type: ignore[assignment]
+        covered = tuple(range(2913))
 
     bench = Benchmark(Live(**{name: getattr(data, name) for name in data.__dataclass_fields__}))
     bench.query(20)
