@@ -68,7 +68,10 @@ def command(
             "fidelity": header.fidelity,
             "run_seed": header.run_seed,
             "rate": header.rate,
-            "results": [{"expression": text, **result._asdict()} for text, result in asked],
+            "results": [
+                {"expression": text, **result._asdict(), "loss": result.loss}
+                for text, result in asked
+            ],
             "beside_the_space": [{"asked": text, **row} for text, rows in beside for row in rows],
             "clock_s": bench.clock_s,
             "clock_is_lower_bound": bench.clock_is_lower_bound,
