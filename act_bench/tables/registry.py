@@ -425,6 +425,8 @@ register(
         fidelities=("proxy", "long", "full"),
         default_fidelity="proxy",
         spectrum_layers=8,
+        spectrum_s=0.33,
+        spectrum_batch="9b1552518a36a175",
     )
 )
 
