@@ -31,7 +31,9 @@ class Trained(TypedDict):
     """What training one of the two functions gave."""
 
     function: str
-    validation_accuracies: list[float | None]
+    metric: str
+    values: list[float | None]
+    """The metric of the table in validation, seed by seed; null where a run diverged."""
     mean: float | None
     seconds: float
 
@@ -130,7 +132,8 @@ def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
     from regenerate.recipes import find
     from regenerate.training.dispatch import train
 
-    recipe = find(options.table, TABLES[options.table].default_fidelity)
+    info = TABLES[options.table]
+    recipe = find(options.table, info.default_fidelity)
     trained: list[Trained] = []
     for function in (corrected.function, corrected):
         runs = train(
@@ -140,12 +143,13 @@ def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
             device=options.device,
             data_dir=options.data_dir,
         )
-        found = [run.validation_accuracy for run in runs]
+        found = [getattr(run, info.metric) for run in runs]
         known = [value for value in found if value is not None]
         trained.append(
             {
                 "function": str(function),
-                "validation_accuracies": found,
+                "metric": info.metric,
+                "values": found,
                 "mean": sum(known) / len(known) if len(known) == len(found) else None,
                 "seconds": sum(run.runtime_s for run in runs),
             }
@@ -185,13 +189,14 @@ def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None
     trained: list[Trained] = document["trained"]  # type: ignore[assignment]
     if not trained:
         return
-    table = listing("function", "validation accuracy", right=("mean", "seconds\nper run"))
+    metric = trained[0]["metric"].replace("_", " ")
+    table = listing("function", metric, right=("mean", "seconds\nper run"))
     for each in trained:
-        accuracies = each["validation_accuracies"]
+        values = each["values"]
         table.add_row(
             each["function"],
-            " ".join("diverged" if a is None else f"{a:.4f}" for a in accuracies),
+            " ".join("diverged" if value is None else f"{value:.4f}" for value in values),
             "" if each["mean"] is None else f"{each['mean']:.4f}",
-            f"{each['seconds'] / len(accuracies):.2f}",
+            f"{each['seconds'] / len(values):.2f}",
         )
     console().print(table)
