@@ -3,8 +3,8 @@
     python .ci/try_dist.py dist [--demo] [--test]
 
 The environment is of the Python that runs this. README's examples run there, in a folder that is
-not the repository; ``--demo`` and ``--test`` run ``make demo`` and ``make test`` in the unpacked sdist.
-Standard library only.
+not the repository; ``--demo`` and ``--test`` run ``make demo`` and ``make test`` in the unpacked
+sdist. Standard library only.
 """
 
 import argparse

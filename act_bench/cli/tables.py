@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import fill
 
 import click
 
@@ -42,5 +43,6 @@ def command(*, as_json: bool) -> None:
     console().print(shown)
     for table in TABLES.values():
         by = "" if table.higher_is_better else f"; searched by {table.metric_in_words}"
-        click.echo(f"{table.name:7} {table.title}: {table.network} on {table.dataset}{by}")
+        about = f"{table.name:7} {table.title}: {table.network} on {table.dataset}{by}"
+        click.echo(fill(about, 80, subsequent_indent=" " * 8))
     click.echo("* the default fidelity. Rows are entries, by outcome; runs are single trainings.")
