@@ -38,6 +38,18 @@ def stage(target: Path) -> None:
                 shutil.copy(path, copy)
 
 
+def write_public(target: Path) -> None:
+    """Write the page of what ``act_bench`` itself offers, by links to where it is described."""
+    import act_bench
+
+    lines = ["Public names", "=" * 12, "", "What ``import act_bench`` offers:", ""]
+    for name, place in sorted(act_bench._SOURCES.items()):
+        where = place.replace(":", ".")
+        lines.append(f"- ``act_bench.{name}``: :py:obj:`{where}`")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def write_explore(target: Path) -> None:
     """Write the explore page beside the others."""
     from act_bench.explore import collect, render
@@ -69,6 +81,7 @@ if __name__ == "__main__":
     output = Path(sys.argv[1] if len(sys.argv) > 1 else "output/docs")
     source = output.with_name(f"{output.name}-source")
     stage(source)
+    write_public(source / "api" / "public.rst")
     status = build(source, output)
     write_explore(output / EXPLORE)
     print(output / "index.html")  # noqa: T201

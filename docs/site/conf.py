@@ -31,7 +31,7 @@ extensions = [
 myst_heading_anchors = 4
 suppress_warnings = [
     "toc.not_included",  # pages in no part of the navigation are linked from others
-    "myst.strikethrough",  # of HTML only
+    "ref.python",  # a name in a type that several classes have
 ]
 
 # One page per module, from its docstrings.
@@ -42,7 +42,7 @@ apidoc_modules = [
         "separate_modules": True,
         "module_first": True,
         "no_headings": False,
-        "automodule_options": {"members", "show-inheritance"},
+        "automodule_options": {"members", "show-inheritance", "ignore-module-all"},
     }
     for name in PACKAGES
 ]
@@ -51,6 +51,8 @@ autodoc_mock_imports = ["triton"]  # which not every machine has
 autodoc_typehints = "none"  # signatures have them
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # fields are told of once, in the list of attributes
+napoleon_attr_annotations = False
 default_role = "code"
 
 html_theme = "furo"
@@ -99,7 +101,7 @@ def add_navigation(app: Any, name: str, source: list[str]) -> None:
         return
     index = Path(app.srcdir) / "docs" / "README.md"
     parts = {"Act-Bench": ["docs/README"], **navigation(index.read_text(encoding="utf-8"))}
-    parts["API"] = [f"api/{name}/{name}" for name in PACKAGES]
+    parts["API"] = ["api/public", *(f"api/{name}/{name}" for name in PACKAGES)]
     for heading, pages in parts.items():
         listed = "\n".join(pages)
         source[0] += (
