@@ -8,7 +8,7 @@ density p(y) y', hence the entropy::
 
 a functional of f. It is largest for f = C1 CDF(x) + C2, the worst function between two bounds
 (Eq. 5). From any other f the entropy falls fastest along the correction term of the inverse,
-eta = -[p(y) y''/y' + p'(y) y'] (Eq. 7). With y' = 1/f' and y'' = -f''/f'^3 this is a function of x::
+eta = -[p(y) y''/y' + p'(y) y'] (Eq. 7). With y' = 1/f' and y'' = -f''/f'^3 it is of x::
 
     eta = p f''/f'^2 - p'/f',
 
@@ -270,8 +270,8 @@ def inverse_correction(function: Activation, density: Density, x: ArrayLike) -> 
 def correction(function: Activation, density: Density, x: ArrayLike, bound: float = 1.0) -> Array:
     """Return the term that EAFO adds to a function, at the inputs x.
 
-    It is ``sqrt(2 pi) |f'| eta``, scaled so that ReLU and the Gaussian give x exp(-x^2/2), the term of
-    CRReLU. ``f - t * correction`` lowers the entropy for small t > 0; the paper writes
+    It is ``sqrt(2 pi) |f'| eta``, scaled so that ReLU and the Gaussian give x exp(-x^2/2), the term
+    of CRReLU. ``f - t * correction`` lowers the entropy for small t > 0; the paper writes
     ``f + eps * correction``.
 
     Parameters

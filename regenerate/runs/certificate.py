@@ -33,9 +33,9 @@ class Comparison:
     ----------
     verdict
         ``exact``: at least one seed is in both, and each such seed has the same outcome and the
-        same losses and accuracies to the last bit. ``agrees``: the outcome is the same, and ``|z|`` is
-        at most ``LARGEST_Z``. ``differs``: the outcome or z says otherwise. ``undecided``: there
-        are too few finite runs for a z. ``no record``: nothing is recorded.
+        same losses and accuracies to the last bit. ``agrees``: the outcome is the same, and
+        ``|z|`` is at most ``LARGEST_Z``. ``differs``: the outcome or z says otherwise.
+        ``undecided``: there are too few finite runs for a z. ``no record``: nothing is recorded.
     z
         Retrained less recorded mean of the table's metric over its standard error
         s sqrt(1/n + 1/m), with the pooled standard deviation s of the n and m finite runs. None
