@@ -35,7 +35,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from act_bench.arguments import finite_number, whole_number
-from act_bench.errors import ActBenchError, ArgumentError, ExitCode
+from act_bench.errors import ActBenchError, ArgumentError, ArgumentTypeError, ExitCode, excerpt
 from act_bench.files.html import html_table
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import (
@@ -157,6 +157,10 @@ class Benchmark:
         searcher: Searcher | None = None,
         rate: View | None = None,
     ) -> None:
+        if not isinstance(table, str) and not isinstance(getattr(table, "table", None), str):
+            raise ArgumentTypeError(
+                f"expected the name of a table, or the data of a search, got {excerpt(table)}"
+            )
         self._data: SearchData = (
             load_data(table, fidelity, edition, seed, rate) if isinstance(table, str) else table
         )
