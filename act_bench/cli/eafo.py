@@ -126,6 +126,7 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
 
 
 def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
+    from act_bench.cli._progress import bar
     from act_bench.tables.registry import TABLES
     from regenerate.recipes import find
     from regenerate.training.dispatch import train
@@ -133,13 +134,15 @@ def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
     recipe = find(options.table, TABLES[options.table].default_fidelity)
     trained: list[Trained] = []
     for function in (corrected.function, corrected):
-        runs = train(
-            recipe,
-            function,
-            range(options.seeds),
-            device=options.device,
-            data_dir=options.data_dir,
-        )
+        with bar(f"train {function}") as progress:
+            runs = train(
+                recipe,
+                function,
+                range(options.seeds),
+                device=options.device,
+                data_dir=options.data_dir,
+                progress=progress,
+            )
         found = [run.validation_accuracy for run in runs]
         known = [value for value in found if value is not None]
         trained.append(

@@ -54,6 +54,8 @@ REACH: Final = 4.5
 FARTHEST: Final = 60.0
 _BATCH: Final = 16
 _OUTPUT_ROWS: Final = 1 << 16
+_SHARES: Final = {"float32": 0.3, "exact": 0.8, "expressions": 0.9}
+"""Stage -> about the share of the time that has passed when it ends."""
 
 
 class Reduced(NamedTuple):
@@ -80,7 +82,13 @@ class Reduced(NamedTuple):
     nodes: list[int]
 
 
-def build(variant: Variant = "27", *, again: bool = False) -> Path:
+Progress: TypeAlias = Callable[[float], None]
+"""Told the share that is done, from 0 to 1."""
+
+
+def build(
+    variant: Variant = "27", *, again: bool = False, progress: Progress | None = None
+) -> Path:
     """Make the large space in the user's cache, unless it is there and whole.
 
     A damaged file is made again, with a UserWarning.
@@ -92,6 +100,8 @@ def build(variant: Variant = "27", *, again: bool = False) -> Path:
         How many unary operators.
     again : bool
         Whether to make it although it is there.
+    progress : callable, optional
+        Told the share that is done.
 
     Returns
     -------
@@ -99,7 +109,7 @@ def build(variant: Variant = "27", *, again: bool = False) -> Path:
         The folder with both files.
     """
     if again or not _is_whole(variant):
-        write(variant)
+        write(variant, progress)
     return cache_folder()
 
 
@@ -115,7 +125,7 @@ def _is_whole(variant: Variant) -> bool:
     return True
 
 
-def write(variant: Variant = "27") -> dict[str, int]:
+def write(variant: Variant = "27", progress: Progress | None = None) -> dict[str, int]:
     """Make both files of a variant in the user's cache.
 
     Returns
@@ -124,12 +134,15 @@ def write(variant: Variant = "27") -> dict[str, int]:
         Counts: ``expressions``, ``classes`` (exact arithmetic), ``float32_classes`` (the paper's
         rule) and ``evaluated`` (expressions left after those with equal arguments were joined).
     """
+    tell = progress or (lambda _: None)
     unary, baselines = VARIANTS[variant], BASELINES if variant == "27" else ()
     unsigned = partial(float32_partition, signed=False)
     float32 = reduce_space(
         unary, float32_partition, unsigned, commute=False, baselines=baselines
     ).labels
+    tell(_SHARES["float32"])
     exact = reduce_space(unary, exact_partition, exact_partition, commute=True, baselines=baselines)
+    tell(_SHARES["exact"])
     expressions_file(variant).parent.mkdir(parents=True, exist_ok=True)
     entry = class_entries(exact.labels, variant)
     frame = pl.DataFrame(
@@ -140,12 +153,14 @@ def write(variant: Variant = "27") -> dict[str, int]:
         }
     ).join(entry, on="class", how="left", maintain_order="left")
     sealed.write(expressions_file(variant), frame.to_arrow())
+    tell(_SHARES["expressions"])
     functions = (
         _functions(exact, variant)
         .join(entry, on="class", how="left", maintain_order="left")
         .select("class", "expression", "expressions", "entry", "outputs")
     )
     sealed.write(outputs_file(variant), functions.to_arrow())
+    tell(1.0)
     return {
         "expressions": frame.height,
         "classes": functions.height,
