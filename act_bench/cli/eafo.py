@@ -70,7 +70,7 @@ class Options:
     help="Write x, f, the term and the corrected function to this CSV file.",
 )
 @click.option("--train", is_flag=True, help="Train the function and its correction, eps learned.")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="0 to N - 1.")
 @training_options
 @json_option

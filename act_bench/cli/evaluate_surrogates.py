@@ -58,7 +58,9 @@ class Options:
     show_default=True,
     help="Comma-separated: functions to learn from.",
 )
-@click.option("--splits", type=click.IntRange(2), default=20, show_default=True)
+@click.option(
+    "--splits", type=click.IntRange(2), default=20, show_default=True, help="Random ones."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the splits.")
 @data_options
 @click.option(

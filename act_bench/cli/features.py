@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("expressions", metavar="[EXPRESSION]...", nargs=-1)
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option(
     "--expressions",
     "expressions_file",

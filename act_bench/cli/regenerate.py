@@ -42,7 +42,7 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("expression")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Use seeds 0 to N - 1."

@@ -47,7 +47,13 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("table", type=table_type)
-@click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Searches of each optimizer.",
+)
 @click.option(
     "--evaluations", type=click.IntRange(1), default=100, show_default=True, help="Of each trial."
 )

@@ -54,7 +54,7 @@ REACH: Final = 4.5
 FARTHEST: Final = 60.0
 _BATCH: Final = 16
 _OUTPUT_ROWS: Final = 1 << 16
-_SHARES: Final = {"float32": 0.3, "exact": 0.8, "expressions": 0.9}
+_SHARES: Final = {"float32": 0.1, "exact": 0.85, "expressions": 0.9}
 """Stage -> about the share of the time that has passed when it ends."""
 
 
@@ -141,7 +141,9 @@ def write(variant: Variant = "27", progress: Progress | None = None) -> dict[str
         unary, float32_partition, unsigned, commute=False, baselines=baselines
     ).labels
     tell(_SHARES["float32"])
-    exact = reduce_space(unary, exact_partition, exact_partition, commute=True, baselines=baselines)
+    begun, ended = _SHARES["float32"], _SHARES["exact"]
+    last = partial(exact_partition, progress=lambda done: tell(begun + done * (ended - begun)))
+    exact = reduce_space(unary, exact_partition, last, commute=True, baselines=baselines)
     tell(_SHARES["exact"])
     expressions_file(variant).parent.mkdir(parents=True, exist_ok=True)
     entry = class_entries(exact.labels, variant)
@@ -280,9 +282,9 @@ def reduce_space(
     return Reduced(labels, first, layers, kept, [len(layer.operator) for layer in layers.layers])
 
 
-def exact_partition(layers: Layers, rows: Rows) -> Labels:
+def exact_partition(layers: Layers, rows: Rows, progress: Progress | None = None) -> Labels:
     """Partition rows by their values in float64, with error bounds, at all points."""
-    return refine(layers, rows, decision_points())[0]
+    return refine(layers, rows, decision_points(), progress=progress)[0]
 
 
 def decision_points(seed: int = SEED) -> Array:
@@ -303,7 +305,11 @@ def decision_points(seed: int = SEED) -> Array:
 
 
 def refine(
-    layers: Layers, rows: Rows, points: Array, tolerance: float = TOLERANCE
+    layers: Layers,
+    rows: Rows,
+    points: Array,
+    tolerance: float = TOLERANCE,
+    progress: Progress | None = None,
 ) -> tuple[Labels, int]:
     """Partition rows by refinement, as :func:`builders.space.classes.canonical_classes` does.
 
@@ -326,6 +332,8 @@ def refine(
     for start in range(0, len(rest), _BATCH):
         values = layers.bounded(rows.take(together), rest[start : start + _BATCH])
         together = _cut_at_all(labels, together, values, tolerance)
+        if progress is not None:
+            progress(min(1.0, (start + _BATCH) / len(rest)))
     return in_order(labels), int(np.count_nonzero(pattern))
 
 

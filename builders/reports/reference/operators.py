@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
+from textwrap import fill
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from act_bench.functions.operators import (
     ALL_OPERATORS,
@@ -20,6 +22,7 @@ from act_bench.functions.operators import (
     CLAMPED_BINARY,
     CLAMPED_UNARY,
     NARY,
+    SMALL,
     SPACE_UNARY,
     SWISH_BINARY,
     SWISH_UNARY,
@@ -49,16 +52,17 @@ GROUPS: Final[Sequence[tuple[str, str, Sequence[str]]]] = (
     ),
     (
         "Of the Swish space alone",
-        "Read by `parse(text, SWISH_OPERATORS)` and by the commands. *beta* is learned with the "
-        "weights; the table has it at its initial value.",
+        "Commands read them, and `parse(text, SWISH_OPERATORS)`. *beta* is learned.",
         _OF_SWISH,
     ),
 )
 """Heading, what the group is, and the names in it: every built-in operator once."""
 
 _ONE: Final = np.array([-20.0, -2.5, -1.0, -0.5, 0.0, 0.5, 1.0, 2.5, 20.0])
-_TWO: Final = np.array(list(product([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0], repeat=2))).T
-_DOMAINS: Final[dict[int, Sequence[tuple[str, Callable[..., object]]]]] = {
+_TWO: Final = np.array(
+    [*product([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0], repeat=2), (1.0, -SMALL)]
+).T
+_DOMAINS: Final[dict[int, Sequence[tuple[str, Callable[..., NDArray[np.bool_]]]]]] = {
     1: (
         ("all", lambda x: x == x),
         ("x != 0", lambda x: x != 0),
@@ -66,8 +70,9 @@ _DOMAINS: Final[dict[int, Sequence[tuple[str, Callable[..., object]]]]] = {
         ("x > 0", lambda x: x > 0),
     ),
     2: (
-        ("all", lambda u, v: u == u),
-        ("v != 0", lambda u, v: v != 0),
+        ("all", lambda u, v: (u == u) & (v == v)),
+        ("v != 0", lambda u, v: (u == u) & (v != 0)),
+        (f"v != {-SMALL:g}", lambda u, v: (u == u) & (v != -SMALL)),
         (
             "u > 0; u = 0 where v >= 0; u < 0 where v is whole",
             lambda u, v: (u > 0) | ((u == 0) & (v >= 0)) | ((u < 0) & (v == np.round(v))),
@@ -103,50 +108,52 @@ def limits(operator: Operator) -> tuple[str, str, str]:
     Examples
     --------
     >>> limits(ALL_OPERATORS["softplus"]), limits(ALL_OPERATORS["reciprocal"])
-    (('0', '0.6931', 'inf'), ('-0', '-', '0'))
+    (('0', '0.6931', 'inf'), ('0', '-', '0'))
     """
     with np.errstate(all="ignore"):
-        values = operator.numpy(np.array([-np.inf, 0.0, np.inf])).tolist()
-    if operator.numpy(np.array([0.0])) != operator.numpy(np.array([-0.0])):
-        values[1] = np.nan  # its two sides differ
-    return tuple("-" if value != value else f"{value:.4g}" for value in values)  # type: ignore[return-value]
+        low, left, right, high = operator.numpy(np.array([-np.inf, -0.0, 0.0, np.inf])).tolist()
+    low, middle, high = (
+        "-" if value != value else f"{value + 0.0:.4g}"  # + 0.0: one zero
+        for value in (low, right if left == right else np.nan, high)
+    )
+    return low, middle, high
 
 
 def page() -> str:
     """Return the page."""
-    lines = [
-        "# Operators",
-        "",
+    opening = (
         "What expressions are made of, from their records in `act_bench/functions/operators/` "
         "(`python -m builders.reports.reference.operators`); how they are written is on the page "
         "of the [grammar](grammar.md), and [add-an-operator.md](../how-to/add-an-operator.md) adds "
         "one. The domain is where the value is a finite number. The limits are the values at minus "
-        "infinity and at infinity; *-* says that there is none. Pictures show -4 to 4 on both "
-        f"axes; operators of two arguments over u, at v = {SECOND[0]:g} (blue), {SECOND[1]:g} "
-        f"(orange) and {SECOND[2]:g} (green).",
-    ]
+        "infinity and at infinity; *-* says that there is none. What is learned has its initial "
+        "value. Pictures show -4 to 4 on both axes; operators of two arguments over u, at "
+        f"v = {SECOND[0]:g} (blue), {SECOND[1]:g} (orange) and {SECOND[2]:g} (green)."
+    )
+    lines = ["# Operators", "", fill(opening, 116)]
     for heading, about, names in GROUPS:
-        lines += ["", f"## {heading}", "", f"{about} {len(names)} operators.", ""]
+        lines += ["", f"## {heading}", "", f"{about} {len(names)} operators."]
         operators = [ALL_OPERATORS[name] for name in names]
-        lines += _table(operators)
+        for one in (True, False):
+            if some := [each for each in operators if (each.arity == 1) == one]:
+                lines += ["", *_table(some, one)]
     lines += ["", "Terms: [glossary](glossary.md).", ""]
     return "\n".join(lines)
 
 
-def _table(operators: Sequence[Operator]) -> Iterator[str]:
-    unary = any(operator.arity == 1 for operator in operators)
+def _table(operators: Sequence[Operator], unary: bool) -> Iterator[str]:
     columns = ["", "operator", "formula", "domain"]
     columns += ["at -inf", "at 0", "at inf"] if unary else ["arguments may be swapped"]
     yield f"| {' | '.join(columns)} |"
     yield "|---" * len(columns) + "|"
     for operator in operators:
-        more = limits(operator) if operator.arity == 1 else ("", "", "")
+        more = limits(operator) if unary else ("yes" if operator.commutative else "no",)
         cells = [
             f"![{operator.name}](../images/operators/{operator.name}.svg)",
             f"`{operator.name}`",
             f"`{operator.formula}`".replace("|", "\\|"),
             domain(operator),
-            *(more if unary else ["yes" if operator.commutative else "no"]),
+            *more,
         ]
         yield f"| {' | '.join(cells)} |"
 

@@ -18,7 +18,7 @@ REACH: Final = 4.0
 
 _SIDE: Final = 64
 _COLORS: Final = ("#0072b2", "#d55e00", "#009e73")
-_POINTS: Final = 161
+_POINTS: Final = 81
 _DIGITS: Final = 1
 
 
