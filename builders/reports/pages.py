@@ -49,6 +49,15 @@ REPORTS: Final = (
     Report(
         "architecture", "builders.reports.architecture", (), "docs/images/architecture.svg", 0.1
     ),
+    Report(
+        "operators",
+        "builders.reports.reference.operators",
+        (),
+        "docs/reference/operators.md and docs/images/operators/",
+        0.1,
+    ),
+    # By its name only: nothing but the commands themselves may import them.
+    Report("commands", "act_bench.cli._reference", (), "docs/reference/commands.md", 0.1),
     Report("space", "builders.space", ("report", "--write"), "docs/explanation/space.md"),
     Report("rates", "builders.reports.rates.report", ("--write",), "docs/studies/rates.md", 2),
     Report(
