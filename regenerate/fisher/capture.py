@@ -157,7 +157,7 @@ def _pass(
         )
     if any(tensor._version != version for tensor, version in kept):
         return None
-    return _checked_scores(scores, len(images)), passes
+    return _checked_scores(scores, images), passes
 
 
 class _Uses(TorchFunctionMode):
@@ -225,16 +225,20 @@ def _check_batch(name: str, layer: Layer, inputs: Tensor, images: int) -> None:
         )
 
 
-def _checked_scores(scores: object, images: int) -> Tensor:
+def _checked_scores(scores: object, images: Tensor) -> Tensor:
     if not isinstance(scores, Tensor):
         raise UnsupportedLayerError(
             f"the network gives a {type(scores).__name__}, expected a tensor of class scores "
             "(images, classes): return that alone, such as output.logits"
         )
-    if scores.ndim not in (2, 3) or len(scores) != images:
+    # A batch of tokens has scores for each of them.
+    tokens = images.ndim == 2 and not images.is_floating_point()
+    good = scores.ndim == 2 and len(scores) == len(images)
+    if not (good or (tokens and scores.ndim == 3 and scores.shape[:2] == images.shape)):
         raise UnsupportedLayerError(
             f"the network gives a tensor of shape {tuple(scores.shape)}, expected class scores "
-            f"(images, classes) for {images} images, or (images, tokens, classes) for sequences"
+            f"(images, classes) for {len(images)} images"
+            + (f", or (images, tokens, classes) for {tuple(images.shape)} tokens" * tokens)
         )
     return scores
 
@@ -264,8 +268,8 @@ def score_gradients(
     Yields
     ------
     Tensor
-        The shape of the scores: p - onehot(y), or a column of S with S S^T = diag(p) - p p^T, which is
-        diag(sqrt p) - p sqrt(p)^T.
+        The shape of the scores: p - onehot(y), or a column of S with S S^T = diag(p) - p p^T, which
+        is diag(sqrt p) - p sqrt(p)^T.
 
     Raises
     ------
