@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +13,7 @@ from rich.table import Table
 
 from act_bench.cli._progress import bars
 from act_bench.cli._search_options import GRAFS, SearchOptions
-from act_bench.cli._sparkline import sparkline
+from act_bench.cli._sparkline import score_line
 from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
@@ -45,18 +44,12 @@ def search_grafs(options: SearchOptions) -> None:
             retrainings=options.seeds,
             progress=lambda what, share: shown.update(tasks[what], completed=share),
         )
-    test = None if options.sealed else _test_accuracy(result)
+    test = None if options.sealed else result.test
     if options.as_json:
-        tested = {} if options.sealed else {"test_accuracy": test}
+        tested = {} if options.sealed else {TABLES[table].test_metric: test}
         click.echo(json.dumps({"out": str(folder), **result.to_dict(), **tested}))
     else:
         _show(result, test, folder)
-
-
-def _test_accuracy(result: GrafsResult) -> float | None:
-    if result.summary.outcome != "ok":
-        return None
-    return median(run.test_accuracy or 0.0 for run in result.runs)
 
 
 def _show(result: GrafsResult, test: float | None, folder: Path) -> None:
@@ -69,16 +62,13 @@ def _show(result: GrafsResult, test: float | None, folder: Path) -> None:
     where = "outside the space" if result.entry is None else f"entry {result.entry}"
     console.print(f"found in {result.search_s:.1f} s: {where}", highlight=False)
     click.echo(f"  {result.expression}")
-    scores = result.validation_accuracies
-    known = [score for score in scores if score is not None]
-    chance = TABLES[result.table].chance
-    summary = result.summary
-    middle = "diverged" if summary.outcome != "ok" else f"median {summary.validation_accuracy:.4f}"
+    values, info, median = result.values, TABLES[result.table], result.median
+    known = [value for value in values if value is not None]
+    middle = "diverged" if median is None else f"median {median:.4f}"
     console.print(
-        f"validation, trained from scratch with {len(scores)} seeds in "
-        f"{result.retraining_s:.1f} s: {middle}  "
-        f"{sparkline(known, chance, max([chance, *known]))}"
-        + (f"  ({len(scores) - len(known)} diverged)" if len(known) < len(scores) else ""),
+        f"{info.metric_in_words}, trained from scratch with {len(values)} seeds in "
+        f"{result.retraining_s:.1f} s: {middle}  {score_line(known, info)}"
+        + (f"  ({len(values) - len(known)} diverged)" if len(known) < len(values) else ""),
         highlight=False,
     )
     if test is not None:

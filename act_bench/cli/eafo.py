@@ -31,7 +31,9 @@ class Trained(TypedDict):
     """What training one of the two functions gave."""
 
     function: str
-    validation_accuracies: list[float | None]
+    metric: str
+    values: list[float | None]
+    """The metric of the table in validation, seed by seed; null where a run diverged."""
     mean: float | None
     seconds: float
 
@@ -131,7 +133,8 @@ def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
     from regenerate.recipes import find
     from regenerate.training.dispatch import train
 
-    recipe = find(options.table, TABLES[options.table].default_fidelity)
+    info = TABLES[options.table]
+    recipe = find(options.table, info.default_fidelity)
     trained: list[Trained] = []
     for function in (corrected.function, corrected):
         with bar(f"train {function}") as progress:
@@ -143,12 +146,13 @@ def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
                 data_dir=options.data_dir,
                 progress=progress,
             )
-        found = [run.validation_accuracy for run in runs]
+        found = [getattr(run, info.metric) for run in runs]
         known = [value for value in found if value is not None]
         trained.append(
             {
                 "function": str(function),
-                "validation_accuracies": found,
+                "metric": info.metric,
+                "values": found,
                 "mean": sum(known) / len(known) if len(known) == len(found) else None,
                 "seconds": sum(run.runtime_s for run in runs),
             }
@@ -190,13 +194,14 @@ def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None
     trained: list[Trained] = document["trained"]  # type: ignore[assignment]
     if not trained:
         return
-    table = Table("function", "validation accuracy", "mean", "seconds per run")
+    metric = trained[0]["metric"].replace("_", " ")
+    table = Table("function", metric, "mean", "seconds per run")
     for each in trained:
-        accuracies = each["validation_accuracies"]
+        values = each["values"]
         table.add_row(
             each["function"],
-            " ".join("diverged" if a is None else f"{a:.4f}" for a in accuracies),
+            " ".join("diverged" if value is None else f"{value:.4f}" for value in values),
             "" if each["mean"] is None else f"{each['mean']:.4f}",
-            f"{each['seconds'] / len(accuracies):.2f}",
+            f"{each['seconds'] / len(values):.2f}",
         )
     console.print(table)

@@ -128,13 +128,16 @@ def _show_beside(table: str, beside: list[tuple[str, list[dict[str, Any]]]]) -> 
     from rich.console import Console
     from rich.table import Table
 
+    from act_bench.tables.registry import table_info
+
     shown = Table(title=f"{table}, beside the space")
     shown.add_column("function", overflow="fold")
-    for heading in ("rate", "outcome", "validation accuracy", "seeds"):
+    info = table_info(table)
+    for heading in ("rate", "outcome", info.metric_in_words, "seeds"):
         shown.add_column(heading, justify="right")
     for text, rows in beside:
         for row in rows:
-            value = row["validation_accuracy"]
+            value = row[info.metric]
             shown.add_row(
                 text,
                 f"{row['learning_rate']:g}{' *' if row['tuned'] else ''}",

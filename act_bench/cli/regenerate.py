@@ -15,11 +15,12 @@ from rich.table import Table
 from act_bench.cli._command import Command
 from act_bench.cli._options import OutputFile, collected, table_type, training_options
 from act_bench.cli._progress import bar
-from act_bench.cli._sparkline import sparkline
+from act_bench.cli._sparkline import score_line
 from act_bench.errors import ExitCode
 from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
+    from act_bench.tables.registry import TableInfo
     from regenerate.runs.certificate import Certificate
     from regenerate.runs.run import Run
 
@@ -79,8 +80,8 @@ def command(options: Options) -> None:
     Another spelling of an entry is trained as the entry is spelled in the record. On a processor of
     the record's kind, with the record's number of threads, each seed repeats to the last bit; as
     many seeds train at a time as the cores allow. A function that diverges is a result like any
-    other. Exit code 1 says that the retraining differs from the
-    record: in its outcome, or by more than 3 standard errors in validation accuracy.
+    other. Exit code 1 says that the retraining differs from the record: in its outcome, or by more
+    than 3 standard errors in the metric of the table.
     """
     console = Console(stderr=options.as_json)
     made, note = _retrain(options)
@@ -145,7 +146,7 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
         recipe=recipe,
         retrained=tuple(retrained),
         record=tuple(record),
-        comparison=compare(retrained, record),
+        comparison=compare(retrained, record, TABLES[options.table].metric),
     )
     return made, note
 
@@ -153,17 +154,16 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
 def _show(console: Console, made: Certificate, note: str) -> None:
     console.print(f"{made.expression}: {note}", highlight=False)
     recorded = {run.seed: run for run in made.record}
-    curves = [run.validation_accuracy_curve for run in made.retrained]
-    top = max((value for curve in curves for value in curve), default=1.0)
-    chance = TABLES[made.recipe.table].chance
-    shown = Table("seed", "outcome", "validation accuracy", "recorded", "by epoch", "seconds")
+    info = TABLES[made.recipe.table]
+    curves = {run.seed: getattr(run, f"{info.metric}_curve") for run in made.retrained}
+    shown = Table("seed", "outcome", info.metric_in_words, "recorded", "by epoch", "seconds")
     for run in made.retrained:
         shown.add_row(
             str(run.seed),
             run.outcome,
-            _accuracy(run),
-            _accuracy(recorded[run.seed]) if run.seed in recorded else "",
-            sparkline(run.validation_accuracy_curve, chance, top),
+            _value(run, info),
+            _value(recorded[run.seed], info) if run.seed in recorded else "",
+            score_line(curves[run.seed], info, curves.values()),
             f"{run.runtime_s:.2f}",
         )
     console.print(shown)
@@ -185,7 +185,6 @@ def _show(console: Console, made: Certificate, note: str) -> None:
     console.print("; ".join(words), highlight=False)
 
 
-def _accuracy(run: Run) -> str:
-    if run.validation_accuracy is None:
-        return run.outcome
-    return f"{run.validation_accuracy:.4f}"
+def _value(run: Run, info: TableInfo) -> str:
+    value = getattr(run, info.metric)
+    return run.outcome if value is None else f"{value:.4f}"

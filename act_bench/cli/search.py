@@ -192,7 +192,7 @@ class Display:
 
     def begin(self, problem: Problem, functions: int | None) -> None:
         """Show that a search begins, with a budget of so many functions if that is known."""
-        self.chance = problem.chance
+        self.chance, self.value = problem.chance, problem.value
         self.progress.update(self.bar, total=functions, visible=True)
 
     def evaluated(self, each: Evaluated) -> None:
@@ -203,14 +203,15 @@ class Display:
             self.best_worth, self.best = each.worth, each.expression
             mark = "  best so far" if each.outcome == "ok" else ""
         top = max(self.best_worth[1], *each.curve, self.chance)
-        accuracy = each.validation_accuracy
-        shown = "diverged" if accuracy is None else f"{accuracy:.4f}"
+        shown = f"{self.value(each.score):.4f}" if each.outcome == "ok" else "diverged"
         curve = sparkline(each.curve, self.chance, top)
         self.progress.console.print(
             f"{self.number:4}  {shown:<8}  {curve}  {each.expression}{mark}", highlight=False
         )
         note = (
-            f"best {self.best_worth[1]:.4f} {self.best}" if self.best_worth[0] else "all diverged"
+            f"best {self.value(self.best_worth[1]):.4f} {self.best}"
+            if self.best_worth[0]
+            else "all diverged"
         )
         self.progress.update(self.bar, completed=self.number, note=note, description="functions")
 
@@ -231,15 +232,17 @@ class Display:
 def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Path) -> None:
     console = Console()
     best = found.best
-    shown_best = f"{best.score:.4f}" if best.outcome == "ok" else "diverged, as did all others"
+    trained = best.outcome == "ok"
+    shown_best = f"{problem.value(best.score):.4f}" if trained else "diverged, as did all others"
+    by_loss = " loss" if problem.metric == "validation_loss" else ""
     console.print(
-        f"best of {len(found.evaluated)} functions in validation, "
+        f"best of {len(found.evaluated)} functions in validation{by_loss}, "
         f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {shown_best}",
         highlight=False,
     )
     if found.confirmed:
         shown = Table(
-            title=f"validation with {confirmation.seeds} fresh seeds",
+            title=f"validation{by_loss} with {confirmation.seeds} fresh seeds",
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
         )
@@ -248,23 +251,27 @@ def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Pa
         for number, heading in enumerate(headings if reference else headings[:3]):
             shown.add_column(heading, justify="right" if number else "left")
         for row in found.confirmed:
-            name, accuracy = row.candidate.expression, row.candidate.shown
+            name, seen = row.candidate.expression, row.candidate.shown
             if row.candidate is reference:
                 name += f"\n({row.candidate.role})"
             cells = [
                 name,
-                "" if accuracy is None else f"{accuracy:.4f}",
-                _interval(row.validation) + (f", {row.diverged} diverged" if row.diverged else ""),
+                "" if seen is None else f"{seen:.4f}",
+                _of_scores(problem, row.validation)
+                + (f", {row.diverged} diverged" if row.diverged else ""),
             ]
             if reference:
-                cells.append("" if row.difference is None else _interval(row.difference, "+"))
+                cells.append(
+                    "" if row.difference is None else _of_scores(problem, row.difference, "+")
+                )
             shown.add_row(*cells)
         console.print(shown)
     tested = found.tested
-    if tested is not None and tested.accuracy is not None:
+    shown_test = None if tested is None else tested.loss if by_loss else tested.accuracy
+    if tested is not None and shown_test is not None:
         fresh = "" if tested.fresh is None else f"; with fresh seeds {_interval(tested.fresh)}"
         console.print(
-            f"test of {tested.expression}, shown once: {tested.accuracy:.4f}{fresh}",
+            f"test{by_loss} of {tested.expression}, shown once: {shown_test:.4f}{fresh}",
             highlight=False,
         )
     elif tested is None:
@@ -274,6 +281,12 @@ def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Pa
 
 def _role(problem: Problem) -> str:
     return problem.reference.role if problem.reference else ""
+
+
+def _of_scores(problem: Problem, estimate: tuple[float, float | None], sign: str = "") -> str:
+    """Return an estimate of scores, or of a difference between them, in the unit of the metric."""
+    mean, half_width = estimate
+    return _interval((problem.value(mean), half_width), sign)
 
 
 def _interval(estimate: tuple[float, float | None], sign: str = "") -> str:

@@ -10,9 +10,10 @@ import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
-from act_bench.cli._sparkline import sparkline
+from act_bench.cli._sparkline import score_line, sparkline
 
 if TYPE_CHECKING:
+    import polars as pl
     from rich.console import Console
 
     from act_bench.functions.expression import Expression
@@ -22,14 +23,20 @@ _SHAPE_POINTS = 41
 _SPELLINGS_SHOWN = 8
 
 
-class Record(TypedDict):
+class Curves(TypedDict):
+    """Learning curves in validation, epoch by epoch: medians over the runs that are ok."""
+
+    validation_accuracy_curve: list[float]
+    validation_loss_curve: list[float]
+
+
+class Record(Curves):
     """What one table says of an entry, in one edition at one fidelity."""
 
     table: str
     edition: str
     fidelity: str
-    metrics: dict[str, object]
-    validation_accuracy_curve: list[float]
+    metrics: dict[str, Any]
 
 
 class AtRate(TypedDict):
@@ -40,12 +47,16 @@ class AtRate(TypedDict):
     learning_rate: float
     outcome: str
     validation_accuracy: float | None
+    validation_loss: float | None
     test_accuracy: float | None
+    test_loss: float | None
     runs: int
     tuned: bool
     """Whether it is the rate that seed 0 chooses."""
     fresh_validation_accuracy: float | None
-    """At that rate: the mean over seeds that had no part in the choice."""
+    """At that rate: the mean over seeds that had no part in the choice, in tables of accuracies."""
+    fresh_validation_loss: float | None
+    """The same, in tables of losses."""
     fresh_runs: int
 
 
@@ -183,10 +194,13 @@ def _at_rate(table: str, fidelity: str, row: Mapping[str, Any], fresh: Mapping[s
         "learning_rate": row["learning_rate"],
         "outcome": row["outcome"],
         "validation_accuracy": row["validation_accuracy"],
+        "validation_loss": row["validation_loss"],
         "test_accuracy": row["test_accuracy"],
+        "test_loss": row["test_loss"],
         "runs": row["runs"],
         "tuned": row["tuned"],
         "fresh_validation_accuracy": fresh.get("fresh_validation_accuracy"),
+        "fresh_validation_loss": fresh.get("fresh_validation_loss"),
         "fresh_runs": fresh.get("fresh_runs", 0),
     }
 
@@ -225,7 +239,7 @@ def _records(entry: int) -> list[Record]:
     records: list[Record] = []
     for table in TABLES:
         fidelities = embedded_fidelities(table)
-        curves: dict[str, list[float]] = {}
+        curves: dict[str, Curves] = {}
         if fidelities and runs_name(table) in table_files(table):
             curves = median_curves(str(runs_file(table)), entry)
         for fidelity in fidelities:
@@ -236,7 +250,7 @@ def _records(entry: int) -> list[Record]:
                     "edition": "regenerated",
                     "fidelity": fidelity,
                     "metrics": row,
-                    "validation_accuracy_curve": curves.get(fidelity, []),
+                    **curves.get(fidelity, _NO_CURVES),
                 }
             )
         try:
@@ -249,17 +263,18 @@ def _records(entry: int) -> list[Record]:
                 "edition": "upstream",
                 "fidelity": UPSTREAM_FIDELITY,
                 "metrics": upstream.row(entry, named=True),
-                "validation_accuracy_curve": [],
+                **_NO_CURVES,
             }
         )
     return records
 
 
 _KEYS = ("expression", "entry", "canonical_class")
+_NO_CURVES: Curves = {"validation_accuracy_curve": [], "validation_loss_curve": []}
 
 
-def median_curves(path: str, entry: int) -> dict[str, list[float]]:
-    """Return, by fidelity, the median validation accuracy after each epoch, of runs that are ok."""
+def median_curves(path: str, entry: int) -> dict[str, Curves]:
+    """Return, by fidelity, the medians after each epoch of the runs that are ok."""
     import polars as pl
 
     from act_bench.tables.aggregation import median
@@ -267,16 +282,20 @@ def median_curves(path: str, entry: int) -> dict[str, list[float]]:
     runs = (
         pl.scan_parquet(path)
         .filter(pl.col("entry") == entry, pl.col("outcome") == "ok")
-        .select("fidelity", "validation_accuracy_curve")
+        .select("fidelity", *_NO_CURVES)
         .collect()
     )
+
+    def medians(rows: pl.DataFrame, column: str) -> list[float]:
+        epochs = zip(*rows[column].to_list(), strict=True)
+        return [value for epoch in epochs if (value := median(epoch)) is not None]
+
     return {
-        str(fidelity): [
-            value
-            for epoch in zip(*chosen["validation_accuracy_curve"].to_list(), strict=True)
-            if (value := median(epoch)) is not None
-        ]
-        for (fidelity,), chosen in runs.group_by("fidelity")
+        str(fidelity): {
+            "validation_accuracy_curve": medians(rows, "validation_accuracy_curve"),
+            "validation_loss_curve": medians(rows, "validation_loss_curve"),
+        }
+        for (fidelity,), rows in runs.group_by("fidelity")
     }
 
 
@@ -313,8 +332,9 @@ def _show(known: Facts) -> None:
     if known["entry"] is not None and not known["records"]:
         console.print("No table is embedded.")
     for record in known["records"]:
-        metrics, curve = record["metrics"], record["validation_accuracy_curve"]
-        about = TABLES[record["table"]]
+        metrics, about = record["metrics"], TABLES[record["table"]]
+        by_accuracy = about.metric == "validation_accuracy"
+        curve = record["validation_accuracy_curve" if by_accuracy else "validation_loss_curve"]
         shown = Table.grid(padding=(0, 2))
         title = f"\n{about.title}, {record['edition']}, fidelity {record['fidelity']}"
         if metrics["outcome"] == "missing":
@@ -322,10 +342,14 @@ def _show(known: Facts) -> None:
             continue
         for name, value in metrics.items():
             shown.add_row("", name, "-" if value is None else _short(value))
+        bits = about.in_bits_per_byte(metrics["validation_loss"])
+        if bits is not None:
+            shown.add_row("", "validation bits per byte", _short(bits))
         if curve:
-            line = sparkline(curve, about.chance, max(*curve, about.chance))
-            name = "validation by epoch" if about.higher_is_better else "accuracy by epoch"
-            shown.add_row("", name, f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
+            name = "validation by epoch" if by_accuracy else "validation loss by epoch"
+            shown.add_row(
+                "", name, f"{score_line(curve, about)}  {curve[0]:.3f} to {curve[-1]:.3f}"
+            )
         console.print(title)
         console.print(shown)
     if known["rates"]:
@@ -338,13 +362,18 @@ def _show_rates(console: Console, rates: Sequence[AtRate]) -> None:
     """Print what the function reaches at each learning rate."""
     from rich.table import Table
 
+    from act_bench.tables.registry import TABLES
+
     console.print("\nBy learning rate: medians over the seeds")
     shown = Table.grid(padding=(0, 2))
     heads = ("", "table", "rate", "outcome", "validation", "test", "seeds", "fresh seeds")
     shown.add_row(*(f"[dim]{head}[/dim]" for head in heads))
     for row in rates:
-        fresh = row["fresh_validation_accuracy"] if row["tuned"] else None
-        values = (row["validation_accuracy"], row["test_accuracy"])
+        values, fresh = (row["validation_accuracy"], row["test_accuracy"]), None
+        if by_loss := TABLES[row["table"]].metric == "validation_loss":
+            values = row["validation_loss"], row["test_loss"]
+        if row["tuned"]:
+            fresh = row["fresh_validation_loss" if by_loss else "fresh_validation_accuracy"]
         shown.add_row(
             "*" if row["tuned"] else "",
             row["table"],

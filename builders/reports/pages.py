@@ -108,6 +108,11 @@ REPORTS: Final = (
     Report("calibration-resnet", "builders.reports.proxies", ("resnet",)),
     Report("calibration-vit", "builders.reports.proxies", ("vit",)),
     Report("calibration-gpt", "builders.reports.gpt_calibration"),
+    Report(
+        "agreement-gpt",
+        "builders.reports.agreement.gpt",
+        ("--figure", "docs/images/gpt-agreement.png"),
+    ),
     Report("grafs", "builders.reports.grafs", ("mlp", "--seeds", "5", "--first-seed", "100")),
     Report(
         "swish", "builders.reports.swish_search", ("--budget", "60", "--searches", "10"), None, 30
