@@ -44,6 +44,8 @@ NAMES: Final = {
 """Functions that are shown by name: a spelling, or a name of the catalogue."""
 
 SEED: Final = 0
+RESAMPLES = 1000
+"""Of the bootstrap intervals, over functions."""
 LEAST: Final = 10
 """Functions below which no correlation is given."""
 
@@ -95,7 +97,8 @@ def agreement(a: Measured, b: Measured, chosen: NDArray[np.bool_]) -> str:
     if count < LEAST:
         return f" | {count:,}"
     rng = np.random.default_rng(SEED)
-    found, low, high = spearman_interval(a.score[chosen], b.score[chosen], rng)
+    scores = a.score[chosen], b.score[chosen]
+    found, low, high = spearman_interval(*scores, rng, samples=RESAMPLES)
     return f"{found:+.2f} [{low:+.2f}, {high:+.2f}] | {count:,}"
 
 
