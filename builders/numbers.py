@@ -62,6 +62,7 @@ REPORTS: Final = {
     **{f"calibration-{table}": ("proxies", [table]) for table in ("resnet", "vit")},
     "outcomes": ("outcomes", []),
     "goals": ("goals", []),
+    "energy": ("card.energy", []),
 }
 """Name -> module of ``builders.reports`` and its arguments."""
 

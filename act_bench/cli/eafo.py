@@ -72,7 +72,7 @@ class Options:
     help="Write x, f, the term and the corrected function to this CSV file.",
 )
 @click.option("--train", is_flag=True, help="Train the function and its correction, eps learned.")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="0 to N - 1.")
 @training_options
 @json_option
@@ -128,6 +128,7 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
 
 
 def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
+    from act_bench.cli._progress import bar
     from act_bench.tables.registry import TABLES
     from regenerate.recipes import find
     from regenerate.training.dispatch import train
@@ -136,13 +137,15 @@ def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
     recipe = find(options.table, info.default_fidelity)
     trained: list[Trained] = []
     for function in (corrected.function, corrected):
-        runs = train(
-            recipe,
-            function,
-            range(options.seeds),
-            device=options.device,
-            data_dir=options.data_dir,
-        )
+        with bar(f"train {function}") as progress:
+            runs = train(
+                recipe,
+                function,
+                range(options.seeds),
+                device=options.device,
+                data_dir=options.data_dir,
+                progress=progress,
+            )
         found = [getattr(run, info.metric) for run in runs]
         known = [value for value in found if value is not None]
         trained.append(
@@ -169,10 +172,9 @@ def _write(corrected: Corrected, eps: float, path: Path) -> None:
 
 def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None:
     import numpy as np
-    from rich.console import Console
-    from rich.table import Table
 
-    console = Console()
+    from act_bench.cli._console import console, listing
+
     nats, flat = document["entropy_nats"], document["flat"]
     words = "none: it is flat throughout" if nats is None else f"{nats:.4f} nats"
     click.echo(
@@ -180,19 +182,18 @@ def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None
     )
     if document["corrected_expression"]:
         click.echo(f"corrected: {document['corrected_expression']}")
-    shown = Table(title=f"f + {eps:g} c")
-    for heading in ("x", "f", "c", "corrected"):
-        shown.add_column(heading, justify="right")
+    click.echo(f"f + {eps:g} c:")
+    shown = listing(right=("x", "f", "c", "corrected"))
     x = np.linspace(-3, 3, _SHOWN)
     value, term = corrected.function.to_numpy()(x), np.interp(x, corrected.x, corrected.term)
     for row in zip(x, value, term, value + eps * term, strict=True):
         shown.add_row(*(f"{number:.4f}" for number in row))
-    console.print(shown)
+    console().print(shown)
     trained: list[Trained] = document["trained"]  # type: ignore[assignment]
     if not trained:
         return
     metric = trained[0]["metric"].replace("_", " ")
-    table = Table("function", metric, "mean", "seconds per run")
+    table = listing("function", metric, right=("mean", "seconds\nper run"))
     for each in trained:
         values = each["values"]
         table.add_row(
@@ -201,4 +202,4 @@ def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None
             "" if each["mean"] is None else f"{each['mean']:.4f}",
             f"{each['seconds'] / len(values):.2f}",
         )
-    console.print(table)
+    console().print(table)

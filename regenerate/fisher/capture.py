@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from act_bench.errors import ArgumentError
 from regenerate.fisher.convention import Labels
 from regenerate.fisher.coverage import Layer, UnsupportedLayerError, weighted_layers
 
@@ -298,11 +299,11 @@ def score_gradients(
         return
     if labels is Labels.TRUE:
         if true is None:
-            raise ValueError("labels 'true' need the data set's labels, got none")
+            raise ArgumentError("labels 'true' need the data set's labels, got none")
         chosen = true.flatten()
     else:
         if draws is None:
-            raise ValueError("labels 'predicted_sample' need uniform draws, got none")
+            raise ArgumentError("labels 'predicted_sample' need uniform draws, got none")
         above = probabilities.cumsum(1) <= draws.flatten()[:, None].to(probabilities)
         chosen = above.sum(1).clamp(max=scores.shape[-1] - 1)
     found = probabilities - nn.functional.one_hot(chosen, scores.shape[-1])

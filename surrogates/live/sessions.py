@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from act_bench.search.benchmark import SearchOverError
+from act_bench.search.refusals import SearchOverError
 from act_bench.tables.registry import Metric
 from regenerate.runs.run import Run
 from regenerate.runs.store import TRACE, RunStore
@@ -63,7 +63,7 @@ class OptimizerSession:
             if result.repeated:
                 continue
             runs = bench.runs(result.entry)
-            about = bench.metric, bench.chance
+            about = bench.metric.name, bench.chance
             yield _evaluated(runs, result.entry, summarize(runs), about, bench.clock_s)
 
     def reveal(self) -> Tested:
