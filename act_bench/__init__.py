@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from act_bench.tables.configurations import load_dataset
     from act_bench.tables.distances import distance
     from act_bench.tables.features import load_features
+    from act_bench.tables.inputs.distributions import load_inputs
     from act_bench.tables.loaders import load_runs, load_table
     from act_bench.tables.named import load_named
 
@@ -43,6 +44,7 @@ __all__ = [
     "distance",
     "load_dataset",
     "load_features",
+    "load_inputs",
     "load_named",
     "load_runs",
     "load_table",
@@ -56,6 +58,7 @@ _MODULES = {
     "load_dataset": "act_bench.tables.configurations",
     "load_named": "act_bench.tables.named",
     "load_features": "act_bench.tables.features",
+    "load_inputs": "act_bench.tables.inputs.distributions",
     "load_runs": "act_bench.tables.loaders",
     "load_table": "act_bench.tables.loaders",
     "parse": "act_bench.functions.expression",

@@ -25,6 +25,7 @@ def test_public_names():
         "distance",
         "load_dataset",
         "load_features",
+        "load_inputs",
         "load_named",
         "load_runs",
         "load_table",
