@@ -141,7 +141,7 @@ def draw(found: Distributions) -> Figure:
     reach = _reach(np.concatenate(list(found.counts.values())))
     figure = Figure(figsize=(7.6, 6.4), dpi=130, layout="constrained")
     moments = list(found.counts)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.15, 1)).ravel()
     axes = upper.subplots()
     middles = (EDGES[:-1] + EDGES[1:]) / 2
     for moment, counts in found.counts.items():

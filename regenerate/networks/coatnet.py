@@ -155,7 +155,8 @@ class Transformer(nn.Module):
         seen = self.attention(normed.flatten(1, 2), self.positions(height, width))
         tokens = self.shortcut(features).flatten(2).transpose(1, 2) + seen
         tokens = tokens + self.feed_forward(self.norm_2(tokens))
-        return tokens.view(n, height, width, -1).permute(0, 3, 1, 2)
+        result: Tensor = tokens.view(n, height, width, -1).permute(0, 3, 1, 2)
+        return result
 
 
 class _Shortcut(nn.Module):

@@ -101,10 +101,10 @@ class ViTTiny(nn.Module):
 
     def _positions(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Return the class token's position ``(channels,)``, and ``(patches, channels)``."""
-        channels, *grid = patches.shape[1:]
+        channels, height, width = patches.shape[1:]
         all_positions = self.positions.view(1 + GRID * GRID, channels)
         first, others = all_positions[0], all_positions[1:]
-        if grid != [GRID, GRID]:
+        if (height, width) != (GRID, GRID):
             square = others.t().view(1, channels, GRID, GRID)
-            others = functional.adaptive_avg_pool2d(square, grid).flatten(2)[0].t()
+            others = functional.adaptive_avg_pool2d(square, (height, width)).flatten(2)[0].t()
         return first, others

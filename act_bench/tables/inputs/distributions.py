@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from act_bench.tables.files import optional_file
 from act_bench.tables.rates import LEARNING_RATE
@@ -13,8 +13,7 @@ from act_bench.tables.schema import Column
 if TYPE_CHECKING:
     import polars as pl
 
-Moment = Literal["initialization", "trained"]
-MOMENTS: Final[tuple[Moment, ...]] = ("initialization", "trained")
+MOMENTS: Final[tuple[str, ...]] = ("initialization", "trained")
 
 INPUT_COLUMNS: Final = (
     Column(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,8 @@ BINS: Final = len(EDGES) + 1
 """Numbers of a histogram, the two outer bins among them: 98."""
 
 
-class Histogram(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Histogram:
     """How some inputs are distributed.
 
     Attributes
@@ -80,9 +82,9 @@ def joined(histograms: Iterable[Histogram]) -> Histogram:
     1.0
     """
     found = list(histograms)
-    counts = np.sum([each.counts for each in found], axis=0, dtype=np.int64)
-    if not found:
-        counts = np.zeros(BINS, np.int64)
+    counts = np.zeros(BINS, np.int64)
+    for each in found:
+        counts += each.counts
     total, squares = sum(each.total for each in found), sum(each.squares for each in found)
     return Histogram(counts, float(total), float(squares))
 

@@ -34,7 +34,7 @@ def functions() -> Comparison:
         setting="CoAtNet-0 at a quarter of its channels on Imagenette at 64 pixels, by the recipe "
         "`proxy` of `regenerate.recipes.coatnet`.",
         needs=" --data-dir FOLDER",
-        minutes=200,
+        minutes=80,
         sections=(
             Section(
                 name="coatnet-proxy",
@@ -56,7 +56,7 @@ def searched() -> Searches:
         question="Does one search of 40 trainings over the large space of 31 operators find a "
         "function that beats all tuned baselines in CoAtNet?",
         needs=" --data-dir FOLDER",
-        minutes=260,
+        minutes=60,
         places=(
             Place(
                 recipe=coatnet.PROXY,

@@ -32,7 +32,8 @@ class Standing:
     rate
         That seed 0 chose.
     first
-        Validation accuracy of seed 0 at that rate; None where it diverged at every rate.
+        Validation accuracy of seed 0 at that rate; None where it diverged at every rate, or the
+        rate was known before.
     scores
         Validation accuracy by fresh seed, chance where it diverged.
     diverged
@@ -98,12 +99,12 @@ def standings(trainings: Trainings, folder: Path, chance: float) -> dict[str, St
     found = {}
     for text in trainings.texts:
         own = runs.filter((pl.col("expression") == text) & (pl.col(RATE) == rates[text]))
-        first = own.filter(pl.col("seed") == CHOOSING)["validation_accuracy"].to_list()[0]
+        first = own.filter(pl.col("seed") == CHOOSING)["validation_accuracy"].to_list()
         fresh = own.filter(pl.col("seed").is_between(1, trainings.fresh)).sort("seed")
         found[text] = Standing(
             text,
             rates[text],
-            first,
+            first[0] if first else None,
             tuple(fresh["validation_accuracy"].fill_null(chance).to_list()),
             int((fresh["outcome"] == "diverged").sum()),
             float(np.mean(fresh["test_accuracy"].fill_null(chance).to_list())),

@@ -20,7 +20,7 @@ EAFO_RATES: Final = {"mlp": (0.1, 0.2, 0.4), **RATES}
 
 def crrelu() -> Comparison:
     """Return the study of Table 1 of the paper at a proxy scale."""
-    return _crrelu("crrelu", vit_tiny.PROXY, (5e-4, 1e-3, 2e-3), 4, 240)
+    return _crrelu("crrelu", vit_tiny.PROXY, (5e-4, 1e-3, 2e-3), 4, 95)
 
 
 def crrelu_full() -> Comparison:
@@ -67,7 +67,7 @@ def corrections() -> Comparison:
         "table by validation accuracy, one of each canonical class. The correction is for "
         "Gaussian inputs.",
         needs=" --data-dir FOLDER",
-        minutes=420,
+        minutes=90,
         sections=tuple(_corrected(table) for table in EAFO_RATES),
         counting="corrections",
     )

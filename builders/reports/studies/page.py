@@ -77,7 +77,7 @@ def _table(section: Compared) -> list[str]:
         "|---|--:|--:|--:|--:|---|--:|--:|",
     ]
     for each in sorted(section.found.values(), key=lambda found: -found.mean):
-        first = "diverged" if each.first is None else f"{each.first:.4f}"
+        first = "" if each.first is None else f"{each.first:.4f}"
         cells = [f"`{each.text}`", f"{each.rate:g}", first, f"{each.mean:.4f}", f"{each.test:.4f}"]
         if each.diverged:
             cells[3] += f" ({each.diverged} diverged)"

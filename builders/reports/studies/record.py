@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from act_bench.files.atomic import replacing
 from act_bench.files.documents import read_object
@@ -166,7 +166,7 @@ class Comparison:
         for section in self.sections:
             known = self._with_rates(section, folder)
             if known is None:
-                left += len(section.trainings.texts) * (1 + section.trainings.fresh)
+                left += len(section.trainings.texts) * section.trainings.fresh
             else:
                 left += known.trainings.train(folder / section.name, resources)
         return left
@@ -229,7 +229,7 @@ def interval(estimate: tuple[float, float | None]) -> str:
     return f"{mean:+.4f}" + ("" if half_width is None else f" ± {half_width:.4f}")
 
 
-def write_once(path: Path, make: Callable[[], dict[str, object]]) -> dict[str, object]:
+def write_once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return the JSON object of a file, made and written whole where it is not there yet."""
     if not path.exists():
         document = make()

@@ -139,7 +139,7 @@ class Searches:
                 if found is None:
                     left += self.budget
                     continue
-                trainings = place.confirmed(str(found["expression"]), float(str(found["rate"])))
+                trainings = place.confirmed(found["expression"], found["rate"])
                 left += trainings.train(own / "found" / f"{method}-{number}", resources)
         return left
 
@@ -172,8 +172,8 @@ class Searches:
                 done = own / f"{method}-{number}" / "found.json"
                 if not done.exists():
                     raise ValueError(f"{done} is missing: run the study's train first")
-                search_found = read_object(done)
-                text, rate = str(search_found["expression"]), float(str(search_found["rate"]))
+                search_found: dict[str, Any] = read_object(done)
+                text, rate = search_found["expression"], search_found["rate"]
                 trainings = place.confirmed(text, rate)
                 where = own / "found" / f"{method}-{number}"
                 (standing,) = standings(trainings, where, place.chance).values()
@@ -181,7 +181,7 @@ class Searches:
                 found[name] = replace(standing, text=name)
                 differences.append(difference(found[name], best))
                 runs.append(trainings.runs(where))
-                clocks += float(str(search_found["clock_s"]))
+                clocks += search_found["clock_s"]
             seconds = clocks + sum(float(each["runtime_s"].sum()) for each in runs)
             count = sum(each.height for each in runs) + self.budget * len(self._each())
             compared.append(Compared(place.name, found, differences, count, seconds))
@@ -207,7 +207,7 @@ class Searches:
 
 def search(
     place: Place, method: str, number: int, budget: int, folder: Path, resources: Resources
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Search by real training; what was trained lies in the folder, so a restart goes on.
 
     Returns
@@ -239,8 +239,8 @@ def search(
         for rate, trainer in trainers.items()
     }  # fmt: skip
     clock_s = 0.0
-    evaluated: list[dict[str, object]] = []
-    best: dict[str, object] = {"score": float("-inf")}
+    evaluated: list[dict[str, Any]] = []
+    best: dict[str, Any] = {"score": float("-inf")}
     for _ in range(budget):
         asked, charges = space.meter.metered(optimizer.ask)
         text = asked if isinstance(asked, str) else asked.expression
@@ -267,7 +267,7 @@ def search(
             )
         )
         evaluated.append({"expression": text, "rate": rate, "score": score, "clock_s": clock_s})
-        if accuracy is not None and score > float(str(best["score"])):
+        if accuracy is not None and score > best["score"]:
             best = evaluated[-1]
     if "expression" not in best:
         raise ValueError(f"{folder}: all {budget} trainings diverged")
@@ -284,6 +284,6 @@ def aquasurf() -> Searches:
         question="Does AQuaSurF, which searches function and learning rate together, find a "
         "function that beats every tuned baseline? And does random search?",
         needs=" --data-dir FOLDER",
-        minutes=600,
+        minutes=250,
         places=tuple(Place(find(table, "proxy"), RATES[table]) for table in ("cnn", "vit")),
     )

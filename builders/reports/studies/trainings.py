@@ -63,8 +63,8 @@ class Trainings:
     fresh
         Seeds beside the one that chooses: 1 to ``fresh``.
     chosen
-        Function, as its runs name it, to its rate, where that is known already; then seed 0 trains
-        at no other.
+        Function, as its runs name it, to its rate, where that is known already; then seed 0 has
+        nothing to choose, and is not trained.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class Trainings:
     def train(self, folder: Path, resources: Resources) -> int:
         """Train what the folder lacks; return how many trainings are left."""
         for rate in self.rates:
-            of_rate = [text for text in self.texts if self.chosen.get(text, rate) == rate]
+            of_rate = [text for text in self.texts if text not in self.chosen]
             self._sweep(folder, rate, plan(_entries(of_rate), [CHOOSING]), resources)
         if self._choices_left(folder):  # the rates are not known yet
             return self.left(folder)
@@ -128,7 +128,8 @@ class Trainings:
         """Return the rate at which each function does best with seed 0; of equals the nearest."""
         first = self.runs(folder).filter(pl.col("seed") == CHOOSING)
         rows = choose_rates(first, self.recipe.learning_rate, "expression")
-        return dict(rows.select("expression", RATE).rows())
+        found = dict(rows.select("expression", RATE).rows())
+        return {text: self.chosen.get(text, found.get(text, self.rates[0])) for text in self.texts}
 
     def left(self, folder: Path) -> int:
         """Return how many trainings the folder lacks."""
@@ -143,8 +144,10 @@ class Trainings:
 
     def _choices_left(self, folder: Path) -> int:
         """Return how many trainings with seed 0 the folder lacks."""
-        asked = sum(1 if text in self.chosen else len(self.rates) for text in self.texts)
-        return asked - self.runs(folder).filter(pl.col("seed") == CHOOSING).height
+        open_texts = [text for text in self.texts if text not in self.chosen]
+        first = self.runs(folder).filter(pl.col("seed") == CHOOSING)
+        done = first.filter(pl.col("expression").is_in(open_texts)).height
+        return len(open_texts) * len(self.rates) - done
 
 
 def text_of(function: str) -> str:
