@@ -81,6 +81,7 @@ def command(
         listed = {name: known.about for name, known in FIGURES.items()}
         click.echo(json.dumps(listed) if as_json else _listing())
         return
+    from act_bench.cli._progress import working
     from act_bench.figures import Request, draw
     from act_bench.figures.style import FORMATS, save
 
@@ -90,7 +91,8 @@ def command(
             f"expected the suffix {', '.join(FORMATS)}, got {output.name!r}", param_hint="--output"
         )
     request = Request(tables, edition, fidelity, results, data_dir, expression, model, data)
-    drawn = draw(figure, request)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    save(drawn, output)
+    with working(f"plot {figure}"):
+        drawn = draw(figure, request)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        save(drawn, output)
     click.echo(json.dumps({"figure": figure, "file": str(output)}) if as_json else str(output))

@@ -60,6 +60,10 @@ class FigureSpec(NamedTuple):
 
 
 FIGURES: Final[dict[str, FigureSpec]] = {
+    "known": FigureSpec(
+        "act_bench.figures.known:known_functions",
+        "what well-known functions reach on every table, with intervals, and the best of the space",
+    ),
     "accuracies": FigureSpec(
         "act_bench.figures.tables:accuracies",
         "histogram of validation accuracies, a panel a table (poster, Figure 1)",

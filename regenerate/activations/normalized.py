@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate.activations import normalized_cpu as cpu
 from regenerate.activations.module import TabulatedActivation
 from regenerate.activations.normalized_cpu import Singles
@@ -67,7 +68,9 @@ def normalized_look_up(
     added = None if shortcut is None else _dense(shortcut)
     mean, variance = norm.running_mean, norm.running_var
     if mean is None or variance is None:
-        raise ValueError("normalized_look_up needs a batch normalization with running statistics")
+        raise ArgumentError(
+            "normalized_look_up needs a batch normalization with running statistics"
+        )
     size, channels = x.numel(), x.shape[1]
     at, added_at = x.data_ptr(), _at(added)
     weight_at, bias_at = norm.weight.data_ptr(), norm.bias.data_ptr()

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 
+SPLITS: Final = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -57,6 +59,11 @@ class ImageData:
     train: Split
     validation: Split
     test: Split
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many images each split has, under the names that files about them use."""
+        return {f"{name}_images": len(getattr(self, name)) for name in SPLITS}
 
     @property
     def fingerprint(self) -> str:

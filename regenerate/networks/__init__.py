@@ -14,6 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate.activations.learnable import Activation, layer_module
 
 IMAGE_NETWORKS: Final = {
@@ -42,7 +43,7 @@ def register(name: str, constructor: str) -> None:
         If the name is taken.
     """
     if name in IMAGE_NETWORKS:
-        raise ValueError(f"the name {name!r} is that of another network")
+        raise ArgumentError(f"the name {name!r} is that of another network")
     IMAGE_NETWORKS[name] = constructor
 
 
@@ -74,7 +75,7 @@ def build(
     """
     if name not in IMAGE_NETWORKS:
         known = ", ".join(IMAGE_NETWORKS)
-        raise ValueError(f"no image network {name!r}; the image networks are {known}")
+        raise ArgumentError(f"no image network {name!r}; the image networks are {known}")
     module, constructor = IMAGE_NETWORKS[name].split(":")
     network: nn.Module = getattr(importlib.import_module(module), constructor)(
         activation, width=width, classes=classes

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from act_bench.arguments import whole_seeds
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.functions.expression import Expression
 from regenerate.activations.filled import fill
 from regenerate.activations.learnable import Activation
@@ -76,7 +76,7 @@ def register(network: str, trainer: NetworkTrainer) -> None:
         If the network has a trainer.
     """
     if network in TRAINERS or network in IMAGE_NETWORKS:
-        raise ValueError(f"the network {network!r} has a trainer")
+        raise ArgumentError(f"the network {network!r} has a trainer")
     TRAINERS[network] = trainer
 
 
@@ -97,7 +97,7 @@ def trainer_of(network: str) -> NetworkTrainer:
         return IMAGE_TRAINER
     if network not in TRAINERS:
         known = ", ".join([*TRAINERS, *IMAGE_NETWORKS])
-        raise ValueError(f"recipe names network {network!r}; the networks are {known}")
+        raise ArgumentError(f"recipe names network {network!r}; the networks are {known}")
     return TRAINERS[network]
 
 

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from act_bench.spaces.entropies import load_entropies
 from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_table
-from act_bench.tables.registry import BUILT_IN
+from builders.reports.pages import TABLES
 from surrogates.significance import LEVEL, spearman_interval
 
 AQUASURF: Final = "Bingham and Miikkulainen 2023"
@@ -64,7 +64,7 @@ def _unique() -> Row:
 
 def _negated() -> Row:
     said, alike = [], []
-    for table in BUILT_IN:
+    for table in TABLES:
         found = negation(table)
         alike.append(found.median <= ALLOWED * SAME_NETWORK * found.noise)
         said.append(
@@ -112,7 +112,7 @@ def negation(table: str) -> Negation:
 
 def _entropy() -> Row:
     entropies, said, holds = load_entropies(), [], []
-    for table in BUILT_IN:
+    for table in TABLES:
         scores = load_table(table, columns=["entry", "validation_accuracy"])
         both = scores.join(entropies.cast({"entry": pl.Int32}), on="entry").drop_nulls()
         found = spearman_interval(
@@ -132,7 +132,7 @@ def _entropy() -> Row:
 
 def _swish() -> Row:
     space, said, holds = load_space(), [], []
-    for table in BUILT_IN:
+    for table in TABLES:
         own = load_table(table, columns=["validation_accuracy", "validation_accuracy_std", "runs"])
         swish, relu = (own.row(space.resolve(name).entry) for name in ("swish(x)", "relu(x)"))
         apart = swish[0] - relu[0]

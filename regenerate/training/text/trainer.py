@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate import draws
 from regenerate.activations import Tables, TabulatedActivation
 from regenerate.activations.learnable import Activation, layer_module
@@ -185,7 +186,7 @@ def train(
     """
     check(recipe, FIXED)
     if recipe.sequence_length is None or len(set(recipe.widths)) != 1:
-        raise ValueError(
+        raise ArgumentError(
             "the trainer of gpt needs a recipe with a sequence_length, and with widths that name "
             f"one width for every layer; {recipe.table}-{recipe.fidelity} has "
             f"{recipe.sequence_length} and {recipe.widths}"
