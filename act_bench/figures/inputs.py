@@ -82,10 +82,11 @@ def read_distributions(request: Request) -> Distributions:
         rows = load_inputs(table, text, fidelity).to_dicts()
     except DataError:
         rows = []
-    return _of_rows(table, rows) if rows else _trained(table, fidelity, text, request)
+    return of_rows(table, rows) if rows else _trained(table, fidelity, text, request)
 
 
-def _of_rows(table: str, rows: list[dict[str, Any]]) -> Distributions:
+def of_rows(table: str, rows: list[dict[str, Any]]) -> Distributions:
+    """Return the distributions of one function from rows of ``INPUT_COLUMNS``."""
     counts = {
         moment: np.array([row["counts"] for row in rows if row["moment"] == moment], np.int64)
         for moment in MOMENTS
@@ -153,13 +154,22 @@ def draw(found: Distributions) -> Figure:
     _function_over(axes, found.expression, reach, label=True)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.set_title(f"{found.expression} in {found.network}: {found.note}", loc="left", fontsize=10)
+    each = {
+        moment: counts[:, 1:-1] / np.maximum(1, counts.sum(1, keepdims=True)) / WIDTH
+        for moment, counts in found.counts.items()
+    }
+    darkest = max(float(shares.max()) for shares in each.values())
     for moment, panel in zip(
         moments, lower.subplots(1, len(moments), squeeze=False, sharey=True)[0], strict=True
     ):
-        counts = found.counts[moment]
-        shares = counts[:, 1:-1] / np.maximum(1, counts.sum(1, keepdims=True)) / WIDTH
         panel.pcolormesh(
-            middles, np.arange(len(counts)) + 1, shares, cmap="Greys", shading="nearest", vmin=0
+            middles,
+            np.arange(len(each[moment])) + 1,
+            each[moment],
+            cmap="Greys",
+            shading="nearest",
+            vmin=0,
+            vmax=darkest,
         )
         panel.set(xlim=(-reach, reach), xlabel="input", title=moment)
         panel.invert_yaxis() if panel is lower.axes[0] else None

@@ -2,8 +2,8 @@
 
     python -m builders.reports.studies.inputs --data-dir FOLDER
 
-Trains the function once and writes the page and its figure; where the embedded distributions have
-it, they are taken.
+Trains the function once, stores what entered it in the folder ``--out``, and writes the page and
+its figure from that.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Final
 import click
 import numpy as np
 
-from act_bench.figures import Request
-from act_bench.figures.inputs import Distributions, draw, read_distributions
+from act_bench.figures.inputs import Distributions, draw, of_rows
 from act_bench.figures.style import save
 from act_bench.files.atomic import replacing
 from act_bench.functions.catalogue import find, read
 from act_bench.tables.inputs.histograms import EDGES
 from builders.command import refusing
+from builders.inputs import Chosen, record_missing
 from builders.reports.studies import overview
 from builders.reports.studies.page import GLOSSARY, IMAGES, PAGES
+from regenerate.recipes import find as find_recipe
 
 FUNCTION: Final = "erfc_softplus_squared"
 SATURATED: Final = 0.1
@@ -88,15 +89,15 @@ def page(found: Distributions) -> str:
             ),
             "",
             (
-                f"**Setting.** The function falls from 1 to 0. It saturates where it is within "
-                f"a tenth "
-                f"of these limits: below {low:g} and above {high:g}. A rectifier saturates on one "
-                f"side: at initialization just one side is to have more than {USED:.0%} of the "
-                f"inputs. "
-                f"A sigmoid saturates on both: after training both are. One training by the "
-                f"recipe of "
+                "**Setting.** The function falls from 1 to 0. It saturates where it is within a "
+                f"tenth of these limits: below {low:g} and above {high:g}. A rectifier saturates "
+                "on one side: at initialization just one side is to have more than "
+                f"{_percent(USED)} of the inputs. A sigmoid saturates on both: after training "
+                "both are. One training by the recipe of "
                 f"`{found.network}` ({found.note}); inputs of 512 validation images at all "
-                f"{len(places)} places, normalized as in training. {GLOSSARY}"
+                f"{len(places)} places, normalized as in training. Batch normalization stands "
+                "before 16 of them and holds their inputs near mean 0 and variance 1, and the "
+                f"training is short: in the poster's network this may differ. {GLOSSARY}"
             ),
             "",
             "![Inputs before and after training](../../images/papers-inputs.png)",
@@ -123,13 +124,21 @@ def _percent(share: float) -> str:
 
 
 @click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("output/studies"),
+    show_default=True,
+    help="Folder of the parts of all studies.",
+)
 @click.option("--data-dir", type=click.Path(exists=True, path_type=Path), help="The images.")
-def main(data_dir: Path | None) -> None:
+def main(out: Path, data_dir: Path | None) -> None:
     """Write the page on erfc(Softplus(x))^2 in `vit`."""
     expression = str(find(FUNCTION).expression)
     with refusing():
-        request = Request(("vit",), expression=expression, data_dir=data_dir)
-        found = read_distributions(request)
+        chosen = {expression: Chosen(None, "named")}
+        (rows,) = record_missing(find_recipe("vit", "proxy"), chosen, out / "inputs", data_dir)
+        found = of_rows("vit", rows.to_pylist())
     save(draw(found), IMAGES / "papers-inputs.png")
     PAGES.mkdir(parents=True, exist_ok=True)
     with replacing(PAGES / "inputs.md") as draft:
