@@ -30,7 +30,12 @@ class Command(click.Command):
                 for each in self.params
             )
             if expressions and not error.option_name.startswith("--"):
-                error.message += " If it is an expression: write negative(f) for -f."
+                raise click.NoSuchOption(
+                    error.option_name,
+                    f"{error.message} If it is an expression: write negative(f) for -f.",
+                    error.possibilities,
+                    ctx,
+                ) from None
             raise
 
     def invoke(self, ctx: click.Context) -> object:

@@ -7,8 +7,8 @@ class** is a function: expressions that are equal in exact arithmetic. Every ent
 class, and some classes hold several entries, that differ by float32 rounding only. How both were
 established, and the count of classes, stands in ``docs/explanation/space.md``.
 
-Loading the space and looking up one of its expressions needs pyarrow alone; NumPy and SciPy are
-imported for outputs and for expressions that are not spelled as in the space.
+Loading the space and looking up one of its expressions needs pyarrow alone; NumPy is imported for
+outputs and for formulas that are spelled in another way, SciPy only to say what is nearest.
 """
 
 from __future__ import annotations
@@ -19,42 +19,22 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.manifest import ABOUT, SPACE_FILE, verified
 from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
+from act_bench.spaces.protocol import Asked, FunctionSpace, Resolution
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from act_bench.functions.equality import Scaled
-
-How = Literal["exact", "commuted", "numerical"]
 
 OUTPUT_BOUND: Final = 10.0
 _NEAREST: Final = 3
-_SAMPLED: Final = 40
-
-
-class Resolution(NamedTuple):
-    """The entry of an expression.
-
-    Attributes
-    ----------
-    entry : int
-        0 to 2,912.
-    how : {"exact", "commuted", "numerical"}
-        How the expression relates to the entry's own spelling (its ``representative``): it is that
-        spelling; it is that spelling with the arguments of ``add``, ``mul``, ``max`` or ``min``
-        swapped; or it is another formula with the same values.
-    """
-
-    entry: int
-    how: How
 
 
 class NotInSpaceError(ActBenchError, KeyError):
@@ -134,7 +114,7 @@ def finite_outputs(
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
+class Space(FunctionSpace):
     """The space with its two partitions; :func:`load_space` gives the one that is embedded.
 
     Attributes
@@ -157,6 +137,8 @@ class Space:
     (5103, 2913, 2791)
     >>> space.resolve("add(relu(x), tanh(x))")
     Resolution(entry=265, how='commuted')
+    >>> len(space), "swish" in space, len(space.neighbours("swish"))
+    (2913, True, 304)
     """
 
     expressions: tuple[str, ...]
@@ -170,19 +152,21 @@ class Space:
         # A copy in another process reads the file; what was looked up so far is not worth sending.
         return _space_of, (self.path,)
 
-    def resolve(self, expression: str | Expression) -> Resolution:
+    def resolve(self, expression: Asked) -> Resolution:
         """Return the entry that an expression is, and how it was found.
 
-        An expression of the space is looked up, in well under a microsecond. Any other is
-        evaluated on :attr:`grid` and is the entry whose class it equals within rounding (see
-        :mod:`act_bench.functions.equality`); that takes milliseconds, the first time tens of them.
+        An expression of the space is looked up, in well under a microsecond, and so is an operator
+        alone, its negative, and a pair with ``x``. Any other is evaluated on :attr:`grid` and is
+        the entry whose class it equals within rounding (see :mod:`act_bench.spaces.matching`); that
+        takes milliseconds.
         Where float32 rounding split a class into several entries, it is the lowest: the entry of
         the first expression in the enumeration that is this function.
 
         Parameters
         ----------
-        expression : str or Expression
-            Any spelling, spaces allowed; or the name of a function of the catalogue.
+        expression : str or Expression or int
+            Any spelling, spaces allowed; the name of a function of the catalogue; or the number of
+            an entry.
 
         Returns
         -------
@@ -204,7 +188,7 @@ class Space:
         >>> space.representatives[20], space.resolve("ReLU").entry
         ('add(zero(x),relu(x))', 20)
         """
-        text = expression if isinstance(expression, str) else str(expression)
+        text = expression if isinstance(expression, str) else self.spelling(expression)
         known = self._resolved.get(text)
         if known is not None:
             return known
@@ -212,7 +196,7 @@ class Space:
         if found is None:
             from act_bench.functions.catalogue import read  # most spellings do not need it
 
-            tree = read(text) if isinstance(expression, str) else expression
+            tree = expression if isinstance(expression, Expression | NamedFunction) else read(text)
             found = self._look_up(str(tree)) or self._match(tree)
         self._resolved[text] = found
         return found
@@ -229,23 +213,17 @@ class Space:
     def _match(self, expression: Expression | NamedFunction) -> Resolution:
         """Resolve an expression that is spelled as none of the space, or raise NotInSpaceError."""
         # What learns is equal to an entry at its initial value only; the sines are in none.
-        if isinstance(expression, NamedFunction) or expression.learns:
-            raise NotInSpaceError(str(expression), self._nearest(expression))
-        import numpy as np
+        if not isinstance(expression, NamedFunction) and not expression.learns:
+            from act_bench.spaces.matching import equal_entries, listed
 
-        from act_bench.functions.equality import TOLERANCE, Scaled, evaluate, separation
-
-        asked, known = evaluate(expression, self.grid), self._known_values
-        equal = np.arange(len(self.expressions))
-        # A few points first: they leave few expressions for all points.
-        for points in (slice(None, None, _SAMPLED), slice(None)):
-            there = Scaled(known.value[equal, points], known.scale[equal, points])
-            wanted = Scaled(asked.value[None, points], asked.scale[None, points])
-            equal = equal[separation(there, wanted) < TOLERANCE]
-        entries = [self.entry_of[self.expressions[row]] for row in equal]
-        # Of several classes if so much of it cancels that float64 cannot tell which it is.
-        if len({self.canonical_class[entry] for entry in entries}) == 1:
-            return Resolution(entries[0], "numerical")
+            spelled = listed(expression)
+            entries = (
+                equal_entries(expression, self) if spelled is None else [self.entry_of[spelled]]
+            )
+            classes = {self.canonical_class[entry] for entry in entries}
+            # Of several classes if so much of it cancels that float64 cannot tell which it is.
+            if len(classes) == 1:
+                return Resolution(self.canonical_class.index(classes.pop()), "numerical")
         raise NotInSpaceError(str(expression), self._nearest(expression))
 
     def _nearest(self, expression: Expression | NamedFunction) -> tuple[tuple[str, float], ...]:
@@ -264,14 +242,16 @@ class Space:
 
         They are float64 values rounded once, so they are more accurate than float32 kernels.
         """
+        import numpy as np
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(self.path) as file:
             column = file.read(columns=["outputs"], use_threads=False)["outputs"]
-        values: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy()
+        # By DLPack: ``to_numpy`` imports pandas where it is installed, half a second.
+        values = np.concatenate([np.from_dlpack(chunk.values) for chunk in column.chunks])
         row_of = {name: row for row, name in enumerate(self.expressions)}
         rows = [row_of[name] for name in self.representatives]
-        outputs = values.reshape(len(self.expressions), -1)[rows]
+        outputs: NDArray[np.float32] = values.reshape(len(self.expressions), -1)[rows]
         outputs.setflags(write=False)
         return outputs
 
@@ -296,12 +276,6 @@ class Space:
         stored = np.array(about[name], np.float64)
         stored.setflags(write=False)
         return stored
-
-    @cached_property
-    def _known_values(self) -> Scaled:
-        from act_bench.functions.equality import space_values
-
-        return space_values(self.grid)
 
 
 @cache

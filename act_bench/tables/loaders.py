@@ -34,6 +34,7 @@ from act_bench.tables.rates import (
     View,
     choose_rate,
     load_rates,
+    of_metric,
     own_rate,
     rate_runs_file,
     rate_runs_name,
@@ -215,7 +216,8 @@ def _load_view(
         table = load_rates(name).filter(pl.col(LEARNING_RATE.name) == chosen)
         own, last = RATE_COLUMNS, [LEARNING_RATE]
     else:
-        table, own, last = pl.read_parquet(tuned_file(name)), TUNED_COLUMNS, []
+        table, last = pl.read_parquet(tuned_file(name)), []
+        own = of_metric(TUNED_COLUMNS, info.metric)
     shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
     known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
     wanted = _with_features(names(known), features) if columns is None else columns

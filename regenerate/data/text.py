@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.errors import ArgumentError
+from regenerate.data import SPLITS
 
 TEXTS: Final = {
     "sotu": "regenerate.data.sotu",
@@ -46,6 +47,11 @@ class TextData:
     train: Tokens
     validation: Tokens
     test: Tokens
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many tokens each split has, under the names that files about them use."""
+        return {f"{name}_tokens": len(getattr(self, name)) for name in SPLITS}
 
     @property
     def fingerprint(self) -> str:

@@ -103,7 +103,8 @@ def fisher_spectrum(
     >>> [round(float(value), 3) for value in layer.log_eigenvalues]
     [-100.0, -100.0, -100.0, -100.0, -1.386, -0.288]
     """
-    weights = sum(layer.weight.numel() for layer in weighted_layers(network).values())
+    layers = weighted_layers(network, convention.excluded).values()
+    weights = sum(layer.weight.numel() for layer in layers)
     if weights >= SMALL and images.device.type == "cpu":
         keep_freed_memory()
     with torch_threads(1 if weights < SMALL else torch.get_num_threads()):
@@ -113,7 +114,7 @@ def fisher_spectrum(
 def _spectrum(
     network: nn.Module, images: Tensor, convention: FisherConvention, labels: Tensor | None
 ) -> tuple[LayerSpectrum, ...]:
-    scores, passes = forward(network, images, seed=convention.seed)
+    scores, passes = forward(network, images, seed=convention.seed, excluded=convention.excluded)
     magnitudes = []
     for each in passes:
         with _located(f"inputs of layer {each.name}"):
@@ -161,7 +162,7 @@ def gradient_factors(
     """
     draws = None
     if convention.labels is Labels.PREDICTED_SAMPLE:
-        drawn = uniform((len(scores),), convention.label_seed, "fisher labels")
+        drawn = uniform(tuple(scores.shape[:-1]), convention.label_seed, "fisher labels")
         draws = torch.from_numpy(drawn / 2 + 0.5).to(scores.device)
     at_scores = score_gradients(scores, convention.labels, true=labels, draws=draws)
     factors: list[Factor] = []

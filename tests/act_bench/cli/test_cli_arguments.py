@@ -97,7 +97,7 @@ DAMAGE = {
     "key": ("simulation.json", lambda path: path.write_text('{"table": "mlp"}')),
     "text": (
         "simulation.json",
-        lambda path: path.write_text('{"random_exact": {"expected_regret": ["x"]}}'),
+        lambda path: path.write_text('{"random_exact": {"regret_quartiles": [[1], ["x"]]}}'),
     ),
     "gone": ("simulation.json", lambda path: path.unlink()),
 }

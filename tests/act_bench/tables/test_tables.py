@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import polars as pl
@@ -182,6 +183,21 @@ def test_arrays_of_every_configuration(name):
         missing = np.isnan(arrays["fim_quantiles"])
         assert missing.all(axis=1).tolist() == missing.any(axis=1).tolist()
         assert missing.all(axis=1).tolist() == (~arrays["fim_valid"]).tolist()
+    for library in ("torch", "jax"):
+        if find_spec(library) is not None:
+            few = dataset.select(range(min(dataset.num_rows, 30)))
+            with np.errstate(over="ignore"):
+                same_arrays(few.with_format(library)[:], few.with_format("numpy")[:])
+
+
+def same_arrays(found, expected):
+    """Check that tensors of any library are the same numbers, NaN included."""
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        if isinstance(values, np.ndarray) and values.dtype.kind in "bif":
+            np.testing.assert_array_equal(np.asarray(found[name]), values)
+        else:
+            assert len(found[name]) == len(values)
 
 
 def test_main_configurations_hold_the_spectra():
