@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.files.documents import read_object
 from builders.reports.studies.comparing import (
@@ -187,7 +188,7 @@ class Comparison:
         for section in self.sections:
             known = self._with_rates(section, folder)
             if known is None:
-                raise ValueError(
+                raise ArgumentError(
                     f"{folder / str(section.rates_of)}: trainings are left: run the study's train"
                 )
             compared.append(known.compare(folder))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from act_bench.errors import ArgumentError
 from act_bench.files.documents import read_object
 from act_bench.functions.operators import BASELINES
 from act_bench.search.events import Result
@@ -171,7 +172,7 @@ class Searches:
             for method, number in self._each():
                 done = own / f"{method}-{number}" / "found.json"
                 if not done.exists():
-                    raise ValueError(f"{done} is missing: run the study's train first")
+                    raise ArgumentError(f"{done} is missing: run the study's train first")
                 search_found: dict[str, Any] = read_object(done)
                 text, rate = search_found["expression"], search_found["rate"]
                 trainings = place.confirmed(text, rate)
@@ -270,7 +271,7 @@ def search(
         if accuracy is not None and score > best["score"]:
             best = evaluated[-1]
     if "expression" not in best:
-        raise ValueError(f"{folder}: all {budget} trainings diverged")
+        raise ArgumentError(f"{folder}: all {budget} trainings diverged")
     return {**best, "clock_s": clock_s, "evaluated": evaluated}
 
 
