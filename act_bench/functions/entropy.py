@@ -8,8 +8,7 @@ density p(y) y', hence the entropy::
 
 a functional of f. It is largest for f = C1 CDF(x) + C2, the worst function between two bounds
 (Eq. 5). From any other f the entropy falls fastest along the correction term of the inverse,
-eta = -[p(y) y''/y' + p'(y) y'] (Eq. 7). With y' = 1/f' and y'' = -f''/f'^3 this is a function of
-x::
+eta = -[p(y) y''/y' + p'(y) y'] (Eq. 7). With y' = 1/f' and y'' = -f''/f'^3 it is of x::
 
     eta = p f''/f'^2 - p'/f',
 

@@ -121,6 +121,7 @@ REPORTS: Final = (
         images=True,
         resumes=True,
     ),
+    Report("papers", "builders.reports.studies", ("overview",), "docs/studies/papers.md", 0.1),
     *(
         Report(
             f"entropy-{table}",
