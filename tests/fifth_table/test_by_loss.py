@@ -22,8 +22,8 @@ from act_bench.cli import main
 from act_bench.explore.views import table_data
 from act_bench.figures import Request, draw
 from act_bench.functions.operators import BASELINES
-from act_bench.search.benchmark import BesideSpaceError
 from act_bench.search.loading import load_data
+from act_bench.search.refusals import BesideSpaceError
 from act_bench.tables.loaders import load_table as load
 from act_bench.tables.named import load_named
 from act_bench.tables.registry import TABLES, TRAINED_MARGIN
