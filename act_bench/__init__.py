@@ -27,6 +27,7 @@ from act_bench.errors import name_missing_extras as _name_missing_extras
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
+    from act_bench.publishing.citation import cite
     from act_bench.search.benchmark import Benchmark
     from act_bench.search.optimum import optimum
     from act_bench.spaces.paper import load_space
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from act_bench.tables.distances import distance
     from act_bench.tables.features import load_features
     from act_bench.tables.files import list_tables
+    from act_bench.tables.inputs.distributions import load_inputs
     from act_bench.tables.loaders import load_runs, load_table
     from act_bench.tables.named import load_named
     from act_bench.tables.spectra import load_spectra as load_fisher
@@ -48,11 +50,13 @@ __all__ = [
     "Expression",
     "SearchSpace",
     "__version__",
+    "cite",
     "distance",
     "list_tables",
     "load_dataset",
     "load_features",
     "load_fisher",
+    "load_inputs",
     "load_named",
     "load_runs",
     "load_space",
@@ -69,11 +73,13 @@ _SOURCES = {
     "Benchmark": "act_bench.search.benchmark:Benchmark",
     "Expression": "act_bench.functions.expression:Expression",
     "SearchSpace": "surrogates.protocol:SearchSpace",
+    "cite": "act_bench.publishing.citation:cite",
     "distance": "act_bench.tables.distances:distance",
     "list_tables": "act_bench.tables.files:list_tables",
     "load_dataset": "act_bench.tables.configurations:load_dataset",
     "load_features": "act_bench.tables.features:load_features",
     "load_fisher": "act_bench.tables.spectra:load_spectra",
+    "load_inputs": "act_bench.tables.inputs.distributions:load_inputs",
     "load_named": "act_bench.tables.named:load_named",
     "load_runs": "act_bench.tables.loaders:load_runs",
     "load_space": "act_bench.spaces.paper:load_space",

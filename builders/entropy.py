@@ -147,14 +147,26 @@ def figure(table: str, entropy_nats: Array, flat: Array) -> Figure:
     axes = drawing.add_subplot()
     # What is far out would squeeze the rest: it is drawn at the edge.
     low, high = np.quantile(entropy_nats[known], [0.01, 0.99])
-    points = axes.scatter(
-        np.clip(entropy_nats[known], low, high),
-        score[known],
-        c=flat[known],
-        s=7,
-        cmap="cividis",
-        linewidths=0,
-    )
+    shown = np.clip(entropy_nats, low, high)
+    for chosen, name, marker in (
+        (known & (flat == 0), "flat nowhere", "."),
+        (known & (flat > 0), "flat somewhere", "^"),
+    ):
+        points = axes.scatter(
+            shown[chosen],
+            score[chosen],
+            c=flat[chosen],
+            s=12 if marker == "^" else 14,
+            marker=marker,
+            cmap="cividis",
+            vmin=0,
+            vmax=float(flat[known].max()),
+            linewidths=0,
+            label=name,
+        )
+    axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
+    margin = 0.09 * float(score[known].max() - score[known].min())
+    axes.set_ylim(top=float(score[known].max()) + margin)  # room for the legend
     axes.axhline(info.worst_score, color="#333333", linewidth=0.8, linestyle=(0, (4, 3)))
     spearman = predictions(table, entropy_nats, flat)[0]
     axes.set_title(

@@ -65,6 +65,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"needs {what}")
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sweeps train here: a worker process takes seconds to start, and has its own tests."""
+    from regenerate.sweeps import executor
+
+    monkeypatch.setattr(executor, "LocalExecutor", lambda jobs: executor.SerialExecutor())
+
+
 MakeData = Callable[..., BenchmarkData]
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "export": "Write the dataset as a Hugging Face dataset repository.",
     "push": "Publish the dataset on the Hugging Face Hub.",
     "download": "Fetch a pinned version of the dataset and check it.",
+    "cite": "Print how to cite this version.",
     "cache": "List or clear the decoded images stored on this machine.",
 }
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
+from act_bench.cli._console import console, listing
 from act_bench.cli._progress import bars
 from act_bench.cli._search_options import GRAFS, SearchOptions
 from act_bench.cli._sparkline import score_line
@@ -53,26 +51,26 @@ def search_grafs(options: SearchOptions) -> None:
 
 
 def _show(result: GrafsResult, test: float | None, folder: Path) -> None:
-    console = Console()
-    stages = Table("stage", "operators left", "loss held out", "highest alphas", box=SIMPLE_HEAD)
+    shown_on = console()
+    stages = listing("stage", "highest alphas", right=("operators left", "loss held out"))
     every = max(1, len(result.history) // _STAGES_SHOWN)
     for stage in dict.fromkeys((*result.history[::every], result.history[-1])):
-        stages.add_row(str(stage.stage), str(stage.left), f"{stage.held_out_loss:.3f}", stage.best)
-    console.print(stages)
+        numbers = (str(stage.left), f"{stage.held_out_loss:.3f}")
+        stages.add_row(str(stage.stage), stage.best, *numbers)
+    shown_on.print(stages)
     where = "outside the space" if result.entry is None else f"entry {result.entry}"
-    console.print(f"found in {result.search_s:.1f} s: {where}", highlight=False)
+    shown_on.print(f"found in {result.search_s:.1f} s: {where}")
     click.echo(f"  {result.expression}")
     values, info, median = result.values, TABLES[result.table], result.median
     known = [value for value in values if value is not None]
     middle = "diverged" if median is None else f"median {median:.4f}"
-    console.print(
+    shown_on.print(
         f"{info.metric_in_words}, trained from scratch with {len(values)} seeds in "
         f"{result.retraining_s:.1f} s: {middle}  {score_line(known, info)}"
-        + (f"  ({len(values) - len(known)} diverged)" if len(known) < len(values) else ""),
-        highlight=False,
+        + (f"  ({len(values) - len(known)} diverged)" if len(known) < len(values) else "")
     )
     if test is not None:
-        console.print(f"test: median {test:.4f}", highlight=False)
+        shown_on.print(f"test: median {test:.4f}")
     click.echo(
         f'train it again: act-bench regenerate "{result.expression}" --table {result.table} '
         f"--fidelity {result.fidelity}; all runs: {folder}"

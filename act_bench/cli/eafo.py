@@ -172,10 +172,9 @@ def _write(corrected: Corrected, eps: float, path: Path) -> None:
 
 def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None:
     import numpy as np
-    from rich.console import Console
-    from rich.table import Table
 
-    console = Console()
+    from act_bench.cli._console import console, listing
+
     nats, flat = document["entropy_nats"], document["flat"]
     words = "none: it is flat throughout" if nats is None else f"{nats:.4f} nats"
     click.echo(
@@ -183,19 +182,18 @@ def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None
     )
     if document["corrected_expression"]:
         click.echo(f"corrected: {document['corrected_expression']}")
-    shown = Table(title=f"f + {eps:g} c")
-    for heading in ("x", "f", "c", "corrected"):
-        shown.add_column(heading, justify="right")
+    click.echo(f"f + {eps:g} c:")
+    shown = listing(right=("x", "f", "c", "corrected"))
     x = np.linspace(-3, 3, _SHOWN)
     value, term = corrected.function.to_numpy()(x), np.interp(x, corrected.x, corrected.term)
     for row in zip(x, value, term, value + eps * term, strict=True):
         shown.add_row(*(f"{number:.4f}" for number in row))
-    console.print(shown)
+    console().print(shown)
     trained: list[Trained] = document["trained"]  # type: ignore[assignment]
     if not trained:
         return
     metric = trained[0]["metric"].replace("_", " ")
-    table = Table("function", metric, "mean", "seconds per run")
+    table = listing("function", metric, right=("mean", "seconds\nper run"))
     for each in trained:
         values = each["values"]
         table.add_row(
@@ -204,4 +202,4 @@ def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None
             "" if each["mean"] is None else f"{each['mean']:.4f}",
             f"{each['seconds'] / len(values):.2f}",
         )
-    console.print(table)
+    console().print(table)

@@ -163,13 +163,10 @@ def _show(function: Expression | NamedFunction, found: Setting, feature: FisherF
     if feature.quantiles is None:
         click.echo(f"{function}: no valid Fisher spectrum in {table}: {feature.reason}")
         return
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
-    shown = Table(title=f"Log eigenvalues of {function} in {table}, before training")
-    shown.add_column("layer")
-    for heading in ("weights", "at the floor", "lowest", "median", "highest"):
-        shown.add_column(heading, justify="right")
+    click.echo(f"Log eigenvalues of {function} in {table}, before training")
+    shown = listing("layer", right=("weights", "at the floor", "lowest", "median", "highest"))
     floor = found.convention.floor
     for layer, quantiles in zip(feature.layers, feature.quantiles, strict=True):
         shown.add_row(
@@ -180,4 +177,4 @@ def _show(function: Expression | NamedFunction, found: Setting, feature: FisherF
             f"{quantiles[len(quantiles) // 2]:.2f}",
             f"{quantiles[-1]:.2f}",
         )
-    Console().print(shown)
+    console().print(shown)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from act_bench.cli._command import Command
+from act_bench.cli._console import console, listing
 from act_bench.cli._options import OutputFile, collected, table_type, training_options
 from act_bench.cli._progress import bar
 from act_bench.cli._sparkline import score_line
@@ -83,14 +83,14 @@ def command(options: Options) -> None:
     other. Exit code 1 says that the retraining differs from the record: in its outcome, or by more
     than 3 standard errors in the metric of the table.
     """
-    console = Console(stderr=options.as_json)
+    shown_on = console(stderr=options.as_json)
     made, note = _retrain(options)
     if options.certificate_file is not None:
         made.write(options.certificate_file)  # before anything is printed, which may fail
     if options.as_json:
         click.echo(json.dumps(made.to_dict()))
     else:
-        _show(console, made, note)
+        _show(shown_on, made, note)
     if made.comparison.verdict == "differs":
         sys.exit(ExitCode.NO)
 
@@ -151,22 +151,23 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
     return made, note
 
 
-def _show(console: Console, made: Certificate, note: str) -> None:
-    console.print(f"{made.expression}: {note}", highlight=False)
+def _show(shown_on: Console, made: Certificate, note: str) -> None:
+    shown_on.print(f"{made.expression}: {note}")
     recorded = {run.seed: run for run in made.record}
     info = TABLES[made.recipe.table]
     curves = {run.seed: getattr(run, f"{info.metric}_curve") for run in made.retrained}
-    shown = Table("seed", "outcome", info.metric_in_words, "recorded", "by epoch", "seconds")
+    numbers = (info.metric_in_words.replace(" ", "\n", 1), "recorded", "seconds")
+    shown = listing("seed", "outcome", "by epoch", right=numbers)
     for run in made.retrained:
         shown.add_row(
             str(run.seed),
             run.outcome,
+            score_line(curves[run.seed], info, curves.values()),
             _value(run, info),
             _value(recorded[run.seed], info) if run.seed in recorded else "",
-            score_line(curves[run.seed], info, curves.values()),
             f"{run.runtime_s:.2f}",
         )
-    console.print(shown)
+    shown_on.print(shown)
     comparison = made.comparison
     if comparison.verdict == "no record":
         return
@@ -182,7 +183,7 @@ def _show(console: Console, made: Certificate, note: str) -> None:
         words.append(f"z = {comparison.z:+.2f}")
     if not comparison.same_platform:
         words.append("another platform than the record's")
-    console.print("; ".join(words), highlight=False)
+    shown_on.print("; ".join(words))
 
 
 def _value(run: Run, info: TableInfo) -> str:

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.progress import MofNCompleteColumn, TextColumn
-from rich.table import Table
 
 from act_bench.cli._command import Command
+from act_bench.cli._console import console, listing
 from act_bench.cli._grafs import search_grafs
 from act_bench.cli._options import (
     FiniteNumber,
@@ -230,26 +228,20 @@ class Display:
 
 
 def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Path) -> None:
-    console = Console()
+    shown_on = console()
     best = found.best
     trained = best.outcome == "ok"
     shown_best = f"{problem.value(best.score):.4f}" if trained else "diverged, as did all others"
     by_loss = " loss" if problem.metric == "validation_loss" else ""
-    console.print(
+    shown_on.print(
         f"best of {len(found.evaluated)} functions in validation{by_loss}, "
-        f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {shown_best}",
-        highlight=False,
+        f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {shown_best}"
     )
     if found.confirmed:
-        shown = Table(
-            title=f"validation{by_loss} with {confirmation.seeds} fresh seeds",
-            box=SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-        )
         reference = problem.reference
-        headings = ("function", "searched", "fresh seeds", f"less {_role(problem)}")
-        for number, heading in enumerate(headings if reference else headings[:3]):
-            shown.add_column(heading, justify="right" if number else "left")
+        headings = ("searched", "fresh seeds", f"less {_role(problem)}")
+        click.echo(f"validation{by_loss} with {confirmation.seeds} fresh seeds:")
+        shown = listing("function", right=headings if reference else headings[:2])
         for row in found.confirmed:
             name, seen = row.candidate.expression, row.candidate.shown
             if row.candidate is reference:
@@ -265,17 +257,14 @@ def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Pa
                     "" if row.difference is None else _of_scores(problem, row.difference, "+")
                 )
             shown.add_row(*cells)
-        console.print(shown)
+        shown_on.print(shown)
     tested = found.tested
     shown_test = None if tested is None else tested.loss if by_loss else tested.accuracy
     if tested is not None and shown_test is not None:
         fresh = "" if tested.fresh is None else f"; with fresh seeds {_interval(tested.fresh)}"
-        console.print(
-            f"test{by_loss} of {tested.expression}, shown once: {shown_test:.4f}{fresh}",
-            highlight=False,
-        )
+        shown_on.print(f"test{by_loss} of {tested.expression}, shown once: {shown_test:.4f}{fresh}")
     elif tested is None:
-        console.print("test is sealed: a larger --budget continues it", highlight=False)
+        shown_on.print("test is sealed: a larger --budget continues it")
     click.echo(f"intervals are 95 %, over seeds; all runs and the trace: {folder}")
 
 

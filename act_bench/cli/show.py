@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _SHAPE_POINTS = 41
 _SPELLINGS_SHOWN = 8
+_BESIDE = 60
+"""Columns beside the names of facts, in 80."""
 
 
 class Curves(TypedDict):
@@ -300,21 +303,22 @@ def median_curves(path: str, entry: int) -> dict[str, Curves]:
 
 
 def _show(known: Facts) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from act_bench.cli._console import console
     from act_bench.tables.registry import TABLES
 
     spellings = known["equivalent_expressions"]
     listed = ", ".join(spellings[:_SPELLINGS_SHOWN])
     if len(spellings) > _SPELLINGS_SHOWN:
         listed += f" and {len(spellings) - _SPELLINGS_SHOWN} more (--json lists all)"
+    listed = fill(listed, _BESIDE, break_long_words=False, break_on_hyphens=False)
     others = [str(entry) for entry in known["entries_of_class"] if entry != known["entry"]]
     shared = f", shared with entries {', '.join(others)}" if others else ""
     low, high = min(known["shape"]), max(known["shape"])
     shape = f"{sparkline(known['shape'], low, high)}  {low:.3g} to {high:.3g} on [-5, 5]"
 
-    console = Console(highlight=False)
+    shown_on = console()
     facts = Table.grid(padding=(0, 2))
     facts.add_row("expression", known["expression"])
     for operator, formula in known["operators"].items():
@@ -328,9 +332,9 @@ def _show(known: Facts) -> None:
         )
         facts.add_row("canonical class", f"{known['canonical_class']}{shared}")
         facts.add_row("other spellings", listed or "none in the space")
-    console.print(facts)
+    shown_on.print(facts)
     if known["entry"] is not None and not known["records"]:
-        console.print("No table is embedded.")
+        shown_on.print("No table is embedded.")
     for record in known["records"]:
         metrics, about = record["metrics"], TABLES[record["table"]]
         by_accuracy = about.metric == "validation_accuracy"
@@ -338,7 +342,7 @@ def _show(known: Facts) -> None:
         shown = Table.grid(padding=(0, 2))
         title = f"\n{about.title}, {record['edition']}, fidelity {record['fidelity']}"
         if metrics["outcome"] == "missing":
-            console.print(f"{title}: missing, never trained")
+            shown_on.print(f"{title}: missing, never trained")
             continue
         for name, value in metrics.items():
             shown.add_row("", name, "-" if value is None else _short(value))
@@ -350,21 +354,21 @@ def _show(known: Facts) -> None:
             shown.add_row(
                 "", name, f"{score_line(curve, about)}  {curve[0]:.3f} to {curve[-1]:.3f}"
             )
-        console.print(title)
-        console.print(shown)
+        shown_on.print(title)
+        shown_on.print(shown)
     if known["rates"]:
-        _show_rates(console, known["rates"])
+        _show_rates(shown_on, known["rates"])
     if known["published"]:
-        _show_published(console, known["published"])
+        _show_published(shown_on, known["published"])
 
 
-def _show_rates(console: Console, rates: Sequence[AtRate]) -> None:
+def _show_rates(shown_on: Console, rates: Sequence[AtRate]) -> None:
     """Print what the function reaches at each learning rate."""
     from rich.table import Table
 
     from act_bench.tables.registry import TABLES
 
-    console.print("\nBy learning rate: medians over the seeds")
+    shown_on.print("\nBy learning rate: medians over the seeds")
     shown = Table.grid(padding=(0, 2))
     heads = ("", "table", "rate", "outcome", "validation", "test", "seeds", "fresh seeds")
     shown.add_row(*(f"[dim]{head}[/dim]" for head in heads))
@@ -383,32 +387,35 @@ def _show_rates(console: Console, rates: Sequence[AtRate]) -> None:
             str(row["runs"]),
             "" if fresh is None else f"{fresh:.4f} (mean of {row['fresh_runs']})",
         )
-    console.print(shown)
-    console.print(
-        "* where seed 0 is best. Seeds that had no part in that choice are the fresh ones.",
+    shown_on.print(shown)
+    shown_on.print(
+        "* where seed 0 is best. Fresh seeds had no part in that choice.",
         style="dim",
     )
 
 
-def _show_published(console: Console, published: Sequence[dict[str, object]]) -> None:
+def _show_published(shown_on: Console, published: Sequence[dict[str, object]]) -> None:
     """Print reported top-1 accuracies, the runs of one cell in one line."""
     from rich.table import Table
 
-    cells: dict[tuple[object, ...], list[str]] = {}
+    cells: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {}
     for row in published:
         if row["metric"] == "top1_accuracy":
-            keys = ("source", "table", "architecture", "dataset", "split")
-            where = tuple(row[key] or "" for key in keys)
+            source = (str(row["source"]), str(row["table"]))
+            where = tuple(str(row[key] or "") for key in ("architecture", "dataset", "split"))
             doubt = "*" if row["flags"] else ""
-            cells.setdefault(where, []).append(f"{row['value']:.4g}{doubt}")
-    console.print("\nReported top-1 accuracy (other networks, data and budgets than above)")
-    shown = Table.grid(padding=(0, 2))
-    for place, values in cells.items():
-        shown.add_row("", *map(str, place), ", ".join(values))
-    console.print(shown)
-    others = len(published) - sum(map(len, cells.values()))
+            found = cells.setdefault(source, {}).setdefault(where, [])
+            found.append(f"{row['value']:.4g}{doubt}")
+    shown_on.print("\nReported top-1 accuracy (other networks, data and budgets than above)")
+    for source, places in cells.items():
+        shown_on.print(f"  {', '.join(source)}")
+        shown = Table.grid(padding=(0, 2))
+        for place, values in places.items():
+            shown.add_row("  ", *place, ", ".join(values))
+        shown_on.print(shown)
+    others = sum(row["metric"] != "top1_accuracy" for row in published)
     more = f"{others} other results in --json. " if others else ""
-    console.print(f"{more}Sources and flags (*): docs/reference/literature.md", style="dim")
+    shown_on.print(f"{more}Sources and flags (*): docs/reference/literature.md", style="dim")
 
 
 def _short(value: object) -> str:

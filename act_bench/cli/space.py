@@ -85,21 +85,19 @@ def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) 
     if as_json:
         click.echo(json.dumps({"expression": expression, "neighbours": found.to_dicts()}))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
-    shown = Table(title=f"Nearest to {expression}")
-    for heading in ("distance", "spellings", "entry"):
-        shown.add_column(heading, justify="right")
-    shown.add_column("function", overflow="fold")
+    numbers = ("distance", "spellings", "entry")
+    click.echo(f"Nearest to {expression}")
+    shown = listing("function", right=numbers)
     for row in found.to_dicts():
         shown.add_row(
+            row["expression"],
             "equal on grid" if row["same"] else f"{row['distance']:.2g}",
             f"{row['expressions']:,}",
             "" if row["entry"] is None else str(row["entry"]),
-            row["expression"],
         )
-    Console().print(shown)
+    console().print(shown)
 
 
 def _make_again_if_damaged(variant: Variant) -> None:

@@ -63,7 +63,7 @@ class Options:
 @click.option("--limit", type=click.IntRange(1), help="Only the first N functions of the order.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=PositiveNumber(),
     help="Begin no function that would end later, by the longest so far.",
 )
 @click.option(

@@ -344,9 +344,8 @@ def _asked(columns: Iterable[str] | None) -> list[str] | None:
     except TypeError:
         several = None
     if several is None:
-        raise ArgumentTypeError(
-            f"columns: expected several names, as in columns=['entry'], got {excerpt(columns)}"
-        )
+        kind = "the string " if isinstance(columns, str) else ""
+        raise ArgumentTypeError(f"columns: expected a list of names, got {kind}{excerpt(columns)}")
     return list(dict.fromkeys(map(str, several)))
 
 

@@ -58,6 +58,44 @@ REPORTS: Final = (
     ),
     # By its name only: nothing but the commands themselves may import them.
     Report("commands", "act_bench.cli._reference", (), "docs/reference/commands.md", 0.1),
+    *(
+        Report(
+            f"figure-{name}",
+            "act_bench",
+            ("plot", name, "--output", f"docs/images/{name}.png"),
+            f"docs/images/{name}.png",
+            0.3,
+        )
+        for name in ("known", "accuracies", "scatter")
+    ),
+    Report(
+        "figure-spectra",
+        "act_bench",
+        (
+            *("plot", "spectra", "--table", "cnn", "--table", "resnet", "--table", "vit"),
+            *("--output", "docs/images/fisher-signs.png"),
+        ),
+        "docs/images/fisher-signs.png",
+        3,
+        images=True,
+    ),
+    Report("build-large-space", "act_bench", ("space", "build"), minutes=5),
+    Report(
+        "figure-large-space",
+        "act_bench",
+        ("plot", "large-space", "--table", "cnn", "--output", "docs/images/large-space.png"),
+        "docs/images/large-space.png",
+        5,
+    ),
+    Report(
+        "explore",
+        "benchmarks.explore",
+        ("--screenshots", "docs/images"),
+        "the pictures of docs/how-to/explore.md",
+        2,
+    ),
+    Report("notebook", "builders.notebook", (), "docs/tutorials/first-look.ipynb", 0.1),
+    Report("energy", "builders.reports.card.energy", minutes=0.1),
     Report("space", "builders.space", ("report", "--write"), "docs/explanation/space.md"),
     Report("rates", "builders.reports.rates.report", ("--write",), "docs/studies/rates.md", 2),
     Report(
@@ -83,6 +121,7 @@ REPORTS: Final = (
         images=True,
         resumes=True,
     ),
+    Report("papers", "builders.reports.studies", ("overview",), "docs/studies/papers.md", 0.1),
     *(
         Report(
             f"entropy-{table}",

@@ -20,10 +20,11 @@ def can_fuse(x: Tensor, norm: nn.BatchNorm2d, activation: nn.Module | None) -> b
     """Return whether :func:`normalized_look_up` can do it.
 
     It can for a tabulated activation, or none, of bfloat16 numbers on the CPU, in training, and in
-    evaluation where no gradient is wanted.
+    evaluation where no gradient is wanted. An activation that somebody listens to is called.
     """
     return (
         (activation is None or isinstance(activation, TabulatedActivation))
+        and not (activation is not None and activation._forward_pre_hooks)
         and x.device.type == "cpu"
         and x.dtype == torch.bfloat16
         and norm.weight.dtype == torch.float32

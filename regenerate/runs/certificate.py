@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import fmean, variance
 from typing import Literal
 
-from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.tables.loaders import load_runs
 from act_bench.tables.registry import Metric
@@ -21,7 +20,7 @@ from regenerate.runs.environment import same_platform
 from regenerate.runs.run import Run, diverges
 
 LARGEST_Z = 3.0
-"""Beyond this |z| a retraining is said to differ: by chance once in 370 for normal noise."""
+"""Beyond this ``|z|`` a retraining is said to differ: by chance once in 370 for normal noise."""
 
 Verdict = Literal["exact", "agrees", "differs", "undecided", "no record"]
 
@@ -34,14 +33,14 @@ class Comparison:
     ----------
     verdict
         ``exact``: at least one seed is in both, and each such seed has the same outcome and the
-        same losses and accuracies to the last bit. ``agrees``: the outcome is the same, and |z| is
-        at most ``LARGEST_Z``. ``differs``: the outcome or z says otherwise. ``undecided``: there
-        are too few finite runs for a z. ``no record``: nothing is recorded.
+        same losses and accuracies to the last bit. ``agrees``: the outcome is the same, and
+        ``|z|`` is at most ``LARGEST_Z``. ``differs``: the outcome or z says otherwise.
+        ``undecided``: there are too few finite runs for a z. ``no record``: nothing is recorded.
     z
         Retrained less recorded mean of the table's metric over its standard error
         s sqrt(1/n + 1/m), with the pooled standard deviation s of the n and m finite runs. None
-        where there is no s. Seeds in both make the two dependent, so that |z| is then smaller than
-        for fresh seeds.
+        where there is no s. Seeds in both make the two dependent, so that ``|z|`` is then smaller
+        than for fresh seeds.
     difference
         Retrained less recorded mean of the metric, in its unit; None where either has no finite
         run.
@@ -97,12 +96,12 @@ def compare(
     'exact'
     """
     if not retrained:
-        raise ArgumentError("expected at least one retrained run, got none")
+        raise ValueError("expected at least one retrained run, got none")
     if not record:
         return Comparison("no record")
     recipes = {run.recipe_sha for run in (*retrained, *record)}
     if len(recipes) > 1:
-        raise ArgumentError(f"runs of different recipes cannot be compared: {sorted(recipes)}")
+        raise ValueError(f"runs of different recipes cannot be compared: {sorted(recipes)}")
     recorded = {run.seed: run for run in record}
     shared = tuple(run.seed for run in retrained if run.seed in recorded)
     identical = tuple(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 from act_bench.arguments import whole_seeds
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
@@ -20,6 +21,13 @@ from regenerate.runs.run import Run
 
 Progress = Callable[[float], None]
 """Told the share of the training that is done, from 0 to 1."""
+
+Observer = Callable[[str, nn.Module, Tensor], None]
+"""Shown the network of each run at the moments of ``act_bench.tables.inputs``, ``initialization``
+and ``trained``, and a batch of validation as it takes it. It must leave the network as it is."""
+
+OBSERVED: Final = 512
+"""Examples in that batch, or as many as there are."""
 
 
 class DeviceError(ActBenchError, ValueError):
@@ -133,6 +141,7 @@ def train(
     device: str = "auto",
     data_dir: Path | None = None,
     progress: Progress | None = None,
+    observe: Observer | None = None,
 ) -> list[Run]:
     """Train one function with several seeds and return a run for each seed, in order.
 
@@ -151,6 +160,9 @@ def train(
         Folder of the data set, see ``regenerate.data.load``.
     progress
         Called now and then with the share done.
+    observe
+        Shown the network before and after training. The trainer of a network of your own needs
+        such a parameter only for this.
 
     Raises
     ------
@@ -176,5 +188,6 @@ def train(
         device=choose_device(recipe.network, device),
         data_dir=data_dir,
         progress=progress,
+        **({} if observe is None else {"observe": observe}),
     )
     return runs

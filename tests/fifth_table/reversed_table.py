@@ -25,6 +25,7 @@ from builders import named, rates, tables
 from builders.embedded import write_manifest
 from regenerate import recipes
 from regenerate.data.fingerprints import load_any
+from regenerate.data.sotu import FINGERPRINT
 from regenerate.recipes import Recipe
 from regenerate.recipes.rates import with_rate
 
@@ -33,6 +34,7 @@ INFO = dataclasses.replace(TABLES["gpt"], name=NAME, title="A table by loss", sp
 RECIPE = dataclasses.replace(
     recipes.find("gpt", "proxy"), table=NAME, train_tokens=2048, evaluation_tokens=512, widths=(32,)
 )
+VERSIONS = json.dumps({"data": FINGERPRINT, "processor": "made up"})
 SPACE = load_space()
 BASELINE_ENTRIES = [SPACE.resolve(text).entry for text in BASELINES]
 
@@ -79,7 +81,7 @@ def row(text: str, entry: int | None, seed: int, loss: float, recipe: Recipe) ->
         "images_seen": 64 if ok else 32,
         "device": "cpu",
         "recipe_sha": recipe.sha,
-        "versions": json.dumps({"data": load_any("sotu").fingerprint, "processor": "made up"}),
+        "versions": VERSIONS,
     }
 
 

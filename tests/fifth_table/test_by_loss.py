@@ -37,7 +37,7 @@ from builders.reports.results import goals
 from regenerate.grafs import GrafsResult
 from regenerate.runs import certificate
 from regenerate.runs.run import Run
-from regenerate.runs.store import RunStore
+from regenerate.runs.store import RunStore, SearchFolderError
 from regenerate.sweeps.selection import Selection, tuned
 from surrogates.live import Budget, Confirmation, search, table_problem
 from surrogates.live.replay import verify_search
@@ -117,7 +117,8 @@ def test_a_simulation_ends_with_the_lowest_loss() -> None:
         steps = found.steps.filter(pl.col("trial") == final["trial"])
         taken = [data.score(entry) for entry in steps["entry"].to_list()]
         assert data.score(final["entry"]) == max(score for score in taken if score is not None)
-    assert found.top_score == max(data.score(entry) or -9.0 for entry in data.covered)
+    best = sorted((data.score(entry) or -9.0 for entry in data.covered), reverse=True)
+    assert found.top_score == best[found.top_entries - 1]
 
 
 def test_the_tuned_rate_is_that_of_the_lowest_loss() -> None:
@@ -203,7 +204,7 @@ def test_regenerate_trains_the_real_network_without_a_download(monkeypatch: Any)
     )  # fmt: skip
     assert said["table"] == NAME
     assert said["retrained"][0]["outcome"] == "ok"
-    assert said["retrained"][0]["validation_loss"] < math.log(98)
+    assert abs(said["retrained"][0]["validation_loss"] - math.log(98)) < 0.1  # of one step
     # The record is made up, and so is far away.
     assert said["comparison"]["verdict"] in ("differs", "undecided")
 
@@ -216,14 +217,16 @@ def test_explore_has_losses() -> None:
     assert "fresh_validation_loss_std" in data["views"]["tuned"]["metrics"]
 
 
-def test_figures_draw_scores() -> None:
+def test_figures_draw_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entropy, "RESAMPLES", 10)
     axes = draw("accuracies", Request(tables=(NAME,))).axes[0]
     assert axes.get_xlabel() == "minus validation loss"
     drawn = entropy.figure(NAME, *np.random.default_rng(0).random((2, len(LEVEL))))
     assert "minus validation loss" in drawn.axes[0].get_ylabel()
 
 
-def test_entropy_predicts_scores() -> None:
+def test_entropy_predicts_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entropy, "RESAMPLES", 10)
     score = -np.nan_to_num(LEVEL, nan=9.0)
     first = entropy.predictions(NAME, score, np.abs(score))[0]
     assert first.spearman > 0.9
@@ -268,7 +271,7 @@ def test_goals_are_the_lowest_losses() -> None:
 
 
 def test_runs_of_others_that_are_worse_have_a_higher_loss() -> None:
-    runs = load_runs(NAME, "proxy", ["expression", "entry", "seed", "outcome", "validation_loss"])
+    runs = load_runs(NAME, "proxy")
     complete = runs.filter(
         pl.len().over("entry") == 3, pl.col("validation_loss").mean().over("entry") < 1.8
     )
@@ -324,7 +327,7 @@ def test_a_live_search_finds_the_lowest_loss(live: tuple[Path, Found]) -> None:
     level = {each.expression: LEVEL[SPACE.entry_of[each.expression]] for each in ok}
     assert found.best.expression == min(level, key=lambda text: level[text])
     assert found.best.score == -level[found.best.expression]
-    assert all(each.curve[-1] == each.score for each in ok)
+    assert all(each.curve[-1] == pytest.approx(each.score, rel=1e-6) for each in ok)
     assert {each.score for each in lost} <= {-math.log(98)}
     first, *_, reference = found.confirmed
     assert first.candidate.expression == found.best.expression
@@ -361,7 +364,7 @@ def test_a_search_folder_with_an_unknown_metric_is_damaged(
     identity = {"table": NAME, "fidelity": "proxy", "chance": -1.0, "seeds": [0], "space": "paper"}
     store = RunStore(tmp_path / "other", identity | {"metric": "bleu"})
     (store.folder / "trace.jsonl").write_bytes((live[0] / "trace.jsonl").read_bytes())
-    with pytest.raises(ValueError, match="no metric 'bleu'"):
+    with pytest.raises(SearchFolderError, match="no metric 'bleu'"):
         verify_search(store.folder / "trace.jsonl")
 
 
@@ -375,12 +378,13 @@ def test_eafo_trains_by_the_metric() -> None:
 
 
 def test_image_tables_and_a_table_by_loss_are_compared(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(agreement_report, "RESAMPLES", 10)
     target = tmp_path / "agreement.png"
     said = printed(capsys, agreement_report, "--table", NAME, "--figure", str(target))
     assert target.stat().st_size > 10_000
     for table in ("cnn", "resnet", "vit", "mlp"):
-        assert f"| `{table}-" in said
+        assert f"| `{NAME}-proxy`, `{table}-" in said
     assert "`relu(x)`" in said
     assert "no feed-forward part" in said

@@ -44,6 +44,8 @@ NAMES: Final = {
 """Functions that are shown by name: a spelling, or a name of the catalogue."""
 
 SEED: Final = 0
+RESAMPLES = 1000
+"""Of the bootstrap intervals, over functions."""
 LEAST: Final = 10
 """Functions below which no correlation is given."""
 
@@ -81,11 +83,13 @@ def print_named(ours: Measured) -> None:
             continue
         value = Estimate.of(ok[info.metric].to_list())
         half = "" if value.half_width is None else f" ± {value.half_width:.4f}"
-        bits = info.in_bits_per_byte(ok["validation_loss"].mean())  # type: ignore[arg-type]
+        means = ok.select(pl.col("validation_loss", "validation_accuracy").mean()).row(0)
+        loss, accuracy = (float(mean) for mean in means)
+        bits = info.in_bits_per_byte(loss)
         place = "" if runs["entry"][0] is None else f"{rank[runs['entry'][0]]:,.0f}"
         print(
             f"| {name} | {value.mean:.4f}{half} | {'' if bits is None else f'{bits:.4f}'} "
-            f"| {ok['validation_accuracy'].mean():.4f} | {runs.height} | {place} |"
+            f"| {accuracy:.4f} | {runs.height} | {place} |"
         )
 
 
@@ -95,7 +99,8 @@ def agreement(a: Measured, b: Measured, chosen: NDArray[np.bool_]) -> str:
     if count < LEAST:
         return f" | {count:,}"
     rng = np.random.default_rng(SEED)
-    found, low, high = spearman_interval(a.score[chosen], b.score[chosen], rng)
+    scores = a.score[chosen], b.score[chosen]
+    found, low, high = spearman_interval(*scores, rng, samples=RESAMPLES)
     return f"{found:+.2f} [{low:+.2f}, {high:+.2f}] | {count:,}"
 
 

@@ -192,7 +192,7 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
     steps = pl.concat([each.steps for name, each in made.items() if name in MAIN])
     title = f"{data.table}, fidelity {data.fidelity}: simulated searches"
     figures = {
-        "regret": regret_figure(steps, law.expected_regret, title, info.metric_in_words),
+        "regret": regret_figure(steps, law.regret_quartiles()[1], title, info.metric_in_words),
         "regret-time": regret_time_figure(steps, title, info.metric_in_words),
         "finals": finals_figure(pl.concat([each.steps for each in made.values()]), title),
         "significance": significance_figure(pairs, title),

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import act_bench
+from act_bench.errors import ArgumentTypeError
 from act_bench.files import manifest
 from act_bench.files.manifest import DataError
 from act_bench.tables import configurations, schema
@@ -65,8 +66,9 @@ def test_columns_are_any_iterable_of_names_once(data_folder, load, make):
     assert load("mlp", columns=make(names)).columns == ["outcome", "entry"]
     with pytest.raises(UnknownNameError, match="no column 'entri'"):
         load("mlp", columns=make(["entry", "entri"]))
-    with pytest.raises(TypeError, match="expected a list of names"):
-        load("mlp", columns="entry")
+    for wrong in ("entry", b"entry", 3, True, np.array("entry"), pl.col("entry")):
+        with pytest.raises(ArgumentTypeError, match="expected a list of names"):
+            load("mlp", columns=wrong)
 
 
 def test_runs_of_a_fidelity_that_was_not_trained_are_an_error_as_its_table_is():

@@ -52,6 +52,7 @@ def test_sweep_writes_parts_merges_them_and_goes_on(tmp_path):
     assert summary["merged"] == str(tmp_path / "parts.parquet")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_sweep_of_named_functions_trains_their_entries(tmp_path):
     (tmp_path / "some.txt").write_text("relu(x)\n\ntanh(x)\n")
     done = call(
@@ -63,6 +64,7 @@ def test_sweep_of_named_functions_trains_their_entries(tmp_path):
     assert [row["expression"] for row in merged] == ["add(zero(x),tanh(x))", "add(zero(x),relu(x))"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_sweep_with_limits_trains_the_entries_that_need_one(tmp_path):
     done = call(
         SWEEP, "mlp", "--limits", "--limit", 1, "--out", tmp_path / "parts", "--seeds", 1,
