@@ -17,7 +17,7 @@ from act_bench.publishing.citation import FORMS, cite
     type=click.Choice(list(FORMS)),
     default="bibtex",
     show_default=True,
-    help="What it is written for.",
+    help="How it is written.",
 )
 @json_option
 def command(form: str, as_json: bool) -> None:
