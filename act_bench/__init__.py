@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from act_bench.tables.distances import distance
     from act_bench.tables.features import load_features
     from act_bench.tables.files import list_tables
+    from act_bench.tables.inputs.distributions import load_inputs
     from act_bench.tables.loaders import load_runs, load_table
     from act_bench.tables.named import load_named
     from act_bench.tables.spectra import load_spectra as load_fisher
@@ -55,6 +56,7 @@ __all__ = [
     "load_dataset",
     "load_features",
     "load_fisher",
+    "load_inputs",
     "load_named",
     "load_runs",
     "load_space",
@@ -77,6 +79,7 @@ _SOURCES = {
     "load_dataset": "act_bench.tables.configurations:load_dataset",
     "load_features": "act_bench.tables.features:load_features",
     "load_fisher": "act_bench.tables.spectra:load_spectra",
+    "load_inputs": "act_bench.tables.inputs.distributions:load_inputs",
     "load_named": "act_bench.tables.named:load_named",
     "load_runs": "act_bench.tables.loaders:load_runs",
     "load_space": "act_bench.spaces.paper:load_space",

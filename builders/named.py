@@ -85,7 +85,7 @@ def named_table(
     """
     first, later = (runs.filter(pl.col("seed") == FIRST_SEED), pl.col("seed") != FIRST_SEED)
     chosen = pl.concat(
-        choose_rates(first.filter(pl.col("fidelity") == fidelity), rate, "expression", info)
+        choose_rates(first.filter(pl.col("fidelity") == fidelity), rate, "expression", info.metric)
         .filter(pl.col("outcome") == "ok")
         .select(GROUP)
         for fidelity, rate in own_rates.items()

@@ -66,7 +66,7 @@ REPORTS: Final = {
 }
 """Name -> module of ``builders.reports`` and its arguments."""
 
-GENERATED: Final = ("results.md", "results/*.md", "comparison.md")
+GENERATED: Final = ("results.md", "results/*.md", "comparison.md", "papers.md", "papers/*.md")
 """Studies that a command writes whole: no number in them was typed. Neither were those between
 ``<!-- begin: python -m ... -->`` and ``<!-- end -->``."""
 

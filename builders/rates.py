@@ -34,7 +34,7 @@ from act_bench.tables.rates import (
     rates_name,
     tuned_name,
 )
-from act_bench.tables.registry import TableInfo, import_own_tables, table_info
+from act_bench.tables.registry import Metric, TableInfo, import_own_tables, table_info
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, write_manifest
@@ -136,7 +136,7 @@ def tuned_table(
     costs = first.group_by("entry").agg(
         pl.col("runtime_s").sum().alias("tuning_s"), pl.len().cast(pl.Int32).alias("rates")
     )
-    chosen = choose_rates(first, own_rate, "entry", info)
+    chosen = choose_rates(first, own_rate, "entry", info.metric)
     fresh = every.filter(pl.col("seed") != FIRST_SEED).join(
         chosen.filter(pl.col("outcome") == "ok").select("entry", RATE), on=["entry", RATE]
     )
@@ -166,7 +166,9 @@ def tuned_table(
     ).select(names(of_metric(TUNED_COLUMNS, info.metric)))
 
 
-def choose_rates(first: pl.DataFrame, own_rate: float, key: str, info: TableInfo) -> pl.DataFrame:
+def choose_rates(
+    first: pl.DataFrame, own_rate: float, key: str, metric: Metric = "validation_accuracy"
+) -> pl.DataFrame:
     """Return of each function the run at the rate that suits it; the last if all diverged.
 
     Of equal values the rate nearest to the recipe's own is taken, and of these the lower.
@@ -179,15 +181,15 @@ def choose_rates(first: pl.DataFrame, own_rate: float, key: str, info: TableInfo
         The recipe's.
     key
         The column that tells functions apart.
-    info
-        The table, by whose metric a run is better than another.
+    metric
+        By which a run is better than another: a higher accuracy, or a lower loss.
     """
     distance = (pl.col(RATE).log() - math.log(own_rate)).abs().round(9)
     return (
         first.with_columns(distance=distance)
         .sort(
-            key, info.metric, "distance", RATE,
-            descending=[False, info.higher_is_better, False, False], nulls_last=True,
+            key, metric, "distance", RATE,
+            descending=[False, metric != "validation_loss", False, False], nulls_last=True,
         )
         .unique(key, keep="first", maintain_order=True)
     )  # fmt: skip

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from act_bench.cli._console import console, listing
+from act_bench.cli._progress import bars
 from act_bench.cli._search_options import GRAFS, SearchOptions
 from act_bench.cli._sparkline import score_line
 from act_bench.tables.registry import TABLES, choose_fidelity
@@ -26,20 +25,12 @@ def search_grafs(options: SearchOptions) -> None:
     table = str(options.table)
     fidelity = choose_fidelity(table, options.fidelity)
     folder = options.out or Path("searches") / f"{table}-{fidelity}-{GRAFS}-{options.seed}"
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
+    with bars() as shown:
         from regenerate.grafs import search
 
         tasks = {
-            "search": bar.add_task(f"{table}-{fidelity}: search", total=1.0),
-            "retrain": bar.add_task("train what was found", total=1.0),
+            "search": shown.add_task(f"{table}-{fidelity}: search", total=1.0),
+            "retrain": shown.add_task("train what was found", total=1.0),
         }
         result = search(
             table,
@@ -49,7 +40,7 @@ def search_grafs(options: SearchOptions) -> None:
             data_dir=options.data_dir,
             device=options.device,
             retrainings=options.seeds,
-            progress=lambda what, share: bar.update(tasks[what], completed=share),
+            progress=lambda what, share: shown.update(tasks[what], completed=share),
         )
     test = None if options.sealed else result.test
     if options.as_json:

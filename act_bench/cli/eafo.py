@@ -72,7 +72,7 @@ class Options:
     help="Write x, f, the term and the corrected function to this CSV file.",
 )
 @click.option("--train", is_flag=True, help="Train the function and its correction, eps learned.")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="0 to N - 1.")
 @training_options
 @json_option
@@ -128,6 +128,7 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
 
 
 def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
+    from act_bench.cli._progress import bar
     from act_bench.tables.registry import TABLES
     from regenerate.recipes import find
     from regenerate.training.dispatch import train
@@ -136,13 +137,15 @@ def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
     recipe = find(options.table, info.default_fidelity)
     trained: list[Trained] = []
     for function in (corrected.function, corrected):
-        runs = train(
-            recipe,
-            function,
-            range(options.seeds),
-            device=options.device,
-            data_dir=options.data_dir,
-        )
+        with bar(f"train {function}") as progress:
+            runs = train(
+                recipe,
+                function,
+                range(options.seeds),
+                device=options.device,
+                data_dir=options.data_dir,
+                progress=progress,
+            )
         found = [getattr(run, info.metric) for run in runs]
         known = [value for value in found if value is not None]
         trained.append(

@@ -59,7 +59,9 @@ class Options:
     show_default=True,
     help="Comma-separated: functions to learn from.",
 )
-@click.option("--splits", type=click.IntRange(2), default=20, show_default=True)
+@click.option(
+    "--splits", type=click.IntRange(2), default=20, show_default=True, help="Random ones."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the splits.")
 @data_options
 @click.option(
@@ -93,13 +95,11 @@ def command(options: Options) -> None:
     chosen = _listed(options.features) if options.features else evaluation.available_features(data)
     output = options.output or Path("output") / f"surrogates-{data.name}"
 
-    from rich.console import Console
-    from rich.progress import Progress
+    from act_bench.cli._progress import bar
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        counts = _sizes(options.sizes)
-        fits = len(chosen) * len(makers) * len(counts) * options.splits
-        task = progress.add_task("fits", total=fits)
+    counts = _sizes(options.sizes)
+    fits = len(chosen) * len(makers) * len(counts) * options.splits
+    with bar("fits", fits) as progress:
         rows = evaluation.evaluate(
             data,
             chosen,
@@ -107,7 +107,7 @@ def command(options: Options) -> None:
             sizes=counts,
             splits=options.splits,
             seed=options.seed,
-            progress=lambda done: progress.update(task, completed=done),
+            progress=progress,
         )
     summary, gains = evaluation.summarize(rows), evaluation.union_gains(rows)
     said = evaluation.verdict(gains)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("expressions", metavar="[EXPRESSION]...", nargs=-1)
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option(
     "--expressions",
     "expressions_file",
@@ -87,17 +87,17 @@ def _save(
     functions: Sequence[Expression | NamedFunction], found: Setting, out: Path, *, as_json: bool
 ) -> None:
     import pyarrow.parquet as pq
-    from rich.console import Console
-    from rich.progress import track
 
+    from act_bench.cli._progress import bar
     from regenerate.fisher.feature_file import extend
 
     distinct = len({str(function) for function in functions})
     started = time.perf_counter()
     computing = extend(out, functions, found)
     left = distinct - next(computing)
-    for _ in track(computing, "functions", left, console=Console(stderr=True)):
-        pass
+    with bar("functions", left) as progress:
+        for done in computing:
+            progress(done - distinct + left)
     document = {
         "file": str(out),
         "functions": distinct,
@@ -118,13 +118,15 @@ def _save(
 def _print(
     functions: Iterable[Expression | NamedFunction], found: Setting, *, as_json: bool
 ) -> None:
+    from act_bench.cli._progress import working
     from act_bench.spaces.paper import load_space
     from regenerate.fisher.features import fisher_feature
 
     for function in functions:
         started = time.perf_counter()
-        outputs = function.to_numpy()(load_space().points).tolist()
-        feature = fisher_feature(function, found)
+        with working(f"spectrum of {function}"):
+            outputs = function.to_numpy()(load_space().points).tolist()
+            feature = fisher_feature(function, found)
         seconds = time.perf_counter() - started
         if as_json:
             click.echo(_document(function, found, outputs, feature, seconds))

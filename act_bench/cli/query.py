@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("expressions", nargs=-1, required=True, metavar="EXPRESSION...")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Which table.")
 @data_options
 @json_option
 def command(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from act_bench.cli._command import Command
 from act_bench.cli._console import console, listing
 from act_bench.cli._options import OutputFile, collected, table_type, training_options
+from act_bench.cli._progress import bar
 from act_bench.cli._sparkline import score_line
 from act_bench.errors import ExitCode
 from act_bench.tables.registry import TABLES, choose_fidelity
@@ -34,6 +34,7 @@ class Options:
     fidelity: str | None
     seeds: int
     as_written: bool
+    threads: int | None
     certificate_file: Path | None
     device: str
     data_dir: Path | None
@@ -42,7 +43,7 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("expression")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Use seeds 0 to N - 1."
@@ -51,6 +52,11 @@ class Options:
     "--as-written",
     is_flag=True,
     help="Train this very spelling, where it is another spelling of an entry.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Of each training on the CPU.  [default: as the record was made]",
 )
 @click.option(
     "--certificate",
@@ -71,9 +77,11 @@ def command(options: Options) -> None:
       act-bench regenerate "sin_like(x)"               an error that points at the mistake
       act-bench regenerate "mul(x,tanh(softplus(x)))"  outside the space: trained all the same
 
-    Another spelling of an entry is trained as the entry is spelled in the record. A function that
-    diverges is a result like any other. Exit code 1 says that the retraining differs from the
-    record: in its outcome, or by more than 3 standard errors in the metric of the table.
+    Another spelling of an entry is trained as the entry is spelled in the record. On a processor of
+    the record's kind, with the record's number of threads, each seed repeats to the last bit; as
+    many seeds train at a time as the cores allow. A function that diverges is a result like any
+    other. Exit code 1 says that the retraining differs from the record: in its outcome, or by more
+    than 3 standard errors in the metric of the table.
     """
     shown_on = console(stderr=options.as_json)
     made, note = _retrain(options)
@@ -96,7 +104,7 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
     from act_bench.spaces.paper import NotInSpaceError, load_space
     from regenerate.recipes import find
     from regenerate.runs.certificate import Certificate, compare, find_record
-    from regenerate.training.dispatch import train
+    from regenerate.sweeps.seeds import recorded_threads, train_at_once
 
     fidelity = choose_fidelity(options.table, options.fidelity)
     recipe = find(options.table, fidelity)
@@ -121,23 +129,16 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
         note = "outside the space: there is no record to compare with"
     except DataError as error:
         note = f"{note}; no record to compare with: {error}".removeprefix("; ")
-    progress = Progress(
-        TextColumn(f"{options.table}-{fidelity}, {options.seeds} seeds"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with progress:
-        bar = progress.add_task("", total=1.0)
-        retrained = train(
+    threads = options.threads or recorded_threads(record)
+    with bar(f"{options.table}-{fidelity}, {options.seeds} seeds") as progress:
+        retrained = train_at_once(
             recipe,
             expression,
             range(options.seeds),
+            threads=threads,
             device=options.device,
             data_dir=options.data_dir,
-            progress=lambda done: progress.update(bar, completed=done),
+            progress=progress,
         )
     made = Certificate(
         expression=str(expression),

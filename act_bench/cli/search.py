@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, TextColumn
 
 from act_bench.cli._command import Command
 from act_bench.cli._console import console, listing
@@ -22,6 +21,7 @@ from act_bench.cli._options import (
     table_type,
     training_options,
 )
+from act_bench.cli._progress import bars
 from act_bench.cli._search_options import SearchOptions
 from act_bench.cli._sparkline import sparkline
 
@@ -109,7 +109,7 @@ def _search(options: SearchOptions) -> None:
 
     confirmation = Confirmation.parse(options.confirm_text)
     method = options.method or _DEFAULT_METHODS[options.space]
-    with Display(Console(stderr=True)) as display:
+    with Display() as display:
         problem = _table_problem(options) if options.table else _own_problem(options, display)
         what = f"{problem.table}-{problem.fidelity}" if options.table else problem.table
         name = f"{what}-{method}-{options.seed}".replace(":", "-")
@@ -174,15 +174,9 @@ def _own_problem(options: SearchOptions, display: Display) -> Problem:
 class Display:
     """What a search does, on stderr: a line for each function, and a bar for the whole."""
 
-    def __init__(self, console: Console) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=console,
-        )
+    def __init__(self) -> None:
+        note = TextColumn("{task.fields[note]}")
+        self.progress = bars(MofNCompleteColumn(), note, lasting=True)
         self.bar = self.progress.add_task("functions", total=None, note="", visible=False)
         self.chance, self.number, self.best = 0.0, 0, ""
         self.best_worth: tuple[bool, float] = (False, -math.inf)

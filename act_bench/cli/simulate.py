@@ -47,7 +47,13 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("table", type=table_type)
-@click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Searches of each optimizer.",
+)
 @click.option(
     "--evaluations", type=click.IntRange(1), default=100, show_default=True, help="Of each trial."
 )
@@ -140,12 +146,10 @@ def command(options: Options) -> None:
 
 def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options) -> Simulation:
     """Run the searches, with a bar on stderr for each optimizer."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from act_bench.cli._progress import bars
     from surrogates.simulation import simulate
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with bars() as progress:
         tasks = {name: progress.add_task(name, total=options.trials) for name in chosen}
         return simulate(
             data,

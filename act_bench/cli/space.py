@@ -43,10 +43,12 @@ def command() -> None:
 @json_option
 def build(variant: Variant, *, again: bool, as_json: bool) -> None:
     """Enumerate, evaluate and reduce the space, and keep it in your cache."""
+    from act_bench.cli._progress import bar
     from builders.space import large as builder  # making a file is the builders' part
 
     started = time.perf_counter()
-    folder = builder.build(variant, again=again)
+    with bar("large space") as progress:
+        folder = builder.build(variant, again=again, progress=progress)
     document = {**_counts(variant), "folder": str(folder)}
     document["seconds"] = round(time.perf_counter() - started, 2)
     if as_json:
@@ -105,9 +107,11 @@ def _make_again_if_damaged(variant: Variant) -> None:
         for path in (large_space.expressions_file(variant), large_space.outputs_file(variant)):
             large_space.check(path)
     except large_space.DamagedSpaceError:
+        from act_bench.cli._progress import bar
         from builders.space import large as builder
 
-        builder.build(variant)
+        with bar("large space") as progress:
+            builder.build(variant, progress=progress)
 
 
 def _counts(variant: Variant) -> dict[str, object]:

@@ -32,10 +32,10 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from act_bench.arguments import finite_number, whole_number
-from act_bench.errors import ArgumentError
+from act_bench.errors import ArgumentError, ArgumentTypeError, excerpt
 from act_bench.files.html import html_table
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.described import Described
@@ -69,30 +69,10 @@ Key = int | tuple[int, float]
 """What is charged once: an entry, or an entry at another learning rate than the benchmark's."""
 
 
-class Request(NamedTuple):
-    """A question that was understood.
-
-    Attributes
-    ----------
-    text, rate
-        As asked.
-    data
-        What answers it.
-    key
-        What is charged once.
-    entry, how
-        What the text resolves to.
-    epochs
-        How much of a training; None is all of it.
-    """
-
-    text: str
-    rate: float | None
-    data: SearchData
-    key: Key
-    entry: int
-    how: How
-    epochs: int | None
+Request = tuple[str, float | None, SearchData, Key, int, How, int | None]
+"""A question that was understood: text and rate as asked, the data that answer it, what is charged
+once, the entry and how the text resolves to it, and epochs (None: all). A plain tuple, for there is
+one for every query."""
 
 
 class Benchmark(Described):
@@ -147,6 +127,10 @@ class Benchmark(Described):
         searcher: Searcher | None = None,
         rate: View | None = None,
     ) -> None:
+        if not isinstance(table, str) and not isinstance(getattr(table, "table", None), str):
+            raise ArgumentTypeError(
+                f"expected the name of a table, or the data of a search, got {excerpt(table)}"
+            )
         super().__init__(
             load_data(table, fidelity, edition, seed, rate) if isinstance(table, str) else table
         )
@@ -291,7 +275,7 @@ class Benchmark(Described):
         (2, 0.25, 1)
         """
         with self._lock:
-            return self._answer(self._understood(expression, epochs, rate))
+            return self._answer(*self._understood(expression, epochs, rate))
 
     def query_many(
         self,
@@ -324,11 +308,11 @@ class Benchmark(Described):
             )
         with self._lock:
             requests = [self._understood(each, epochs, rate) for each in expressions]
-            self._begin(requests)
-            return [self._answer(request) for request in requests]
+            self._begin([text for text, *_ in requests])
+            return [self._answer(*request) for request in requests]
 
-    def _begin(self, requests: Sequence[Request]) -> None:
-        """Get ready for several requests; there is nothing to do for a look-up."""
+    def _begin(self, texts: Sequence[str]) -> None:
+        """Get ready for several functions; there is nothing to do for a look-up."""
 
     def _understood(
         self, expression: Asked | Partial, epochs: int | None, rate: float | None
@@ -357,12 +341,21 @@ class Benchmark(Described):
             key = (entry, rate)
         if epochs is not None and self._is_whole(epochs):
             epochs = None
-        _check_run(data, entry)
-        return Request(text, rate, data, key, entry, how, epochs)
+        if entry in data.without_run:
+            raise _no_run(data, entry)
+        return text, rate, data, key, entry, how, epochs
 
-    def _answer(self, request: Request) -> Result:
+    def _answer(
+        self,
+        text: str,
+        rate: float | None,
+        data: SearchData,
+        key: Key,
+        entry: int,
+        how: How,
+        epochs: int | None,
+    ) -> Result:
         """Return the result of a request, charge for it, and note both."""
-        text, rate, data, key, entry, how, epochs = request
         if epochs is not None:
             result = self._part(data, key, entry, how, epochs)
         elif (before := self._seen.get(key)) is not None:
@@ -556,13 +549,12 @@ def data_behind(bench: Benchmark) -> SearchData:
     return bench._data
 
 
-def _check_run(data: SearchData, entry: int) -> None:
-    if entry in data.without_run:
-        raise MissingRunError(
-            f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
-            f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
-            "taken for it. Use seed=None for the medians over the runs that there are"
-        )
+def _no_run(data: SearchData, entry: int) -> MissingRunError:
+    return MissingRunError(
+        f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
+        f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
+        "taken for it. Use seed=None for the medians over the runs that there are"
+    )
 
 
 def _beside(data: SearchData, expression: str) -> list[dict[str, Any]]:

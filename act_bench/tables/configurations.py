@@ -31,6 +31,7 @@ from act_bench.tables.files import (
     runs_name,
     table_files,
 )
+from act_bench.tables.inputs.distributions import INPUT_COLUMNS, inputs_name
 from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.rates import (
     RATE_COLUMNS,
@@ -167,6 +168,12 @@ def known_configurations() -> dict[str, Configuration]:
                 named_runs_name(table.name),
                 RUN_COLUMNS,
                 "training of a named function outside the space",
+            ),
+            (
+                "inputs",
+                inputs_name(table.name),
+                INPUT_COLUMNS,
+                "function, moment and place: what enters the function before and after training",
             ),
         ):
             about = f"{subject}; one row per {what}; edition regenerated."

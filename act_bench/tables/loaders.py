@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from act_bench.errors import ArgumentError
+from act_bench.errors import ArgumentError, ArgumentTypeError, excerpt
 from act_bench.files.manifest import (
     ABOUT,
     ENTROPY_FILE,
@@ -337,9 +337,16 @@ def _with_features(columns: list[str], features: Feature | None) -> list[str]:
 
 def _asked(columns: Iterable[str] | None) -> list[str] | None:
     """Return the columns that any iterable names, each once; refuse a string in its place."""
-    if isinstance(columns, str):
-        raise TypeError(f"columns: expected a list of names, got the string {columns!r}")
-    return None if columns is None else list(dict.fromkeys(map(str, columns)))
+    if columns is None:
+        return None
+    try:
+        several = None if isinstance(columns, str | bytes) else iter(columns)
+    except TypeError:
+        several = None
+    if several is None:
+        kind = "the string " if isinstance(columns, str) else ""
+        raise ArgumentTypeError(f"columns: expected a list of names, got {kind}{excerpt(columns)}")
+    return list(dict.fromkeys(map(str, several)))
 
 
 def _check_columns(columns: Iterable[str], known: Sequence[Column]) -> None:

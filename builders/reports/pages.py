@@ -49,6 +49,15 @@ REPORTS: Final = (
     Report(
         "architecture", "builders.reports.architecture", (), "docs/images/architecture.svg", 0.1
     ),
+    Report(
+        "operators",
+        "builders.reports.reference.operators",
+        (),
+        "docs/reference/operators.md and docs/images/operators/",
+        0.1,
+    ),
+    # By its name only: nothing but the commands themselves may import them.
+    Report("commands", "act_bench.cli._reference", (), "docs/reference/commands.md", 0.1),
     *(
         Report(
             f"figure-{name}",
@@ -112,6 +121,7 @@ REPORTS: Final = (
         images=True,
         resumes=True,
     ),
+    Report("papers", "builders.reports.studies", ("overview",), "docs/studies/papers.md", 0.1),
     *(
         Report(
             f"entropy-{table}",
@@ -137,6 +147,11 @@ REPORTS: Final = (
     Report("calibration-resnet", "builders.reports.proxies", ("resnet",)),
     Report("calibration-vit", "builders.reports.proxies", ("vit",)),
     Report("calibration-gpt", "builders.reports.gpt_calibration"),
+    Report(
+        "agreement-gpt",
+        "builders.reports.agreement.gpt",
+        ("--figure", "docs/images/gpt-agreement.png"),
+    ),
     Report("grafs", "builders.reports.grafs", ("mlp", "--seeds", "5", "--first-seed", "100")),
     Report(
         "swish", "builders.reports.swish_search", ("--budget", "60", "--searches", "10"), None, 30

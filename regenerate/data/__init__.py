@@ -96,6 +96,7 @@ class DataSet(NamedTuple):
 DATA_SETS: Final = {
     "digits": DataSet("regenerate.data.digits"),
     "cifar10": DataSet("regenerate.data.cifar10"),
+    "cifar100": DataSet("regenerate.data.cifar100"),
     "imagenette": DataSet("regenerate.data.imagenette", sized=True),
 }
 """Name -> how the data set is loaded."""

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from regenerate.data import SPLITS
 
 TEXTS: Final = {
@@ -100,7 +101,7 @@ def load(name: str, data_dir: Path | None = None) -> TextData:
     98
     """
     if name not in TEXTS:
-        raise ValueError(f"unknown text {name!r}; the texts are {', '.join(TEXTS)}")
+        raise ArgumentError(f"unknown text {name!r}; the texts are {', '.join(TEXTS)}")
     data: TextData = importlib.import_module(TEXTS[name]).load(data_dir)
     return data
 
@@ -124,7 +125,7 @@ def encode(text: str, vocabulary: str) -> Tokens:
     lost = known[places] != codes
     if lost.any():
         if OTHER not in vocabulary:
-            raise ValueError(
+            raise ArgumentError(
                 f"expected characters of the vocabulary {vocabulary!r}, got "
                 f"{chr(int(codes[lost][0]))!r}"
             )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from act_bench.errors import ArgumentError
 from regenerate.fisher.convention import Labels
 from regenerate.fisher.coverage import Layer, UnsupportedLayerError, weighted_layers
 
@@ -157,7 +158,7 @@ def _pass(
         )
     if any(tensor._version != version for tensor, version in kept):
         return None
-    return _checked_scores(scores, len(images)), passes
+    return _checked_scores(scores, images), passes
 
 
 class _Uses(TorchFunctionMode):
@@ -225,16 +226,20 @@ def _check_batch(name: str, layer: Layer, inputs: Tensor, images: int) -> None:
         )
 
 
-def _checked_scores(scores: object, images: int) -> Tensor:
+def _checked_scores(scores: object, images: Tensor) -> Tensor:
     if not isinstance(scores, Tensor):
         raise UnsupportedLayerError(
             f"the network gives a {type(scores).__name__}, expected a tensor of class scores "
             "(images, classes): return that alone, such as output.logits"
         )
-    if scores.ndim not in (2, 3) or len(scores) != images:
+    # A batch of tokens has scores for each of them.
+    tokens = images.ndim == 2 and not images.is_floating_point()
+    good = scores.ndim == 2 and len(scores) == len(images)
+    if not (good or (tokens and scores.ndim == 3 and scores.shape[:2] == images.shape)):
         raise UnsupportedLayerError(
             f"the network gives a tensor of shape {tuple(scores.shape)}, expected class scores "
-            f"(images, classes) for {images} images, or (images, tokens, classes) for sequences"
+            f"(images, classes) for {len(images)} images"
+            + (f", or (images, tokens, classes) for {tuple(images.shape)} tokens" * tokens)
         )
     return scores
 
@@ -264,8 +269,8 @@ def score_gradients(
     Yields
     ------
     Tensor
-        The shape of the scores: p - onehot(y), or a column of S with S S^T = diag(p) - p p^T, which is
-        diag(sqrt p) - p sqrt(p)^T.
+        The shape of the scores: p - onehot(y), or a column of S with S S^T = diag(p) - p p^T, which
+        is diag(sqrt p) - p sqrt(p)^T.
 
     Raises
     ------
@@ -285,7 +290,7 @@ def score_gradients(
     probabilities = torch.softmax(scores.detach(), -1).flatten(0, -2)
     if labels is Labels.PREDICTED:
         if scores.ndim > 2:
-            raise ValueError("labels 'predicted' are for one label an image, not for sequences")
+            raise ArgumentError("labels 'predicted' are for one label an image, not for sequences")
         roots = probabilities.sqrt()
         for label in range(scores.shape[1]):
             column = -probabilities * roots[:, label : label + 1]
@@ -294,11 +299,11 @@ def score_gradients(
         return
     if labels is Labels.TRUE:
         if true is None:
-            raise ValueError("labels 'true' need the data set's labels, got none")
+            raise ArgumentError("labels 'true' need the data set's labels, got none")
         chosen = true.flatten()
     else:
         if draws is None:
-            raise ValueError("labels 'predicted_sample' need uniform draws, got none")
+            raise ArgumentError("labels 'predicted_sample' need uniform draws, got none")
         above = probabilities.cumsum(1) <= draws.flatten()[:, None].to(probabilities)
         chosen = above.sum(1).clamp(max=scores.shape[-1] - 1)
     found = probabilities - nn.functional.one_hot(chosen, scores.shape[-1])

@@ -17,6 +17,7 @@ from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.differentiable import ActivationModule
 from act_bench.functions.named_modules import LearningActivation
 from regenerate.kernels.depthwise import DepthwiseConv2d
+from regenerate.networks.coatnet import RelativePositions
 from regenerate.networks.mobilevit_v2 import TokenNorm
 from regenerate.networks.pointwise import PointwiseConv2d
 
@@ -34,13 +35,15 @@ EXCLUDED: Final[tuple[type[nn.Module], ...]] = (
     nn.GroupNorm,
     nn.RMSNorm,
     TokenNorm,
+    RelativePositions,
     nn.PReLU,
     ActivationModule,
     LearningActivation,
 )
-"""Layers whose parameters have no block, by decision: the scales and shifts of normalizations, and
-what activation functions learn. They are few beside the weights, and K-FAC has no block of theirs
-(Martens and Grosse 2015, arXiv 1503.05671). Records of spectra state them."""
+"""Layers whose parameters have no block, by decision: the scales and shifts of normalizations,
+relative positions, and what activation functions learn. They are few beside the weights, and K-FAC
+has no block of theirs (Martens and Grosse 2015, arXiv 1503.05671). Records of spectra state them.
+"""
 
 EXCLUDED_NAMES: Final = tuple(each.__name__ for each in EXCLUDED)
 """Their names, as records of spectra state them."""

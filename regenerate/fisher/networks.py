@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
-from act_bench.tables.registry import table_info
+from act_bench.tables.registry import TABLES, table_info
 from act_bench.tables.schema import one_of
 from regenerate import data
 from regenerate.data import text
@@ -101,7 +101,7 @@ def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) ->
     """
     recipe = find(table, table_info(table).fidelities[-1])
     if recipe.network in IMAGE_NETWORKS:
-        return _images(recipe, device, data_dir)
+        return image_setting(recipe, device, data_dir)
     make = SETTINGS[one_of("network with Fisher spectra", recipe.network, SETTINGS)]
     return make(recipe, device, data_dir)
 
@@ -238,8 +238,16 @@ def _standardize_tokens(module: nn.Module, inputs: tuple[Tensor, ...], response:
     return torch.addcmul(-mean * rescale, response, rescale)
 
 
-def _images(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
-    """Return the setting of a table whose network takes images, at its published size."""
+def image_setting(recipe: Recipe, device: str = "cpu", data_dir: Path | None = None) -> Setting:
+    """Return the setting of an image network at the recipe's width and image size.
+
+    Parameters
+    ----------
+    recipe
+        Of a table or of none.
+    device, data_dir
+        As for :func:`setting`.
+    """
     convention = FisherConvention(
         table=recipe.table,
         labels=Labels.PREDICTED_SAMPLE,
@@ -247,7 +255,7 @@ def _images(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
         initialization=recipe.initialization,
         dtype="float32",
     )
-    batch = batches.kept(table_info(recipe.table).spectrum_batch or "")
+    batch = batches.kept(_known_batch(recipe.table) or "")
     if batch is None:
         train = load_splits(
             recipe.dataset,
@@ -354,10 +362,15 @@ def _rescaled(features: Tensor, mean: Tensor, rescale: Tensor) -> Tensor:
     return torch.addcmul(shift[:, None, None], features, rescale[:, None, None])
 
 
+def _known_batch(table: str) -> str | None:
+    """Return the fingerprint of the images of a table's embedded spectra; None without any."""
+    return TABLES[table].spectrum_batch if table in TABLES else None
+
+
 def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> FisherConvention:
     """Return the convention with the batch's fingerprint, which must be the expected one."""
     got = fingerprint(images, labels)
-    expected = table_info(convention.table).spectrum_batch or got
+    expected = _known_batch(convention.table) or got
     if got != expected:
         raise BatchMismatchError(
             f"the spectra of the table {convention.table} are over a batch with the fingerprint "

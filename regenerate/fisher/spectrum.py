@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from regenerate.draws import uniform
@@ -211,6 +212,12 @@ def _located(where: str) -> Iterator[None]:
         raise InvalidSpectrumError(f"{where}: {error}") from None
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """Return what limits the threads of BLAS: to look for its libraries takes 5 ms, so once."""
+    return ThreadpoolController()
+
+
 def _each_on_a_thread(
     work: Callable[[Item], Result], items: Sequence[Item], device: torch.device
 ) -> Iterator[Result]:
@@ -221,12 +228,12 @@ def _each_on_a_thread(
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
-        with threadpool_limits(threads, user_api="blas"):
+        with _blas().limit(limits=threads, user_api="blas"):
             yield from map(work, items)
         return
     try:
         with (
-            threadpool_limits(1, user_api="blas"),
+            _blas().limit(limits=1, user_api="blas"),
             ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
             yield from pool.map(work, items)

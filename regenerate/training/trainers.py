@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from act_bench.functions.catalogue import read
 from act_bench.tables.aggregation import median
 from act_bench.tables.registry import Metric
+from regenerate.activations.reading import read_activation
 from regenerate.data.fingerprints import fingerprint
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Outcome, Run, diverges
@@ -76,7 +76,7 @@ class RecipeTrainer:
         """Return a run for each seed, in order."""
         return train(
             self.recipe,
-            read(expression),
+            read_activation(expression),
             seeds,
             device=self.device,
             data_dir=self.data_dir,

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, NoReturn
 
-from act_bench.search.benchmark import Benchmark, Request
-from act_bench.search.benchmark_data import Outcome
+from act_bench.search.benchmark import Benchmark, Key
+from act_bench.search.benchmark_data import Outcome, SearchData
 from act_bench.search.events import Partial, Result, Searcher
-from act_bench.spaces.protocol import Asked
+from act_bench.spaces.protocol import Asked, How
 from act_bench.tables.rates import View
 from act_bench.tables.registry import Metric
 from act_bench.tables.schema import UnknownNameError
@@ -194,19 +194,28 @@ class LiveBenchmark(Benchmark):
             )
         return entry
 
-    def _begin(self, requests: Sequence[Request]) -> None:
+    def _begin(self, texts: Sequence[str]) -> None:
         """Train several functions at a time, where there are workers."""
-        for request in requests:
-            self.start(request.text)
+        for text in texts:
+            self.start(text)
 
-    def _answer(self, request: Request) -> Result:
+    def _answer(
+        self,
+        text: str,
+        rate: float | None,
+        data: SearchData,
+        key: Key,
+        entry: int,
+        how: How,
+        epochs: int | None,
+    ) -> Result:
         """Train with the seeds that the folder does not hold, and answer.
 
         Trainings have no parts and one learning rate: a request with others is not understood.
         """
-        if self._live.outcome[request.entry] == "missing":
-            self._live.learn(request.entry, self._trained(request.entry))
-        return super()._answer(request)
+        if self._live.outcome[entry] == "missing":
+            self._live.learn(entry, self._trained(entry))
+        return super()._answer(text, rate, data, key, entry, how, epochs)
 
     @property
     def chance(self) -> float:

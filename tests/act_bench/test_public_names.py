@@ -29,6 +29,7 @@ def test_public_names():
         "load_dataset",
         "load_features",
         "load_fisher",
+        "load_inputs",
         "load_named",
         "load_runs",
         "load_space",

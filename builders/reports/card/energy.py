@@ -34,9 +34,10 @@ def run_hours(table: str) -> dict[str, float]:
 
 def spectrum_hours(table: str) -> float:
     """Return the core-hours of a table's Fisher spectra."""
-    if fisher_name(table) not in table_files(table):
+    cost = TABLES[table].spectrum_s
+    if cost is None or fisher_name(table) not in table_files(table):
         return 0.0
-    return len(load_space().representatives) * TABLES[table].spectrum_s / 3600
+    return len(load_space().representatives) * cost / 3600
 
 
 def main() -> None:
