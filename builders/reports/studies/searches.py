@@ -137,6 +137,8 @@ class Searches(Study):
     def train(self, folder: Path, resources: Resources) -> int:
         """Search, then train what was found and the baselines; return how many are left."""
         left = 0
+        for place in self.places:  # a large space that is not built must cost nothing
+            draw(place.space, 1, 0)
         for place in self.places:
             own = folder / place.name
             left += place.tuned().train(own / "baselines", resources)
