@@ -104,7 +104,8 @@ def add_navigation(app: Any, name: str, source: list[str]) -> None:
         return
     index = Path(app.srcdir) / "docs" / "README.md"
     parts = {"Act-Bench": ["docs/README"], **navigation(index.read_text(encoding="utf-8"))}
-    parts["API"] = ["api/public", *(f"api/{name}/{name}" for name in PACKAGES)]
+    api = ["api/public", *(f"api/{name}/{name}" for name in PACKAGES)]
+    parts["API"] = [page for page in api if page in app.env.found_docs]
     for heading, pages in parts.items():
         listed = "\n".join(pages)
         source[0] += (

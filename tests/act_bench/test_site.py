@@ -67,12 +67,13 @@ def test_a_site_of_few_pages_has_search_links_and_the_api(conf, tmp_path) -> Non
     pytest.importorskip("myst_parser")
     source, output = tmp_path / "source", tmp_path / "site"
     (source / "docs" / "reference").mkdir(parents=True)
+    (source / "api").mkdir()
     (source / "README.md").write_text("# First\n\n[words](docs/reference/glossary.md#run)\n")
     (source / "docs" / "README.md").write_text(
         "# All\n\n## Reference\n\n[a](reference/glossary.md)\n"
     )
     (source / "docs" / "reference" / "glossary.md").write_text("# Words\n\n## run\n\nA training.\n")
-    (source / "api.rst").write_text(
+    (source / "api" / "public.rst").write_text(
         "API\n===\n\n.. automodule:: act_bench.publishing.citation\n   :members:\n"
     )
     with docutils.patch_docutils(str(SITE)), docutils.docutils_namespace():
@@ -91,7 +92,7 @@ def test_a_site_of_few_pages_has_search_links_and_the_api(conf, tmp_path) -> Non
     page = (output / "README.html").read_text("utf-8")
     assert 'href="docs/reference/glossary.html#run"' in page
     assert 'href="act-bench.html"' in page, "the explore page"
-    api = (output / "api.html").read_text("utf-8")
+    api = (output / "api" / "public.html").read_text("utf-8")
     assert 'id="act_bench.publishing.citation.cite"' in api
     for heading in ("Parameters", "Raises"):
         assert heading in api, "numpy sections are understood"

@@ -53,10 +53,10 @@ def ndtr(x: ArrayLike) -> Array:
 
 
 def i0e(x: Array) -> Array:
-    r"""Return exp(-|x|) I_0(x).
+    r"""Return ``exp(-|x|) I_0(x)``.
 
     It is the mean of :math:`\exp(|x| (\cos\theta - 1))` over the circle (Abramowitz and Stegun
-    9.6.16), and the mean over 2n equal angles is off by 2 exp(-|x|) I_{2n}(x): below 1e-30 here.
+    9.6.16); that over 2n equal angles is off by ``2 exp(-|x|) I_{2n}(x)``: below 1e-30 here.
     """
     size = np.abs(x)
     if not _within_reach(size):
@@ -68,9 +68,10 @@ def i0e(x: Array) -> Array:
 
 
 def i1e(x: Array) -> Array:
-    r"""Return exp(-|x|) I_1(x): the mean of exp(-|x|) cos(t) (exp(|x| cos(t)) - 1) for x > 0.
+    r"""Return ``exp(-|x|) I_1(x)``.
 
-    Without the 1, whose part is 0, it would cancel near 0 (Abramowitz and Stegun 9.6.19).
+    For x > 0 it is the mean of ``exp(-|x|) cos(t) (exp(|x| cos(t)) - 1)``. Without the 1, whose part
+    is 0, it would cancel near 0 (Abramowitz and Stegun 9.6.19).
     """
     size = np.abs(x)
     if not _within_reach(size):
