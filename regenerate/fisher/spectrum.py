@@ -122,8 +122,8 @@ def _check_arguments(network: nn.Module, images: Tensor) -> None:
     inner = "module" if wrapped else "_orig_mod"  # the latter of torch.compile
     if isinstance(getattr(network, inner, None), nn.Module):
         raise UnsupportedLayerError(
-            f"the network is a {type(network).__name__}, which hides its layers: give the network "
-            f"itself, network.{inner}"
+            f"{type(network).__name__} hides the layers of a network: give the network itself, "
+            f"network.{inner}"
         )
     if not isinstance(images, Tensor) or not images.ndim or not len(images):
         raise ArgumentTypeError(
