@@ -23,6 +23,8 @@ from act_bench.tables.rates import View
 
 DRAWN: Final = ("regret", "regret-time", "finals", "significance")
 """Names of the figures, as in ``act_bench.figures.FIGURES``."""
+SHORT: Final = 10_000
+"""Evaluations by each of the default optimizers that take less than starting processes does."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Options:
     names: str | None
     seed: int
     workers: int
+    jobs: int | None
+    memory: float | None
     fidelity: str | None
     edition: str
     run_seed: int | None
@@ -67,6 +71,16 @@ class Options:
     show_default=True,
     help="Trainings that run at a time in each search.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Processes of this machine; default: as many as it has cores, where searches take long.",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(0, min_open=True),
+    help="Most GiB that the results may take; default: half of the machine's.",
+)
 @data_options
 @click.option(
     "--output",
@@ -95,6 +109,7 @@ def command(options: Options) -> None:
       act-bench simulate mlp --optimizers random,knn --seed 1 --output my-results
       act-bench simulate mlp --optimizers random,knn,knn:neighbours=5,aquasurf --figures all
       act-bench simulate mlp --workers 4
+      act-bench simulate cnn --optimizers gp-ei,forest-ei,tpe --jobs 2
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
 
     Regret is the best score of the table less the best so far. A score is validation accuracy,
@@ -122,11 +137,12 @@ def command(options: Options) -> None:
             param_hint="--evaluations",
         )
     _check_settings(chosen, data)
+    jobs = _jobs(options)
     output = options.output or Path("output") / f"simulate-{data.name}"
     with ExitStack() as stack:
         for folder in filter(None, (output, options.traces)):
             stack.enter_context(making(folder))
-        simulation = _simulate(data, chosen, options)
+        simulation = _simulate(data, chosen, options, jobs)
         document = _document(simulation, data, options)
         files = _write(simulation, document, output, drawn)
     if options.as_json:
@@ -137,12 +153,38 @@ def command(options: Options) -> None:
         click.echo("\n".join(files))
 
 
-def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options) -> Simulation:
+def _jobs(options: Options) -> int:
+    """Return how many processes, none more than trials; few short searches are not worth any."""
+    from regenerate.sweeps.processes import available_cores
+
+    few = options.names is None and options.trials * options.evaluations <= SHORT
+    return options.jobs or (1 if few else min(available_cores(), options.trials))
+
+
+def _simulate(
+    data: BenchmarkData, chosen: dict[str, Factory], options: Options, jobs: int
+) -> Simulation:
     """Run the searches, with a bar on stderr for each optimizer."""
     from rich.console import Console
     from rich.progress import Progress
 
     from surrogates.simulation import simulate
+    from surrogates.trials import check_memory
+
+    limit = None if options.memory is None else int(options.memory * 2**30)
+    try:
+        needed = check_memory(len(chosen), options.trials, options.evaluations, limit)
+    except ArgumentError as error:
+        raise click.BadParameter(str(error), param_hint="--memory") from error
+    click.echo(
+        f"{len(chosen)} optimizers x {options.trials:,} trials x {options.evaluations} "
+        f"evaluations in {jobs} process{'es' * (jobs > 1)}; results take up to "
+        f"{needed / 2**20:,.0f} MiB of memory",
+        err=True,
+    )
+
+    def forecast(seconds: float) -> None:
+        click.echo(f"about {_duration(seconds)} left, by the first trials", err=True)
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks = {name: progress.add_task(name, total=options.trials) for name in chosen}
@@ -155,7 +197,23 @@ def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options)
             workers=options.workers,
             progress=lambda name, done: progress.update(tasks[name], completed=done),
             traces=options.traces,
+            jobs=jobs,
+            memory=limit,
+            forecast=forecast,
         )
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds as people say them.
+
+    Examples
+    --------
+    >>> _duration(3.4), _duration(200), _duration(9000)
+    ('3 s', '3 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _factories(names: str | None) -> dict[str, Factory]:
@@ -240,6 +298,7 @@ def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> 
         "data_sha256": data.sha256,
         "seed": options.seed,
         "workers": options.workers,
+        "processes": simulation.processes.to_dicts(),
         "random_exact": {
             "expected_regret": simulation.exact.expected_regret.tolist(),
             "regret_quartiles": simulation.exact.regret_quartiles().tolist(),
@@ -282,7 +341,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
             "never" if to_top is None else f"{to_top}",
             "never" if clock is None else f"{clock:.0f}",
             "" if test is None else f"{test:.4f}",
-            f"{row['seconds']:.2f}",
+            _by_process(simulation, str(row["optimizer"])),
         )
     after = [int(mark.removeprefix("regret_at_")) - 1 for mark in marks]
     exact = simulation.exact.regret_quartiles()[:, after].T.tolist()
@@ -303,5 +362,13 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
         "of random search\n  costs 1.\n"
         f"test: median {test_metric.replace('_', ' ')} of the incumbents, revealed at the end."
     )
+    click.echo("seconds: of processor, of each process that ran some of the trials.")
     if simulation.clock_is_lower_bound:
         click.echo("clock: a lower bound, for the table does not say what some trainings took.")
+
+
+def _by_process(simulation: Simulation, name: str) -> str:
+    """Return the processor seconds of an optimizer, and below them those of each process."""
+    rows = simulation.processes.filter(optimizer=name)["seconds"].to_list()
+    each = "" if len(rows) == 1 else "\n" + " + ".join(f"{seconds:.1f}" for seconds in rows)
+    return f"{simulation.seconds[name]:.2f}{each}"
