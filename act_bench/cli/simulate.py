@@ -24,7 +24,7 @@ from act_bench.tables.rates import View
 DRAWN: Final = ("regret", "regret-time", "finals", "significance")
 """Names of the figures, as in ``act_bench.figures.FIGURES``."""
 SHORT: Final = 10_000
-"""Evaluations by each of the default optimizers that take less than starting processes does."""
+"""Evaluations by a default optimizer that take less than processes to start; a tenth by others."""
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,17 @@ def command(options: Options) -> None:
             param_hint="--evaluations",
         )
     _check_settings(chosen, data)
-    jobs = _jobs(options)
+    jobs, limit = _jobs(options), _checked_memory(options, len(chosen))
     output = options.output or Path("output") / f"simulate-{data.name}"
     with ExitStack() as stack:
         for folder in filter(None, (output, options.traces)):
             stack.enter_context(making(folder))
-        simulation = _simulate(data, chosen, options, jobs)
+        simulation = _simulate(data, chosen, options, jobs, limit)
         document = _document(simulation, data, options)
         files = _write(simulation, document, output, drawn)
     if options.as_json:
-        rows = {"optimizers": simulation.summary(), "files": files}
+        processes = simulation.processes.to_dicts()
+        rows = {"optimizers": simulation.summary(), "processes": processes, "files": files}
         click.echo(json.dumps(document | rows))
     else:
         _show(simulation, data)
@@ -154,15 +155,32 @@ def command(options: Options) -> None:
 
 
 def _jobs(options: Options) -> int:
-    """Return how many processes, none more than trials; few short searches are not worth any."""
+    """Return how many processes, none more than trials; starting them takes seconds."""
     from regenerate.sweeps.processes import available_cores
 
-    few = options.names is None and options.trials * options.evaluations <= SHORT
+    short = SHORT if options.names is None else SHORT // 10
+    few = options.trials * options.evaluations <= short
     return options.jobs or (1 if few else min(available_cores(), options.trials))
 
 
+def _checked_memory(options: Options, optimizers: int) -> int | None:
+    """Return the limit in bytes, if one is given; what needs more is refused here."""
+    from surrogates.trials import check_memory
+
+    limit = None if options.memory is None else int(options.memory * 2**30)
+    try:
+        check_memory(optimizers, options.trials, options.evaluations, limit)
+    except ArgumentError as error:
+        raise click.BadParameter(str(error), param_hint="--memory") from error
+    return limit
+
+
 def _simulate(
-    data: BenchmarkData, chosen: dict[str, Factory], options: Options, jobs: int
+    data: BenchmarkData,
+    chosen: dict[str, Factory],
+    options: Options,
+    jobs: int,
+    limit: int | None,
 ) -> Simulation:
     """Run the searches, with a bar on stderr for each optimizer."""
     from rich.console import Console
@@ -171,15 +189,11 @@ def _simulate(
     from surrogates.simulation import simulate
     from surrogates.trials import check_memory
 
-    limit = None if options.memory is None else int(options.memory * 2**30)
-    try:
-        needed = check_memory(len(chosen), options.trials, options.evaluations, limit)
-    except ArgumentError as error:
-        raise click.BadParameter(str(error), param_hint="--memory") from error
+    needed = check_memory(len(chosen), options.trials, options.evaluations, limit)
     click.echo(
-        f"{len(chosen)} optimizers x {options.trials:,} trials x {options.evaluations} "
-        f"evaluations in {jobs} process{'es' * (jobs > 1)}; results take up to "
-        f"{needed / 2**20:,.0f} MiB of memory",
+        f"{len(chosen)} optimizers x {options.trials:,} trials x {options.evaluations:,} "
+        f"evaluations in {jobs} process{'es' * (jobs > 1)}; the results take up to "
+        f"{1 + needed // 2**20:,} MiB of memory",
         err=True,
     )
 
@@ -298,7 +312,6 @@ def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> 
         "data_sha256": data.sha256,
         "seed": options.seed,
         "workers": options.workers,
-        "processes": simulation.processes.to_dicts(),
         "random_exact": {
             "expected_regret": simulation.exact.expected_regret.tolist(),
             "regret_quartiles": simulation.exact.regret_quartiles().tolist(),
