@@ -15,13 +15,14 @@ from act_bench.cli._options import OutputFile, json_option, table_type, training
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression
+    from act_bench.functions.named import NamedFunction
     from regenerate.fisher.features import FisherFeature
     from regenerate.fisher.networks import Setting
 
 
 @click.command(cls=Command)
 @click.argument("expressions", metavar="[EXPRESSION]...", nargs=-1)
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option(
     "--expressions",
     "expressions_file",
@@ -53,22 +54,23 @@ def command(
       act-bench features "tanh(x)" --json | jq .fim_quantiles
       act-bench features --expressions mine.txt --table cnn --out mine.parquet
 
-    Any expression will do, in the space or not. Outputs are at the 80 points of the space. The
-    spectrum is that of the table's network before training: for each layer the quantile function of
-    the log eigenvalues of its block of the Fisher information, 128 values. A file for many
-    functions is written as they are done; run the same command again to go on after a stop.
+    Any expression will do, in the space or not, or a function by its name. Outputs are at the 80
+    points of the space. The spectrum is that of the table's network before training: for each layer
+    the quantile function of the log eigenvalues of its block of the Fisher information, 128 values.
+    A file for many functions is written as they are done; run the same command again to go on after
+    a stop.
     """
     if not expressions and expressions_file is None:
         raise click.UsageError("expected an EXPRESSION or --expressions FILE, got neither")
     from act_bench.cli._expression_file import read_expressions
-    from act_bench.functions.expression import parse
+    from act_bench.functions.catalogue import read
     from act_bench.tables.registry import table_info
     from regenerate.fisher.networks import setting
     from regenerate.recipes import find
     from regenerate.training.dispatch import choose_device
 
     # All are parsed before anything is computed.
-    functions = [parse(text) for text in expressions]
+    functions = [read(text) for text in expressions]
     if expressions_file is not None:
         functions += read_expressions(expressions_file)
     if not functions:
@@ -81,19 +83,21 @@ def command(
         _save(functions, found, out, as_json=as_json)
 
 
-def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json: bool) -> None:
+def _save(
+    functions: Sequence[Expression | NamedFunction], found: Setting, out: Path, *, as_json: bool
+) -> None:
     import pyarrow.parquet as pq
-    from rich.console import Console
-    from rich.progress import track
 
+    from act_bench.cli._progress import bar
     from regenerate.fisher.feature_file import extend
 
     distinct = len({str(function) for function in functions})
     started = time.perf_counter()
     computing = extend(out, functions, found)
     left = distinct - next(computing)
-    for _ in track(computing, "functions", left, console=Console(stderr=True)):
-        pass
+    with bar("functions", left) as progress:
+        for done in computing:
+            progress(done - distinct + left)
     document = {
         "file": str(out),
         "functions": distinct,
@@ -111,14 +115,18 @@ def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json
         )
 
 
-def _print(functions: Iterable[Expression], found: Setting, *, as_json: bool) -> None:
+def _print(
+    functions: Iterable[Expression | NamedFunction], found: Setting, *, as_json: bool
+) -> None:
+    from act_bench.cli._progress import working
     from act_bench.spaces.paper import load_space
     from regenerate.fisher.features import fisher_feature
 
     for function in functions:
         started = time.perf_counter()
-        outputs = function.to_numpy()(load_space().points).tolist()
-        feature = fisher_feature(function, found)
+        with working(f"spectrum of {function}"):
+            outputs = function.to_numpy()(load_space().points).tolist()
+            feature = fisher_feature(function, found)
         seconds = time.perf_counter() - started
         if as_json:
             click.echo(_document(function, found, outputs, feature, seconds))
@@ -128,7 +136,7 @@ def _print(functions: Iterable[Expression], found: Setting, *, as_json: bool) ->
 
 
 def _document(
-    function: Expression,
+    function: Expression | NamedFunction,
     found: Setting,
     outputs: list[float],
     feature: FisherFeature,
@@ -150,18 +158,15 @@ def _document(
     return json.dumps(document, allow_nan=False)
 
 
-def _show(function: Expression, found: Setting, feature: FisherFeature) -> None:
+def _show(function: Expression | NamedFunction, found: Setting, feature: FisherFeature) -> None:
     table = found.convention.table
     if feature.quantiles is None:
         click.echo(f"{function}: no valid Fisher spectrum in {table}: {feature.reason}")
         return
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
-    shown = Table(title=f"Log eigenvalues of {function} in {table}, before training")
-    shown.add_column("layer")
-    for heading in ("weights", "at the floor", "lowest", "median", "highest"):
-        shown.add_column(heading, justify="right")
+    click.echo(f"Log eigenvalues of {function} in {table}, before training")
+    shown = listing("layer", right=("weights", "at the floor", "lowest", "median", "highest"))
     floor = found.convention.floor
     for layer, quantiles in zip(feature.layers, feature.quantiles, strict=True):
         shown.add_row(
@@ -172,4 +177,4 @@ def _show(function: Expression, found: Setting, feature: FisherFeature) -> None:
             f"{quantiles[len(quantiles) // 2]:.2f}",
             f"{quantiles[-1]:.2f}",
         )
-    Console().print(shown)
+    console().print(shown)

@@ -51,7 +51,13 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("table", type=table_type)
-@click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Searches of each optimizer.",
+)
 @click.option(
     "--evaluations", type=click.IntRange(1), default=100, show_default=True, help="Of each trial."
 )
@@ -120,8 +126,9 @@ def command(options: Options) -> None:
     """
     from act_bench.files.folders import making
     from act_bench.search.loading import load_data
+    from surrogates.optimizers import find_optimizers
 
-    chosen, drawn = _factories(options.names), _figures(options.figures)
+    chosen, drawn = find_optimizers(options.names), _figures(options.figures)
     if len(chosen) < 2 and "significance" in drawn:
         if options.figures != "all":
             raise click.BadParameter(
@@ -183,9 +190,7 @@ def _simulate(
     limit: int | None,
 ) -> Simulation:
     """Run the searches, with a bar on stderr for each optimizer."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from act_bench.cli._progress import bars
     from surrogates.simulation import simulate
     from surrogates.trials import check_memory
 
@@ -200,7 +205,7 @@ def _simulate(
     def forecast(seconds: float) -> None:
         click.echo(f"about {_duration(seconds)} left, by the first trials", err=True)
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with bars() as progress:
         tasks = {name: progress.add_task(name, total=options.trials) for name in chosen}
         return simulate(
             data,
@@ -228,19 +233,6 @@ def _duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _factories(names: str | None) -> dict[str, Factory]:
-    from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer
-
-    if names is None:
-        return OPTIMIZERS
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    if not wanted:
-        raise click.BadParameter(
-            f"no optimizer is named; choose from {', '.join(NAMES)}", param_hint="--optimizers"
-        )
-    return {name: find_optimizer(name) for name in wanted}
 
 
 def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
@@ -325,31 +317,27 @@ def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> 
 
 
 def _show(simulation: Simulation, data: BenchmarkData) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
     rows = simulation.summary()
     by_loss = simulation.metric == "validation_loss"
     test_metric = "test_loss" if by_loss else "test_accuracy"
     at_top = -simulation.top_score if by_loss else simulation.top_score
     marks = [key for key in rows[0] if key.startswith("regret_at_")]
-    shown = Table(
-        title=f"{data.title}: median regret and its quartiles",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+    click.echo(f"{data.title}: median regret and its quartiles")
+    shown = listing(
+        "optimizer",
+        right=(
+            *(f"after {mark.removeprefix('regret_at_')}" for mark in marks),
+            *("top 1 %", "clock", "test", "s"),
+        ),
     )
-    shown.add_column("optimizer", no_wrap=True)
-    for mark in marks:
-        shown.add_column(f"after {mark.removeprefix('regret_at_')}", justify="right", no_wrap=True)
-    for heading in ("top 1 %", "clock", "test", "seconds"):
-        shown.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         quartiles = [cast("list[float]", row[mark]) for mark in marks]
         to_top, test = row["evaluations_to_top"], row[test_metric]
         clock = row["trainings_to_top"]
         shown.add_row(
-            str(row["optimizer"]).replace(":", "\n  "),  # a setting a line
+            _in_lines(str(row["optimizer"])),
             *(f"{middle:.4f}\n{low:.3f}-{high:.3f}" for low, middle, high in quartiles),
             "never" if to_top is None else f"{to_top}",
             "never" if clock is None else f"{clock:.0f}",
@@ -359,25 +347,37 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
     after = [int(mark.removeprefix("regret_at_")) - 1 for mark in marks]
     exact = simulation.exact.regret_quartiles()[:, after].T.tolist()
     shown.add_row(
-        "exact random",
+        "random, exact",
         *(f"{middle:.4f}\n{low:.3f}-{high:.3f}" for low, middle, high in exact),
         *[f"{simulation.exact_evaluations_to_top()}"] * 2,
         "",
         "",
         style="dim",
     )
-    Console().print(shown)
+    console().print(shown)
     click.echo(
         f"top 1 %: median number of evaluations until one of the {simulation.top_entries} best "
-        f"entries,\n  of {simulation.metric.replace('_', ' ')} {at_top:.4f} or "
+        f"entries, of\n  {simulation.metric.replace('_', ' ')} {at_top:.4f} or "
         f"{'less' if by_loss else 'more'}; never: fewer than half got there.\n"
-        "clock: the same in mean trainings of the table, with what features cost; an evaluation "
-        "of random search\n  costs 1.\n"
+        "clock: the same in mean trainings of the table, with what features cost; an\n"
+        "  evaluation of random search costs 1. s: processor seconds, of each process.\n"
+        "random, exact: median and quartiles of its law, not of simulated searches.\n"
         f"test: median {test_metric.replace('_', ' ')} of the incumbents, revealed at the end."
     )
-    click.echo("seconds: of processor, of each process that ran some of the trials.")
     if simulation.clock_is_lower_bound:
         click.echo("clock: a lower bound, for the table does not say what some trainings took.")
+
+
+def _in_lines(name: str) -> str:
+    """Return an optimizer's name with a line per setting, and per value where it is long."""
+    lines = name.split(":")
+    return "\n  ".join(
+        each.replace("=", "=\n    ") if len(each) > _NAME else each for each in lines
+    )
+
+
+_NAME: Final = 13
+"""Letters of a name beside which a row of `simulate` fits 80 columns."""
 
 
 def _by_process(simulation: Simulation, name: str) -> str:

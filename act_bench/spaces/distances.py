@@ -106,7 +106,7 @@ def to_one(vectors: Floats, one: Floats, metric: Metric = "euclidean") -> Floats
 def among(vectors: Floats, metric: Metric = "euclidean") -> Floats:
     """Return the distances between a few vectors: (functions, functions).
 
-    Euclidean ones are from products, |a - b|^2 = |a|^2 + |b|^2 - 2ab, so small ones lose digits.
+    Euclidean ones are from products, ``|a - b|^2 = |a|^2 + |b|^2 - 2ab``: small ones lose digits.
 
     Examples
     --------

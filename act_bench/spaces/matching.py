@@ -9,7 +9,8 @@ functions of the space apart (:mod:`act_bench.functions.equality`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, Protocol
 
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import BINARY, SPACE_UNARY
@@ -20,13 +21,31 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from act_bench.spaces.paper import Space
-
 CLOSE: Final = 1e-6
 """Stored outputs further than this from a value, relative to the larger of 1 and the value, are no
 rounding of an entry: neither float32's nor what the tolerance of float64 allows."""
 LARGE: Final = 1e30
 """Larger outputs are equal to each other here."""
+
+
+class Tabulated(Protocol):
+    """A space by its values; :class:`~act_bench.spaces.paper.Space` is one."""
+
+    @property
+    def representatives(self) -> Sequence[str]:
+        """One spelling of each function."""
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """Where its outputs are stored."""
+
+    @property
+    def outputs(self) -> NDArray[np.float32]:
+        """Its values there: (functions, points)."""
+
+    @property
+    def grid(self) -> NDArray[np.float64]:
+        """The points that tell all its functions apart."""
 
 
 def listed(expression: Expression) -> str | None:
@@ -62,7 +81,7 @@ def _unary(expression: Expression) -> str | None:
     return str(expression) if of_x else None
 
 
-def equal_entries(expression: Expression, space: Space) -> list[int]:
+def equal_entries(expression: Expression, space: Tabulated) -> list[int]:
     """Return the entries whose values an expression has within rounding, ascending.
 
     They are of one class, unless so much of the expression cancels that float64 cannot tell.
@@ -79,7 +98,7 @@ def equal_entries(expression: Expression, space: Space) -> list[int]:
     return found
 
 
-def _candidates(expression: Expression, space: Space) -> NDArray[np.intp]:
+def _candidates(expression: Expression, space: Tabulated) -> NDArray[np.intp]:
     """Return the entries whose stored outputs are those of an expression, within rounding."""
     import numpy as np
 

@@ -1,11 +1,78 @@
-"""Where the files of a table lie: by its name, fidelity and edition."""
+"""Which tables there are, and where their files lie: by name, fidelity and edition."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict
 
 from act_bench.files.manifest import MANIFEST, DataError, FileRecord, read_manifest, verified
-from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.registry import TABLES, choose_fidelity, table_info
+
+
+class Coverage(TypedDict):
+    """What there is of one table at one fidelity: the keys of `list_tables`."""
+
+    table: str
+    title: str
+    network: str
+    dataset: str
+    chance: float
+    metric: str
+    higher_is_better: bool
+    fidelity: str
+    is_default: bool
+    edition: str
+    embedded: bool
+    ok: int
+    diverged: int
+    missing: int
+    runs: int
+    made: str | None
+
+
+def list_tables() -> list[Coverage]:
+    """Return what there is: one record per table and fidelity, read from the manifests alone.
+
+    Raises
+    ------
+    DataError
+        If a manifest is damaged, or this package has none.
+
+    Examples
+    --------
+    >>> import act_bench
+    >>> defaults = [each for each in act_bench.list_tables() if each["is_default"]]
+    >>> [(each["table"], each["fidelity"], each["metric"]) for each in defaults][:2]
+    [('mlp', 'full', 'validation_accuracy'), ('cnn', 'proxy', 'validation_accuracy')]
+    """
+    found: list[Coverage] = []
+    for table in TABLES.values():
+        records = table_files(table.name)
+        runs = records.get(runs_name(table.name))
+        for fidelity in table.fidelities:
+            entries = records.get(entries_name(table.name, fidelity))
+            counts = entries.counts if entries else {}
+            found.append(
+                {
+                    "table": table.name,
+                    "title": table.title,
+                    "network": table.network,
+                    "dataset": table.dataset,
+                    "chance": table.chance,
+                    "metric": table.metric,
+                    "higher_is_better": table.higher_is_better,
+                    "fidelity": fidelity,
+                    "is_default": fidelity == table.default_fidelity,
+                    "edition": "regenerated",
+                    "embedded": entries is not None,
+                    "ok": counts.get("ok", 0),
+                    "diverged": counts.get("diverged", 0),
+                    "missing": counts.get("missing", 0),
+                    "runs": runs.counts.get(fidelity, 0) if runs else 0,
+                    "made": entries.made if entries else None,
+                }
+            )
+    return found
 
 
 def table_files(table: str) -> dict[str, FileRecord]:
@@ -92,6 +159,17 @@ def embedded_fidelities(table: str) -> tuple[str, ...]:
     return tuple(name for name in fidelities if entries_name(table, name) in files)
 
 
+def tables_with_data() -> tuple[str, ...]:
+    """Return the names of the registered tables of which any fidelity is embedded.
+
+    Examples
+    --------
+    >>> tables_with_data()[:2]
+    ('mlp', 'cnn')
+    """
+    return tuple(name for name in TABLES if embedded_fidelities(name))
+
+
 def entries_file(table: str, fidelity: str | None = None, edition: str = "regenerated") -> Path:
     """Return the path of a table's entries, checked against the manifest.
 
@@ -132,9 +210,16 @@ def runs_file(table: str) -> Path:
 
 def without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
     """Return the error for a known table that this version embeds no such data of."""
-    there = f"its embedded fidelities: {', '.join(embedded)}" if embedded else "it has none at all"
+    info = table_info(table)
+    there = f"its embedded fidelities: {', '.join(embedded)}"
+    if not embedded:
+        there = (
+            f"it has none at all yet: train it with `act-bench sweep {table}`, and make the data "
+            f"with `python -m builders.tables {table} {info.default_fidelity} --runs "
+            f"sweeps/{table}-{info.default_fidelity}`"
+        )
     return DataError(
-        f"the table {table} ({table_info(table).title}) is known, but this version of act-bench "
+        f"the table {table} ({info.title}) is known, but this version of act-bench "
         f"embeds no data of it {what}; {there}. `act-bench tables` lists what there is"
     )
 

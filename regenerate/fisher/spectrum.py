@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from regenerate.draws import uniform
@@ -102,7 +103,8 @@ def fisher_spectrum(
     >>> [round(float(value), 3) for value in layer.log_eigenvalues]
     [-100.0, -100.0, -100.0, -100.0, -1.386, -0.288]
     """
-    weights = sum(layer.weight.numel() for layer in weighted_layers(network).values())
+    layers = weighted_layers(network, convention.excluded).values()
+    weights = sum(layer.weight.numel() for layer in layers)
     if weights >= SMALL and images.device.type == "cpu":
         keep_freed_memory()
     with torch_threads(1 if weights < SMALL else torch.get_num_threads()):
@@ -112,7 +114,7 @@ def fisher_spectrum(
 def _spectrum(
     network: nn.Module, images: Tensor, convention: FisherConvention, labels: Tensor | None
 ) -> tuple[LayerSpectrum, ...]:
-    scores, passes = forward(network, images, seed=convention.seed)
+    scores, passes = forward(network, images, seed=convention.seed, excluded=convention.excluded)
     magnitudes = []
     for each in passes:
         with _located(f"inputs of layer {each.name}"):
@@ -160,7 +162,7 @@ def gradient_factors(
     """
     draws = None
     if convention.labels is Labels.PREDICTED_SAMPLE:
-        drawn = uniform((len(scores),), convention.label_seed, "fisher labels")
+        drawn = uniform(tuple(scores.shape[:-1]), convention.label_seed, "fisher labels")
         draws = torch.from_numpy(drawn / 2 + 0.5).to(scores.device)
     at_scores = score_gradients(scores, convention.labels, true=labels, draws=draws)
     factors: list[Factor] = []
@@ -210,6 +212,12 @@ def _located(where: str) -> Iterator[None]:
         raise InvalidSpectrumError(f"{where}: {error}") from None
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """Return what limits the threads of BLAS: to look for its libraries takes 5 ms, so once."""
+    return ThreadpoolController()
+
+
 def _each_on_a_thread(
     work: Callable[[Item], Result], items: Sequence[Item], device: torch.device
 ) -> Iterator[Result]:
@@ -220,12 +228,12 @@ def _each_on_a_thread(
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
-        with threadpool_limits(threads, user_api="blas"):
+        with _blas().limit(limits=threads, user_api="blas"):
             yield from map(work, items)
         return
     try:
         with (
-            threadpool_limits(1, user_api="blas"),
+            _blas().limit(limits=1, user_api="blas"),
             ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
             yield from pool.map(work, items)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
+from act_bench.errors import ArgumentError
+
 if TYPE_CHECKING:
     from regenerate.kernels import depthwise_cpu as cpu
 
@@ -44,7 +46,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def __init__(self, channels: int, stride: int) -> None:
         if stride not in (1, 2):
-            raise ValueError(f"a depthwise convolution has stride 1 or 2, got {stride}")
+            raise ArgumentError(f"a depthwise convolution has stride 1 or 2, got {stride}")
         super().__init__(channels, channels, 3, stride, 1, groups=channels, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:

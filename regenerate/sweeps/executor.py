@@ -15,19 +15,23 @@ from typing import Protocol, TypeVar
 
 from act_bench.errors import ArgumentError
 from regenerate.sweeps.processes import (
+    SPAWN,
     WorkerDiedError,
     available_cores,
+    report,
     start_worker,
     worker_pool,
 )
 from regenerate.training.dispatch import choose_device
 
 __all__ = [
+    "SPAWN",
     "Executor",
     "LocalExecutor",
     "SerialExecutor",
     "WorkerDiedError",
     "available_cores",
+    "report",
     "start_worker",
     "worker_pool",
 ]

@@ -11,8 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
-from typing import Final
+from typing import Any, Final
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.tables.registry import import_own_tables
@@ -25,24 +26,24 @@ class WorkerDiedError(ActBenchError, RuntimeError):
 
 
 @contextmanager
-def worker_pool(workers: int, threads: int | None) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(
+    workers: int, threads: int | None, reports: SimpleQueue[Any] | None = None
+) -> Iterator[ProcessPoolExecutor]:
     """Yield processes to train in, with so many threads each; work that has not begun is dropped.
-
-    ``None`` is for work without torch, which the processes do not import then.
 
     They are spawned, never forked: torch, Arrow and polars have threads, whose locks a fork would
     copy. So a script that starts workers is imported by each of them, and must start them below
-    ``if __name__ == "__main__":`` only.
+    ``if __name__ == "__main__":`` only. What they :func:`report` goes to ``reports``. With ``None``
+    threads torch is not imported, for work that does not train.
 
     Raises
     ------
     WorkerDiedError
         If a process was killed, or ended before it began since the script has no such line.
     """
-    context = multiprocessing.get_context("spawn")
-    begun = context.Event()
+    begun = SPAWN.Event()
     pool = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=start_worker, initargs=(threads, begun)
+        workers, mp_context=SPAWN, initializer=start_worker, initargs=(threads, begun, reports)
     )
     try:
         yield pool
@@ -55,6 +56,9 @@ def worker_pool(workers: int, threads: int | None) -> Iterator[ProcessPoolExecut
     finally:
         pool.shutdown(cancel_futures=True)
 
+
+SPAWN: Final = multiprocessing.get_context("spawn")
+"""What workers, and queues to them, are made by."""
 
 _IMPORTING: Final = "bootstrapping phase"
 """In the message of multiprocessing for a process that is started while its parent is not yet."""
@@ -77,11 +81,24 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def start_worker(threads: int | None, begun: Event | None = None) -> None:
+_reports: SimpleQueue[Any] | None = None
+
+
+def report(what: object) -> None:
+    """Tell the process that started this worker; without a queue nobody is told."""
+    if _reports is not None:
+        _reports.put(what)
+
+
+def start_worker(
+    threads: int | None, begun: Event | None = None, reports: SimpleQueue[Any] | None = None
+) -> None:
     """Make this a worker: so many threads, and an end with the parent or at an interrupt.
 
     ``begun`` is set, so that the parent knows that a worker got here.
     """
+    global _reports
+    _reports = reports
     if begun is not None:
         begun.set()
     import_own_tables()

@@ -21,14 +21,23 @@ def test_public_names():
     assert set(act_bench.__all__) == {
         "Benchmark",
         "Expression",
+        "SearchSpace",
         "__version__",
+        "cite",
         "distance",
+        "list_tables",
         "load_dataset",
         "load_features",
+        "load_fisher",
+        "load_inputs",
         "load_named",
         "load_runs",
+        "load_space",
         "load_table",
+        "optimizers",
+        "optimum",
         "parse",
+        "simulate",
     }
 
 

@@ -181,7 +181,7 @@ def test_simulate_shows_chosen_optimizers(data: BenchmarkData, tmp_path: Path) -
     assert "local" not in done.output
     assert "after 10" in done.output
     assert "2 optimizers x 2 trials x 12 evaluations in 1 process; the results" in done.stderr
-    (line,) = [row for row in done.output.splitlines() if "exact random" in row]
+    (line,) = [row for row in done.output.splitlines() if "random, exact  " in row]
     law = random_search_law([data.score(entry) for entry in data.covered], 12)
     assert f"{law.regret_quartiles()[1, 9]:.4f}" in line, "the median, as the title says"
 

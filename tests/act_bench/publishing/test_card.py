@@ -39,6 +39,14 @@ def test_every_section_of_the_template_is_filled_in_its_order():
     assert "More Information Needed" not in card()
 
 
+def test_limitations_come_before_the_tables_of_columns():
+    text = card()
+    assert text.index("## Bias, Risks, and Limitations") < text.index("## Columns")
+    assert "| column | type |" not in text[: text.index("## Columns")]
+    for said in ("How to report", "Energy.", "licenses", "Maintenance."):
+        assert said in text
+
+
 def test_versions_and_citations():
     assert {"Errata", "Changes between versions"} <= set(headings(card()))
     assert f"- **{version('act-bench')}**" in card()
