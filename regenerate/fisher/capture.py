@@ -290,7 +290,7 @@ def score_gradients(
     probabilities = torch.softmax(scores.detach(), -1).flatten(0, -2)
     if labels is Labels.PREDICTED:
         if scores.ndim > 2:
-            raise ValueError("labels 'predicted' are for one label an image, not for sequences")
+            raise ArgumentError("labels 'predicted' are for one label an image, not for sequences")
         roots = probabilities.sqrt()
         for label in range(scores.shape[1]):
             column = -probabilities * roots[:, label : label + 1]

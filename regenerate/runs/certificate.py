@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean, variance
 from typing import Literal
 
+from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.tables.loaders import load_runs
 from act_bench.tables.registry import Metric
@@ -96,12 +97,12 @@ def compare(
     'exact'
     """
     if not retrained:
-        raise ValueError("expected at least one retrained run, got none")
+        raise ArgumentError("expected at least one retrained run, got none")
     if not record:
         return Comparison("no record")
     recipes = {run.recipe_sha for run in (*retrained, *record)}
     if len(recipes) > 1:
-        raise ValueError(f"runs of different recipes cannot be compared: {sorted(recipes)}")
+        raise ArgumentError(f"runs of different recipes cannot be compared: {sorted(recipes)}")
     recorded = {run.seed: run for run in record}
     shared = tuple(run.seed for run in retrained if run.seed in recorded)
     identical = tuple(

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.functions.operators import (
     ALL_OPERATORS,
     BINARY,
@@ -97,7 +98,7 @@ def domain(operator: Operator) -> str:
     for words, holds in _DOMAINS[len(arguments)]:
         if np.array_equal(finite, holds(*arguments)):
             return words
-    raise ValueError(f"{operator.name}: its domain is none of those that the page has words for")
+    raise ArgumentError(f"{operator.name}: its domain is none of those that the page has words for")
 
 
 def limits(operator: Operator) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from act_bench.errors import ArgumentError
 from builders.rates import RATE
 from builders.reports.studies.trainings import CHOOSING, Trainings
 from surrogates.live.confirm import Estimate
@@ -94,7 +95,7 @@ def standings(trainings: Trainings, folder: Path, chance: float) -> dict[str, St
         Trainings are missing: run the study's ``train`` first.
     """
     if left := trainings.left(folder):
-        raise ValueError(f"{folder}: {left:,} trainings are left: run the study's train first")
+        raise ArgumentError(f"{folder}: {left:,} trainings are left: run the study's train first")
     runs, rates = trainings.runs(folder), trainings.best_rates(folder)
     found = {}
     for text in trainings.texts:

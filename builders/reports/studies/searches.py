@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from act_bench.errors import ArgumentError
 from act_bench.files.documents import read_object
 from act_bench.functions.operators import BASELINES
 from act_bench.search.events import Result
@@ -29,6 +30,7 @@ from builders.reports.studies.comparing import (
 from builders.reports.studies.record import (
     Answer,
     Compared,
+    Study,
     correct_together,
     interval,
     write_once,
@@ -100,25 +102,29 @@ class Place:
         return Trainings(with_rate(self.recipe, rate), (text,), (rate,), FRESH)
 
 
-@dataclass(frozen=True)
-class Searches:
-    """A study of searches; a ``builders.reports.studies.record.Study``."""
+@dataclass(frozen=True, kw_only=True)
+class Searches(Study):
+    """A study of searches.
 
-    name: str
-    title: str
-    claim: str
-    source: str
-    question: str
-    needs: str
-    minutes: float
+    Parameters
+    ----------
+    places
+        The networks.
+    methods
+        Keys of :data:`METHODS`.
+    searches
+        Of each method in each network.
+    budget
+        Trainings of a search, all rates counted.
+    """
+
     places: tuple[Place, ...]
     methods: tuple[str, ...] = ("aquasurf", "random")
     searches: int = 3
     budget: int = 60
 
-    @property
-    def setting(self) -> str:
-        """What was done, in words."""
+    def described(self) -> str:
+        """Return the setting, in sentences."""
         return (
             f"{self.searches} searches of {self.budget} trainings with each of "
             f"{' and '.join(self.methods)}, over function and learning rate; each has a draw of "
@@ -171,7 +177,7 @@ class Searches:
             for method, number in self._each():
                 done = own / f"{method}-{number}" / "found.json"
                 if not done.exists():
-                    raise ValueError(f"{done} is missing: run the study's train first")
+                    raise ArgumentError(f"{done} is missing: run the study's train first")
                 search_found: dict[str, Any] = read_object(done)
                 text, rate = search_found["expression"], search_found["rate"]
                 trainings = place.confirmed(text, rate)
@@ -270,7 +276,7 @@ def search(
         if accuracy is not None and score > best["score"]:
             best = evaluated[-1]
     if "expression" not in best:
-        raise ValueError(f"{folder}: all {budget} trainings diverged")
+        raise ArgumentError(f"{folder}: all {budget} trainings diverged")
     return {**best, "clock_s": clock_s, "evaluated": evaluated}
 
 
@@ -283,7 +289,6 @@ def aquasurf() -> Searches:
         source=f"{POSTER}, Figure 9 and Table 1",
         question="Does AQuaSurF, which searches function and learning rate together, find a "
         "function that beats every tuned baseline? And does random search?",
-        needs=" --data-dir FOLDER",
         minutes=250,
         places=tuple(Place(find(table, "proxy"), RATES[table]) for table in ("cnn", "vit")),
     )

@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 
 from act_bench.spaces.paper import NotInSpaceError, load_space
+from act_bench.tables.registry import table_info
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema
 from builders.rates import RATE, choose_rates
 from regenerate.activations.reading import read_activation
@@ -27,6 +28,9 @@ from regenerate.sweeps.time_limit import TimeLimit
 
 CHOOSING: Final = 0
 """The seed that chooses the rates."""
+
+BY_ACCURACY: Final = table_info("cnn")
+"""Studies compare validation accuracies, as this table does; their recipes may have no table."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ class Trainings:
     def best_rates(self, folder: Path) -> dict[str, float]:
         """Return the rate at which each function does best with seed 0; of equals the nearest."""
         first = self.runs(folder).filter(pl.col("seed") == CHOOSING)
-        rows = choose_rates(first, self.recipe.learning_rate, "expression")
+        rows = choose_rates(first, self.recipe.learning_rate, "expression", BY_ACCURACY)
         found = dict(rows.select("expression", RATE).rows())
         return {text: self.chosen.get(text, found.get(text, self.rates[0])) for text in self.texts}
 
