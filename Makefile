@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-TOOLS ?= dev,gpu-check
+TOOLS ?= dev,docs,gpu-check
 # What reads the data, and what models them; nothing that trains.
 CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figures explore) \
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
@@ -68,8 +68,9 @@ docs: $(VENV)/test-installed
 
 # What is published, and what a user gets of it: the wheel in an empty environment runs the examples
 # of README, the sdist unpacked runs the two commands.
-dist: $(VENV)/test-installed
+dist: $(BIN)/python
 	rm -rf dist
+	$(PIP_INSTALL) --editable '.[release]'
 	$(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 
@@ -85,7 +86,7 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,$(TOOLS)]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,$(TOOLS)]'
 	@touch $@
 
 clean:

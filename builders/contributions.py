@@ -18,8 +18,8 @@ run between seeds, pooled over functions of nearest score
 the pooled one counts as `PRIOR` degrees of freedom (Smyth 2004, doi 10.2202/1544-6115.1027).
 
 * No shift: the mean of d, weighted by inverse variance, is at most `LARGEST_Z` standard errors.
-* No spread: the median of |d| over its standard error is at most 1 + `LARGEST_Z` / sqrt(functions)
-  times that of normal noise.
+* No spread: the median of ``|d|`` over its standard error is at most
+  1 + `LARGEST_Z` / sqrt(functions) times that of normal noise.
 * At most one function in twenty, or one, diverges in all runs of one side and in none of the other.
 
 Runs that we have already, the same function, rate and seed, stay ours.
@@ -78,7 +78,7 @@ class Agreement(NamedTuple):
     standard_error
         Of it.
     spread
-        Median of |d| over its standard error, as a multiple of that of normal noise.
+        Median of ``|d|`` over its standard error, as a multiple of that of normal noise.
     one_sided
         Functions that diverge in all runs of one side and in none of the other.
     """

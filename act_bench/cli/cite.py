@@ -12,7 +12,13 @@ from act_bench.publishing.citation import FORMS, cite
 
 
 @click.command(cls=Command)
-@click.option("--form", type=click.Choice(list(FORMS)), default="bibtex", show_default=True)
+@click.option(
+    "--form",
+    type=click.Choice(list(FORMS)),
+    default="bibtex",
+    show_default=True,
+    help="How it is written.",
+)
 @json_option
 def command(form: str, as_json: bool) -> None:
     r"""Print the citation of this version, and of the paper whose space it is.

@@ -34,7 +34,7 @@ INFO = dataclasses.replace(TABLES["gpt"], name=NAME, title="A table by loss", sp
 RECIPE = dataclasses.replace(
     recipes.find("gpt", "proxy"), table=NAME, train_tokens=2048, evaluation_tokens=512, widths=(32,)
 )
-VERSIONS = json.dumps({"data": FINGERPRINT, "processor": "made up"})
+VERSIONS = json.dumps({"data": FINGERPRINT, "processor": "made up", "threads": 1})
 SPACE = load_space()
 BASELINE_ENTRIES = [SPACE.resolve(text).entry for text in BASELINES]
 

@@ -22,8 +22,8 @@ from act_bench.cli import main
 from act_bench.explore.views import table_data
 from act_bench.figures import Request, draw
 from act_bench.functions.operators import BASELINES
-from act_bench.search.benchmark import BesideSpaceError
 from act_bench.search.loading import load_data
+from act_bench.search.refusals import BesideSpaceError
 from act_bench.tables.loaders import load_table as load
 from act_bench.tables.named import load_named
 from act_bench.tables.registry import TABLES, TRAINED_MARGIN
@@ -39,9 +39,8 @@ from regenerate.runs import certificate
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore, SearchFolderError
 from regenerate.sweeps.selection import Selection, tuned
-from surrogates.live import Budget, Confirmation, search, table_problem
+from surrogates.live import Budget, Confirmation, Found, search, table_problem
 from surrogates.live.replay import verify_search
-from surrogates.live.search import Found
 from surrogates.optimizers import find_optimizer
 from surrogates.simulation import simulate
 from tests.fifth_table.reversed_table import (
@@ -176,7 +175,7 @@ def test_commands_show_losses_and_bits(tmp_path: Path) -> None:
     chosen = next(each for each in shown["rates"] if each["table"] == NAME and each["tuned"])
     assert chosen["fresh_validation_loss"] is not None
     assert chosen["fresh_validation_accuracy"] is None
-    assert "validation loss" in command("query", text, "gelu", "--table", NAME)
+    assert command("query", text, "gelu", "--table", NAME).count("loss") == 2  # a heading each
     assert "validation loss" in command("tables")
 
 

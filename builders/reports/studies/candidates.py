@@ -56,7 +56,10 @@ def draw(source: Source, count: int, number: int) -> list[str]:
         names: Sequence[str] = space.representatives
         known = set(first)
     else:
-        rows = large.scan_outputs(source).sort("class").select("expression", "entry").collect()
+        try:
+            rows = large.scan_outputs(source).sort("class").select("expression", "entry").collect()
+        except large.NotBuiltError as error:
+            raise large.NotBuiltError(f"{error}, with --variant {source}") from error
         names, entries = rows["expression"].to_list(), rows["entry"].to_list()
         own = {space.resolve(name).entry for name in BASELINES}
         known = {text for text, entry in zip(names, entries, strict=True) if entry in own}

@@ -33,7 +33,6 @@ def functions() -> Comparison:
         "Table 3, when all are tuned?",
         setting="CoAtNet-0 at a quarter of its channels on Imagenette at 64 pixels, by the recipe "
         "`proxy` of `regenerate.recipes.coatnet`.",
-        needs=" --data-dir FOLDER",
         minutes=80,
         sections=(
             Section(
@@ -55,7 +54,6 @@ def searched() -> Searches:
         source=f"{POSTER}, Table 3",
         question="Does one search of 40 trainings over the large space of 31 operators find a "
         "function that beats all tuned baselines in CoAtNet?",
-        needs=" --data-dir FOLDER",
         minutes=60,
         places=(
             Place(

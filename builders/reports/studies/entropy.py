@@ -42,7 +42,6 @@ def _crrelu(
         setting="ViT-Tiny of 5,399,818 parameters, the paper's count, by the recipe "
         f"`{recipe.fidelity}` of `regenerate.recipes.vit_tiny`; eps of CRReLU and a of PReLU are "
         "learned, one per layer. CELU at alpha = 1 is ELU and trained once.",
-        needs=" --data-dir FOLDER",
         minutes=minutes,
         sections=(
             Section(
@@ -66,7 +65,6 @@ def corrections() -> Comparison:
         setting="The recipe of each table at its default fidelity. Functions are the first of the "
         "table by validation accuracy, one of each canonical class. The correction is for "
         "Gaussian inputs.",
-        needs=" --data-dir FOLDER",
         minutes=90,
         sections=tuple(_corrected(table) for table in EAFO_RATES),
         counting="corrections",

@@ -71,7 +71,7 @@ def _of_study(name: str, pages: Path) -> Row:
         verdict, _, rest = first.removeprefix("**").partition("**")
         _, _, evidence = rest.partition("). ")
         return Row(claim, study.source, verdict.lower(), f"[{name}](papers/{name}.md): {evidence}")
-    command = f"`python -m builders.reports.studies {name} train{study.needs}`"
+    command = f"`python -m builders.reports.studies {name} train --data-dir FOLDER`"
     about = f"about {study.minutes:,.0f} core-minutes"
     return Row(claim, study.source, "not yet measured", f"{command}, {about}")
 

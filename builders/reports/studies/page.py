@@ -45,19 +45,17 @@ def text(study: Study, answer: Answer) -> str:
             f"**Question.** {study.question}",
             "",
             (
-                f"**Setting.** {study.setting} Each function is trained at every rate with seed 0, "
-                "which chooses its rate, and then with other seeds, the same for all functions, at "
-                "that rate. Differences are means over these seeds with 95 % intervals "
-                "(Student's t, "
-                "not corrected); p-values are those of paired t-tests, corrected for all "
-                "comparisons "
-                f"of this page (Holm). {GLOSSARY}"
+                f"**Setting.** {study.described()} Each function is trained at every rate with "
+                "seed 0, which chooses its rate, and then with other seeds, the same for all "
+                "functions, at that rate. Differences are means over these seeds with 95 % "
+                "intervals (Student's t, not corrected); p-values are those of paired t-tests, "
+                f"corrected for all comparisons of this page (Holm). {GLOSSARY}"
             ),
             "",
             f"![Fresh seeds of each function](../../images/papers-{study.name}.png)",
             "",
             "```shell",
-            f"python -m builders.reports.studies {study.name} train{study.needs}",
+            f"python -m builders.reports.studies {study.name} train --data-dir FOLDER",
             f"python -m builders.reports.studies {study.name} page",
             "```",
             "",

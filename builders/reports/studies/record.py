@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
@@ -111,43 +112,18 @@ class Section:
         return Compared(self.name, found, differences, runs.height, float(runs["runtime_s"].sum()))
 
 
-class Study(Protocol):
-    """A study of one claim; ``train`` and ``answer`` are what the command calls."""
-
-    name: str
-    title: str
-    claim: str
-    source: str
-    question: str
-    setting: str
-    needs: str
-    minutes: float
-
-    def train(self, folder: Path, resources: Resources) -> int:
-        """Train what the folder lacks; return how many trainings are left."""
-
-    def answer(self, folder: Path) -> Answer:
-        """Return the answer; a ValueError where trainings are missing."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A study whose trainings are known before it begins.
+@dataclass(frozen=True, kw_only=True)
+class Study(ABC):
+    """A study of one claim.
 
     Parameters
     ----------
     name
         What the command takes.
-    title, claim, source, question, setting
-        For its page: sentences.
-    needs
-        The images that it needs, for the page's command.
+    title, claim, source, question
+        For its page: phrases and sentences.
     minutes
         About how many core-minutes it takes.
-    sections
-        In the order of training.
-    counting
-        What candidates are called in the answer.
     """
 
     name: str
@@ -155,11 +131,42 @@ class Comparison:
     claim: str
     source: str
     question: str
-    setting: str
-    needs: str
     minutes: float
+
+    @abstractmethod
+    def described(self) -> str:
+        """Return the setting, in sentences."""
+
+    @abstractmethod
+    def train(self, folder: Path, resources: Resources) -> int:
+        """Train what the folder lacks; return how many trainings are left."""
+
+    @abstractmethod
+    def answer(self, folder: Path) -> Answer:
+        """Return the answer; a ValueError where trainings are missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Study):
+    """A study whose trainings are known before it begins.
+
+    Parameters
+    ----------
+    setting
+        In sentences.
+    sections
+        In the order of training.
+    counting
+        What candidates are called in the answer.
+    """
+
+    setting: str
     sections: tuple[Section, ...]
     counting: str = "functions"
+
+    def described(self) -> str:
+        """Return the setting, in sentences."""
+        return self.setting
 
     def train(self, folder: Path, resources: Resources) -> int:
         """Train what the folder lacks; return how many trainings are left."""

@@ -30,6 +30,7 @@ from builders.reports.studies.comparing import (
 from builders.reports.studies.record import (
     Answer,
     Compared,
+    Study,
     correct_together,
     interval,
     write_once,
@@ -101,25 +102,29 @@ class Place:
         return Trainings(with_rate(self.recipe, rate), (text,), (rate,), FRESH)
 
 
-@dataclass(frozen=True)
-class Searches:
-    """A study of searches; a ``builders.reports.studies.record.Study``."""
+@dataclass(frozen=True, kw_only=True)
+class Searches(Study):
+    """A study of searches.
 
-    name: str
-    title: str
-    claim: str
-    source: str
-    question: str
-    needs: str
-    minutes: float
+    Parameters
+    ----------
+    places
+        The networks.
+    methods
+        Keys of :data:`METHODS`.
+    searches
+        Of each method in each network.
+    budget
+        Trainings of a search, all rates counted.
+    """
+
     places: tuple[Place, ...]
     methods: tuple[str, ...] = ("aquasurf", "random")
     searches: int = 3
     budget: int = 60
 
-    @property
-    def setting(self) -> str:
-        """What was done, in words."""
+    def described(self) -> str:
+        """Return the setting, in sentences."""
         return (
             f"{self.searches} searches of {self.budget} trainings with each of "
             f"{' and '.join(self.methods)}, over function and learning rate; each has a draw of "
@@ -132,6 +137,8 @@ class Searches:
     def train(self, folder: Path, resources: Resources) -> int:
         """Search, then train what was found and the baselines; return how many are left."""
         left = 0
+        for place in self.places:  # a large space that is not built must cost nothing
+            draw(place.space, 1, 0)
         for place in self.places:
             own = folder / place.name
             left += place.tuned().train(own / "baselines", resources)
@@ -284,7 +291,6 @@ def aquasurf() -> Searches:
         source=f"{POSTER}, Figure 9 and Table 1",
         question="Does AQuaSurF, which searches function and learning rate together, find a "
         "function that beats every tuned baseline? And does random search?",
-        needs=" --data-dir FOLDER",
         minutes=250,
         places=tuple(Place(find(table, "proxy"), RATES[table]) for table in ("cnn", "vit")),
     )

@@ -44,7 +44,6 @@ def transfer() -> Comparison:
         setting="The recipes `proxy` and `long` of the tables; `long` takes the rates that "
         "`proxy` chose, and of the baselines "
         f"{', '.join(f'`{each}`' for each in LONG_BASELINES)}.",
-        needs=" --data-dir FOLDER",
         minutes=350,
         sections=(
             *(_section(find(table, "proxy"), RATES[table], 4) for table in RATES),
@@ -95,7 +94,6 @@ def _cifar100(name: str, fidelity: str, fresh: int, minutes: float) -> Compariso
         "eight baselines there, when all are tuned?",
         setting="All-CNN-C and ResNet-56 on CIFAR-100, its 100 fine classes, by the "
         f"recipes `{fidelity}` of `regenerate.recipes.cifar100`.",
-        needs=" --data-dir FOLDER",
         minutes=minutes,
         sections=tuple(
             _section(

@@ -38,8 +38,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Comparison, Path]:
     trainings = Trainings(TINY, ("relu", "eafo(relu(x);gaussian)", "crrelu"), (0.1, 0.4), 2)
     short = dataclasses.replace(trainings, fresh=1)
     study = Comparison(
-        "tiny", "Tiny", "a is better than b", "nobody", "Is it?", "mlp.", "", 0.1,
-        (
+        name="tiny", title="Tiny", claim="a is better than b", source="nobody", question="Is it?",
+        setting="mlp.", minutes=0.1,
+        sections=(
             Section("first", trainings, ("crrelu",)),
             Section("second", short, ("eafo(relu(x);gaussian)",), 0.1,
                     {"eafo(relu(x);gaussian)": "relu"}, rates_of="first"),
@@ -144,8 +145,8 @@ def test_random_search_needs_no_spectra(tmp_path: Path) -> None:
 def test_searches_are_confirmed_beside_tuned_baselines(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(searches, "FRESH", 2)
     study = Searches(
-        "tiny-search", "T", "every search finds one", "n", "q?", "", 1, (place(),),
-        searches=1, budget=9,
+        name="tiny-search", title="T", claim="every search finds one", source="n", question="q?",
+        minutes=1, places=(place(),), searches=1, budget=9,
     )  # fmt: skip
     assert study.train(tmp_path, HERE) == 0
     answer = study.answer(tmp_path)
@@ -185,7 +186,7 @@ def test_the_overview_has_every_claim(tmp_path: Path) -> None:
 def test_every_study_names_functions_that_are_known(name: str) -> None:
     study = find(name)
     assert study.name == name
-    assert study.setting
+    assert study.described()
     if isinstance(study, Comparison):
         for section in study.sections:
             texts = section.trainings.texts
