@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from act_bench.search.benchmark import Benchmark
     from act_bench.search.optimum import optimum
     from act_bench.spaces.paper import load_space
+    from act_bench.tables.catalogued.named import load_named
     from act_bench.tables.configurations import load_dataset
     from act_bench.tables.distances import distance
     from act_bench.tables.features import load_features
     from act_bench.tables.files import list_tables
     from act_bench.tables.inputs.distributions import load_inputs
     from act_bench.tables.loaders import load_runs, load_table
-    from act_bench.tables.named import load_named
     from act_bench.tables.spectra import load_spectra as load_fisher
     from surrogates import optimizers
     from surrogates.protocol import SearchSpace
@@ -80,7 +80,7 @@ _SOURCES = {
     "load_features": "act_bench.tables.features:load_features",
     "load_fisher": "act_bench.tables.spectra:load_spectra",
     "load_inputs": "act_bench.tables.inputs.distributions:load_inputs",
-    "load_named": "act_bench.tables.named:load_named",
+    "load_named": "act_bench.tables.catalogued.named:load_named",
     "load_runs": "act_bench.tables.loaders:load_runs",
     "load_space": "act_bench.spaces.paper:load_space",
     "load_table": "act_bench.tables.loaders:load_table",

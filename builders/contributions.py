@@ -42,9 +42,9 @@ from numpy.typing import NDArray
 from act_bench.files import resumable
 from act_bench.files.manifest import DataError
 from act_bench.spaces.paper import beside_the_space, load_space
+from act_bench.tables.catalogued.named import load_named_runs
 from act_bench.tables.estimates import noise_variance
 from act_bench.tables.loaders import load_runs
-from act_bench.tables.named import load_named_runs
 from act_bench.tables.registry import TABLES, TableInfo, import_own_tables
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
 from builders.embedded import BuildError

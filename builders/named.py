@@ -22,8 +22,8 @@ from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.named import NamedFunction
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import beside_the_space, entry_of, load_space
+from act_bench.tables.catalogued.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.loaders import load_runs
-from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.rates import of_metric
 from act_bench.tables.registry import TableInfo, import_own_tables, table_info
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
@@ -70,7 +70,7 @@ def catalogue_frame(
 def named_table(
     runs: pl.DataFrame, catalogue: pl.DataFrame, own_rates: Mapping[str, float], info: TableInfo
 ) -> pl.DataFrame:
-    """Return one row per function, fidelity and rate: `act_bench.tables.named.NAMED_COLUMNS`.
+    """Return one row per function, fidelity and rate, with the columns `NAMED_COLUMNS`.
 
     Parameters
     ----------

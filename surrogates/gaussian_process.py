@@ -177,7 +177,7 @@ class Posterior:
         expected = correlation(distances, self._lengths)
         own = expected[:, positions] - columns.T @ columns
         own[np.diag_indices_from(own)] += self._noise
-        inverse = np.linalg.inv(np.linalg.cholesky(own))
+        inverse = 1.0 / np.sqrt(own) if len(own) == 1 else np.linalg.inv(np.linalg.cholesky(own))
         expected -= columns.T @ known
         np.matmul(inverse, expected, out=rows)
         self._explained += np.einsum("ij,ij->j", rows, rows)
@@ -208,12 +208,15 @@ class Posterior:
             Between them.
         rng : Generator
         """
+        from scipy.linalg import cholesky
+
         rows = self._rows[: self._count, some]
         covariance = correlation(distances, self._lengths)
         covariance -= rows.T @ rows
         # The jitter is far below the noise; without it rounding may make an eigenvalue negative.
         covariance[np.diag_indices_from(covariance)] += 1e-6
-        factor = np.linalg.cholesky(covariance)
+        # By columns, as LAPACK wants a matrix; NumPy's own would copy it there and back.
+        factor = cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
         drawn: Float = factor @ rng.standard_normal(len(some))
         center, rest = self._centered()
         return np.asarray(center + rest @ rows + np.sqrt(self._scale()) * drawn)

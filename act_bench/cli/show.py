@@ -110,7 +110,7 @@ def _known(text: str) -> Facts:
     from act_bench.functions.catalogue import read
     from act_bench.functions.named import NamedFunction
     from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
-    from act_bench.tables.literature import reported
+    from act_bench.tables.catalogued.literature import reported
 
     function = read(text)
     grid = [10 * i / (_SHAPE_POINTS - 1) - 5 for i in range(_SHAPE_POINTS)]
@@ -158,7 +158,7 @@ def _known(text: str) -> Facts:
 
 def _named_rates(function: str) -> list[AtRate]:
     """Return what the tables say of a function outside the space, by its spelling or name."""
-    from act_bench.tables.named import named_rows
+    from act_bench.tables.catalogued.named import named_rows
     from act_bench.tables.registry import TABLES
 
     return [

@@ -23,6 +23,8 @@ from act_bench.tables.rates import View
 
 DRAWN: Final = ("regret", "regret-time", "finals", "significance")
 """Names of the figures, as in ``act_bench.figures.FIGURES``."""
+SHORT: Final = 10_000
+"""Evaluations by a default optimizer that take less than processes to start; a tenth by others."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Options:
     names: str | None
     seed: int
     workers: int
+    jobs: int | None
+    memory: float | None
     fidelity: str | None
     edition: str
     run_seed: int | None
@@ -73,6 +77,16 @@ class Options:
     show_default=True,
     help="Trainings that run at a time in each search.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Processes of this machine; default: as many as it has cores, where searches take long.",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(0, min_open=True),
+    help="Most GiB that the results may take; default: half of the machine's.",
+)
 @data_options
 @click.option(
     "--output",
@@ -101,6 +115,7 @@ def command(options: Options) -> None:
       act-bench simulate mlp --optimizers random,knn --seed 1 --output my-results
       act-bench simulate mlp --optimizers random,knn,knn:neighbours=5,aquasurf --figures all
       act-bench simulate mlp --workers 4
+      act-bench simulate cnn --optimizers gp-ei,forest-ei,tpe --jobs 2
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
 
     Regret is the best score of the table less the best so far. A score is validation accuracy,
@@ -129,25 +144,66 @@ def command(options: Options) -> None:
             param_hint="--evaluations",
         )
     _check_settings(chosen, data)
+    jobs, limit = _jobs(options), _checked_memory(options, len(chosen))
     output = options.output or Path("output") / f"simulate-{data.name}"
     with ExitStack() as stack:
         for folder in filter(None, (output, options.traces)):
             stack.enter_context(making(folder))
-        simulation = _simulate(data, chosen, options)
+        simulation = _simulate(data, chosen, options, jobs, limit)
         document = _document(simulation, data, options)
         files = _write(simulation, document, output, drawn)
     if options.as_json:
-        rows = {"optimizers": simulation.summary(), "files": files}
+        processes = simulation.processes.to_dicts()
+        rows = {"optimizers": simulation.summary(), "processes": processes, "files": files}
         click.echo(json.dumps(document | rows))
     else:
         _show(simulation, data)
         click.echo("\n".join(files))
 
 
-def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options) -> Simulation:
+def _jobs(options: Options) -> int:
+    """Return how many processes, none more than trials; starting them takes seconds."""
+    from regenerate.sweeps.processes import available_cores
+
+    short = SHORT if options.names is None else SHORT // 10
+    few = options.trials * options.evaluations <= short
+    return options.jobs or (1 if few else min(available_cores(), options.trials))
+
+
+def _checked_memory(options: Options, optimizers: int) -> int | None:
+    """Return the limit in bytes, if one is given; what needs more is refused here."""
+    from surrogates.trials import check_memory
+
+    limit = None if options.memory is None else int(options.memory * 2**30)
+    try:
+        check_memory(optimizers, options.trials, options.evaluations, limit)
+    except ArgumentError as error:
+        raise click.BadParameter(str(error), param_hint="--memory") from error
+    return limit
+
+
+def _simulate(
+    data: BenchmarkData,
+    chosen: dict[str, Factory],
+    options: Options,
+    jobs: int,
+    limit: int | None,
+) -> Simulation:
     """Run the searches, with a bar on stderr for each optimizer."""
     from act_bench.cli._progress import bars
     from surrogates.simulation import simulate
+    from surrogates.trials import check_memory
+
+    needed = check_memory(len(chosen), options.trials, options.evaluations, limit)
+    click.echo(
+        f"{len(chosen)} optimizers x {options.trials:,} trials x {options.evaluations:,} "
+        f"evaluations in {jobs} process{'es' * (jobs > 1)}; the results take up to "
+        f"{1 + needed // 2**20:,} MiB of memory",
+        err=True,
+    )
+
+    def forecast(seconds: float) -> None:
+        click.echo(f"about {_duration(seconds)} left, by the first trials", err=True)
 
     with bars() as progress:
         tasks = {name: progress.add_task(name, total=options.trials) for name in chosen}
@@ -160,7 +216,23 @@ def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options)
             workers=options.workers,
             progress=lambda name, done: progress.update(tasks[name], completed=done),
             traces=options.traces,
+            jobs=jobs,
+            memory=limit,
+            forecast=forecast,
         )
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds as people say them.
+
+    Examples
+    --------
+    >>> _duration(3.4), _duration(200), _duration(9000)
+    ('3 s', '3 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
@@ -270,7 +342,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
             "never" if to_top is None else f"{to_top}",
             "never" if clock is None else f"{clock:.0f}",
             "" if test is None else f"{test:.4f}",
-            f"{row['seconds']:.1f}",
+            _by_process(simulation, str(row["optimizer"])),
         )
     after = [int(mark.removeprefix("regret_at_")) - 1 for mark in marks]
     exact = simulation.exact.regret_quartiles()[:, after].T.tolist()
@@ -288,7 +360,7 @@ def _show(simulation: Simulation, data: BenchmarkData) -> None:
         f"entries, of\n  {simulation.metric.replace('_', ' ')} {at_top:.4f} or "
         f"{'less' if by_loss else 'more'}; never: fewer than half got there.\n"
         "clock: the same in mean trainings of the table, with what features cost; an\n"
-        "  evaluation of random search costs 1. s: seconds of the method's own computing.\n"
+        "  evaluation of random search costs 1. s: processor seconds, of each process.\n"
         "random, exact: median and quartiles of its law, not of simulated searches.\n"
         f"test: median {test_metric.replace('_', ' ')} of the incumbents, revealed at the end."
     )
@@ -306,3 +378,10 @@ def _in_lines(name: str) -> str:
 
 _NAME: Final = 13
 """Letters of a name beside which a row of `simulate` fits 80 columns."""
+
+
+def _by_process(simulation: Simulation, name: str) -> str:
+    """Return the processor seconds of an optimizer, and below them those of each process."""
+    rows = simulation.processes.filter(optimizer=name)["seconds"].to_list()
+    each = "" if len(rows) == 1 else "\n" + " + ".join(f"{seconds:.1f}" for seconds in rows)
+    return f"{simulation.seconds[name]:.2f}{each}"

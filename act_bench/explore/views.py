@@ -161,7 +161,7 @@ def _as_tuned(row: dict[str, Any], info: TableInfo) -> dict[str, Any]:
 
 def _named(name: str, fidelity: str, outside: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows of the functions beside the space; none where the table has no such file."""
-    from act_bench.tables.named import load_named, named_name
+    from act_bench.tables.catalogued.named import load_named, named_name
 
     if named_name(name) not in table_files(name):
         return []
@@ -189,8 +189,8 @@ def _named_curves(
     """Return the learning curves of the functions beside the space at one rate."""
     import polars as pl
 
+    from act_bench.tables.catalogued.named import load_named_runs, named_runs_name
     from act_bench.tables.learning_curves import combine
-    from act_bench.tables.named import load_named_runs, named_runs_name
 
     curves = np.full((len(outside), epochs), np.nan, np.float32)
     column = f"{info.metric}_curve"

@@ -130,8 +130,8 @@ def _beside(table: str, fidelity: str, *, tuned: bool) -> dict[str, Reach]:
     """Return what the functions outside the space reach, where the table has them."""
     import polars as pl
 
+    from act_bench.tables.catalogued.named import load_named, named_name
     from act_bench.tables.files import table_files
-    from act_bench.tables.named import load_named, named_name
 
     if named_name(table) not in table_files(table):
         return {}

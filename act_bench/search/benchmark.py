@@ -559,7 +559,7 @@ def _no_run(data: SearchData, entry: int) -> MissingRunError:
 
 def _beside(data: SearchData, expression: str) -> list[dict[str, Any]]:
     """Return what is known of a function outside the space; made-up data have no such rows."""
-    from act_bench.tables.named import named_rows
+    from act_bench.tables.catalogued.named import named_rows
     from act_bench.tables.registry import TABLES
 
     if data.table not in TABLES or data.edition != "regenerated":

@@ -35,7 +35,7 @@ class BesideSpaceError(NotInSpaceError):
     table : str
         The table that was asked.
     rows : list of dict
-        Its rows, one per learning rate: ``act_bench.tables.named.NAMED_COLUMNS``.
+        Its rows, one per learning rate: ``act_bench.tables.catalogued.named.NAMED_COLUMNS``.
     """
 
     def __init__(self, error: NotInSpaceError, table: str, rows: list[dict[str, Any]]) -> None:

@@ -24,6 +24,7 @@ from act_bench.files.manifest import (
     read_whole,
     verified,
 )
+from act_bench.tables.catalogued.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.files import (
     entries_name,
     limit_runs_name,
@@ -32,7 +33,6 @@ from act_bench.tables.files import (
     table_files,
 )
 from act_bench.tables.inputs.distributions import INPUT_COLUMNS, inputs_name
-from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,

@@ -25,8 +25,8 @@ from act_bench.functions.expression import parse
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
 from act_bench.tables.aggregation import is_diverged, medians, ranks
+from act_bench.tables.catalogued.literature import load_literature
 from act_bench.tables.files import embedded_fidelities
-from act_bench.tables.literature import load_literature
 from act_bench.tables.registry import TABLES, choose_fidelity
 from act_bench.tables.schema import METRICS
 from builders.reports.agreement.between import Measured, other_tables, print_agreement_with

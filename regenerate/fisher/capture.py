@@ -149,6 +149,7 @@ def _pass(
             return None
         raise UnsupportedLayerError(f"the network works in place: {error}") from error
     finally:
+        watch.put_generators_back()
         for handle in handles:
             handle.remove()
     if names:
@@ -162,11 +163,20 @@ def _pass(
 
 
 class _Uses(TorchFunctionMode):
-    """Refuses uses of a layer's parameters outside the layer, which its block would not have."""
+    """Refuses uses of a layer's parameters outside the layer, which its block would not have.
+
+    And keeps the states of generators that the network has of its own, which no seed reaches.
+    """
 
     def __init__(self, addresses: Mapping[int, str]) -> None:
         super().__init__()
         self.addresses, self.inside = addresses, 0
+        self.generators: dict[torch.Generator, Tensor] = {}
+
+    def put_generators_back(self) -> None:
+        """Give generators the states that they had, so that the next pass draws the same."""
+        for generator, state in self.generators.items():
+            generator.set_state(state)
 
     def __torch_function__(
         self,
@@ -175,6 +185,9 @@ class _Uses(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        generator = (kwargs or {}).get("generator")
+        if generator is not None and generator not in self.generators:
+            self.generators[generator] = generator.get_state()
         found = func(*args, **(kwargs or {}))
         if self.inside or not isinstance(found, Tensor):  # such as a shape
             return found

@@ -17,9 +17,9 @@ from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.differentiable import ActivationModule
 from act_bench.functions.named_modules import LearningActivation
 from regenerate.kernels.depthwise import DepthwiseConv2d
-from regenerate.networks.coatnet import RelativePositions
-from regenerate.networks.mobilevit_v2 import TokenNorm
 from regenerate.networks.pointwise import PointwiseConv2d
+from regenerate.networks.relative_positions import RelativePositions
+from regenerate.networks.token_norm import TokenNorm
 
 Layer: TypeAlias = nn.Linear | nn.Conv2d
 

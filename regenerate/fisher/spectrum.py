@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentTypeError, excerpt
 from regenerate.draws import uniform
 from regenerate.fisher.capture import LayerPass, backward, forward, score_gradients
 from regenerate.fisher.convention import FisherConvention, Labels
-from regenerate.fisher.coverage import weighted_layers
+from regenerate.fisher.coverage import UnsupportedLayerError, weighted_layers
 from regenerate.fisher.factors import (
     Factor,
     InvalidSpectrumError,
@@ -92,7 +93,10 @@ def fisher_spectrum(
     InvalidSpectrumError
         If a pass is not finite or a factor has no positive eigenvalue; the message says where.
     UnsupportedLayerError
-        If the network has parameters of which the block is not known; the message names the layer.
+        If the network has parameters of which the block is not known, and the message names the
+        layer; or is wrapped, as by torch.compile.
+    act_bench.errors.ArgumentTypeError
+        If there are no images, or they have another dtype than the network.
 
     Examples
     --------
@@ -103,12 +107,34 @@ def fisher_spectrum(
     >>> [round(float(value), 3) for value in layer.log_eigenvalues]
     [-100.0, -100.0, -100.0, -100.0, -1.386, -0.288]
     """
+    _check_arguments(network, images)
     layers = weighted_layers(network, convention.excluded).values()
     weights = sum(layer.weight.numel() for layer in layers)
     if weights >= SMALL and images.device.type == "cpu":
         keep_freed_memory()
     with torch_threads(1 if weights < SMALL else torch.get_num_threads()):
         return _spectrum(network, images, convention, labels)
+
+
+def _check_arguments(network: nn.Module, images: Tensor) -> None:
+    """Refuse what no pass can be made with, or none that shows the layers."""
+    wrapped = isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    inner = "module" if wrapped else "_orig_mod"  # the latter of torch.compile
+    if isinstance(getattr(network, inner, None), nn.Module):
+        raise UnsupportedLayerError(
+            f"{type(network).__name__} hides the layers of a network: give the network itself, "
+            f"network.{inner}"
+        )
+    if not isinstance(images, Tensor) or not images.ndim or not len(images):
+        raise ArgumentTypeError(
+            f"expected a batch of images, a tensor with one in each row, got {excerpt(images)}"
+        )
+    dtypes = {each.dtype for each in network.parameters()}
+    if images.is_floating_point() and dtypes and images.dtype not in dtypes:
+        raise ArgumentTypeError(
+            f"expected images of the network's dtype, {', '.join(sorted(map(str, dtypes)))}, got "
+            f"{images.dtype}: convert the network or the images, as with network.float()"
+        )
 
 
 def _spectrum(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -11,7 +11,9 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
 from act_bench.errors import ArgumentError
-from regenerate.kernels import depthwise_cpu as cpu
+
+if TYPE_CHECKING:
+    from regenerate.kernels import depthwise_cpu as cpu
 
 SMALL: Final = 4
 """Pixels of a map, of 2 x 2, for which torch's gradient of the weights is slow."""
@@ -66,6 +68,8 @@ class _Strided(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor) -> Tensor:
+        from regenerate.kernels import depthwise_cpu as cpu  # numba: half a second
+
         features = features.contiguous(memory_format=torch.channels_last)
         n, channels, height, width = features.shape
         out = torch.empty(
@@ -80,6 +84,8 @@ class _Strided(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        from regenerate.kernels import depthwise_cpu as cpu
+
         features, weight = ctx.saved_tensors
         gradients = _bits(gradient.contiguous(memory_format=torch.channels_last))
         channels, height, width = features.shape[1:]
@@ -106,6 +112,8 @@ class _Small(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        from regenerate.kernels import depthwise_cpu as cpu
+
         features, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         channels, height, width = features.shape[1:]

@@ -24,6 +24,7 @@ from torch.nn import functional
 from regenerate.kernels.depthwise import DepthwiseConv2d
 from regenerate.networks.attention import EXPANSION, FeedForward, SelfAttention
 from regenerate.networks.normalized import Normalized, NormalizedActivation
+from regenerate.networks.relative_positions import RelativePositions
 
 PARAMETERS: Final = 24_275_510
 """Of the network with ten classes; with the thousand of ImageNet it has 25,036,820, the paper says
@@ -88,42 +89,6 @@ class Convolutional(nn.Module):
         inner = self.excitation(self.activation_2(self.depthwise(inner)))
         result: Tensor = self.project(inner) + self.shortcut(features)
         return result
-
-
-class RelativePositions(nn.Module):
-    """A learned number for each head and offset between two places of a square map.
-
-    Of smaller maps, those offsets are used that occur in them. They start at 0, and are a vector,
-    which weight decay leaves alone.
-
-    Parameters
-    ----------
-    heads
-        How many.
-    grid
-        Side of the largest map.
-
-    Examples
-    --------
-    >>> RelativePositions(3, 7)(2, 2).shape
-    torch.Size([3, 4, 4])
-    """
-
-    def __init__(self, heads: int, grid: int) -> None:
-        super().__init__()
-        self.heads, self.grid = heads, grid
-        self.bias = nn.Parameter(torch.zeros((2 * grid - 1) ** 2 * heads))
-
-    def forward(self, height: int, width: int) -> Tensor:
-        """Return ``(heads, places, places)``, places row by row."""
-        side = 2 * self.grid - 1
-        device = self.bias.device
-        rows = torch.arange(height, device=device).repeat_interleave(width)
-        columns = torch.arange(width, device=device).repeat(height)
-        down = rows[:, None] - rows + self.grid - 1
-        right = columns[:, None] - columns + self.grid - 1
-        found: Tensor = self.bias.view(-1, self.heads)[down * side + right]
-        return found.permute(2, 0, 1)
 
 
 class Transformer(nn.Module):

@@ -12,8 +12,8 @@ import pytest
 from act_bench.files.manifest import DATA_FOLDER
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.spaces.paper import entry_of, load_space
+from act_bench.tables.catalogued.named import NAMED_COLUMNS, load_named, load_named_runs, named_rows
 from act_bench.tables.loaders import load_table
-from act_bench.tables.named import NAMED_COLUMNS, load_named, load_named_runs, named_rows
 from act_bench.tables.rates import load_rates
 from act_bench.tables.registry import TABLES
 from act_bench.tables.schema import METRICS, names

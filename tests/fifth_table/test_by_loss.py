@@ -24,8 +24,8 @@ from act_bench.figures import Request, draw
 from act_bench.functions.operators import BASELINES
 from act_bench.search.loading import load_data
 from act_bench.search.refusals import BesideSpaceError
+from act_bench.tables.catalogued.named import load_named
 from act_bench.tables.loaders import load_table as load
-from act_bench.tables.named import load_named
 from act_bench.tables.registry import TABLES, TRAINED_MARGIN
 from builders import entropy
 from builders.reports import comparison, contributions, grafs, outcomes, seeds, table_report

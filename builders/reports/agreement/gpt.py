@@ -23,9 +23,9 @@ from act_bench.figures.style import GRID, OKABE_ITO, bare, panels, save
 from act_bench.functions.catalogue import find
 from act_bench.functions.named import NamedFunction
 from act_bench.spaces.paper import load_space
+from act_bench.tables.catalogued.named import load_named_runs, named_name
 from act_bench.tables.files import table_files, tables_with_data
 from act_bench.tables.loaders import load_runs
-from act_bench.tables.named import load_named_runs, named_name
 from act_bench.tables.registry import TABLES
 from builders.reports.agreement.between import Measured, measured
 from surrogates.live.confirm import Estimate

@@ -9,7 +9,7 @@ import pytest
 import act_bench
 from act_bench.figures import Request, draw
 from act_bench.figures.known import BEST, KNOWN, at_own_rate, at_tuned_rate
-from act_bench.tables.named import load_named
+from act_bench.tables.catalogued.named import load_named
 
 
 def test_values_are_the_estimates_and_the_best_is_chosen_by_validation():
