@@ -52,6 +52,9 @@ def try_wheel(wheel: Path, sdist: Path, folder: Path) -> None:
     run(python, "-m", "doctest", "-o", "NORMALIZE_WHITESPACE", "README.md", cwd=folder)
     run(binaries / "act-bench", "verify", cwd=folder)
     run(binaries / "act-bench", "query", "relu(x)", cwd=folder)
+    few = ("--trials", "2", "--evaluations", "5", "--optimizers", "random", "--figures", "none")
+    run(binaries / "act-bench", "simulate", "mlp", *few, cwd=folder)
+    run(python, "-c", "import act_bench, builders, regenerate, surrogates", cwd=folder)
 
 
 def try_sdist(sdist: Path, folder: Path, targets: list[str]) -> None:

@@ -70,8 +70,8 @@ def i0e(x: Array) -> Array:
 def i1e(x: Array) -> Array:
     r"""Return ``exp(-|x|) I_1(x)``.
 
-    For x > 0 it is the mean of ``exp(-|x|) cos(t) (exp(|x| cos(t)) - 1)``. Without the 1, whose part
-    is 0, it would cancel near 0 (Abramowitz and Stegun 9.6.19).
+    For x > 0 it is the mean of ``exp(-|x|) cos(t) (exp(|x| cos(t)) - 1)``. Without the 1, whose
+    part is 0, it would cancel near 0 (Abramowitz and Stegun 9.6.19).
     """
     size = np.abs(x)
     if not _within_reach(size):
