@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from act_bench.errors import ArgumentError
+from act_bench.errors import ArgumentError, MissingExtraError
 from act_bench.search.benchmark_data import BenchmarkData
 from surrogates.protocol import Factory, SearchSpace
 
@@ -224,7 +224,7 @@ def one_blas_thread() -> AbstractContextManager[object]:
 
     try:
         from threadpoolctl import threadpool_limits
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, MissingExtraError):  # the latter is what our packages raise
         return nullcontext()
     limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
     return limits
