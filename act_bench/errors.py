@@ -88,6 +88,8 @@ EXTRAS: Final = {
     "PIL": "regenerate",
     "datasets": "hub",
     "huggingface_hub": "hub",
+    "jax": "jax",
+    "jaxlib": "jax",
     "matplotlib": "plots",
     "numba": "regenerate",
     "optuna": "optuna",

@@ -1,4 +1,4 @@
-"""NumPy, SciPy and PyTorch, each imported when one of its names is first used.
+"""NumPy, SciPy, PyTorch and JAX, each imported when one of its names is first used.
 
 A record holds the formulas of an operator for every backend; reading an expression needs none of
 them, and a user without PyTorch has the others.
@@ -10,7 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-__all__ = ["functional", "load", "np", "special", "torch"]
+__all__ = ["functional", "jnp", "load", "np", "special", "torch"]
 
 
 class _Deferred:
@@ -33,6 +33,7 @@ def load(*modules: ModuleType) -> None:
 
 
 if TYPE_CHECKING:
+    import jax.numpy as jnp
     import numpy as np
     import torch
     from scipy import special
@@ -42,3 +43,4 @@ else:
     special = _Deferred("scipy.special")
     torch = _Deferred("torch")
     functional = _Deferred("torch.nn.functional")
+    jnp = _Deferred("jax.numpy")

@@ -1,0 +1,1 @@
+"""Functions in other frameworks: JAX, layers for networks of others, and ONNX."""
