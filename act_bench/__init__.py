@@ -27,6 +27,7 @@ from act_bench.errors import name_missing_extras as _name_missing_extras
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
+    from act_bench.functions.frameworks.layers import act_layer
     from act_bench.search.benchmark import Benchmark
     from act_bench.tables.configurations import load_dataset
     from act_bench.tables.distances import distance
@@ -40,6 +41,7 @@ __all__ = [
     "Benchmark",
     "Expression",
     "__version__",
+    "act_layer",
     "distance",
     "load_dataset",
     "load_features",
@@ -52,6 +54,7 @@ __all__ = [
 _MODULES = {
     "Benchmark": "act_bench.search.benchmark",
     "Expression": "act_bench.functions.expression",
+    "act_layer": "act_bench.functions.frameworks.layers",
     "distance": "act_bench.tables.distances",
     "load_dataset": "act_bench.tables.configurations",
     "load_named": "act_bench.tables.named",
