@@ -15,13 +15,10 @@ from collections import defaultdict
 import numpy as np
 import polars as pl
 
-from act_bench.functions.expression import parse
-from act_bench.search.loading import load_data
+import act_bench
 from act_bench.testing import check_optimizer
 from surrogates.adapters import FromSuggester
-from surrogates.optimizers import RandomSearch
 from surrogates.protocol import Factory, SearchSpace, SpaceExhaustedError
-from surrogates.simulation import simulate
 
 
 class OperatorBandit:
@@ -60,8 +57,11 @@ def main() -> None:
     """Check, simulate and print."""
     check_optimizer(bandit, evaluations=16)
     print("keeps the rules: budget, determinism, no peeking, pending asks, missing, exhaustion")
-    searches: dict[str, Factory] = {"random": RandomSearch, "bandit": bandit}
-    simulation = simulate(load_data("mlp"), searches, trials=5, evaluations=30)
+    searches: dict[str, Factory] = {
+        "random": act_bench.optimizers.RandomSearch,
+        "bandit": bandit,
+    }
+    simulation = act_bench.simulate("mlp", searches, trials=5, evaluations=30)
     for name in searches:
         last = pl.col("optimizer").eq(name) & pl.col("evaluation").eq(30)
         regret = np.median(simulation.steps.filter(last)["regret"].to_numpy())
@@ -70,7 +70,7 @@ def main() -> None:
 
 def _places(expression: str) -> list[str]:
     """Return the operator at the root, and those of its arguments with their places."""
-    tree = parse(expression)
+    tree = act_bench.parse(expression)
     return [tree.operator, *(f"{i}:{a.operator}" for i, a in enumerate(tree.arguments))]
 
 

@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 
 from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
-from act_bench.functions.expression import parse
+from act_bench.functions.expression import Expression, parse
+from act_bench.search.benchmark import Benchmark, data_behind
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Partial, Result, Setting
+from act_bench.spaces.edits import alphabet, near
 from act_bench.spaces.paper import OUTPUT_BOUND, NotInSpaceError, finite_outputs
 from act_bench.tables.registry import TABLES
 from surrogates import embeddings
 from surrogates.choices import DEFAULT, SPACE_POINTS, Choices, drawn_outputs
-from surrogates.edits import alphabet, edits
 from surrogates.features import (
     FEATURES,
     Features,
@@ -181,9 +182,16 @@ class SearchSpace:
             )
 
     @classmethod
-    def of(cls, data: SearchData) -> SearchSpace:
-        """Return the entries that a table covers as a search space."""
-        return TableSpace(data)
+    def of(cls, source: SearchData | Benchmark) -> SearchSpace:
+        """Return the entries that a table covers as a search space, given a benchmark or its data.
+
+        Examples
+        --------
+        >>> import act_bench
+        >>> len(SearchSpace.of(act_bench.Benchmark("mlp")))
+        2913
+        """
+        return TableSpace(data_behind(source) if isinstance(source, Benchmark) else source)
 
     def _entry_of(self, expression: str) -> int:
         """Return the entry of any spelling. Here only the given spellings are known.
@@ -340,16 +348,13 @@ class SearchSpace:
         """Return the functions one edit away from any spelling of a function, ascending.
 
         Two functions are neighbours when some spelling of the one becomes some spelling of the
-        other by one of the :func:`~surrogates.edits.edits`: walking between the spellings of one
-        function costs no step.
+        other by one of the :func:`~act_bench.spaces.edits.edits`: walking between the spellings of
+        one function costs no step.
         """
         known = self._neighbours.get(position)
         if known is None:
-            found = {
-                self._position_of.get(str(edit))
-                for text in self._spellings[position]
-                for edit in edits(parse(text), self.operators)
-            }
+            texts = near(map(self._tree, self._spellings[position]), self.operators)
+            found = {self._position_of.get(text) for text in texts}
             known = tuple(sorted(p for p in found if p is not None and p != position))
             self._neighbours[position] = known
         return known
@@ -382,7 +387,11 @@ class SearchSpace:
     @cached_property
     def operators(self) -> dict[int, tuple[str, ...]]:
         """The operators of the spellings by their number of arguments, sorted."""
-        return alphabet(parse(text) for text in self._position_of)
+        return alphabet(map(self._tree, self._position_of))
+
+    def _tree(self, spelling: str) -> Expression:
+        """Return one of the spellings as an expression."""
+        return parse(spelling)
 
 
 class TableSpace(SearchSpace):

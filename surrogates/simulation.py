@@ -23,7 +23,7 @@ whole trainings, that is its n-th evaluation. Only what was trained to the end c
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -38,18 +38,20 @@ from numpy.typing import NDArray
 
 from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
-from act_bench.search.benchmark import Benchmark
+from act_bench.search.benchmark import Benchmark, data_behind
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.events import Partial, Query, Result, Revealed, Searcher, Setting
+from act_bench.search.loading import load_data
+from act_bench.search.optimum import best_of
 from act_bench.search.trace import Trace
 from act_bench.tables.registry import Metric
 from surrogates.exact import RandomSearchLaw, evaluations_to_hit, random_search_law
 from surrogates.metering import Meter, Returned
 from surrogates.optimizers import (
     NAMES,
-    OPTIMIZERS,
     asks_for_rates,
     find_optimizer,
+    find_optimizers,
     plain_name,
 )
 from surrogates.protocol import (
@@ -220,8 +222,8 @@ class Simulation:
 
 
 def simulate(
-    data: BenchmarkData,
-    optimizers: Mapping[str, Factory] | None = None,
+    table: str | Benchmark | BenchmarkData,
+    optimizers: Mapping[str, Factory] | Iterable[str] | None = None,
     *,
     trials: int = 100,
     evaluations: int = 100,
@@ -234,11 +236,13 @@ def simulate(
 
     Parameters
     ----------
-    data : BenchmarkData
-        As from ``act_bench.search.loading.load_data``.
-    optimizers : mapping of str to Factory, optional
-        Name -> ``factory(space, seed)``. Default: ``OPTIMIZERS``. What follows a colon in a name is
-        no part of it in traces, where the settings stand by themselves.
+    table : str or Benchmark or BenchmarkData
+        What to search: a table by its name; a benchmark, of which each trial is a fresh search;
+        or data, as from ``act_bench.search.loading.load_data``.
+    optimizers : mapping of str to Factory, or iterable of str, optional
+        Name -> ``factory(space, seed)``, or names with settings as in
+        ``["random", "knn:neighbours=5"]``. Default: ``OPTIMIZERS``. What follows a colon in a name
+        is no part of it in traces, where the settings stand by themselves.
     trials : int
         Searches of each optimizer.
     evaluations : int
@@ -266,11 +270,11 @@ def simulate(
 
     Examples
     --------
-    >>> from act_bench.search.loading import load_data
-    >>> simulation = simulate(load_data("mlp"), trials=2, evaluations=3)
+    >>> simulation = simulate("mlp", ["random", "knn:neighbours=5"], trials=2, evaluations=3)
     >>> simulation.steps.shape, simulation.finals["optimizer"].unique(maintain_order=True).to_list()
-    ((24, 10), ['random', 'local', 'knn', 'evolution'])
+    ((12, 10), ['random', 'knn:neighbours=5'])
     """
+    data = _data_of(table)
     workers = whole_number(workers, "workers", least=1)
     trials = whole_number(trials, "trials")
     if trials < 1:
@@ -281,10 +285,9 @@ def simulate(
     exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
     top = -int(np.ceil(TOP_SHARE * scores.size))
     top_score = float(exact.scores[top])
-    chosen_ones = OPTIMIZERS if optimizers is None else optimizers
-    best = float(exact.scores[-1])
-    if any(asks_for_rates(factory) for factory in chosen_ones.values()):
-        best = max([best, *(_best_score(data.at_rate(rate)) for rate in data.rates)])
+    chosen_ones = find_optimizers(optimizers)
+    any_rate = any(asks_for_rates(factory) for factory in chosen_ones.values())
+    best = best_of(data, any_rate=any_rate).score
     space = SearchSpace.of(data)
     steps: list[pl.DataFrame] = []
     finals: list[dict[str, object]] = []
@@ -322,8 +325,16 @@ def simulate(
     )
 
 
-def _best_score(data: BenchmarkData) -> float:
-    return max(score for entry in data.covered if (score := data.score(entry)) is not None)
+def _data_of(table: str | Benchmark | BenchmarkData) -> BenchmarkData:
+    if isinstance(table, BenchmarkData):
+        return table
+    data = data_behind(table) if isinstance(table, Benchmark) else load_data(table)
+    if not isinstance(data, BenchmarkData):
+        raise ArgumentError(
+            f"expected a table that was trained before, got {table!r}: a live search is run by "
+            "surrogates.live.search"
+        )
+    return data
 
 
 def trial_seed(seed: int, trial: int) -> int:

@@ -15,7 +15,6 @@ import numpy as np
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import COMMUTATIVE, SWISH_BINARY, SWISH_OPERATORS, SWISH_UNARY
 from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
-from surrogates.edits import alphabet
 from surrogates.protocol import SearchSpace
 
 
@@ -44,10 +43,8 @@ class SwishSpace(SearchSpace):
         """Position of each of the 6,250 expressions."""
         return {text: row for row, group in enumerate(self._spellings) for text in group}
 
-    @cached_property
-    def operators(self) -> dict[int, tuple[str, ...]]:
-        """The operators by their number of arguments, sorted."""
-        return alphabet(parse(text, SWISH_OPERATORS) for text in enumerate_swish())
+    def _tree(self, spelling: str) -> Expression:
+        return parse(spelling, SWISH_OPERATORS)
 
 
 def enumerate_swish() -> tuple[str, ...]:

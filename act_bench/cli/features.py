@@ -15,6 +15,7 @@ from act_bench.cli._options import OutputFile, json_option, table_type, training
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression
+    from act_bench.functions.named import NamedFunction
     from regenerate.fisher.features import FisherFeature
     from regenerate.fisher.networks import Setting
 
@@ -53,22 +54,23 @@ def command(
       act-bench features "tanh(x)" --json | jq .fim_quantiles
       act-bench features --expressions mine.txt --table cnn --out mine.parquet
 
-    Any expression will do, in the space or not. Outputs are at the 80 points of the space. The
-    spectrum is that of the table's network before training: for each layer the quantile function of
-    the log eigenvalues of its block of the Fisher information, 128 values. A file for many
-    functions is written as they are done; run the same command again to go on after a stop.
+    Any expression will do, in the space or not, or a function by its name. Outputs are at the 80
+    points of the space. The spectrum is that of the table's network before training: for each layer
+    the quantile function of the log eigenvalues of its block of the Fisher information, 128 values.
+    A file for many functions is written as they are done; run the same command again to go on after
+    a stop.
     """
     if not expressions and expressions_file is None:
         raise click.UsageError("expected an EXPRESSION or --expressions FILE, got neither")
     from act_bench.cli._expression_file import read_expressions
-    from act_bench.functions.expression import parse
+    from act_bench.functions.catalogue import read
     from act_bench.tables.registry import table_info
     from regenerate.fisher.networks import setting
     from regenerate.recipes import find
     from regenerate.training.dispatch import choose_device
 
     # All are parsed before anything is computed.
-    functions = [parse(text) for text in expressions]
+    functions = [read(text) for text in expressions]
     if expressions_file is not None:
         functions += read_expressions(expressions_file)
     if not functions:
@@ -81,7 +83,9 @@ def command(
         _save(functions, found, out, as_json=as_json)
 
 
-def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json: bool) -> None:
+def _save(
+    functions: Sequence[Expression | NamedFunction], found: Setting, out: Path, *, as_json: bool
+) -> None:
     import pyarrow.parquet as pq
     from rich.console import Console
     from rich.progress import track
@@ -111,7 +115,9 @@ def _save(functions: Sequence[Expression], found: Setting, out: Path, *, as_json
         )
 
 
-def _print(functions: Iterable[Expression], found: Setting, *, as_json: bool) -> None:
+def _print(
+    functions: Iterable[Expression | NamedFunction], found: Setting, *, as_json: bool
+) -> None:
     from act_bench.spaces.paper import load_space
     from regenerate.fisher.features import fisher_feature
 
@@ -128,7 +134,7 @@ def _print(functions: Iterable[Expression], found: Setting, *, as_json: bool) ->
 
 
 def _document(
-    function: Expression,
+    function: Expression | NamedFunction,
     found: Setting,
     outputs: list[float],
     feature: FisherFeature,
@@ -150,7 +156,7 @@ def _document(
     return json.dumps(document, allow_nan=False)
 
 
-def _show(function: Expression, found: Setting, feature: FisherFeature) -> None:
+def _show(function: Expression | NamedFunction, found: Setting, feature: FisherFeature) -> None:
     table = found.convention.table
     if feature.quantiles is None:
         click.echo(f"{function}: no valid Fisher spectrum in {table}: {feature.reason}")

@@ -47,8 +47,9 @@ def command(
     these, and they are not on the clock. The clock is the training time of the runs behind the
     answers. Test accuracy is sealed in a search; act-bench show prints it.
     """
-    from act_bench.search.benchmark import Benchmark, BesideSpaceError
+    from act_bench.search.benchmark import Benchmark
     from act_bench.search.loading import load_data
+    from act_bench.search.refusals import BesideSpaceError
 
     data = load_data(table, fidelity, edition, run_seed, rate)
     bench = Benchmark(data)
@@ -67,7 +68,10 @@ def command(
             "fidelity": header.fidelity,
             "run_seed": header.run_seed,
             "rate": header.rate,
-            "results": [{"expression": text, **result._asdict()} for text, result in asked],
+            "results": [
+                {"expression": text, **result._asdict(), "loss": result.loss}
+                for text, result in asked
+            ],
             "beside_the_space": [{"asked": text, **row} for text, rows in beside for row in rows],
             "clock_s": bench.clock_s,
             "clock_is_lower_bound": bench.clock_is_lower_bound,

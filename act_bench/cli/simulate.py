@@ -105,8 +105,9 @@ def command(options: Options) -> None:
     """
     from act_bench.files.folders import making
     from act_bench.search.loading import load_data
+    from surrogates.optimizers import find_optimizers
 
-    chosen, drawn = _factories(options.names), _figures(options.figures)
+    chosen, drawn = find_optimizers(options.names), _figures(options.figures)
     if len(chosen) < 2 and "significance" in drawn:
         if options.figures != "all":
             raise click.BadParameter(
@@ -156,19 +157,6 @@ def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options)
             progress=lambda name, done: progress.update(tasks[name], completed=done),
             traces=options.traces,
         )
-
-
-def _factories(names: str | None) -> dict[str, Factory]:
-    from surrogates.optimizers import NAMES, OPTIMIZERS, find_optimizer
-
-    if names is None:
-        return OPTIMIZERS
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    if not wanted:
-        raise click.BadParameter(
-            f"no optimizer is named; choose from {', '.join(NAMES)}", param_hint="--optimizers"
-        )
-    return {name: find_optimizer(name) for name in wanted}
 
 
 def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:

@@ -3,67 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TypedDict
 
 import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
-from act_bench.tables.files import entries_name, runs_name, table_files
+from act_bench.tables.files import list_tables
 from act_bench.tables.registry import TABLES
-
-
-class Coverage(TypedDict):
-    """What is embedded of one table at one fidelity."""
-
-    table: str
-    title: str
-    network: str
-    dataset: str
-    chance: float
-    metric: str
-    higher_is_better: bool
-    fidelity: str
-    is_default: bool
-    edition: str
-    embedded: bool
-    ok: int
-    diverged: int
-    missing: int
-    runs: int
-    made: str | None
-
-
-def coverage() -> list[Coverage]:
-    """Return one record a table and fidelity, read from the manifest alone."""
-    found: list[Coverage] = []
-    for table in TABLES.values():
-        records = table_files(table.name)
-        runs = records.get(runs_name(table.name))
-        for fidelity in table.fidelities:
-            entries = records.get(entries_name(table.name, fidelity))
-            counts = entries.counts if entries else {}
-            found.append(
-                {
-                    "table": table.name,
-                    "title": table.title,
-                    "network": table.network,
-                    "dataset": table.dataset,
-                    "chance": table.chance,
-                    "metric": table.metric,
-                    "higher_is_better": table.higher_is_better,
-                    "fidelity": fidelity,
-                    "is_default": fidelity == table.default_fidelity,
-                    "edition": "regenerated",
-                    "embedded": entries is not None,
-                    "ok": counts.get("ok", 0),
-                    "diverged": counts.get("diverged", 0),
-                    "missing": counts.get("missing", 0),
-                    "runs": runs.counts.get(fidelity, 0) if runs else 0,
-                    "made": entries.made if entries else None,
-                }
-            )
-    return found
 
 
 @click.command(cls=Command)
@@ -77,7 +23,7 @@ def command(*, as_json: bool) -> None:
 
     The fidelity marked with * is the default, which loaders use unless another is given.
     """
-    found = coverage()
+    found = list_tables()
     if as_json:
         click.echo(json.dumps(found))
         return

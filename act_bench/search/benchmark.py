@@ -5,7 +5,7 @@ A :class:`Benchmark` is *one search* over one table. What the rules are:
 - **Validation only.** A query shows validation accuracy, and a score: the metric of the table,
   higher being better. Test is sealed until
   :meth:`Benchmark.reveal`, which ends the search: it can be called once, and no query comes after.
-- **Any spelling.** An expression resolves to its entry, and the result says how.
+- **Any spelling**, name or entry number. It resolves to its entry, and the result says how.
 - **A repeat is charged once.** Asking for an entry again, in whatever spelling, costs nothing and
   is no new evaluation.
 - **The clock is training time.** ``clock_s`` is the sum of ``runtime_s`` over the runs that stand
@@ -31,13 +31,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from act_bench.arguments import finite_number, whole_number
-from act_bench.errors import ActBenchError, ArgumentError, ExitCode
+from act_bench.errors import ArgumentError
 from act_bench.files.html import html_table
 from act_bench.search.benchmark_data import SearchData
+from act_bench.search.described import Described
 from act_bench.search.events import (
     Charge,
     Event,
@@ -49,63 +50,32 @@ from act_bench.search.events import (
     Searcher,
 )
 from act_bench.search.loading import load_data
+from act_bench.search.optimum import Optimum, best_of
+from act_bench.search.refusals import (
+    BesideSpaceError,
+    MissingRunError,
+    SealedError,
+    SearchOverError,
+)
 from act_bench.spaces.paper import NotInSpaceError
+from act_bench.spaces.protocol import Asked, How
 from act_bench.tables.rates import View, view_name
 
 if TYPE_CHECKING:
-    from act_bench.functions.expression import Expression
     from act_bench.search.trace import Trace
-    from act_bench.spaces.paper import How
-
-
-class MissingRunError(ActBenchError, LookupError):
-    """The entry has runs, but none with the seed of this benchmark."""
-
-    exit_code = ExitCode.DATA
-
-
-class SearchOverError(ActBenchError, RuntimeError):
-    """The test split was revealed, which ends a search."""
-
-    exit_code = ExitCode.USAGE
-
-
-class BesideSpaceError(NotInSpaceError):
-    """A named function that is not in the space, so no search is offered it; its values are known.
-
-    Attributes
-    ----------
-    table : str
-        The table that was asked.
-    rows : list of dict
-        Its rows, one per learning rate: ``act_bench.tables.named.NAMED_COLUMNS``.
-    """
-
-    def __init__(self, error: NotInSpaceError, table: str, rows: list[dict[str, Any]]) -> None:
-        super().__init__(error.expression, error.nearest)
-        self.table = table
-        self.rows = rows
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (NotInSpaceError(self.expression, self.nearest), self.table, self.rows)
-
-    def __str__(self) -> str:
-        values = ", ".join(
-            f"{row['learning_rate']:g}: {_value(row)}{' (best by seed 0)' if row['tuned'] else ''}"
-            for row in self.rows
-        )
-        return (
-            f"{super().__str__()}. {self.rows[0]['title']} is trained beside the space, where no "
-            f"search is offered it; validation accuracy in {self.table} by learning rate: "
-            f"{values}. act_bench.load_named({self.table!r}) has all such functions"
-        )
 
 
 Key = int | tuple[int, float]
 """What is charged once: an entry, or an entry at another learning rate than the benchmark's."""
 
 
-class Benchmark:
+Request = tuple[str, float | None, SearchData, Key, int, How, int | None]
+"""A question that was understood: text and rate as asked, the data that answer it, what is charged
+once, the entry and how the text resolves to it, and epochs (None: all). A plain tuple, for there is
+one for every query."""
+
+
+class Benchmark(Described):
     """One search over one table: its own clock, its own trace and its own seal.
 
     Threads may share it: a query, a charge and the reveal are one step each.
@@ -157,7 +127,7 @@ class Benchmark:
         searcher: Searcher | None = None,
         rate: View | None = None,
     ) -> None:
-        self._data: SearchData = (
+        super().__init__(
             load_data(table, fidelity, edition, seed, rate) if isinstance(table, str) else table
         )
         self.searcher = searcher
@@ -168,6 +138,42 @@ class Benchmark:
         self._revealed = False
         self._unknown_costs = False
         self._lock = threading.RLock()  # a query, a charge and the reveal are one step each
+
+    @property
+    def optimum(self) -> Optimum:
+        """The best that any search could have found; known once :meth:`reveal` ended this one.
+
+        Where this search asked for learning rates, it is the best at any of them. For reports,
+        :func:`act_bench.optimum` tells it of a table without a search.
+
+        Raises
+        ------
+        SealedError
+            The search is not over: an optimizer must not know it.
+        act_bench.tables.schema.UnknownNameError
+            It is a live search: what was not trained is not known.
+        """
+        if not self._revealed:
+            raise SealedError(
+                "the optimum is sealed until reveal() ends the search; for a report of a table, "
+                f"act_bench.optimum({self._data.table!r}) tells it"
+            )
+        return best_of(self._data, any_rate=any(isinstance(key, tuple) for key in self._seen))
+
+    @property
+    def regret(self) -> float:
+        """The score of :attr:`optimum` less the best score found; known after :meth:`reveal`.
+
+        Examples
+        --------
+        >>> bench = Benchmark("mlp")
+        >>> result, revealed = bench.query("tanh"), bench.reveal()
+        >>> bench.optimum.expression, round(bench.regret, 4)
+        ('add(tanh(x),tanh(x))', 0.0234)
+        """
+        optimum = self.optimum
+        scores = (each.score for each in self._seen.values() if each.score is not None)
+        return optimum.regret(max(scores))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy in another process needs; a lock stays in its own."""
@@ -211,25 +217,15 @@ class Benchmark:
         return self._events[-1]
 
     @property
-    def covered(self) -> tuple[int, ...]:
-        """The entries that the table can answer for, ascending."""
-        return self._data.covered
-
-    @property
     def trace(self) -> Trace:
         """The search so far, ready to be saved and replayed."""
         from act_bench.search.trace import Header, Trace
 
         return Trace(Header.of(self._data, self.searcher), self.events)
 
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """The learning rates that a query may name, ascending; empty if the table has one only."""
-        return self._data.rates
-
     def query(
         self,
-        expression: str | Expression | Partial,
+        expression: Asked | Partial,
         epochs: int | None = None,
         rate: float | None = None,
     ) -> Result:
@@ -237,8 +233,9 @@ class Benchmark:
 
         Parameters
         ----------
-        expression : str or Expression or Partial
-            Any spelling of a function of the space; with :class:`Partial`, epochs and rate too.
+        expression : str or Expression or int or Partial
+            Any spelling of a function of the space, its name in the catalogue, or the number of its
+            entry; with :class:`Partial`, epochs and rate too.
         epochs : int, optional
             Stop after so many epochs of the training. Default: train to the end.
         rate : float, optional
@@ -261,38 +258,75 @@ class Benchmark:
         SearchOverError
             The test split was revealed.
         ValueError
-            The training has not so many epochs, this edition has no learning curves, or the table
-            was not trained at that rate.
+            There is no entry of this number, the training has not so many epochs, this edition has
+            no learning curves, or the table was not trained at that rate.
 
         Examples
         --------
         >>> bench = Benchmark("mlp")
+        >>> [Benchmark("mlp").query(each).entry for each in ("max(relu(x),elu(x))", "ReLU", 20)]
+        [20, 20, 20]
         >>> begun, ended = bench.query("elu(x)", epochs=2), bench.query("elu(x)")
         >>> begun.epochs, round(begun.cost_s / bench.clock_s, 4), bench.evaluations
         (2, 0.25, 1)
         """
         with self._lock:
-            return self._query(expression, epochs, rate)
+            return self._answer(*self._understood(expression, epochs, rate))
 
-    def _query(
-        self, expression: str | Expression | Partial, epochs: int | None, rate: float | None
-    ) -> Result:
+    def query_many(
+        self,
+        expressions: Iterable[Asked | Partial],
+        epochs: int | None = None,
+        rate: float | None = None,
+    ) -> list[Result]:
+        """Look up several functions, in order, each as :meth:`query` does.
+
+        All are understood before any is charged: where one raises, nothing was asked.
+
+        Parameters
+        ----------
+        expressions : iterable of str or Expression or int or Partial
+            Each as for :meth:`query`, and with the same errors.
+        epochs, rate
+            For all that are no :class:`Partial`.
+
+        Examples
+        --------
+        >>> bench = Benchmark("mlp")
+        >>> [result.entry for result in bench.query_many(["relu", 265, "add(tanh(x),relu(x))"])]
+        [20, 265, 265]
+        >>> bench.evaluations
+        2
+        """
+        if isinstance(expressions, str | Partial) or not isinstance(expressions, Iterable):
+            raise ArgumentError(
+                f"expected several functions, got {expressions!r}; query() takes a single one"
+            )
+        with self._lock:
+            requests = [self._understood(each, epochs, rate) for each in expressions]
+            self._begin([text for text, *_ in requests])
+            return [self._answer(*request) for request in requests]
+
+    def _begin(self, texts: Sequence[str]) -> None:
+        """Get ready for several functions; there is nothing to do for a look-up."""
+
+    def _understood(
+        self, expression: Asked | Partial, epochs: int | None, rate: float | None
+    ) -> Request:
+        """Return what is asked for, or raise what :meth:`query` raises."""
         if self._revealed:
             raise SearchOverError(
                 "this search ended with reveal(): no query may follow the test metrics. "
                 "bench.restart() begins a fresh search over the same data"
             )
-        if isinstance(expression, str):
-            text = expression
-        elif isinstance(expression, Partial):
-            text, epochs, rate = expression
-        else:
-            text = str(expression)
+        data = self._data
+        if isinstance(expression, Partial):
+            expression, epochs, rate = expression
+        text = expression if isinstance(expression, str) else data.space.spelling(expression)
         if epochs is not None:
             epochs = whole_number(epochs, "epochs")
         if rate is not None:
             rate = finite_number(rate, "rate", above=0)
-        data = self._data
         try:
             entry, how = data.space.resolve(text)
         except NotInSpaceError as error:
@@ -301,7 +335,24 @@ class Benchmark:
         key: Key = entry
         if rate is not None and (data := data.at_rate(rate)) is not self._data:
             key = (entry, rate)
-        if epochs is not None and not self._is_whole(epochs):
+        if epochs is not None and self._is_whole(epochs):
+            epochs = None
+        if entry in data.without_run:
+            raise _no_run(data, entry)
+        return text, rate, data, key, entry, how, epochs
+
+    def _answer(
+        self,
+        text: str,
+        rate: float | None,
+        data: SearchData,
+        key: Key,
+        entry: int,
+        how: How,
+        epochs: int | None,
+    ) -> Result:
+        """Return the result of a request, charge for it, and note both."""
+        if epochs is not None:
             result = self._part(data, key, entry, how, epochs)
         elif (before := self._seen.get(key)) is not None:
             result = before._replace(cost_s=0.0, how_resolved=how, repeated=True)
@@ -315,7 +366,7 @@ class Benchmark:
         return result
 
     def _first(self, data: SearchData, key: Key, entry: int, how: How) -> Result:
-        outcome = _outcome(data, entry)
+        outcome = data.outcome[entry]
         if outcome == "missing":
             return _missing(entry, how)
         cost_s = data.cost_s[entry]
@@ -336,7 +387,7 @@ class Benchmark:
         return result
 
     def _part(self, data: SearchData, key: Key, entry: int, how: How, epochs: int) -> Result:
-        if _outcome(data, entry) == "missing":
+        if data.outcome[entry] == "missing":
             return _missing(entry, how, epochs)
         curves = data.curves
         score = curves.scores[entry][epochs - 1]
@@ -483,19 +534,23 @@ def shown_clock(seconds: float, is_lower_bound: bool) -> str:
     return f"{'at least ' if is_lower_bound else ''}{seconds:,.1f} s of training"
 
 
-def _outcome(data: SearchData, entry: int) -> Outcome:
-    if entry in data.without_run:
-        raise MissingRunError(
-            f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
-            f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
-            "taken for it. Use seed=None for the medians over the runs that there are"
-        )
-    return data.outcome[entry]
+def data_behind(bench: Benchmark) -> SearchData:
+    """Return what a benchmark answers from, sealed metrics too: for a harness, never an optimizer.
+
+    Examples
+    --------
+    >>> data_behind(Benchmark("cnn")).fidelity
+    'proxy'
+    """
+    return bench._data
 
 
-def _value(row: dict[str, Any]) -> str:
-    value: float | None = row["validation_accuracy"]
-    return row["outcome"] if value is None else f"{value:.4f}"
+def _no_run(data: SearchData, entry: int) -> MissingRunError:
+    return MissingRunError(
+        f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
+        f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
+        "taken for it. Use seed=None for the medians over the runs that there are"
+    )
 
 
 def _beside(data: SearchData, expression: str) -> list[dict[str, Any]]:

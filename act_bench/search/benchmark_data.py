@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from act_bench.tables.rates import View, view_name
 from act_bench.tables.registry import Metric
@@ -20,6 +20,39 @@ if TYPE_CHECKING:
     from act_bench.tables.learning_curves import LearningCurves
 
 Outcome = Literal["ok", "diverged", "missing"]
+
+
+class MetricInfo(NamedTuple):
+    """What a search optimizes.
+
+    Attributes
+    ----------
+    name : {"validation_accuracy", "validation_loss"}
+    higher_is_better : bool
+        Its direction. Scores are better when higher, for every metric; losses when lower.
+    worst_score : float
+        The score of what diverged: that of a network which learned nothing.
+    """
+
+    name: Metric
+    higher_is_better: bool
+    worst_score: float
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """The direction of the metric, in the words of most optimizers.
+
+        Examples
+        --------
+        >>> MetricInfo("validation_loss", higher_is_better=False, worst_score=-2.3).direction
+        'minimize'
+        """
+        return "maximize" if self.higher_is_better else "minimize"
+
+    @classmethod
+    def of(cls, data: SearchData) -> MetricInfo:
+        """Return the metric of data."""
+        return cls(data.metric, data.metric == "validation_accuracy", data.worst_score)
 
 
 class SearchData(Protocol):
@@ -92,6 +125,10 @@ class SearchData(Protocol):
     @property
     def values(self) -> str:
         """What a value is, in words."""
+
+    @property
+    def metric(self) -> Metric:
+        """What the score is made of."""
 
     @property
     def worst_score(self) -> float:

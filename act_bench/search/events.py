@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 from act_bench.arguments import plain_settings, whole_number
 
 if TYPE_CHECKING:
-    from act_bench.spaces.paper import How
+    from act_bench.spaces.protocol import How
 
 Outcome = Literal["ok", "diverged", "missing"]
 Setting = bool | int | float | str | None
@@ -58,6 +58,18 @@ class Result(NamedTuple):
     epochs: int | None = None
     learning_rate: float | None = None
 
+    @property
+    def loss(self) -> float | None:
+        """What a minimizer may use: minus the score, so the loss of a table that is searched by it.
+
+        Examples
+        --------
+        >>> result = Result("ok", 0.75, 2.0, 20, "exact", score=0.75, repeated=False)
+        >>> result.score, result.loss
+        (0.75, -0.75)
+        """
+        return None if self.score is None else -self.score
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
         from act_bench.files.html import html_table
@@ -71,7 +83,7 @@ class Partial(NamedTuple):
     Attributes
     ----------
     expression : str
-        Any spelling of a function.
+        Any spelling of a function, or its name.
     epochs : int or None
         Stop after so many; None trains to the end.
     rate : float or None

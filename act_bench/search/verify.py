@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from act_bench.errors import excerpt
-from act_bench.search.benchmark import Benchmark, SearchOverError
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Setting
 from act_bench.search.loading import load_data
+from act_bench.search.refusals import SearchOverError
 from act_bench.search.trace import (
     KINDS,
     Header,

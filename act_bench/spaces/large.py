@@ -28,6 +28,7 @@ from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.files.cache import cache_folder
 from act_bench.files.sealed import SealError, is_sealed
 from act_bench.functions.expression import Expression, parse
+from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BASELINES, BINARY, NARY, SPACE_UNARY, UNARY
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def scan_outputs(variant: Variant = "27") -> pl.LazyFrame:
 
 
 def neighbours(
-    expression: str | Expression, count: int = 10, variant: Variant = "27"
+    expression: str | Expression | NamedFunction, count: int = 10, variant: Variant = "27"
 ) -> pl.DataFrame:
     """Return the functions nearest to an expression, nearest first.
 
@@ -159,8 +160,8 @@ def neighbours(
 
     Parameters
     ----------
-    expression : str or Expression
-        Any, in the space or not.
+    expression : str or Expression or NamedFunction
+        Any, in the space or not; or the name of a function of the catalogue.
     count : int
         How many functions.
     variant : {"27", "31"}
@@ -176,16 +177,17 @@ def neighbours(
     NotBuiltError
         The space has not been made: ``act-bench space build``.
     ParseError
-        The text is no expression.
+        The text is no expression, and no name.
     """
     import numpy as np
     import polars as pl
 
+    from act_bench.functions.catalogue import read
     from act_bench.functions.equality import TOLERANCE, Scaled, evaluate, separation
     from act_bench.spaces.distances import output_vectors, to_one
     from act_bench.spaces.paper import finite_outputs, load_space
 
-    asked = parse(expression) if isinstance(expression, str) else expression
+    asked = read(expression) if isinstance(expression, str) else expression
     space = load_space()
     wanted = output_vectors(finite_outputs(asked.to_numpy()(space.points)))
     outputs = scan_outputs(variant).select("outputs").collect()["outputs"].to_numpy()
@@ -198,9 +200,12 @@ def neighbours(
         .select("class", "expression", "expressions", "entry")
         .collect()
     )
-    value = evaluate(asked, space.grid)
+    # A function without a word in the notation is none of the space, whatever its values.
+    value = None if isinstance(asked, NamedFunction) else evaluate(asked, space.grid)
 
     def same(text: str) -> bool:
+        if value is None:
+            return False
         known = evaluate(parse(text), space.grid)
         finite = np.isfinite(known.scale) & np.isfinite(value.scale)
         one, other = (Scaled(v.value[finite], v.scale[finite]) for v in (known, value))

@@ -19,13 +19,14 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.manifest import ABOUT, SPACE_FILE, verified
 from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
+from act_bench.spaces.protocol import Asked, FunctionSpace, Resolution
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,28 +34,9 @@ if TYPE_CHECKING:
 
     from act_bench.functions.equality import Scaled
 
-How = Literal["exact", "commuted", "numerical"]
-
 OUTPUT_BOUND: Final = 10.0
 _NEAREST: Final = 3
 _SAMPLED: Final = 40
-
-
-class Resolution(NamedTuple):
-    """The entry of an expression.
-
-    Attributes
-    ----------
-    entry : int
-        0 to 2,912.
-    how : {"exact", "commuted", "numerical"}
-        How the expression relates to the entry's own spelling (its ``representative``): it is that
-        spelling; it is that spelling with the arguments of ``add``, ``mul``, ``max`` or ``min``
-        swapped; or it is another formula with the same values.
-    """
-
-    entry: int
-    how: How
 
 
 class NotInSpaceError(ActBenchError, KeyError):
@@ -134,7 +116,7 @@ def finite_outputs(
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
+class Space(FunctionSpace):
     """The space with its two partitions; :func:`load_space` gives the one that is embedded.
 
     Attributes
@@ -157,6 +139,8 @@ class Space:
     (5103, 2913, 2791)
     >>> space.resolve("add(relu(x), tanh(x))")
     Resolution(entry=265, how='commuted')
+    >>> len(space), "swish" in space, len(space.neighbours("swish"))
+    (2913, True, 304)
     """
 
     expressions: tuple[str, ...]
@@ -170,7 +154,7 @@ class Space:
         # A copy in another process reads the file; what was looked up so far is not worth sending.
         return _space_of, (self.path,)
 
-    def resolve(self, expression: str | Expression) -> Resolution:
+    def resolve(self, expression: Asked) -> Resolution:
         """Return the entry that an expression is, and how it was found.
 
         An expression of the space is looked up, in well under a microsecond. Any other is
@@ -181,8 +165,9 @@ class Space:
 
         Parameters
         ----------
-        expression : str or Expression
-            Any spelling, spaces allowed; or the name of a function of the catalogue.
+        expression : str or Expression or int
+            Any spelling, spaces allowed; the name of a function of the catalogue; or the number of
+            an entry.
 
         Returns
         -------
@@ -204,7 +189,7 @@ class Space:
         >>> space.representatives[20], space.resolve("ReLU").entry
         ('add(zero(x),relu(x))', 20)
         """
-        text = expression if isinstance(expression, str) else str(expression)
+        text = expression if isinstance(expression, str) else self.spelling(expression)
         known = self._resolved.get(text)
         if known is not None:
             return known
@@ -212,7 +197,7 @@ class Space:
         if found is None:
             from act_bench.functions.catalogue import read  # most spellings do not need it
 
-            tree = read(text) if isinstance(expression, str) else expression
+            tree = expression if isinstance(expression, Expression | NamedFunction) else read(text)
             found = self._look_up(str(tree)) or self._match(tree)
         self._resolved[text] = found
         return found

@@ -1,11 +1,78 @@
-"""Where the files of a table lie: by its name, fidelity and edition."""
+"""Which tables there are, and where their files lie: by name, fidelity and edition."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict
 
 from act_bench.files.manifest import MANIFEST, DataError, FileRecord, read_manifest, verified
-from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.registry import TABLES, choose_fidelity, table_info
+
+
+class Coverage(TypedDict):
+    """What there is of one table at one fidelity: the keys of `list_tables`."""
+
+    table: str
+    title: str
+    network: str
+    dataset: str
+    chance: float
+    metric: str
+    higher_is_better: bool
+    fidelity: str
+    is_default: bool
+    edition: str
+    embedded: bool
+    ok: int
+    diverged: int
+    missing: int
+    runs: int
+    made: str | None
+
+
+def list_tables() -> list[Coverage]:
+    """Return what there is: one record per table and fidelity, read from the manifests alone.
+
+    Raises
+    ------
+    DataError
+        If a manifest is damaged, or this package has none.
+
+    Examples
+    --------
+    >>> import act_bench
+    >>> defaults = [each for each in act_bench.list_tables() if each["is_default"]]
+    >>> [(each["table"], each["fidelity"], each["metric"]) for each in defaults][:2]
+    [('mlp', 'full', 'validation_accuracy'), ('cnn', 'proxy', 'validation_accuracy')]
+    """
+    found: list[Coverage] = []
+    for table in TABLES.values():
+        records = table_files(table.name)
+        runs = records.get(runs_name(table.name))
+        for fidelity in table.fidelities:
+            entries = records.get(entries_name(table.name, fidelity))
+            counts = entries.counts if entries else {}
+            found.append(
+                {
+                    "table": table.name,
+                    "title": table.title,
+                    "network": table.network,
+                    "dataset": table.dataset,
+                    "chance": table.chance,
+                    "metric": table.metric,
+                    "higher_is_better": table.higher_is_better,
+                    "fidelity": fidelity,
+                    "is_default": fidelity == table.default_fidelity,
+                    "edition": "regenerated",
+                    "embedded": entries is not None,
+                    "ok": counts.get("ok", 0),
+                    "diverged": counts.get("diverged", 0),
+                    "missing": counts.get("missing", 0),
+                    "runs": runs.counts.get(fidelity, 0) if runs else 0,
+                    "made": entries.made if entries else None,
+                }
+            )
+    return found
 
 
 def table_files(table: str) -> dict[str, FileRecord]:

@@ -24,7 +24,8 @@ import numpy as np
 import pyarrow as pa
 
 from act_bench.functions.expression import ParseError
-from act_bench.spaces.paper import NotInSpaceError, Resolution, Space
+from act_bench.spaces.paper import NotInSpaceError, Space
+from act_bench.spaces.protocol import Resolution
 from act_bench.tables.schema import METRICS
 from builders.upstream.stream import UpstreamEntry
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from act_bench.files import sealed
 from act_bench.files.manifest import ABOUT, DataError
 from act_bench.functions.expression import Expression
+from act_bench.functions.named import NamedFunction
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import table_info
 from act_bench.tables.schema import OUTPUT_POINTS, Column, arrow_schema
@@ -64,7 +65,7 @@ def feature_columns(table: str) -> tuple[Column, ...]:
 
 
 def extend(
-    path: Path, expressions: Sequence[Expression], setting: Setting
+    path: Path, expressions: Sequence[Expression | NamedFunction], setting: Setting
 ) -> Generator[int, None, None]:
     """Compute the features that a file does not hold yet, write it, and yield how many are done.
 
@@ -132,7 +133,9 @@ def extend(
             _write(path, held, rows, setting.convention, layers)
 
 
-def _row(expression: Expression, outputs: list[float], feature: FisherFeature) -> dict[str, object]:
+def _row(
+    expression: Expression | NamedFunction, outputs: list[float], feature: FisherFeature
+) -> dict[str, object]:
     return {
         "expression": str(expression),
         "outputs": outputs,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.functions.expression import Expression
+from act_bench.functions.named import NamedFunction
 from act_bench.tables.distances import quantile_function
 from act_bench.tables.spectra import LayerSize
 from regenerate.fisher.factors import InvalidSpectrumError
@@ -40,8 +41,10 @@ class FisherFeature:
         return self.quantiles is not None
 
 
-def fisher_feature(expression: Expression, setting: Setting) -> FisherFeature:
-    """Compute the Fisher feature of any expression in a table's network.
+def fisher_feature(expression: Expression | NamedFunction, setting: Setting) -> FisherFeature:
+    """Compute the Fisher feature of any function in a table's network.
+
+    A parameter that the function learns is at its initial value, and is no part of the spectrum.
 
     Examples
     --------

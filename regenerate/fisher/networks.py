@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from act_bench.functions.expression import Expression
+from act_bench.functions.named import NamedFunction
 from act_bench.tables.registry import table_info
 from act_bench.tables.schema import one_of
 from regenerate import data
@@ -55,7 +56,7 @@ class Setting:
     """
 
     convention: FisherConvention
-    network: Callable[[Expression], nn.Module]
+    network: Callable[[Expression | NamedFunction], nn.Module]
     images: Tensor
     labels: Tensor
 
@@ -133,14 +134,14 @@ def perceptron(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
     labels = torch.from_numpy(source.train.labels[chosen]).to(device)
     widths = (images.shape[1], *recipe.widths, source.classes)
 
-    def network(expression: Expression) -> nn.Module:
+    def network(expression: Expression | NamedFunction) -> nn.Module:
         return unstacked_mlp(widths, expression, recipe, convention.seed).to(device)
 
     return Setting(_checked(convention, images, labels), network, images, labels)
 
 
 def unstacked_mlp(
-    widths: tuple[int, ...], expression: Expression, recipe: Recipe, seed: int
+    widths: tuple[int, ...], expression: Expression | NamedFunction, recipe: Recipe, seed: int
 ) -> nn.Sequential:
     """Return the network of :class:`StackedMLP` with one seed, as layers of torch.
 
@@ -191,13 +192,13 @@ def _images(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
         batches.keep(*batch)
     images, labels = (each.to(device) for each in batch)
 
-    def network(expression: Expression) -> nn.Module:
+    def network(expression: Expression | NamedFunction) -> nn.Module:
         return initialized(recipe, expression, convention.seed).to(device)
 
     return Setting(_checked(convention, images, labels), network, images, labels)
 
 
-def initialized(recipe: Recipe, expression: Expression, seed: int) -> nn.Module:
+def initialized(recipe: Recipe, expression: Expression | NamedFunction, seed: int) -> nn.Module:
     """Return an image network with its initial weights.
 
     Weights are those that training draws. Where it then measures means and variances over a batch,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from act_bench.functions.expression import Expression
+from act_bench.functions.named import NamedFunction
 
 
 class TrainedSlopes(nn.Module):
@@ -21,7 +22,7 @@ class TrainedSlopes(nn.Module):
 
     Parameters
     ----------
-    expression : Expression
+    expression : Expression or NamedFunction
         What to compute; in any floating dtype.
 
     Examples
@@ -36,7 +37,7 @@ class TrainedSlopes(nn.Module):
     [1.0, -0.25]
     """
 
-    def __init__(self, expression: Expression) -> None:
+    def __init__(self, expression: Expression | NamedFunction) -> None:
         super().__init__()
         self.function = expression.to_torch()
         self.slope = expression.derivative()

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, NoReturn
 
-from act_bench.functions.expression import Expression
-from act_bench.search.benchmark import Benchmark
-from act_bench.search.benchmark_data import Outcome
+from act_bench.search.benchmark import Benchmark, Key
+from act_bench.search.benchmark_data import Outcome, SearchData
 from act_bench.search.events import Partial, Result, Searcher
+from act_bench.spaces.protocol import Asked, How
 from act_bench.tables.rates import View
+from act_bench.tables.registry import Metric
 from act_bench.tables.schema import UnknownNameError
 from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
@@ -24,8 +25,7 @@ from regenerate.training.trainers import Progress, Trainer, summarize, train_int
 
 if TYPE_CHECKING:
     from act_bench.search.trace import Trace
-    from act_bench.spaces.paper import Resolution
-    from act_bench.spaces.protocol import FunctionSpace
+    from act_bench.spaces.protocol import FunctionSpace, Resolution
 
 EDITION = "live"
 """The edition in the traces of live searches: the answers are the search's own trainings."""
@@ -49,6 +49,7 @@ class LiveData:
     """
 
     edition = EDITION
+    metric: Metric = "validation_accuracy"
     seed = None
     rate: View = "default"
     rates: tuple[float, ...] = ()
@@ -144,6 +145,8 @@ class LiveBenchmark(Benchmark):
     >>> result = bench.query("tanh(x)")
     >>> result.outcome, bench.query("tanh(x)").repeated, bench.clock_s == result.cost_s
     ('ok', True, True)
+    >>> [each.repeated for each in bench.query_many(["tanh", 20])]
+    [True, False]
     """
 
     def __init__(
@@ -163,12 +166,12 @@ class LiveBenchmark(Benchmark):
         self._workers, self._progress = workers, progress
         self._running: dict[int, Future[list[Run]]] = {}
 
-    def resolve(self, expression: str | Expression | Partial) -> Resolution:
+    def resolve(self, expression: Asked | Partial) -> Resolution:
         """Return the entry that a request is for."""
-        text = expression.expression if isinstance(expression, Partial) else str(expression)
-        return self._live.space.resolve(text)
+        asked = expression.expression if isinstance(expression, Partial) else expression
+        return self._live.space.resolve(asked)
 
-    def start(self, expression: str | Expression | Partial) -> int:
+    def start(self, expression: Asked | Partial) -> int:
         """Begin a training on a worker, if there are workers and it is not done; return its entry.
 
         A query waits for it.
@@ -182,25 +185,28 @@ class LiveBenchmark(Benchmark):
             )
         return entry
 
-    def query(
-        self,
-        expression: str | Expression | Partial,
-        epochs: int | None = None,
-        rate: float | None = None,
-    ) -> Result:
-        """Return what the training with an expression gives in validation; see ``Benchmark.query``.
+    def _begin(self, texts: Sequence[str]) -> None:
+        """Train several functions at a time, where there are workers."""
+        for text in texts:
+            self.start(text)
 
-        Trains with the seeds that the folder does not hold. Trainings have no parts and one
-        learning rate: ``epochs`` and ``rate`` are refused.
+    def _answer(
+        self,
+        text: str,
+        rate: float | None,
+        data: SearchData,
+        key: Key,
+        entry: int,
+        how: How,
+        epochs: int | None,
+    ) -> Result:
+        """Train with the seeds that the folder does not hold, and answer.
+
+        Trainings have no parts and one learning rate: a request with others is not understood.
         """
-        whole = epochs is None and rate is None and not isinstance(expression, Partial)
-        with self._lock:
-            if not self._revealed and whole:
-                assert not isinstance(expression, Partial)  # noqa: S101  (for the type checker)
-                entry = self.resolve(expression).entry
-                if self._live.outcome[entry] == "missing":
-                    self._live.learn(entry, self._trained(entry))
-            return super().query(expression, epochs, rate)
+        if self._live.outcome[entry] == "missing":
+            self._live.learn(entry, self._trained(entry))
+        return super()._answer(text, rate, data, key, entry, how, epochs)
 
     @property
     def chance(self) -> float:

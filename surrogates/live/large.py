@@ -16,9 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from act_bench.files.manifest import DataError
-from act_bench.functions.expression import Expression, parse
+from act_bench.functions.catalogue import read
 from act_bench.spaces import large as large_space
-from act_bench.spaces.paper import NotInSpaceError, Resolution, finite_outputs, load_space
+from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
+from act_bench.spaces.protocol import Asked, FunctionSpace, Resolution
 from surrogates.protocol import SearchSpace
 
 Float = NDArray[np.float64]
@@ -97,8 +98,8 @@ class LargeSearchSpace(SearchSpace):
 
 
 @dataclass(frozen=True, eq=False)
-class LargeSpace:
-    """The large space with as much of ``act_bench.spaces.paper.Space`` as a benchmark uses.
+class LargeSpace(FunctionSpace):
+    """The large space as a benchmark sees it.
 
     Attributes
     ----------
@@ -119,7 +120,12 @@ class LargeSpace:
         """Class of each representative."""
         return {text: number for number, text in enumerate(self.representatives)}
 
-    def resolve(self, expression: str | Expression) -> Resolution:
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """The representatives: other spellings are resolved by their values."""
+        return self.representatives
+
+    def resolve(self, expression: Asked) -> Resolution:
         """Return the class of an expression: a representative, or any spelling of a function.
 
         Raises
@@ -127,10 +133,11 @@ class LargeSpace:
         NotInLargeSpaceError
             The space has no such function.
         """
-        text = str(expression)
-        if text not in self.entry_of:
-            text = str(parse(expression) if isinstance(expression, str) else expression)
+        text = self.spelling(expression)
         known = self.entry_of.get(text)
+        if known is None:
+            tree = read(text) if isinstance(expression, str) else expression
+            known = self.entry_of.get(str(tree))
         if known is not None:
             return Resolution(known, "exact")
         nearest = large_space.neighbours(text, 1)

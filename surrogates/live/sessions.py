@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from act_bench.search.benchmark import SearchOverError
+from act_bench.search.refusals import SearchOverError
 from regenerate.runs.run import Run
 from regenerate.runs.store import TRACE, RunStore
 from regenerate.training.trainers import Progress, Summary, summarize, train_into

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.errors import ArgumentError
-from act_bench.functions.expression import Expression
-from act_bench.spaces.paper import NotInSpaceError, Resolution, Space, finite_outputs, load_space
+from act_bench.functions.expression import Expression, parse
+from act_bench.functions.operators import SWISH_OPERATORS
+from act_bench.spaces.paper import NotInSpaceError, Space, finite_outputs, load_space
+from act_bench.spaces.protocol import Asked, FunctionSpace, Resolution
 from act_bench.tables.maps import load_map
 from act_bench.tables.registry import TABLES
 from act_bench.tables.schema import one_of
@@ -19,24 +21,23 @@ from surrogates.live.spectra import SPECTRA, read_spectra, seconds_each
 from surrogates.metering import Meter
 from surrogates.protocol import SearchSpace
 
-if TYPE_CHECKING:
-    from act_bench.spaces.protocol import FunctionSpace
-
 SPACES: Final = ("paper", "large", "swish")
 """The 2,913 functions of the tables; the large space of ``act-bench space``; the Swish paper's."""
 
 
-class SwishFunctions:
+class SwishFunctions(FunctionSpace):
     """The space of the Swish paper.
 
     Attributes
     ----------
     representatives
         One spelling of each function.
-    outputs
-        Their finite values at fixed points.
+    expressions
+        The 6,250 of the paper.
     entry_of
-        The number of each representative.
+        The number of each of them.
+    outputs
+        Finite values of the functions at fixed points.
 
     Examples
     --------
@@ -45,15 +46,21 @@ class SwishFunctions:
     'mul(identity(x),sigmoid(x))'
     """
 
+    representatives: tuple[str, ...]
+    expressions: tuple[str, ...]
+    entry_of: dict[str, int]
+    outputs: NDArray[np.float64]
+
     def __init__(self) -> None:
         from surrogates.swish import swish_space
 
         self.search_space = swish_space()
         self.representatives = self.search_space.expressions
+        self.entry_of = self.search_space.entry_of
+        self.expressions = tuple(self.entry_of)
         self.outputs = self.search_space.outputs
-        self.entry_of = {text: number for number, text in enumerate(self.representatives)}
 
-    def resolve(self, expression: str | Expression) -> Resolution:
+    def resolve(self, expression: Asked) -> Resolution:
         """Return the position of a function in any spelling.
 
         Raises
@@ -61,12 +68,15 @@ class SwishFunctions:
         act_bench.spaces.paper.NotInSpaceError
             It is none of the space.
         """
-        text = str(expression)
+        text = self.spelling(expression)
         position = self.search_space.find(text)
         if position is None:
             raise NotInSpaceError(text, ())
         exact = text == self.representatives[position]
         return Resolution(position, "exact" if exact else "commuted")
+
+    def _tree(self, text: str) -> Expression:
+        return parse(text, SWISH_OPERATORS)
 
 
 def open_space(name: str) -> FunctionSpace:

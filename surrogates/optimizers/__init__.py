@@ -6,6 +6,7 @@ longer, or need an extra, and are imported when they are asked for by :func:`fin
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Final
@@ -93,6 +94,36 @@ def find_optimizer(name: str) -> Factory:
     return partial(factory, **chosen) if chosen else factory
 
 
+def find_optimizers(names: Mapping[str, Factory] | Iterable[str] | None) -> dict[str, Factory]:
+    """Return factories by name.
+
+    Parameters
+    ----------
+    names : mapping of str to Factory, or str, or iterable of str, optional
+        Factories, which are returned as they are; names, each as for :func:`find_optimizer`; or
+        names in one text, separated by commas. Default: ``OPTIMIZERS``.
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        None is named; else what :func:`find_optimizer` raises.
+
+    Examples
+    --------
+    >>> list(find_optimizers("random,knn:neighbours=5")), len(find_optimizers(None))
+    (['random', 'knn:neighbours=5'], 4)
+    """
+    if names is None:
+        return dict(OPTIMIZERS)
+    if isinstance(names, Mapping):
+        return dict(names)
+    given = names.split(",") if isinstance(names, str) else names
+    wanted = [name.strip() for name in given if name.strip()]
+    if not wanted:
+        raise ArgumentError(f"no optimizer is named; choose from {', '.join(NAMES)}")
+    return {name: find_optimizer(name) for name in wanted}
+
+
 def asks_for_rates(factory: Factory) -> bool:
     """Return whether an optimizer searches learning rates too, given its factory.
 
@@ -149,5 +180,6 @@ __all__ = [
     "UnknownOptimizerError",
     "asks_for_rates",
     "find_optimizer",
+    "find_optimizers",
     "plain_name",
 ]

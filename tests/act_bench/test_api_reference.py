@@ -39,12 +39,14 @@ def test_every_module_is_told_of_unless_a_library_is_missing(make_api):
 
 def test_pages_have_the_public_names_and_sections(make_api, tmp_path):
     pytest.importorskip("pdoc")
-    make_api.build(tmp_path, ["act_bench", "act_bench.tables.distances", "surrogates.edits"])
+    names = ["act_bench", "act_bench.tables.distances", "act_bench.spaces.edits"]
+    make_api.build(tmp_path, names)
     page = (tmp_path / "act_bench.html").read_text(encoding="utf-8")
-    for name in act_bench.__all__:
+    # A module has a page of its own.
+    for name in set(act_bench.__all__) - {"optimizers"}:
         assert f'id="{name}"' in page
     page = (tmp_path / "act_bench" / "tables" / "distances.html").read_text(encoding="utf-8")
     assert 'id="fim_distances"' in page
     for heading in ("parameters", "returns", "examples"):
         assert f'<h6 id="{heading}' in page, "numpy sections are understood"
-    assert (tmp_path / "surrogates" / "edits.html").exists()
+    assert (tmp_path / "act_bench" / "spaces" / "edits.html").exists()

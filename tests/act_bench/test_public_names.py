@@ -21,14 +21,21 @@ def test_public_names():
     assert set(act_bench.__all__) == {
         "Benchmark",
         "Expression",
+        "SearchSpace",
         "__version__",
         "distance",
+        "list_tables",
         "load_dataset",
         "load_features",
+        "load_fisher",
         "load_named",
         "load_runs",
+        "load_space",
         "load_table",
+        "optimizers",
+        "optimum",
         "parse",
+        "simulate",
     }
 
 

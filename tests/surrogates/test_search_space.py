@@ -11,8 +11,8 @@ from hypothesis import given
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import BINARY, SPACE_UNARY, UNARY
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.spaces.edits import alphabet, edits
 from act_bench.testing import expressions
-from surrogates.edits import alphabet, edits
 from surrogates.protocol import SearchSpace
 
 MakeData = Callable[..., BenchmarkData]

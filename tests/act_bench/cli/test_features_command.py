@@ -174,3 +174,13 @@ def test_file_of_another_convention_is_refused(tmp_path: Path) -> None:
     code, _, err = run("elu(x)", "--out", str(out))
     assert code == 3
     assert other.convention.sha in err
+
+
+def test_a_name_is_its_function_and_one_outside_the_notation_has_features_too() -> None:
+    by_name, spelled = (json.loads(run(text, "--json")[1]) for text in ("ReLU", "relu(x)"))
+    del by_name["seconds"], spelled["seconds"]
+    assert by_name == spelled
+    document = json.loads(run("crrelu", "--json")[1])
+    assert document["fim_valid"]
+    # A learned parameter is at its initial value and no layer of its own.
+    assert document["layers"] == spelled["layers"]

@@ -126,8 +126,8 @@ def test_it_trains_composed_and_tabulated(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_it_is_enumerated_from_its_name() -> None:
+    from act_bench.spaces.edits import alphabet, edits
     from builders.space.compositions import Layers, numbered, product
-    from surrogates.edits import alphabet, edits
 
     assert (operators_of("mine", 1), operators_of("mine", 2)) == (("twin",), ("gap",))
     layers = Layers()

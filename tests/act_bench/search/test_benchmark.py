@@ -16,16 +16,17 @@ from hypothesis import strategies as st
 
 from act_bench.files.manifest import DataError
 from act_bench.functions.expression import ParseError, parse
-from act_bench.search.benchmark import (
-    Benchmark,
+from act_bench.search.benchmark import Benchmark
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.loading import load_data
+from act_bench.search.refusals import (
     BesideSpaceError,
     MissingRunError,
     SearchOverError,
 )
-from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.loading import load_data
 from act_bench.spaces import paper as space_module
-from act_bench.spaces.paper import NotInSpaceError, Resolution
+from act_bench.spaces.paper import NotInSpaceError
+from act_bench.spaces.protocol import Resolution
 from act_bench.tables.schema import UnknownNameError
 
 MakeData = Callable[..., BenchmarkData]

@@ -14,9 +14,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from act_bench.search.benchmark import Benchmark, SearchOverError
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Charge, Query, Revealed
+from act_bench.search.refusals import SearchOverError
 from act_bench.search.trace import read_trace
 from act_bench.search.verify import verify
 from surrogates.conformance import EPOCHS, made_up

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from act_bench.search.benchmark import Benchmark, SearchOverError
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.refusals import SearchOverError
 from act_bench.search.verify import verify
 
 THREADS = 8

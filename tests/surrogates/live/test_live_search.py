@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from act_bench.search.benchmark import Benchmark, SearchOverError
+from act_bench.search.benchmark import Benchmark
+from act_bench.search.refusals import SearchOverError
 from act_bench.spaces.paper import load_space
 from regenerate.grafs import SearchFailedError
 from regenerate.recipes import find

@@ -78,3 +78,17 @@ def edits(expression: Expression, operators: Alphabet) -> Iterator[Expression]:
     for i, argument in enumerate(arguments):
         for edit in edits(argument, operators):
             yield Expression(operator, *arguments[:i], edit, *arguments[i + 1 :])
+
+
+def near(spellings: Iterable[Expression], operators: Alphabet) -> set[str]:
+    """Return what is one edit away from any of the spellings of a function, as texts.
+
+    Walking between the spellings of one function costs no step.
+
+    Examples
+    --------
+    >>> from act_bench.functions.expression import parse
+    >>> sorted(near([parse("add(elu(x),elu(x))")], {1: ["elu", "relu"], 2: ["add"]}))
+    ['add(elu(x),elu(x))', 'add(elu(x),relu(x))', 'add(relu(x),elu(x))']
+    """
+    return {str(edit) for spelling in spellings for edit in edits(spelling, operators)}
