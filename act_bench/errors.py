@@ -92,6 +92,8 @@ EXTRAS: Final = {
     "jaxlib": "jax",
     "matplotlib": "plots",
     "numba": "regenerate",
+    "onnx": "onnx",
+    "onnxscript": "onnx",
     "optuna": "optuna",
     "ray": "ray",
     "sklearn": "surrogates",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from act_bench.functions.expression import parse
 
@@ -18,26 +19,12 @@ class HasModule(Protocol):
         ...
 
 
-class ActLayer:
-    """What makes the activation modules of a network; see :func:`act_layer`."""
-
-    def __init__(self, function: HasModule) -> None:
-        self.function = function
-
-    def __call__(self, inplace: bool = False) -> torch.nn.Module:  # noqa: ARG002
-        """Return a new module. Nothing is computed in place: ``inplace`` is accepted, no more."""
-        return self.function.to_torch()
-
-    def __repr__(self) -> str:
-        return f"act_layer({str(self.function)!r})"
-
-    @property
-    def __name__(self) -> str:
-        """As of a class of modules, by which some libraries print it."""
-        return str(self.function)
+def _module(function: HasModule, inplace: bool = False) -> torch.nn.Module:  # noqa: ARG001
+    """Return a new module. Nothing is computed in place: ``inplace`` is accepted, no more."""
+    return function.to_torch()
 
 
-def act_layer(function: str | HasModule) -> Any:
+def act_layer(function: str | HasModule) -> partial[torch.nn.Module]:
     """Return a factory of modules, for timm's ``act_layer`` and others that take a class.
 
     Parameters
@@ -48,9 +35,10 @@ def act_layer(function: str | HasModule) -> Any:
 
     Returns
     -------
-    ActLayer
-        A callable that accepts ``inplace`` and returns a new module each time, so that a function
-        with a learned parameter learns one per layer.
+    functools.partial
+        A callable, ``layer(inplace=False)``, that returns a new module each time, so that a
+        function with a learned parameter learns one per layer. It is a partial since timm refuses
+        other callables that are no class.
 
     Raises
     ------
@@ -67,4 +55,4 @@ def act_layer(function: str | HasModule) -> Any:
 
     With timm: ``timm.create_model("resnet18", act_layer=layer)``.
     """
-    return ActLayer(parse(function) if isinstance(function, str) else function)
+    return partial(_module, parse(function) if isinstance(function, str) else function)

@@ -26,8 +26,6 @@ def test_a_layer_is_a_new_module_of_the_function() -> None:
     assert torch.equal(x, before)
     again = pickle.loads(pickle.dumps(copy.deepcopy(layer)))  # noqa: S301 - our own
     assert str(again()) == str(one)
-    assert repr(layer) == f"act_layer('{TEXT}')"
-    assert layer.__name__ == TEXT
 
 
 def test_what_is_learned_is_learned_per_layer() -> None:
