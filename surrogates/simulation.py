@@ -66,6 +66,9 @@ from surrogates.significance import pairwise
 Progress = Callable[[str, int], None]
 """Told the name of the optimizer and the number of its trials that are done."""
 
+Keep = Callable[[str, Trace], None]
+"""Given the name of the optimizer and the trace of each trial."""
+
 TOP_SHARE = 0.01
 _PATIENCE = 10
 _FINALS = {
@@ -230,7 +233,7 @@ def simulate(
     seed: int = 0,
     workers: int = 1,
     progress: Progress | None = None,
-    traces: Path | None = None,
+    traces: Path | Keep | None = None,
 ) -> Simulation:
     """Run many searches over a table.
 
@@ -253,9 +256,9 @@ def simulate(
         Trainings that run at a time in a search.
     progress : callable, optional
         Called after each trial.
-    traces : Path, optional
+    traces : Path or callable, optional
         An existing folder for the trace of each trial, ``NAME-TRIAL.jsonl``; a colon in a name
-        becomes a dash.
+        becomes a dash. Or what is called with the name and the trace of each trial.
 
     Returns
     -------
@@ -306,7 +309,9 @@ def simulate(
             if bench.evaluations:
                 ending = bench.reveal()._asdict()
             finals.append({"optimizer": name, "trial": trial, "seed": chosen} | ending)
-            if traces is not None:
+            if callable(traces):
+                traces(name, bench.trace)
+            elif traces is not None:
                 bench.trace.save(traces / f"{name.replace(':', '-')}-{trial}.jsonl")
             if progress is not None:
                 progress(name, trial + 1)
