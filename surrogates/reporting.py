@@ -6,15 +6,17 @@ is on the page ``docs/reference/protocol.md``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
-from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.events import Query
+from act_bench.search.benchmark_data import BenchmarkData, SearchData
+from act_bench.search.loading import load_data
 from act_bench.search.trace import Trace
+from act_bench.search.verify import Check, check_trace
 from surrogates.optimizers import NAMES, asks_for_rates, find_optimizer
 from surrogates.protocol import SearchSpace
-from surrogates.simulation import Progress, Simulation, simulate, trial_seed
+from surrogates.simulation import Progress, Simulation, rerun, simulate, trial_seed
 
 
 class Protocol(NamedTuple):
@@ -126,9 +128,28 @@ def _whose(trace: Trace) -> tuple[object, ...]:
     return header.table, header.fidelity, header.data_sha256, header.rate, trace.protocol, settings
 
 
-def queries(trace: Trace) -> list[Query]:
-    """Return the queries of a trace."""
-    return [event for event in trace.events if isinstance(event, Query)]
+def checked(traces: Sequence[Trace], *, again: bool = True) -> Iterator[list[Check]]:
+    """Yield the checks of each trace, as of ``act_bench.search.verify``; they share their data.
+
+    Parameters
+    ----------
+    traces : sequence of Trace
+    again : bool
+        Whether the optimizers are run again.
+    """
+    known: dict[object, tuple[SearchData, SearchSpace]] = {}
+    for trace in traces:
+        of = trace.header
+        key = (of.table, of.fidelity, of.edition, of.run_seed, of.rate)
+        try:
+            if key not in known:
+                found = load_data(*key)
+                known[key] = (found, SearchSpace.of(found))
+        except ValueError:  # a table that is not known here, which the check says
+            yield check_trace(trace)
+            continue
+        data, space = known[key]
+        yield check_trace(trace, data=data, rerun=partial(rerun, space=space) if again else None)
 
 
-__all__ = ["NAMES", "PROTOCOLS", "Protocol", "applies", "breaches", "queries", "run"]
+__all__ = ["NAMES", "PROTOCOLS", "Protocol", "applies", "breaches", "checked", "run"]

@@ -53,4 +53,4 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
 """Backend -> the function that turns a tree into the callable that computes it."""
 
 DERIVATIVES: Final[dict[str, Callable[..., Any]]] = {"numpy": _numpy_derivative}
-"""Backend -> the function that turns a tree into the callable of f'; PyTorch and JAX differentiate."""
+"""Backend -> the function that turns a tree into the callable of f'; others differentiate."""

@@ -20,7 +20,7 @@ def config_space(bench: Benchmark, seed: int = 0) -> ConfigurationSpace:
 def search(bench: Benchmark, evaluations: int, seed: int) -> None:
     """Let SMAC minimize the loss of the benchmark."""
 
-    def target(config, seed: int = 0) -> float:
+    def target(config, seed: int = 0) -> float:  # noqa: ARG001
         return bench.query("{binary}({left}(x),{right}(x))".format(**config)).loss
 
     with TemporaryDirectory() as folder:
