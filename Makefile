@@ -14,7 +14,7 @@ CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figure
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
 	test_gaussian_process.py test_significance.py)
 
-.PHONY: demo test lint types tests test-oldest test-newest core benchmarks reports docs clean
+.PHONY: demo test lint types tests test-oldest test-newest core adapters benchmarks reports docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -50,6 +50,25 @@ test-newest:
 core: $(VENV)/test-installed
 	$(BIN)/pytest -o filterwarnings=default $(CORE)
 
+# The adapters of examples/adapters, each in an environment with its library; what they do goes to
+# docs/numbers/adapters.csv. The newest versions, which constraints.txt does not name.
+ADAPTERS ?= $(basename $(notdir $(wildcard examples/adapters/*.py)))
+NEEDS_botorch_outputs = torch==2.13.0 botorch
+NEEDS_carps_task = carps
+NEEDS_configspace_smac = ConfigSpace smac
+NEEDS_mf_prior_bench = mf-prior-bench
+NEEDS_nevergrad_choice = nevergrad
+NEEDS_optuna_pruning = optuna
+NEEDS_optunahub_problem = optuna optunahub
+NEEDS_syne_tune_blackbox = syne-tune
+
+adapters: $(addprefix adapter-,$(ADAPTERS))
+
+adapter-%:
+	$(PYTHON) -m venv .venv-adapters/$*
+	.venv-adapters/$*/bin/pip install --quiet --disable-pip-version-check $(NEEDS_$*) --editable '.[surrogates]'
+	.venv-adapters/$*/bin/python -m builders.reports.adapters $*
+
 benchmarks: $(VENV)/test-installed
 	$(BIN)/python -m benchmarks
 
@@ -71,8 +90,8 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,$(TOOLS)]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,jax,ray,docs,$(TOOLS)]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest build dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-adapters build dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis
