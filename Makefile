@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-TOOLS ?= dev,gpu-check
+TOOLS ?= dev,gpu-check,jax,adapters
 # What reads the data, and what models them; nothing that trains.
 CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figures explore) \
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
@@ -90,7 +90,7 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,jax,ray,docs,$(TOOLS)]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,$(TOOLS)]'
 	@touch $@
 
 clean:
