@@ -56,8 +56,9 @@ def _counterpart(function: Any) -> Callable[..., Any]:
     """Return JAX's function of the name of one of NumPy or SciPy."""
     name = function.__name__
     for place in (jnp, jax.scipy.special):
-        if (found := getattr(place, name, None)) is not None:
-            return found  # type: ignore[no-any-return]
+        found: Callable[..., Any] | None = getattr(place, name, None)
+        if found is not None:
+            return found
     if name in _OTHER_NAMES:
         return _OTHER_NAMES[name]
     raise NotImplementedError(
@@ -129,10 +130,13 @@ def _value(steps: Steps, x: Any) -> Any:
     return _values(steps, x, None)
 
 
-@_value.defjvp
 def _value_rule(steps: Steps, primals: Any, tangents: Any) -> Any:
     # One product with the slope: linear in the tangent, so JAX can run it in reverse.
-    return _value(steps, *primals), _slopes(steps, *primals, None, along_beta=False) * tangents[0]
+    slope = _slopes(steps, primals[0], None, along_beta=False)
+    return _value(steps, *primals), slope * tangents[0]
+
+
+_value.defjvp(_value_rule)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -143,7 +147,7 @@ def _value_with_beta(steps: Steps, x: Any, beta: Any) -> Any:
 def _value_with_beta_rule(steps: Steps, primals: Any, tangents: Any) -> Any:
     # What does not move has no part in it: its slope may be infinite.
     moved = [
-        _slopes(steps, *primals, along_beta=along) * tangent
+        _slopes(steps, primals[0], primals[1], along_beta=along) * tangent
         for along, tangent in zip((False, True), tangents, strict=True)
         if not isinstance(tangent, SymbolicZero)
     ]
