@@ -27,7 +27,7 @@ from act_bench.errors import name_missing_extras as _name_missing_extras
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
-    from act_bench.functions.frameworks.layers import act_layer
+    from act_bench.layers import act_layer
     from act_bench.search.benchmark import Benchmark
     from act_bench.search.optimum import optimum
     from act_bench.spaces.paper import load_space
@@ -71,7 +71,7 @@ _SOURCES = {
     "Benchmark": "act_bench.search.benchmark:Benchmark",
     "Expression": "act_bench.functions.expression:Expression",
     "SearchSpace": "surrogates.protocol:SearchSpace",
-    "act_layer": "act_bench.functions.frameworks.layers:act_layer",
+    "act_layer": "act_bench.layers:act_layer",
     "distance": "act_bench.tables.distances:distance",
     "list_tables": "act_bench.tables.files:list_tables",
     "load_dataset": "act_bench.tables.configurations:load_dataset",

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 from click.core import ParameterSource
 
-if TYPE_CHECKING:
-    from act_bench.cli.simulate import Options
+from act_bench.search.benchmark_data import BenchmarkData
 
 SET: Final = ("trials", "evaluations", "seed", "workers", "run_seed", "traces", "figures")
 """Options that the protocol sets, or that it has no use for."""
 
 
-def run(options: Options) -> None:
+def run(
+    version: int, data: BenchmarkData, chosen: str | None, folder: Path | None, as_json: bool
+) -> None:
     """Run the protocol for each optimizer that applies, and write one file for each.
+
+    Parameters
+    ----------
+    version
+        Of the protocol.
+    data
+        What is searched.
+    chosen
+        Names of optimizers, with commas; by default all.
+    folder
+        Of the files; by default below ``output``.
+    as_json
+        Whether to print a document in place of words.
 
     Raises
     ------
@@ -25,16 +39,13 @@ def run(options: Options) -> None:
         There is no such version, or an option is given that the protocol sets.
     """
     from act_bench.files.folders import making
-    from act_bench.search.loading import load_data
     from act_bench.search.trace_table import write_traces
     from surrogates import reporting
 
-    protocol = reporting.PROTOCOLS.get(options.protocol or 0)
+    protocol = reporting.PROTOCOLS.get(version)
     if protocol is None:
         known = ", ".join(map(str, reporting.PROTOCOLS))
-        raise click.BadParameter(
-            f"expected {known}, got {options.protocol}", param_hint="--protocol"
-        )
+        raise click.BadParameter(f"expected {known}, got {version}", param_hint="--protocol")
     context = click.get_current_context()
     given = [
         f"--{name.replace('_', '-')}"
@@ -43,9 +54,8 @@ def run(options: Options) -> None:
     ]
     if given:
         raise click.UsageError(f"--protocol sets this itself: leave out {', '.join(given)}")
-    data = load_data(options.table, options.fidelity, options.edition, rate=options.rate)
-    names = options.names.split(",") if options.names else reporting.NAMES
-    output = options.output or Path("output") / f"protocol-{protocol.version}" / data.name
+    names = chosen.split(",") if chosen else reporting.NAMES
+    output = folder or Path("output") / f"protocol-{protocol.version}" / data.name
     click.echo(f"protocol {protocol.version}: {data.title}, {data.values}", err=True)
     rows, files = [], []
     with making(output):
@@ -59,9 +69,9 @@ def run(options: Options) -> None:
             files.append(str(path))
             rows += simulation.summary()
             low, middle, high = rows[-1][f"regret_at_{protocol.evaluations}"]  # type: ignore[misc]
-            if not options.as_json:
+            if not as_json:
                 click.echo(f"{name}: regret {middle:.4f} ({low:.4f}-{high:.4f}), {path}")
-    if options.as_json:
+    if as_json:
         about = {"protocol": protocol.version, "table": data.table, "fidelity": data.fidelity}
         about |= {"rate": data.rate, "data_sha256": data.sha256}
         click.echo(json.dumps(about | {"optimizers": rows, "files": files}))

@@ -112,15 +112,16 @@ def command(options: Options) -> None:
     significance.parquet (one row per pair of optimizers), simulation.json and the figures. With
     --protocol it writes the traces of each optimizer, NAME.parquet, and nothing else.
     """
-    if options.protocol is not None:
-        from act_bench.cli._protocol import run
-
-        run(options)
-        return
     from act_bench.files.folders import making
     from act_bench.search.loading import load_data
     from surrogates.optimizers import find_optimizers
 
+    if options.protocol is not None:
+        from act_bench.cli._protocol import run
+
+        data = load_data(options.table, options.fidelity, options.edition, rate=options.rate)
+        run(options.protocol, data, options.names, options.output, options.as_json)
+        return
     chosen, drawn = find_optimizers(options.names), _figures(options.figures)
     if len(chosen) < 2 and "significance" in drawn:
         if options.figures != "all":

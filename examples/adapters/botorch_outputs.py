@@ -24,7 +24,8 @@ def search(bench: Benchmark, evaluations: int, seed: int) -> None:
     while len(asked) < evaluations:
         y = torch.tensor(scores, dtype=torch.float64)[:, None]
         model = SingleTaskGP(x[asked], (y - y.mean()) / y.std())
-        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+        likelihood = ExactMarginalLogLikelihood(model.likelihood, model)
+        fit_gpytorch_mll(likelihood, optimizer_kwargs={"options": {"maxiter": 20}})
         best = ((y - y.mean()) / y.std()).max()
         with torch.no_grad():
             gain = LogExpectedImprovement(model, best)(x[:, None])

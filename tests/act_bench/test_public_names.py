@@ -23,6 +23,7 @@ def test_public_names():
         "Expression",
         "SearchSpace",
         "__version__",
+        "act_layer",
         "distance",
         "list_tables",
         "load_dataset",

@@ -1,1 +1,1 @@
-"""Functions in other frameworks: JAX, layers for networks of others, and ONNX."""
+"""Functions in other frameworks: JAX and ONNX."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 else:
     torch = pytest.importorskip("torch")
-from act_bench.functions.frameworks import onnx_export  # noqa: E402 - it needs torch
+from act_bench.functions.frameworks import onnx_export
 
 POINTS = torch.cat(
     [
