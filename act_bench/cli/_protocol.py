@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import click
 from click.core import ParameterSource
@@ -57,7 +57,8 @@ def run(
     names = chosen.split(",") if chosen else reporting.NAMES
     output = folder or Path("output") / f"protocol-{protocol.version}" / data.name
     click.echo(f"protocol {protocol.version}: {data.title}, {data.values}", err=True)
-    rows, files = [], []
+    rows: list[dict[str, object]] = []
+    files: list[str] = []
     with making(output):
         for name in names:
             if why := reporting.applies(data, name):
@@ -68,8 +69,9 @@ def run(
             write_traces(path, traces)
             files.append(str(path))
             rows += simulation.summary()
-            low, middle, high = rows[-1][f"regret_at_{protocol.evaluations}"]  # type: ignore[misc]
+            regret = cast("list[float]", rows[-1][f"regret_at_{protocol.evaluations}"])
             if not as_json:
+                low, middle, high = regret
                 click.echo(f"{name}: regret {middle:.4f} ({low:.4f}-{high:.4f}), {path}")
     if as_json:
         about = {"protocol": protocol.version, "table": data.table, "fidelity": data.fidelity}

@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 
 from act_bench.errors import excerpt
 from act_bench.files.atomic import replacing
-from act_bench.search.benchmark import Benchmark, SearchOverError
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Revealed, Searcher
 from act_bench.search.loading import load_data
+from act_bench.search.refusals import SearchOverError
 from act_bench.search.trace import Header, Json, Trace, TraceError
 from act_bench.tables.rates import View
 

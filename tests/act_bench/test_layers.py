@@ -40,7 +40,7 @@ def test_an_expression_that_is_none_is_refused_at_once() -> None:
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_050", "vit_tiny_patch16_224"])
 def test_networks_of_timm_train_with_it(name: str) -> None:
-    timm = pytest.importorskip("timm", exc_type=(ImportError, RuntimeError))
+    timm = pytest.importorskip("timm")
     network = timm.create_model(name, act_layer=act_bench.act_layer(TEXT), num_classes=3)
     found = [type(module).__name__ for module in network.modules()]
     assert "ActivationModule" in found

@@ -26,7 +26,7 @@ from act_bench.functions.numeric import dual
 from act_bench.functions.operators import BETA, Operator
 from act_bench.functions.steps import Steps, Tree, interpret, learns
 
-_OTHER_NAMES: Final = {"log_expit": jax.nn.log_sigmoid}
+_OTHER_NAMES: Final[dict[str, Callable[..., Any]]] = {"log_expit": jax.nn.log_sigmoid}
 """Functions of NumPy and SciPy that JAX has under another name."""
 
 
