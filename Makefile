@@ -8,13 +8,13 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-TOOLS ?= dev,gpu-check,jax,adapters
+TOOLS ?= dev,docs,gpu-check,jax,adapters
 # What reads the data, and what models them; nothing that trains.
 CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figures explore) \
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
 	test_gaussian_process.py test_significance.py)
 
-.PHONY: demo test lint types tests test-oldest test-newest core adapters benchmarks reports docs clean
+.PHONY: demo test lint types tests test-oldest test-newest core adapters benchmarks reports docs dist try-dist clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,9 +43,12 @@ test-oldest:
 	$(PYTHON) .ci/lower_bounds.py > build/oldest.txt
 	$(MAKE) core VENV=.venv-oldest CONSTRAINTS=build/oldest.txt TOOLS=test
 
+# But for torch, of which each version brings gigabytes for GPUs from PyPI: that of constraints.txt.
 test-newest:
+	@mkdir -p build
+	grep '^torch==' constraints.txt > build/newest.txt
 	rm -rf .venv-newest
-	$(MAKE) core VENV=.venv-newest CONSTRAINTS= TOOLS=test
+	$(MAKE) core VENV=.venv-newest CONSTRAINTS=build/newest.txt TOOLS=test
 
 core: $(VENV)/test-installed
 	$(BIN)/pytest -o filterwarnings=default $(CORE)
@@ -77,9 +80,21 @@ benchmarks: $(VENV)/test-installed
 reports: $(VENV)/test-installed
 	$(BIN)/python -m builders.reports $(REPORTS)
 
-# The API reference, from the docstrings: output/docs/index.html
+# The site: these pages, the API reference and the explore page, as static files for any place.
+# A warning, such as a link that leads nowhere, is an error.
 docs: $(VENV)/test-installed
-	$(BIN)/python docs/make_api.py output/docs
+	$(BIN)/python docs/site/build.py output/docs
+
+# What is published, and what a user gets of it: the wheel in an empty environment runs the examples
+# of README, the sdist unpacked runs the two commands.
+dist: $(BIN)/python
+	rm -rf dist
+	$(PIP_INSTALL) --editable '.[release]'
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+try-dist:
+	$(PYTHON) .ci/try_dist.py dist --demo
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Act-Bench needs Python 3.11 or later, found " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
@@ -90,7 +105,7 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,docs,$(TOOLS)]'
+	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,$(TOOLS)]'
 	@touch $@
 
 clean:

@@ -11,8 +11,6 @@ import tomllib
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-TORCHS = ("triton",)
-"""Of these torch names the one version that it works with, so old torch does not go with theirs."""
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?\s*(?P<versions>[^;]*)")
 
 
@@ -34,8 +32,6 @@ def lower_bounds(pyproject: Path = PYPROJECT) -> dict[str, str]:
         name = match["name"].lower()
         if name == project["name"]:
             continue  # an extra that is made of others
-        if name in TORCHS:
-            continue
         found = re.findall(r">=\s*([\w.]+)", match["versions"])
         if len(found) != 1 or bounds.get(name, found[0]) != found[0]:
             raise ValueError(

@@ -28,15 +28,17 @@ from act_bench.errors import name_missing_extras as _name_missing_extras
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
     from act_bench.layers import act_layer
+    from act_bench.publishing.citation import cite
     from act_bench.search.benchmark import Benchmark
     from act_bench.search.optimum import optimum
     from act_bench.spaces.paper import load_space
+    from act_bench.tables.catalogued.named import load_named
     from act_bench.tables.configurations import load_dataset
     from act_bench.tables.distances import distance
     from act_bench.tables.features import load_features
     from act_bench.tables.files import list_tables
+    from act_bench.tables.inputs.distributions import load_inputs
     from act_bench.tables.loaders import load_runs, load_table
-    from act_bench.tables.named import load_named
     from act_bench.tables.spectra import load_spectra as load_fisher
     from surrogates import optimizers
     from surrogates.protocol import SearchSpace
@@ -50,11 +52,13 @@ __all__ = [
     "SearchSpace",
     "__version__",
     "act_layer",
+    "cite",
     "distance",
     "list_tables",
     "load_dataset",
     "load_features",
     "load_fisher",
+    "load_inputs",
     "load_named",
     "load_runs",
     "load_space",
@@ -72,12 +76,14 @@ _SOURCES = {
     "Expression": "act_bench.functions.expression:Expression",
     "SearchSpace": "surrogates.protocol:SearchSpace",
     "act_layer": "act_bench.layers:act_layer",
+    "cite": "act_bench.publishing.citation:cite",
     "distance": "act_bench.tables.distances:distance",
     "list_tables": "act_bench.tables.files:list_tables",
     "load_dataset": "act_bench.tables.configurations:load_dataset",
     "load_features": "act_bench.tables.features:load_features",
     "load_fisher": "act_bench.tables.spectra:load_spectra",
-    "load_named": "act_bench.tables.named:load_named",
+    "load_inputs": "act_bench.tables.inputs.distributions:load_inputs",
+    "load_named": "act_bench.tables.catalogued.named:load_named",
     "load_runs": "act_bench.tables.loaders:load_runs",
     "load_space": "act_bench.spaces.paper:load_space",
     "load_table": "act_bench.tables.loaders:load_table",

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from act_bench.errors import ActBenchError
 from act_bench.files.manifest import DATA_FOLDER, FileRecord
 from act_bench.tables.registry import table_info
-from regenerate.data import DataNotFoundError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -60,7 +60,7 @@ def refusing() -> Iterator[None]:
     """Let a command end with the sentence of what was refused."""
     try:
         yield
-    except (ValueError, KeyError, DataNotFoundError) as error:
+    except (ActBenchError, ValueError, KeyError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -18,8 +18,8 @@ run between seeds, pooled over functions of nearest score
 the pooled one counts as `PRIOR` degrees of freedom (Smyth 2004, doi 10.2202/1544-6115.1027).
 
 * No shift: the mean of d, weighted by inverse variance, is at most `LARGEST_Z` standard errors.
-* No spread: the median of |d| over its standard error is at most 1 + `LARGEST_Z` / sqrt(functions)
-  times that of normal noise.
+* No spread: the median of ``|d|`` over its standard error is at most
+  1 + `LARGEST_Z` / sqrt(functions) times that of normal noise.
 * At most one function in twenty, or one, diverges in all runs of one side and in none of the other.
 
 Runs that we have already, the same function, rate and seed, stay ours.
@@ -42,9 +42,9 @@ from numpy.typing import NDArray
 from act_bench.files import resumable
 from act_bench.files.manifest import DataError
 from act_bench.spaces.paper import beside_the_space, load_space
+from act_bench.tables.catalogued.named import load_named_runs
 from act_bench.tables.estimates import noise_variance
 from act_bench.tables.loaders import load_runs
-from act_bench.tables.named import load_named_runs
 from act_bench.tables.registry import TABLES, TableInfo, import_own_tables
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
 from builders.embedded import BuildError
@@ -78,7 +78,7 @@ class Agreement(NamedTuple):
     standard_error
         Of it.
     spread
-        Median of |d| over its standard error, as a multiple of that of normal noise.
+        Median of ``|d|`` over its standard error, as a multiple of that of normal noise.
     one_sided
         Functions that diverge in all runs of one side and in none of the other.
     """

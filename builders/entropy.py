@@ -94,10 +94,8 @@ class Prediction(NamedTuple):
 
 
 def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction]:
-    """Return how well the entropy, and the flat share, predict the accuracies of a table."""
-    rows = load_table(table, columns=["outcome", "validation_accuracy"])
-    trained = (rows["outcome"] == "ok").to_numpy()
-    accuracy = rows["validation_accuracy"].to_numpy()
+    """Return how well the entropy, and the flat share, predict the scores of a table."""
+    trained, score = _scores(table)
     features = {
         "entropy": entropy_nats,
         "flat share": flat,
@@ -108,8 +106,15 @@ def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction
     found = []
     for name, feature in features.items():
         known = trained & np.isfinite(feature)
-        found.append(predict(name, feature[known], accuracy[known]))
+        found.append(predict(name, feature[known], score[known]))
     return found
+
+
+def _scores(table: str) -> tuple[NDArray[np.bool_], Array]:
+    """Return which entries of a table are ok, and the scores of all, higher being better."""
+    info = TABLES[table]
+    rows = load_table(table, columns=["outcome", info.metric])
+    return (rows["outcome"] == "ok").to_numpy(), rows[info.metric].to_numpy() * info.score(1.0)
 
 
 def predict(name: str, feature: Array, accuracy: Array) -> Prediction:
@@ -133,25 +138,36 @@ def predict(name: str, feature: Array, accuracy: Array) -> Prediction:
 
 
 def figure(table: str, entropy_nats: Array, flat: Array) -> Figure:
-    """Draw validation accuracy against entropy, colored by the flat share."""
+    """Draw scores against entropy, colored by the flat share."""
     from matplotlib.figure import Figure
 
-    rows = load_table(table, columns=["outcome", "validation_accuracy"])
-    accuracy = rows["validation_accuracy"].to_numpy()
-    known = (rows["outcome"] == "ok").to_numpy() & np.isfinite(entropy_nats)
+    info, (trained, score) = TABLES[table], _scores(table)
+    known = trained & np.isfinite(entropy_nats)
     drawing = Figure(figsize=(7.2, 4.2), dpi=160, layout="constrained")
     axes = drawing.add_subplot()
     # What is far out would squeeze the rest: it is drawn at the edge.
     low, high = np.quantile(entropy_nats[known], [0.01, 0.99])
-    points = axes.scatter(
-        np.clip(entropy_nats[known], low, high),
-        accuracy[known],
-        c=flat[known],
-        s=7,
-        cmap="cividis",
-        linewidths=0,
-    )
-    axes.axhline(TABLES[table].chance, color="#333333", linewidth=0.8, linestyle=(0, (4, 3)))
+    shown = np.clip(entropy_nats, low, high)
+    for chosen, name, marker in (
+        (known & (flat == 0), "flat nowhere", "."),
+        (known & (flat > 0), "flat somewhere", "^"),
+    ):
+        points = axes.scatter(
+            shown[chosen],
+            score[chosen],
+            c=flat[chosen],
+            s=12 if marker == "^" else 14,
+            marker=marker,
+            cmap="cividis",
+            vmin=0,
+            vmax=float(flat[known].max()),
+            linewidths=0,
+            label=name,
+        )
+    axes.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
+    margin = 0.09 * float(score[known].max() - score[known].min())
+    axes.set_ylim(top=float(score[known].max()) + margin)  # room for the legend
+    axes.axhline(info.worst_score, color="#333333", linewidth=0.8, linestyle=(0, (4, 3)))
     spearman = predictions(table, entropy_nats, flat)[0]
     axes.set_title(
         f"{table}: Spearman {spearman.spearman:+.2f} "
@@ -160,7 +176,7 @@ def figure(table: str, entropy_nats: Array, flat: Array) -> Figure:
         fontsize=11,
     )
     axes.set_xlabel("entropy in nats, Gaussian inputs (outermost 1 % at the edges)")
-    axes.set_ylabel("validation accuracy (dashed: chance)")
+    axes.set_ylabel(f"{info.score_in_words} (dashed: chance)")
     axes.spines[["top", "right"]].set_visible(False)
     drawing.colorbar(points, ax=axes, label="probability of a flat input")
     return drawing

@@ -26,12 +26,12 @@ from act_bench.tables.schema import LIMIT_ENTRY_COLUMNS, OWN_RATE_RUN_COLUMNS
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, write_manifest
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
-from regenerate.data import ImageData, load
+from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
 
 
 def build(
-    source: Path, recipe: Recipe, data: ImageData, space: EntrySpace, folder: Path
+    source: Path, recipe: Recipe, data: AnyData, space: EntrySpace, folder: Path
 ) -> dict[str, FileRecord]:
     """Write the two files of a table, and the manifest.
 
@@ -95,7 +95,7 @@ def main(table: str, source: Path, data_dir: Path | None, folder: Path | None) -
     import_own_tables()
     with refusing():
         recipe = find(table, table_info(table).default_fidelity)
-        data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
+        data = load_any(recipe.dataset, data_dir, image_size=recipe.image_size)
         records = build(source, recipe, data, load_space(), folder_of(table, folder))
     show(records, (limits_name(table), limit_runs_name(table)))
 

@@ -22,15 +22,16 @@ from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.named import NamedFunction
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import beside_the_space, entry_of, load_space
+from act_bench.tables.catalogued.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.loaders import load_runs
-from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
-from act_bench.tables.registry import import_own_tables, table_info
+from act_bench.tables.rates import of_metric
+from act_bench.tables.registry import TableInfo, import_own_tables, table_info
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import write_manifest
 from builders.rates import FIRST_SEED, RATE, at_every_rate, choose_rates, fresh_summaries
 from builders.tables import check_functions, read_runs, summaries
-from regenerate.data import load
+from regenerate.data.fingerprints import load_any
 from regenerate.recipes import Recipe, find
 from regenerate.recipes.rates import with_rate
 
@@ -67,9 +68,9 @@ def catalogue_frame(
 
 
 def named_table(
-    runs: pl.DataFrame, catalogue: pl.DataFrame, own_rates: Mapping[str, float], chance: float
+    runs: pl.DataFrame, catalogue: pl.DataFrame, own_rates: Mapping[str, float], info: TableInfo
 ) -> pl.DataFrame:
-    """Return one row per function, fidelity and rate: `act_bench.tables.named.NAMED_COLUMNS`.
+    """Return one row per function, fidelity and rate, with the columns `NAMED_COLUMNS`.
 
     Parameters
     ----------
@@ -79,12 +80,12 @@ def named_table(
         As from `catalogue_frame`.
     own_rates
         Fidelity to the learning rate of its recipe; ties go to the rate nearest to it.
-    chance
-        Accuracy of guessing: what a fresh run that diverged counts as.
+    info
+        The table, by whose metric a run is better than another.
     """
     first, later = (runs.filter(pl.col("seed") == FIRST_SEED), pl.col("seed") != FIRST_SEED)
     chosen = pl.concat(
-        choose_rates(first.filter(pl.col("fidelity") == fidelity), rate, "expression")
+        choose_rates(first.filter(pl.col("fidelity") == fidelity), rate, "expression", info.metric)
         .filter(pl.col("outcome") == "ok")
         .select(GROUP)
         for fidelity, rate in own_rates.items()
@@ -93,15 +94,17 @@ def named_table(
     return (
         summaries(runs, by)
         .join(catalogue, on="expression")
-        .join(first.select(*by, first_validation_accuracy="validation_accuracy"), on=by, how="left")
-        .join(fresh_summaries(runs.filter(later), chance, by), on=by, how="left")
+        .join(
+            first.select(*by, pl.col(info.metric).alias(f"first_{info.metric}")), on=by, how="left"
+        )
+        .join(fresh_summaries(runs.filter(later), info, by), on=by, how="left")
         .join(chosen, on=by, how="left")
         .with_columns(
             pl.col("tuned").fill_null(value=False),
             pl.col("fresh_runs", "fresh_diverged_runs").fill_null(0),
         )
         .sort("place", "fidelity", RATE)
-        .select(names(NAMED_COLUMNS))
+        .select(names(of_metric(NAMED_COLUMNS, info.metric)))
     )
 
 
@@ -136,7 +139,7 @@ def build(
     runs = pl.concat(parts).unique(maintain_order=True)
     recipes = {fidelity: find(table, fidelity) for fidelity in runs["fidelity"].unique().sort()}
     data = {
-        fidelity: load(recipe.dataset, data_dir, image_size=recipe.image_size)
+        fidelity: load_any(recipe.dataset, data_dir, image_size=recipe.image_size)
         for fidelity, recipe in recipes.items()
     }
     hashes = {}
@@ -162,10 +165,10 @@ def build(
     inside = [entry for entry in entries.values() if entry is not None]
     both = pl.concat([runs, *(_of_entries(recipe, inside) for recipe in recipes.values())])
     own_rates = {name: recipe.learning_rate for name, recipe in recipes.items()}
-    rows = named_table(
-        both, catalogue_frame(CATALOGUE, entries), own_rates, table_info(table).chance
-    )
-    write_table(rows.to_arrow(), NAMED_COLUMNS, folder / named_name(table), about)
+    info = table_info(table)
+    rows = named_table(both, catalogue_frame(CATALOGUE, entries), own_rates, info)
+    file = folder / named_name(table)
+    write_table(rows.to_arrow(), of_metric(NAMED_COLUMNS, info.metric), file, about)
     return write_manifest(folder)
 
 

@@ -40,7 +40,7 @@ from act_bench.files.atomic import replacing
 from act_bench.files.manifest import DATA_FOLDER, MANIFEST
 from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import load_space
-from act_bench.tables.files import entries_name
+from act_bench.tables.files import embedded_fidelities, entries_name
 from act_bench.tables.registry import BUILT_IN, TABLES
 from act_bench.tables.schema import ENTRY_COLUMNS, LIMIT_COLUMNS, RUN_COLUMNS, SPACE_COLUMNS
 from builders.embedded import read_about
@@ -50,19 +50,23 @@ ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / "docs" / "numbers"
 ALLOWED: Final = FOLDER / "allowed.csv"
 
+EMBEDDED: Final = tuple(name for name in BUILT_IN if embedded_fidelities(name))
+"""The tables that this package has data of."""
+
 REPORTS: Final = {
-    **{f"table-{table}": ("table_report", [table]) for table in BUILT_IN},
-    **{f"seeds-{table}": ("seeds", [table]) for table in BUILT_IN},
-    **{f"fisher-{table}": ("fisher.report", [table]) for table in BUILT_IN},
+    **{f"table-{table}": ("table_report", [table]) for table in EMBEDDED},
+    **{f"seeds-{table}": ("seeds", [table]) for table in EMBEDDED},
+    **{f"fisher-{table}": ("fisher.report", [table]) for table in EMBEDDED},
     **{f"ladder-{table}": ("ladder", [table]) for table in ("cnn", "resnet", "vit")},
     **{f"calibration-{table}": ("calibration", [table]) for table in ("mlp", "cnn")},
     **{f"calibration-{table}": ("proxies", [table]) for table in ("resnet", "vit")},
     "outcomes": ("outcomes", []),
     "goals": ("goals", []),
+    "energy": ("card.energy", []),
 }
 """Name -> module of ``builders.reports`` and its arguments."""
 
-GENERATED: Final = ("results.md", "results/*.md", "comparison.md")
+GENERATED: Final = ("results.md", "results/*.md", "comparison.md", "papers.md", "papers/*.md")
 """Studies that a command writes whole: no number in them was typed. Neither were those between
 ``<!-- begin: python -m ... -->`` and ``<!-- end -->``."""
 
@@ -264,7 +268,7 @@ def sizes() -> Iterator[str]:
     space = load_space()
     yield f"{len(space.representatives)} {len(space.representatives) - 1} {len(space.expressions)}"
     yield f"{len(set(space.canonical_class))} {len(load_limits())}"
-    for name in BUILT_IN:
+    for name in EMBEDDED:
         yield f"{TABLES[name].spectrum_layers} {TABLES[name].spectrum_s}"
         about = read_about(DATA_FOLDER / entries_name(name, TABLES[name].default_fidelity))
         yield json.dumps(about["data"])

@@ -29,16 +29,17 @@ from act_bench.tables.loaders import load_runs
 from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,
+    of_metric,
     rate_runs_name,
     rates_name,
     tuned_name,
 )
-from act_bench.tables.registry import import_own_tables, table_info
+from act_bench.tables.registry import Metric, TableInfo, import_own_tables, table_info
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, write_manifest
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
-from regenerate.data import ImageData, load
+from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
 from regenerate.recipes.rates import same_at_every_rate, with_rate
 
@@ -112,11 +113,11 @@ def rates_table(
 
 
 def tuned_table(
-    runs: dict[float, pl.DataFrame], space: EntrySpace, own_rate: float, chance: float
+    runs: dict[float, pl.DataFrame], space: EntrySpace, own_rate: float, info: TableInfo
 ) -> pl.DataFrame:
     """Return one row per entry at the rate that seed 0 chooses; see `act_bench.tables.rates`.
 
-    Of equal accuracies the rate nearest to the recipe's own is taken, and of these the lower. An
+    Of equal values the rate nearest to the recipe's own is taken, and of these the lower. An
     entry that has no run with seed 0 at some rate is ``missing``.
 
     Parameters
@@ -127,19 +128,19 @@ def tuned_table(
         Gives the entries.
     own_rate
         The recipe's.
-    chance
-        Accuracy of guessing: what a fresh run that diverged counts as.
+    info
+        The table: its metric chooses, and what a run that diverged is worth counts for fresh ones.
     """
     every = pl.concat([of_rate.select(names(RUN_COLUMNS)) for of_rate in runs.values()])
     first = every.filter(pl.col("seed") == FIRST_SEED)
     costs = first.group_by("entry").agg(
         pl.col("runtime_s").sum().alias("tuning_s"), pl.len().cast(pl.Int32).alias("rates")
     )
-    chosen = choose_rates(first, own_rate, "entry")
+    chosen = choose_rates(first, own_rate, "entry", info.metric)
     fresh = every.filter(pl.col("seed") != FIRST_SEED).join(
         chosen.filter(pl.col("outcome") == "ok").select("entry", RATE), on=["entry", RATE]
     )
-    fresh = fresh_summaries(fresh, chance, ["entry"])
+    fresh = fresh_summaries(fresh, info, ["entry"])
     entries = pl.DataFrame(
         {
             "expression": list(space.representatives),
@@ -162,13 +163,15 @@ def tuned_table(
     return table.with_columns(
         *(pl.when(ok).then(name).alias(name) for name in (*METRICS, RATE)),
         *(pl.when(present).then(name).alias(name) for name in ("runtime_s", "tuning_s")),
-    ).select(names(TUNED_COLUMNS))
+    ).select(names(of_metric(TUNED_COLUMNS, info.metric)))
 
 
-def choose_rates(first: pl.DataFrame, own_rate: float, key: str) -> pl.DataFrame:
+def choose_rates(
+    first: pl.DataFrame, own_rate: float, key: str, metric: Metric = "validation_accuracy"
+) -> pl.DataFrame:
     """Return of each function the run at the rate that suits it; the last if all diverged.
 
-    Of equal accuracies the rate nearest to the recipe's own is taken, and of these the lower.
+    Of equal values the rate nearest to the recipe's own is taken, and of these the lower.
 
     Parameters
     ----------
@@ -178,44 +181,46 @@ def choose_rates(first: pl.DataFrame, own_rate: float, key: str) -> pl.DataFrame
         The recipe's.
     key
         The column that tells functions apart.
+    metric
+        By which a run is better than another: a higher accuracy, or a lower loss.
     """
     distance = (pl.col(RATE).log() - math.log(own_rate)).abs().round(9)
     return (
         first.with_columns(distance=distance)
         .sort(
-            key, "validation_accuracy", "distance", RATE,
-            descending=[False, True, False, False], nulls_last=True,
+            key, metric, "distance", RATE,
+            descending=[False, metric != "validation_loss", False, False], nulls_last=True,
         )
         .unique(key, keep="first", maintain_order=True)
     )  # fmt: skip
 
 
-def fresh_summaries(fresh: pl.DataFrame, chance: float, by: Sequence[str]) -> pl.DataFrame:
-    """Return what runs come to that had no part in a choice, a diverged one counted as chance.
+def fresh_summaries(fresh: pl.DataFrame, info: TableInfo, by: Sequence[str]) -> pl.DataFrame:
+    """Return what runs come to that had no part in a choice, a diverged one as if it guessed.
 
     Parameters
     ----------
     fresh
         The runs.
-    chance
-        Accuracy of guessing.
+    info
+        The table, whose metric is taken.
     by
         The columns that tell the groups apart.
     """
-    worth = {
-        name: pl.col(name).fill_null(chance) for name in ("validation_accuracy", "test_accuracy")
-    }
+    shown, tested = (
+        pl.col(name).fill_null(info.worst_value) for name in (info.metric, info.test_metric)
+    )
     return fresh.group_by(by).agg(
         pl.len().cast(pl.Int32).alias("fresh_runs"),
         (pl.col("outcome") == "diverged").sum().cast(pl.Int32).alias("fresh_diverged_runs"),
-        worth["validation_accuracy"].mean().alias("fresh_validation_accuracy"),
-        worth["validation_accuracy"].std().alias("fresh_validation_accuracy_std"),
-        worth["test_accuracy"].mean().alias("fresh_test_accuracy"),
+        shown.mean().alias(f"fresh_{info.metric}"),
+        shown.std().alias(f"fresh_{info.metric}_std"),
+        tested.mean().alias(f"fresh_{info.test_metric}"),
     )
 
 
 def build(
-    sources: Sequence[Path], recipe: Recipe, data: ImageData, space: EntrySpace, folder: Path
+    sources: Sequence[Path], recipe: Recipe, data: AnyData, space: EntrySpace, folder: Path
 ) -> dict[str, FileRecord]:
     """Write the three files of a table's rates, and the manifest.
 
@@ -276,9 +281,10 @@ def build(
     trained = pl.concat([own.select(columns), others])
     table = rates_table(runs, trained, space).to_arrow()
     write_table(table, RATE_COLUMNS, folder / rates_name(recipe.table), about)
-    chance = table_info(recipe.table).chance
-    tuned = tuned_table(runs, space, recipe.learning_rate, chance).to_arrow()
-    write_table(tuned, TUNED_COLUMNS, folder / tuned_name(recipe.table), about)
+    info = table_info(recipe.table)
+    tuned = tuned_table(runs, space, recipe.learning_rate, info).to_arrow()
+    file = folder / tuned_name(recipe.table)
+    write_table(tuned, of_metric(TUNED_COLUMNS, info.metric), file, about)
     return write_manifest(folder)
 
 
@@ -302,7 +308,7 @@ def main(
     import_own_tables()
     with refusing():
         recipe = find(table, fidelity or table_info(table).default_fidelity)
-        data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
+        data = load_any(recipe.dataset, data_dir, image_size=recipe.image_size)
         records = build(sources, recipe, data, load_space(), folder_of(table, folder))
     show(records, (rates_name(table), rate_runs_name(table), tuned_name(table)))
 

@@ -30,7 +30,7 @@ from act_bench.tables.registry import import_own_tables
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, OWN_RATE_RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, read_about, write_manifest
-from regenerate.data import ImageData, load
+from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
 from regenerate.runs import parts
 
@@ -250,7 +250,7 @@ def _space_frame(space: EntrySpace) -> pl.DataFrame:
 
 
 def build(
-    source: Path, recipe: Recipe, data: ImageData, space: EntrySpace, folder: Path
+    source: Path, recipe: Recipe, data: AnyData, space: EntrySpace, folder: Path
 ) -> dict[str, FileRecord]:
     """Write the entries and runs of one table and fidelity, and the manifest.
 
@@ -281,9 +281,7 @@ def build(
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
-            "train_images": len(data.train),
-            "validation_images": len(data.validation),
-            "test_images": len(data.test),
+            **data.sizes,
         },
         "made": f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity}, then "
         f"python -m builders.tables {recipe.table} {recipe.fidelity} --runs FOLDER",
@@ -333,7 +331,7 @@ def main(
     else:
         with refusing():
             recipe = find(table, fidelity)
-            data = load(recipe.dataset, data_dir, image_size=recipe.image_size)
+            data = load_any(recipe.dataset, data_dir, image_size=recipe.image_size)
             records = build(source, recipe, data, load_space(), folder_of(table, folder))
     show(records, records)
 

@@ -9,7 +9,7 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from act_bench.arguments import plain_fields
+from act_bench.arguments import plain_fields, whole_number
 from act_bench.errors import ArgumentError
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import OUTPUT_BOUND
@@ -19,6 +19,8 @@ from act_bench.tables.spectra import Labels
 
 SPACE_POINTS: Final = 80
 """Points at which the outputs of a space are stored."""
+MOST_POINTS: Final = 10_000
+"""Outputs of all functions at so many points take a quarter of a gigabyte."""
 OVERFLOW: Final = 1e15
 """What outputs are clipped to where they are not clipped: UMAP computes in float32, and the squared
 distance of a thousand such outputs is still a number there."""
@@ -68,8 +70,7 @@ class Choices:
         one_of("weighting", self.weighting, get_args(Weighting))
         one_of("labels", self.labels, get_args(Labels))
         plain_fields(self)
-        if self.points < 1:
-            raise ArgumentError(f"points must be at least 1, got {self.points}")
+        whole_number(self.points, "points", least=1, most=MOST_POINTS)
         if not 0 <= self.clip <= OVERFLOW:
             raise ArgumentError(f"clip must be from 0 to {OVERFLOW:g}, got {self.clip}")
         if self.map < 0:

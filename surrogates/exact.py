@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from act_bench.arguments import whole_number
+from act_bench.errors import ArgumentError
 
 Float = NDArray[np.float64]
 
@@ -94,7 +95,7 @@ class RandomSearchLaw:
             ``probability``.
         """
         if not 0 < probability <= 1:
-            raise ValueError(f"a probability lies in (0, 1], got {probability}")
+            raise ArgumentError(f"a probability lies in (0, 1], got {probability}")
         # argmax gives the first True. The last column is 1 exactly: every factor is (N-j)/(N-j).
         reached: Float = self.scores[np.argmax(self.cumulative >= probability, axis=1)]
         return reached
@@ -127,13 +128,13 @@ def random_search_law(scores: ArrayLike, evaluations: int) -> RandomSearchLaw:
     evaluations = whole_number(evaluations, "evaluations")
     ascending = np.sort(np.asarray(scores, dtype=np.float64))
     if ascending.ndim != 1 or not ascending.size or not np.isfinite(ascending).all():
-        raise ValueError(
+        raise ArgumentError(
             f"expected a list of finite scores, got shape {ascending.shape} with "
             f"{np.count_nonzero(~np.isfinite(ascending))} that are not finite: give diverged "
             "entries the chance level and leave missing ones out"
         )
     if not 1 <= evaluations <= ascending.size:
-        raise ValueError(
+        raise ArgumentError(
             f"evaluations must lie in 1..{ascending.size}, the number of entries, got {evaluations}"
         )
     rank = np.arange(1, ascending.size + 1)
@@ -168,9 +169,9 @@ def evaluations_to_hit(entries: int, targets: int, probability: float = 0.5) -> 
     67
     """
     if not 1 <= targets <= entries:
-        raise ValueError(f"targets must lie in 1..{entries}, got {targets}")
+        raise ArgumentError(f"targets must lie in 1..{entries}, got {targets}")
     if not 0 < probability <= 1:
-        raise ValueError(f"a probability lies in (0, 1], got {probability}")
+        raise ArgumentError(f"a probability lies in (0, 1], got {probability}")
     drawn = np.arange(entries - targets + 1)
     # After N - K + 1 draws the last factor is 0: a hit is certain.
     missed = np.cumprod((entries - targets - drawn) / (entries - drawn))

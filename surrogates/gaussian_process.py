@@ -43,8 +43,8 @@ def most_likely(distances: Sequence[Float], scores: Float) -> Hyperparameters:
     """Return the hyperparameters with the highest marginal likelihood on a grid.
 
     The lengths of the grid lie around the median of each distance, from a sixteenth to sixteen
-    times it: by factors of 2, or of 4 if there are two distances. One eigendecomposition for each
-    choice of lengths gives the likelihood of every noise.
+    times it: by factors of 2, or of 4 if there are two distances. For each choice of lengths the
+    correlations are made tridiagonal once, which gives the likelihood of every noise.
 
     Parameters
     ----------
@@ -60,36 +60,87 @@ def most_likely(distances: Sequence[Float], scores: Float) -> Hyperparameters:
     steps = 9 if len(distances) == 1 else 5
     around = np.geomspace(1 / 16, 16, steps)
     grids = [median_distance(distance) * around for distance in distances]
-    best, found = -np.inf, Hyperparameters(tuple(float(grid[0]) for grid in grids), NOISES[-1])
-    noises = np.array(NOISES)[:, None]
-    for lengths in product(*(grid.tolist() for grid in grids)):
-        values, vectors = np.linalg.eigh(correlation(distances, lengths))
-        spectrum = np.maximum(values, 0.0) + noises  # (noises, n)
-        y, one = scores @ vectors, vectors.sum(axis=0)
-        mean = (y * one / spectrum).sum(axis=1) / (one * one / spectrum).sum(axis=1)
-        scale = np.mean((y - mean[:, None] * one) ** 2 / spectrum, axis=1)
-        with np.errstate(divide="ignore"):  # equal scores: a scale of 0, and all are as likely
-            likelihood = -0.5 * (scores.size * np.log(scale) + np.log(spectrum).sum(axis=1))
-        top = int(np.argmax(likelihood))
-        if best < likelihood[top] < np.inf:
-            best, found = float(likelihood[top]), Hyperparameters(lengths, NOISES[top])
+    choices = list(product(*(grid.tolist() for grid in grids)))
+    sides = np.column_stack([scores, np.ones_like(scores)])
+    reduced = [_tridiagonal(correlation(distances, lengths), sides) for lengths in choices]
+    diagonal, beside, sides = (np.stack(each) for each in zip(*reduced, strict=True))
+    likelihood = _likelihood(diagonal, beside, sides)
+    best, found = -np.inf, Hyperparameters(choices[0], NOISES[-1])
+    for lengths, row in zip(choices, likelihood, strict=True):
+        top = int(np.argmax(row))
+        if best < row[top] < np.inf:
+            best, found = float(row[top]), Hyperparameters(lengths, NOISES[top])
     return found
+
+
+def _tridiagonal(matrix: Float, sides: Float) -> tuple[Float, Float, Float]:
+    """Return Q^T A Q for a symmetric A, as its diagonal and the one beside it, and Q^T ``sides``.
+
+    By Householder reflections (Golub and Van Loan, *Matrix Computations*, section 8.3.1), as LAPACK
+    has them; they leave the first row of the sides alone.
+    """
+    from scipy.linalg import lapack
+
+    n = len(matrix)
+    if n == 1:
+        return matrix[0], np.empty(0), sides
+    reflectors, diagonal, beside, factors, _ = lapack.dsytrd(
+        np.asfortranarray(matrix), lower=1, lwork=32 * n, overwrite_a=1
+    )
+    turned, _, _ = lapack.dormqr(
+        "L", "T", reflectors[1:, : n - 1], factors, np.asfortranarray(sides[1:]), 64 * n
+    )
+    return diagonal, beside, np.vstack([sides[:1], turned])
+
+
+def _likelihood(diagonal: Float, beside: Float, sides: Float) -> Float:
+    """Return log likelihoods, less a constant: (lengths, noises).
+
+    Parameters
+    ----------
+    diagonal, beside : array of shape (lengths, n), (lengths, n - 1)
+        Of tridiagonal correlations without noise.
+    sides : array of shape (lengths, n, 2)
+        The scores and a vector of ones, in the same bases.
+    """
+    from scipy.linalg import lapack
+
+    lengths, n = diagonal.shape
+    noises = len(NOISES)
+    # All systems one after the other are one tridiagonal system.
+    spectrum = diagonal[:, None] + np.array(NOISES)[:, None]
+    joints = np.concatenate([beside, np.zeros((lengths, 1))], axis=1)
+    joined = np.repeat(joints[:, None], noises, axis=1).ravel()[:-1]
+    right = np.repeat(sides[:, None], noises, axis=1)
+    pivots, factors, _ = lapack.dpttrf(spectrum.ravel(), joined)
+    solved, _ = lapack.dpttrs(pivots, factors, right.reshape(-1, 2))
+    solved = solved.reshape(right.shape)
+    y, one = right[..., 0], right[..., 1]
+    mean = (y * solved[..., 1]).sum(axis=-1) / (one * solved[..., 1]).sum(axis=-1)
+    rest = y - mean[..., None] * one
+    scale = (rest * (solved[..., 0] - mean[..., None] * solved[..., 1])).mean(axis=-1)
+    determinant = np.log(pivots.reshape(lengths, noises, n)).sum(axis=-1)
+    with np.errstate(divide="ignore"):  # equal scores: a scale of 0, and all are as likely
+        likelihood: Float = -0.5 * (n * np.log(np.maximum(scale, 0.0)) + determinant)
+    return likelihood
 
 
 def correlation(distances: Sequence[Float], lengths: Sequence[float]) -> Float:
     """Return the correlations of scores, without noise, from distances of any shape."""
-    scaled = [distance / length for distance, length in zip(distances, lengths, strict=True)]
-    correlations: Float = np.exp(-np.sum(scaled, axis=0))
-    return correlations
+    total = distances[0] / -lengths[0]
+    for distance, length in zip(distances[1:], lengths[1:], strict=True):
+        total -= distance / length
+    return np.exp(total, out=total)
 
 
 class Posterior:
-    r"""The posterior of a Gaussian process over all functions, one observation after another.
+    r"""The posterior of a Gaussian process over all functions, some observations after others.
 
     With the Cholesky factor :math:`L` of the correlations of what was observed, it keeps
-    :math:`V = L^{-1} K_*`, one row an observation and one column a function. The next row needs
-    only the column of the function that was observed, so that an observation costs one pass over
-    :math:`V` and nothing is ever factorised.
+    :math:`V = L^{-1} K_*`, one row an observation and one column a function. The next rows need
+    only the columns of the functions that were observed, so that an observation costs one pass over
+    :math:`V`, and several together one product (Golub and Van Loan, *Matrix Computations*, section
+    4.2.9: Cholesky by blocks).
 
     Parameters
     ----------
@@ -100,35 +151,39 @@ class Posterior:
     --------
     >>> posterior = Posterior(Hyperparameters((1.0,), 0.001), functions=3)
     >>> apart = np.abs(np.subtract.outer(np.arange(3.0), np.arange(3.0)))
-    >>> posterior.observe(0, [apart[0]], 0.0)
-    >>> posterior.observe(2, [apart[2]], 1.0)
+    >>> posterior.observe([0], [apart[[0]]], [0.0])
+    >>> posterior.observe([2], [apart[[2]]], [1.0])
     >>> posterior.mean().round(3).tolist()
     [0.001, 0.5, 0.999]
     """
 
     def __init__(self, hyperparameters: Hyperparameters, functions: int) -> None:
         self._lengths, self._noise = hyperparameters
-        self._rows = np.empty((16, functions))
+        self._rows = np.empty((128, functions))
         self._count = 0
         self._explained = np.zeros(functions)  # the sum of squares of each column of V
-        # L^-1 times a vector of ones, and times the scores.
-        self._one: list[float] = []
-        self._y: list[float] = []
+        self._told = np.empty((0, 2))  # L^-1 times the scores, and times a vector of ones
 
-    def observe(self, position: int, distances: Sequence[Float], score: float) -> None:
-        """Learn the score of a function, given its distances to all: each (functions,)."""
-        n = self._count
-        if n == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        rows = self._rows[:n]
-        column = rows[:, position].copy()
-        pivot = np.sqrt(1.0 + self._noise - column @ column)
-        row = (correlation(distances, self._lengths) - column @ rows) / pivot
-        self._rows[n] = row
-        self._explained += row * row
-        self._one.append(float((1.0 - column @ np.array(self._one)) / pivot))
-        self._y.append(float((score - column @ np.array(self._y)) / pivot))
-        self._count = n + 1
+    def observe(
+        self, positions: Sequence[int], distances: Sequence[Float], scores: Sequence[float]
+    ) -> None:
+        """Learn the scores of functions, given their distances to all: each (these, functions)."""
+        before, after = self._count, self._count + len(positions)
+        if after > len(self._rows):
+            more = np.empty((max(after, 2 * before) - len(self._rows), self._rows.shape[1]))
+            self._rows = np.concatenate([self._rows, more])
+        known, rows = self._rows[:before], self._rows[before:after]
+        columns = known[:, positions]
+        expected = correlation(distances, self._lengths)
+        own = expected[:, positions] - columns.T @ columns
+        own[np.diag_indices_from(own)] += self._noise
+        inverse = 1.0 / np.sqrt(own) if len(own) == 1 else np.linalg.inv(np.linalg.cholesky(own))
+        expected -= columns.T @ known
+        np.matmul(inverse, expected, out=rows)
+        self._explained += np.einsum("ij,ij->j", rows, rows)
+        told = np.column_stack([scores, np.ones(len(scores))]) - columns.T @ self._told
+        self._told = np.concatenate([self._told, inverse @ told])
+        self._count = after
 
     def mean(self) -> Float:
         """Return the expected score of each function: (functions,)."""
@@ -153,18 +208,22 @@ class Posterior:
             Between them.
         rng : Generator
         """
+        from scipy.linalg import cholesky
+
         rows = self._rows[: self._count, some]
-        covariance = correlation(distances, self._lengths) - rows.T @ rows
+        covariance = correlation(distances, self._lengths)
+        covariance -= rows.T @ rows
         # The jitter is far below the noise; without it rounding may make an eigenvalue negative.
         covariance[np.diag_indices_from(covariance)] += 1e-6
-        factor = np.linalg.cholesky(covariance)
+        # By columns, as LAPACK wants a matrix; NumPy's own would copy it there and back.
+        factor = cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
         drawn: Float = factor @ rng.standard_normal(len(some))
-        sampled: Float = self.mean()[some] + np.sqrt(self._scale()) * drawn
-        return sampled
+        center, rest = self._centered()
+        return np.asarray(center + rest @ rows + np.sqrt(self._scale()) * drawn)
 
     def _centered(self) -> tuple[float, Float]:
         """Return the most likely mean, and L^-1 times the scores less it."""
-        one, y = np.array(self._one), np.array(self._y)
+        y, one = self._told.T
         center = float(one @ y / (one @ one))
         return center, y - center * one
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
+from act_bench.errors import ArgumentError
+
 Returned = TypeVar("Returned")
 
 ENTERING: Final = "Fisher spectra of functions as they are offered"
@@ -82,7 +84,7 @@ class Meter:
 
     def _spectra_s(self, functions: int) -> float:
         if self._spectrum_s is None:
-            raise ValueError(
+            raise ArgumentError(
                 "these features need Fisher spectra, and what one costs in this table is not in "
                 "its record, spectrum_s: benchmarks/feature_cost.py measures it"
             )

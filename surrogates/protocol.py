@@ -238,6 +238,11 @@ class SearchSpace:
     def __len__(self) -> int:
         return len(self.entries)
 
+    @property
+    def _functions(self) -> int:
+        """How many Fisher spectra the whole space has."""
+        return len(self)
+
     def find(self, expression: str) -> int | None:
         """Return the position of an expression in any spelling, or None if it is not in here."""
         position = self._position_of.get(expression)
@@ -283,7 +288,7 @@ class SearchSpace:
         if known is None:
             known = self._features[name, chosen] = self._make(name, chosen)
         if not name.endswith("outputs"):
-            self.meter.spectra(len(self))
+            self.meter.spectra(self._functions)
         return known
 
     def _make(self, name: str, choices: Choices) -> Features:
@@ -343,6 +348,13 @@ class SearchSpace:
         places = np.zeros((len(self), found.shape[1]))
         places[plain.known] = found
         return places
+
+    def together(self, position: int) -> tuple[int, ...]:
+        """Return the positions whose Fisher spectrum is that of ``position``, itself among them.
+
+        More than one only where a space has a function at several learning rates.
+        """
+        return (position,)
 
     def neighbours(self, position: int) -> tuple[int, ...]:
         """Return the functions one edit away from any spelling of a function, ascending.

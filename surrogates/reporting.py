@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.loading import load_data
-from act_bench.search.trace import Trace
+from act_bench.search.trace import Trace, read_trace
 from act_bench.search.verify import Check, check_trace
 from surrogates.optimizers import NAMES, asks_for_rates, find_optimizer
 from surrogates.protocol import SearchSpace
@@ -81,18 +83,20 @@ def run(
     >>> traces[0].protocol, simulation.steps.height
     (1, 3)
     """
-    traces: list[Trace] = []
-    simulation = simulate(
-        data,
-        {name: find_optimizer(name)},
-        trials=protocol.trials,
-        evaluations=protocol.evaluations,
-        seed=protocol.seed,
-        workers=protocol.workers,
-        progress=progress,
-        traces=lambda _, trace: traces.append(trace.of_protocol(protocol.version)),
-    )
-    return simulation, traces
+    with TemporaryDirectory() as folder:
+        simulation = simulate(
+            data,
+            {name: find_optimizer(name)},
+            trials=protocol.trials,
+            evaluations=protocol.evaluations,
+            seed=protocol.seed,
+            workers=protocol.workers,
+            progress=progress,
+            traces=Path(folder),
+        )
+        files = (f"{name.replace(':', '-')}-{trial}.jsonl" for trial in range(protocol.trials))
+        traces = [read_trace(Path(folder) / file) for file in files]
+    return simulation, [trace.of_protocol(protocol.version) for trace in traces]
 
 
 def breaches(traces: Sequence[Trace]) -> list[str]:

@@ -23,13 +23,14 @@ whole trainings, that is its n-th evaluation. Only what was trained to the end c
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
+from os import getpid
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import NamedTuple
 
 import numpy as np
@@ -62,12 +63,10 @@ from surrogates.protocol import (
     settings_of,
 )
 from surrogates.significance import pairwise
+from surrogates.trials import Chunk, Done, Work, check_memory, run_all
 
 Progress = Callable[[str, int], None]
 """Told the name of the optimizer and the number of its trials that are done."""
-
-Keep = Callable[[str, Trace], None]
-"""Given the name of the optimizer and the trace of each trial."""
 
 TOP_SHARE = 0.01
 _PATIENCE = 10
@@ -143,7 +142,9 @@ class Simulation:
     top_entries : int
         How many entries reach it.
     seconds : dict of str to float
-        Computing time of each optimizer's trials.
+        Processor time of each optimizer's trials.
+    processes : polars.DataFrame
+        The same by process: ``optimizer``, ``process`` (from 0), ``trials``, ``seconds``.
     metric : {"validation_accuracy", "validation_loss"}
         What scores are made of.
     training_s : float
@@ -159,6 +160,7 @@ class Simulation:
     top_score: float
     top_entries: int
     seconds: dict[str, float]
+    processes: pl.DataFrame
     metric: Metric = "validation_accuracy"
     training_s: float = 1.0
     clock_is_lower_bound: bool = False
@@ -233,7 +235,10 @@ def simulate(
     seed: int = 0,
     workers: int = 1,
     progress: Progress | None = None,
-    traces: Path | Keep | None = None,
+    traces: Path | None = None,
+    jobs: int = 1,
+    memory: int | None = None,
+    forecast: Callable[[float], None] | None = None,
 ) -> Simulation:
     """Run many searches over a table.
 
@@ -256,9 +261,15 @@ def simulate(
         Trainings that run at a time in a search.
     progress : callable, optional
         Called after each trial.
-    traces : Path or callable, optional
+    traces : Path, optional
         An existing folder for the trace of each trial, ``NAME-TRIAL.jsonl``; a colon in a name
-        becomes a dash. Or what is called with the name and the trace of each trial.
+        becomes a dash.
+    jobs : int
+        Processes, started by ``spawn``. The result does not depend on them.
+    memory : int, optional
+        Most bytes that the result may take. Default: half of the machine's memory.
+    forecast : callable, optional
+        Told about how many seconds are left, once two trials of each optimizer are done.
 
     Returns
     -------
@@ -267,7 +278,9 @@ def simulate(
     Raises
     ------
     ValueError
-        No trials, or more evaluations than the table covers.
+        No trials, more evaluations than the table covers, or more of both than fits in ``memory``.
+    act_bench.errors.ArgumentError
+        With several jobs, an optimizer that another process cannot import.
     StalledSearchError
         An optimizer asks again and again for what it was told.
 
@@ -283,6 +296,7 @@ def simulate(
     if trials < 1:
         raise ArgumentError(f"expected at least one trial, got {trials}")
     evaluations = whole_number(evaluations, "evaluations", least=1)
+    jobs = whole_number(jobs, "jobs", least=1)
     seed = whole_number(seed, "seed", least=0)
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     exact = random_search_law(scores, evaluations)  # refuses evaluations that are out of range
@@ -291,43 +305,74 @@ def simulate(
     chosen_ones = find_optimizers(optimizers)
     any_rate = any(asks_for_rates(factory) for factory in chosen_ones.values())
     best = best_of(data, any_rate=any_rate).score
-    space = SearchSpace.of(data)
-    steps: list[pl.DataFrame] = []
-    finals: list[dict[str, object]] = []
-    seconds: dict[str, float] = {}
-    for name, factory in chosen_ones.items():
-        settings = settings_of(factory)
-        start = perf_counter()
-        taken: list[Step] = []
-        for trial in range(trials):
-            chosen = trial_seed(seed, trial)
-            searcher = Searcher(plain_name(name), settings, chosen, workers)
-            bench = Benchmark(data, searcher=searcher)
-            optimizer = begin(bench, space, factory, chosen)
-            taken += run_search(bench, optimizer, evaluations, workers, space.meter)
-            ending: dict[str, object] = {"evaluations": 0, "clock_s": bench.clock_s}
-            if bench.evaluations:
-                ending = bench.reveal()._asdict()
-            finals.append({"optimizer": name, "trial": trial, "seed": chosen} | ending)
-            if callable(traces):
-                traces(name, bench.trace)
-            elif traces is not None:
-                bench.trace.save(traces / f"{name.replace(':', '-')}-{trial}.jsonl")
-            if progress is not None:
-                progress(name, trial + 1)
-        steps.append(_frame(name, taken, trials, data.worst_score, best))
-        seconds[name] = perf_counter() - start
+    check_memory(len(chosen_ones), trials, evaluations, memory)
+    work = Work(data, dict(chosen_ones), evaluations, seed, workers, traces, best)
+    found: dict[str, list[Done]] = {name: [] for name in chosen_ones}
+    for done in run_all(work, _run_chunk, trials, jobs, forecast or (lambda _: None)):
+        found[done.chunk.optimizer].append(done)
+        if progress is not None:
+            before = sum(other.chunk.trials for other in found[done.chunk.optimizer][:-1])
+            for trial in range(done.chunk.trials):
+                progress(done.chunk.optimizer, before + trial + 1)
+    parts = [
+        done for each in found.values() for done in sorted(each, key=lambda done: done.chunk.first)
+    ]
+    steps = pl.concat([done.steps for done in parts])
     return Simulation(
-        steps=pl.concat(steps),
-        finals=pl.DataFrame(finals, schema=_FINALS),
+        steps=steps,
+        finals=pl.DataFrame([row for done in parts for row in done.finals], schema=_FINALS),
         exact=exact,
         top_score=top_score,
         top_entries=int(np.count_nonzero(scores >= top_score)),
-        seconds=seconds,
+        seconds={name: sum(sum(done.seconds) for done in each) for name, each in found.items()},
+        processes=_processes(parts),
         metric=data.metric,
         training_s=float(np.mean([data.cost_s[entry] or 0.0 for entry in data.covered])),
         clock_is_lower_bound=any(data.cost_s[entry] is None for entry in data.covered),
     )
+
+
+def _run_chunk(work: Work, chunk: Chunk) -> Done:
+    """Run some trials of an optimizer, one after the other."""
+    name, factory = chunk.optimizer, work.factories[chunk.optimizer]
+    settings = settings_of(factory)
+    taken: list[Step] = []
+    finals: list[dict[str, object]] = []
+    seconds = []
+    for trial in range(chunk.first, chunk.first + chunk.trials):
+        start = process_time()
+        chosen = trial_seed(work.seed, trial)
+        searcher = Searcher(plain_name(name), settings, chosen, work.workers)
+        bench = Benchmark(work.data, searcher=searcher)
+        optimizer = begin(bench, work.space, factory, chosen)
+        taken += run_search(bench, optimizer, work.evaluations, work.workers, work.space.meter)
+        ending: dict[str, object] = {"evaluations": 0, "clock_s": bench.clock_s}
+        if bench.evaluations:
+            ending = bench.reveal()._asdict()
+        finals.append({"optimizer": name, "trial": trial, "seed": chosen} | ending)
+        if work.traces is not None:
+            bench.trace.save(work.traces / f"{name.replace(':', '-')}-{trial}.jsonl")
+        seconds.append(process_time() - start)
+    steps = _frame(chunk, taken, work.data.worst_score, work.best)
+    return Done(chunk, steps, finals, seconds, getpid())
+
+
+def _processes(parts: Sequence[Done]) -> pl.DataFrame:
+    """Return what each process spent on each optimizer."""
+    numbers = {number: i for i, number in enumerate(sorted({done.process for done in parts}))}
+    rows = [
+        (done.chunk.optimizer, numbers[done.process], done.chunk.trials, sum(done.seconds))
+        for done in parts
+    ]
+    schema = {
+        "optimizer": pl.String,
+        "process": pl.Int32,
+        "trials": pl.Int64,
+        "seconds": pl.Float64,
+    }
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    by_process = frame.group_by("optimizer", "process", maintain_order=True)
+    return by_process.agg(pl.col("trials").sum(), pl.col("seconds").sum())
 
 
 def _data_of(table: str | Benchmark | BenchmarkData) -> BenchmarkData:
@@ -526,16 +571,17 @@ def rerun(trace: Trace, data: SearchData, space: SearchSpace | None = None) -> T
     return bench.trace
 
 
-def _frame(name: str, taken: list[Step], trials: int, worst: float, best: float) -> pl.DataFrame:
-    """Return the steps of all trials of one optimizer as rows."""
+def _frame(chunk: Chunk, taken: list[Step], worst: float, best: float) -> pl.DataFrame:
+    """Return the steps of a chunk as rows."""
     entry, accuracy, best_so_far, clock_s, elapsed_s, trained = zip(*taken, strict=True)
-    evaluations = len(taken) // trials
+    evaluations = len(taken) // chunk.trials
+    trials = np.arange(chunk.first, chunk.first + chunk.trials, dtype=np.int32)
     scores = pl.Series(best_so_far, dtype=pl.Float64).fill_null(worst)
     return pl.DataFrame(
         {
-            "optimizer": pl.repeat(name, len(taken), dtype=pl.String, eager=True),
-            "trial": np.repeat(np.arange(trials, dtype=np.int32), evaluations),
-            "evaluation": np.tile(np.arange(1, evaluations + 1, dtype=np.int32), trials),
+            "optimizer": pl.repeat(chunk.optimizer, len(taken), dtype=pl.String, eager=True),
+            "trial": np.repeat(trials, evaluations),
+            "evaluation": np.tile(np.arange(1, evaluations + 1, dtype=np.int32), chunk.trials),
             "entry": pl.Series(entry, dtype=pl.Int32),
             "validation_accuracy": pl.Series(accuracy, dtype=pl.Float64),
             "best_so_far": scores,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,6 +48,12 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
 """Mark -> whether what its tests need is here, and what that is."""
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[object]) -> None:
+    """Let each worker compute on one thread: more would wait for those of the other workers."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that needs what is not here, or fail it where that is required."""
     required = os.environ.get(REQUIRED, "").split(",")
@@ -57,6 +63,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if mark in required:
             pytest.fail(f"{REQUIRED} names {mark}, and this machine lacks {what}", pytrace=False)
         pytest.skip(f"needs {what}")
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sweeps train here: a worker process takes seconds to start, and has its own tests."""
+    from regenerate.sweeps import executor
+
+    monkeypatch.setattr(executor, "LocalExecutor", lambda jobs: executor.SerialExecutor())
 
 
 MakeData = Callable[..., BenchmarkData]

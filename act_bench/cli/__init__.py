@@ -10,6 +10,7 @@ import importlib
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 # Command -> one line for `act-bench --help`. Kept here so that help imports no command.
 COMMANDS = {
@@ -31,6 +32,7 @@ COMMANDS = {
     "export": "Write the dataset as a Hugging Face dataset repository.",
     "push": "Publish the dataset on the Hugging Face Hub.",
     "download": "Fetch a pinned version of the dataset and check it.",
+    "cite": "Print how to cite this version.",
     "cache": "List or clear the decoded images stored on this machine.",
 }
 
@@ -56,6 +58,12 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         command.help = _unwrapped(command.help)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, and options; no command is imported for it."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        own = [CompletionItem(name, help=COMMANDS[name]) for name in names]
+        return own + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

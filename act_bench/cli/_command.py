@@ -20,6 +20,24 @@ from act_bench.files.atomic import OF_DISKS
 class Command(click.Command):
     """A command whose errors are sentences."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; of an expression that looks like an option, say what to write."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            expressions = any(
+                isinstance(each, click.Argument) and str(each.name).startswith("expression")
+                for each in self.params
+            )
+            if expressions and not error.option_name.startswith("--"):
+                raise click.NoSuchOption(
+                    error.option_name,
+                    f"{error.message} If it is an expression: write negative(f) for -f.",
+                    error.possibilities,
+                    ctx,
+                ) from None
+            raise
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         with explained(ctx):
@@ -45,6 +63,8 @@ def explained(ctx: click.Context) -> Iterator[None]:
         if error.exit_code is ExitCode.USAGE:
             raise click.UsageError(str(error), ctx) from error  # is shown with the usage
         _end(ctx, str(error), error.exit_code)
+    except MemoryError as error:
+        _end(ctx, f"not enough memory: {error or 'choose less at once'}", ExitCode.DATA)
     except OSError as error:
         if error.filename is None and error.errno not in OF_DISKS:
             raise  # of the network, say: it is not about a file

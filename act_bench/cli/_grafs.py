@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from act_bench.cli._console import console, listing
+from act_bench.cli._progress import bars
 from act_bench.cli._search_options import GRAFS, SearchOptions
-from act_bench.cli._sparkline import sparkline
+from act_bench.cli._sparkline import score_line
 from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
@@ -28,20 +25,12 @@ def search_grafs(options: SearchOptions) -> None:
     table = str(options.table)
     fidelity = choose_fidelity(table, options.fidelity)
     folder = options.out or Path("searches") / f"{table}-{fidelity}-{GRAFS}-{options.seed}"
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
+    with bars() as shown:
         from regenerate.grafs import search
 
         tasks = {
-            "search": bar.add_task(f"{table}-{fidelity}: search", total=1.0),
-            "retrain": bar.add_task("train what was found", total=1.0),
+            "search": shown.add_task(f"{table}-{fidelity}: search", total=1.0),
+            "retrain": shown.add_task("train what was found", total=1.0),
         }
         result = search(
             table,
@@ -51,46 +40,37 @@ def search_grafs(options: SearchOptions) -> None:
             data_dir=options.data_dir,
             device=options.device,
             retrainings=options.seeds,
-            progress=lambda what, share: bar.update(tasks[what], completed=share),
+            progress=lambda what, share: shown.update(tasks[what], completed=share),
         )
-    test = None if options.sealed else _test_accuracy(result)
+    test = None if options.sealed else result.test
     if options.as_json:
-        tested = {} if options.sealed else {"test_accuracy": test}
+        tested = {} if options.sealed else {TABLES[table].test_metric: test}
         click.echo(json.dumps({"out": str(folder), **result.to_dict(), **tested}))
     else:
         _show(result, test, folder)
 
 
-def _test_accuracy(result: GrafsResult) -> float | None:
-    if result.summary.outcome != "ok":
-        return None
-    return median(run.test_accuracy or 0.0 for run in result.runs)
-
-
 def _show(result: GrafsResult, test: float | None, folder: Path) -> None:
-    console = Console()
-    stages = Table("stage", "operators left", "loss held out", "highest alphas", box=SIMPLE_HEAD)
+    shown_on = console()
+    stages = listing("stage", "highest alphas", right=("operators left", "loss held out"))
     every = max(1, len(result.history) // _STAGES_SHOWN)
     for stage in dict.fromkeys((*result.history[::every], result.history[-1])):
-        stages.add_row(str(stage.stage), str(stage.left), f"{stage.held_out_loss:.3f}", stage.best)
-    console.print(stages)
+        numbers = (str(stage.left), f"{stage.held_out_loss:.3f}")
+        stages.add_row(str(stage.stage), stage.best, *numbers)
+    shown_on.print(stages)
     where = "outside the space" if result.entry is None else f"entry {result.entry}"
-    console.print(f"found in {result.search_s:.1f} s: {where}", highlight=False)
+    shown_on.print(f"found in {result.search_s:.1f} s: {where}")
     click.echo(f"  {result.expression}")
-    scores = result.validation_accuracies
-    known = [score for score in scores if score is not None]
-    chance = TABLES[result.table].chance
-    summary = result.summary
-    middle = "diverged" if summary.outcome != "ok" else f"median {summary.validation_accuracy:.4f}"
-    console.print(
-        f"validation, trained from scratch with {len(scores)} seeds in "
-        f"{result.retraining_s:.1f} s: {middle}  "
-        f"{sparkline(known, chance, max([chance, *known]))}"
-        + (f"  ({len(scores) - len(known)} diverged)" if len(known) < len(scores) else ""),
-        highlight=False,
+    values, info, median = result.values, TABLES[result.table], result.median
+    known = [value for value in values if value is not None]
+    middle = "diverged" if median is None else f"median {median:.4f}"
+    shown_on.print(
+        f"{info.metric_in_words}, trained from scratch with {len(values)} seeds in "
+        f"{result.retraining_s:.1f} s: {middle}  {score_line(known, info)}"
+        + (f"  ({len(values) - len(known)} diverged)" if len(known) < len(values) else "")
     )
     if test is not None:
-        console.print(f"test: median {test:.4f}", highlight=False)
+        shown_on.print(f"test: median {test:.4f}")
     click.echo(
         f'train it again: act-bench regenerate "{result.expression}" --table {result.table} '
         f"--fidelity {result.fidelity}; all runs: {folder}"

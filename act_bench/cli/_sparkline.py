@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from act_bench.tables.registry import TableInfo
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -18,3 +22,28 @@ def sparkline(values: Sequence[float], low: float, high: float) -> str:
     span = (high - low) or 1.0
     heights = [min(max((value - low) / span, 0.0), 1.0) for value in values]
     return "".join(_BLOCKS[int(height * (len(_BLOCKS) - 1) + 0.5)] for height in heights)
+
+
+def score_line(
+    values: Sequence[float], info: TableInfo, curves: Iterable[Sequence[float]] = ()
+) -> str:
+    """Return a curve of a table's metric, the higher the better, from what guessing reaches up.
+
+    Parameters
+    ----------
+    values
+        The metric, epoch by epoch.
+    info
+        The table.
+    curves
+        All that are shown together, which share the upper end; by itself if none.
+
+    Examples
+    --------
+    >>> from act_bench.tables.registry import TABLES
+    >>> score_line([0.1, 0.55, 1.0], TABLES["mlp"]), score_line([4.6, 3.0, 1.5], TABLES["gpt"])
+    ('▁▅█', '▁▅█')
+    """
+    scores = [info.score(value) for value in values]
+    shown = [info.score(value) for curve in curves for value in curve] or scores
+    return sparkline(scores, info.worst_score, max([info.worst_score, *shown]))

@@ -9,6 +9,7 @@ import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
+from act_bench.cli._progress import working
 
 
 @click.command(cls=Command)
@@ -35,7 +36,8 @@ def command(repo_id: str, *, revision: str, folder: Path, as_json: bool) -> None
     """
     from act_bench.publishing.hub import pull
 
-    checked = pull(repo_id, revision, folder)
+    with working(f"download {repo_id}"):
+        checked = pull(repo_id, revision, folder)
     if as_json:
         document = {
             "repo_id": repo_id,

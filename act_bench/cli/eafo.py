@@ -31,7 +31,9 @@ class Trained(TypedDict):
     """What training one of the two functions gave."""
 
     function: str
-    validation_accuracies: list[float | None]
+    metric: str
+    values: list[float | None]
+    """The metric of the table in validation, seed by seed; null where a run diverged."""
     mean: float | None
     seconds: float
 
@@ -70,7 +72,7 @@ class Options:
     help="Write x, f, the term and the corrected function to this CSV file.",
 )
 @click.option("--train", is_flag=True, help="Train the function and its correction, eps learned.")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="0 to N - 1.")
 @training_options
 @json_option
@@ -126,26 +128,31 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
 
 
 def _train_both(corrected: Corrected, options: Options) -> list[Trained]:
+    from act_bench.cli._progress import bar
     from act_bench.tables.registry import TABLES
     from regenerate.recipes import find
     from regenerate.training.dispatch import train
 
-    recipe = find(options.table, TABLES[options.table].default_fidelity)
+    info = TABLES[options.table]
+    recipe = find(options.table, info.default_fidelity)
     trained: list[Trained] = []
     for function in (corrected.function, corrected):
-        runs = train(
-            recipe,
-            function,
-            range(options.seeds),
-            device=options.device,
-            data_dir=options.data_dir,
-        )
-        found = [run.validation_accuracy for run in runs]
+        with bar(f"train {function}") as progress:
+            runs = train(
+                recipe,
+                function,
+                range(options.seeds),
+                device=options.device,
+                data_dir=options.data_dir,
+                progress=progress,
+            )
+        found = [getattr(run, info.metric) for run in runs]
         known = [value for value in found if value is not None]
         trained.append(
             {
                 "function": str(function),
-                "validation_accuracies": found,
+                "metric": info.metric,
+                "values": found,
                 "mean": sum(known) / len(known) if len(known) == len(found) else None,
                 "seconds": sum(run.runtime_s for run in runs),
             }
@@ -165,10 +172,9 @@ def _write(corrected: Corrected, eps: float, path: Path) -> None:
 
 def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None:
     import numpy as np
-    from rich.console import Console
-    from rich.table import Table
 
-    console = Console()
+    from act_bench.cli._console import console, listing
+
     nats, flat = document["entropy_nats"], document["flat"]
     words = "none: it is flat throughout" if nats is None else f"{nats:.4f} nats"
     click.echo(
@@ -176,24 +182,24 @@ def _show(corrected: Corrected, document: dict[str, object], eps: float) -> None
     )
     if document["corrected_expression"]:
         click.echo(f"corrected: {document['corrected_expression']}")
-    shown = Table(title=f"f + {eps:g} c")
-    for heading in ("x", "f", "c", "corrected"):
-        shown.add_column(heading, justify="right")
+    click.echo(f"f + {eps:g} c:")
+    shown = listing(right=("x", "f", "c", "corrected"))
     x = np.linspace(-3, 3, _SHOWN)
     value, term = corrected.function.to_numpy()(x), np.interp(x, corrected.x, corrected.term)
     for row in zip(x, value, term, value + eps * term, strict=True):
         shown.add_row(*(f"{number:.4f}" for number in row))
-    console.print(shown)
+    console().print(shown)
     trained: list[Trained] = document["trained"]  # type: ignore[assignment]
     if not trained:
         return
-    table = Table("function", "validation accuracy", "mean", "seconds per run")
+    metric = trained[0]["metric"].replace("_", " ")
+    table = listing("function", metric, right=("mean", "seconds\nper run"))
     for each in trained:
-        accuracies = each["validation_accuracies"]
+        values = each["values"]
         table.add_row(
             each["function"],
-            " ".join("diverged" if a is None else f"{a:.4f}" for a in accuracies),
+            " ".join("diverged" if value is None else f"{value:.4f}" for value in values),
             "" if each["mean"] is None else f"{each['mean']:.4f}",
-            f"{each['seconds'] / len(accuracies):.2f}",
+            f"{each['seconds'] / len(values):.2f}",
         )
-    console.print(table)
+    console().print(table)

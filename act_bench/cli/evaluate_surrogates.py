@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -58,7 +59,9 @@ class Options:
     show_default=True,
     help="Comma-separated: functions to learn from.",
 )
-@click.option("--splits", type=click.IntRange(2), default=20, show_default=True)
+@click.option(
+    "--splits", type=click.IntRange(2), default=20, show_default=True, help="Random ones."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the splits.")
 @data_options
 @click.option(
@@ -92,13 +95,11 @@ def command(options: Options) -> None:
     chosen = _listed(options.features) if options.features else evaluation.available_features(data)
     output = options.output or Path("output") / f"surrogates-{data.name}"
 
-    from rich.console import Console
-    from rich.progress import Progress
+    from act_bench.cli._progress import bar
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        counts = _sizes(options.sizes)
-        fits = len(chosen) * len(makers) * len(counts) * options.splits
-        task = progress.add_task("fits", total=fits)
+    counts = _sizes(options.sizes)
+    fits = len(chosen) * len(makers) * len(counts) * options.splits
+    with bar("fits", fits) as progress:
         rows = evaluation.evaluate(
             data,
             chosen,
@@ -106,7 +107,7 @@ def command(options: Options) -> None:
             sizes=counts,
             splits=options.splits,
             seed=options.seed,
-            progress=lambda done: progress.update(task, completed=done),
+            progress=progress,
         )
     summary, gains = evaluation.summarize(rows), evaluation.union_gains(rows)
     said = evaluation.verdict(gains)
@@ -127,7 +128,7 @@ def command(options: Options) -> None:
         click.echo(json.dumps(document))
         return
     _show(summary, data.title)
-    click.echo("\n".join([*said, *files]))
+    click.echo("\n".join([*(fill(each, 80) for each in said), *files]))
 
 
 def write(output: Path, rows: pl.DataFrame) -> list[str]:
@@ -183,21 +184,13 @@ def _sizes(text: str) -> tuple[int, ...]:
 def _show(summary: pl.DataFrame, where: str) -> None:
     """Print the Spearman correlations: features and regressors down, sizes across."""
     import polars as pl
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+
+    from act_bench.cli._console import console, listing
 
     ranks = summary.filter(pl.col("metric") == "spearman")
     sizes = ranks["size"].unique().sort().to_list()
-    shown = Table(
-        title=f"{where}: Spearman correlation with the scores of functions not learned from",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    shown.add_column("regressor")
-    shown.add_column("features", no_wrap=True)
-    for size in sizes:
-        shown.add_column(f"from {size}", justify="right", no_wrap=True)
+    click.echo(f"{where}: Spearman correlation over functions not learned from")
+    shown = listing("regressor", "features", right=tuple(f"from {size}" for size in sizes))
     for (regressor, features), group in ranks.group_by(
         "regressor", "features", maintain_order=True
     ):
@@ -209,4 +202,4 @@ def _show(summary: pl.DataFrame, where: str) -> None:
             for size in sizes
         )
         shown.add_row(str(regressor), str(features), *cells)
-    Console().print(shown)
+    console().print(shown)

@@ -26,12 +26,12 @@ def command(file: Path, show: bool, as_json: bool) -> None:
     function's curve and metrics, clicking pins and compares. It shows test metrics too, so a search
     must not look here.
     """
+    from act_bench.cli._progress import working
     from act_bench.explore import collect, render
     from act_bench.files.atomic import replacing
 
-    page = render(collect())
-    with replacing(file) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    with working("the page"), replacing(file) as temporary:
+        temporary.write_text(render(collect()), encoding="utf-8")
     size = file.stat().st_size
     if as_json:
         click.echo(json.dumps({"file": str(file), "bytes": size}))

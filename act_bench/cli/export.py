@@ -9,6 +9,7 @@ import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
+from act_bench.cli._progress import working
 from act_bench.publishing.export import export
 
 
@@ -33,7 +34,8 @@ def command(folder: Path, *, force: bool, traces: Path | None, as_json: bool) ->
 
     The folder's name is the first argument of load_dataset; run Python in the folder above it.
     """
-    files = export(folder, force=force, traces=traces)
+    with working("export"):
+        files = export(folder, force=force, traces=traces)
     size = sum(file.stat().st_size for file in files)
     if as_json:
         click.echo(

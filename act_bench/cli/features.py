@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("expressions", metavar="[EXPRESSION]...", nargs=-1)
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option(
     "--expressions",
     "expressions_file",
@@ -87,17 +87,17 @@ def _save(
     functions: Sequence[Expression | NamedFunction], found: Setting, out: Path, *, as_json: bool
 ) -> None:
     import pyarrow.parquet as pq
-    from rich.console import Console
-    from rich.progress import track
 
+    from act_bench.cli._progress import bar
     from regenerate.fisher.feature_file import extend
 
     distinct = len({str(function) for function in functions})
     started = time.perf_counter()
     computing = extend(out, functions, found)
     left = distinct - next(computing)
-    for _ in track(computing, "functions", left, console=Console(stderr=True)):
-        pass
+    with bar("functions", left) as progress:
+        for done in computing:
+            progress(done - distinct + left)
     document = {
         "file": str(out),
         "functions": distinct,
@@ -118,13 +118,15 @@ def _save(
 def _print(
     functions: Iterable[Expression | NamedFunction], found: Setting, *, as_json: bool
 ) -> None:
+    from act_bench.cli._progress import working
     from act_bench.spaces.paper import load_space
     from regenerate.fisher.features import fisher_feature
 
     for function in functions:
         started = time.perf_counter()
-        outputs = function.to_numpy()(load_space().points).tolist()
-        feature = fisher_feature(function, found)
+        with working(f"spectrum of {function}"):
+            outputs = function.to_numpy()(load_space().points).tolist()
+            feature = fisher_feature(function, found)
         seconds = time.perf_counter() - started
         if as_json:
             click.echo(_document(function, found, outputs, feature, seconds))
@@ -161,13 +163,10 @@ def _show(function: Expression | NamedFunction, found: Setting, feature: FisherF
     if feature.quantiles is None:
         click.echo(f"{function}: no valid Fisher spectrum in {table}: {feature.reason}")
         return
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
-    shown = Table(title=f"Log eigenvalues of {function} in {table}, before training")
-    shown.add_column("layer")
-    for heading in ("weights", "at the floor", "lowest", "median", "highest"):
-        shown.add_column(heading, justify="right")
+    click.echo(f"Log eigenvalues of {function} in {table}, before training")
+    shown = listing("layer", right=("weights", "at the floor", "lowest", "median", "highest"))
     floor = found.convention.floor
     for layer, quantiles in zip(feature.layers, feature.quantiles, strict=True):
         shown.add_row(
@@ -178,4 +177,4 @@ def _show(function: Expression | NamedFunction, found: Setting, feature: FisherF
             f"{quantiles[len(quantiles) // 2]:.2f}",
             f"{quantiles[-1]:.2f}",
         )
-    Console().print(shown)
+    console().print(shown)

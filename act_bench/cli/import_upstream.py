@@ -76,15 +76,13 @@ def command(
 
 def _import(table: str, source: Path | None, base_url: str | None) -> Report:
     """Download and convert one table, with progress on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import DownloadColumn, TimeRemainingColumn
 
+    from act_bench.cli._progress import bars
     from builders.upstream.convert import import_file
     from builders.upstream.fetch import fetch
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+    with bars(DownloadColumn(), TimeRemainingColumn()) as progress:
         if source is None:
             origin = f"{(base_url or BASE_URL).rstrip('/')}/{source_name(table)}"
             path = upstream_folder(table).parent / source_name(table)

@@ -19,6 +19,7 @@ def _listing() -> str:
 
 @click.command(cls=Command)
 @click.argument("figure", type=click.Choice(list(FIGURES)), required=False)
+@click.argument("expression", required=False)
 @click.option(
     "--table",
     "tables",
@@ -42,8 +43,12 @@ def _listing() -> str:
 @click.option(
     "--data-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the images, for spectra of networks whose data come with no library.",
+    help="Folder with the images, for networks whose data come with no library.",
 )
+@click.option(
+    "--model", help="Of inputs: your own network, my_module:make_model, in place of a table."
+)
+@click.option("--data", help="Its data: my_module:load_data.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -52,11 +57,14 @@ def _listing() -> str:
 @json_option
 def command(
     figure: str | None,
+    expression: str | None,
     tables: tuple[str, ...],
     fidelity: str | None,
     edition: str,
     results: Path | None,
     data_dir: Path | None,
+    model: str | None,
+    data: str | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -67,11 +75,13 @@ def command(
       act-bench plot scatter --table mlp --table cnn --output agreement.svg
       act-bench plot maps --table mlp
       act-bench plot regret-time --results output/simulate-mlp-full
+      act-bench plot inputs "relu(x)" --table mlp
     """
     if figure is None:
         listed = {name: known.about for name, known in FIGURES.items()}
         click.echo(json.dumps(listed) if as_json else _listing())
         return
+    from act_bench.cli._progress import working
     from act_bench.figures import Request, draw
     from act_bench.figures.style import FORMATS, save
 
@@ -80,8 +90,9 @@ def command(
         raise click.BadParameter(
             f"expected the suffix {', '.join(FORMATS)}, got {output.name!r}", param_hint="--output"
         )
-    request = Request(tables, edition, fidelity, results, data_dir)
-    drawn = draw(figure, request)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    save(drawn, output)
+    request = Request(tables, edition, fidelity, results, data_dir, expression, model, data)
+    with working(f"plot {figure}"):
+        drawn = draw(figure, request)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        save(drawn, output)
     click.echo(json.dumps({"figure": figure, "file": str(output)}) if as_json else str(output))

@@ -12,6 +12,7 @@ import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
+from act_bench.cli._progress import working
 
 
 @click.command(cls=Command)
@@ -48,7 +49,8 @@ def command(
     from act_bench.publishing.hub import push, uploads
 
     tag = tag or f"v{version('act-bench')}"
-    with nullcontext(folder) if folder else tempfile.TemporaryDirectory() as chosen:
+    made = nullcontext(folder) if folder else tempfile.TemporaryDirectory()
+    with working("list" if dry_run else "push"), made as chosen:
         source = Path(chosen)
         if folder is None:
             export(source, url=f"https://huggingface.co/datasets/{repo_id}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("expressions", nargs=-1, required=True, metavar="EXPRESSION...")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Which table.")
 @data_options
 @json_option
 def command(
@@ -85,34 +85,32 @@ def command(
 
 
 def _show_results(bench: Benchmark, data: BenchmarkData, asked: list[tuple[str, Result]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from act_bench.cli._console import console, listing
     from act_bench.tables.registry import table_info
 
-    rated = f", rate {view_name(data.rate)}"
-    title = f"{data.table}, fidelity {data.fidelity}{rated}, edition {data.edition}"
-    shown = Table(title=title)
-    shown.add_column("expression", overflow="fold")
-    for heading in ("entry", "resolved", "outcome"):
-        shown.add_column(heading)
     info = table_info(data.table)
-    for heading in (info.metric_in_words, "seeds", "cost (s)"):
-        shown.add_column(heading, justify="right")
+    rated = f", rate {view_name(data.rate)}"
+    click.echo(
+        f"Validation in {data.table}, fidelity {data.fidelity}{rated}, edition {data.edition}"
+    )
+    shown = listing(
+        "expression",
+        "resolved",
+        right=("entry", info.metric_in_words.split()[-1], "seeds", "cost\n(s)"),
+    )
     for text, result in asked:
-        value = None
+        value: str = result.outcome
         if result.outcome == "ok" and result.score is not None:
-            value = result.score if info.higher_is_better else -result.score
+            value = f"{result.score if info.higher_is_better else -result.score:.4f}"
         shown.add_row(
             text,
-            str(result.entry),
             result.how_resolved,
-            result.outcome,
-            "" if value is None else f"{value:.4f}",
+            str(result.entry),
+            value,
             str(data.runs_behind(result.entry)),
             "repeat" if result.repeated else _seconds(result.cost_s),
         )
-    Console().print(shown)
+    console().print(shown)
     bound = "at least " if bench.clock_is_lower_bound else ""
     click.echo(
         f"Evaluations: {bench.evaluations}. Clock: {bound}{bench.clock_s:.2f} s of training."
@@ -125,22 +123,20 @@ def _seconds(cost_s: float | None) -> str:
 
 def _show_beside(table: str, beside: list[tuple[str, list[dict[str, Any]]]]) -> None:
     """Show the rows of named functions outside the space, one per learning rate."""
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
+    from act_bench.tables.registry import table_info
 
-    shown = Table(title=f"{table}, beside the space")
-    shown.add_column("function", overflow="fold")
-    for heading in ("rate", "outcome", "validation accuracy", "seeds"):
-        shown.add_column(heading, justify="right")
+    info = table_info(table)
+    click.echo(f"Validation in {table}, beside the space")
+    shown = listing("function", right=("rate", info.metric_in_words.split()[-1], "seeds"))
     for text, rows in beside:
         for row in rows:
-            value = row["validation_accuracy"]
+            value = row[info.metric]
             shown.add_row(
                 text,
                 f"{row['learning_rate']:g}{' *' if row['tuned'] else ''}",
-                row["outcome"],
-                "" if value is None else f"{value:.4f}",
+                row["outcome"] if value is None else f"{value:.4f}",
                 str(row["runs"]),
             )
-    Console().print(shown)
+    console().print(shown)
     click.echo("* the rate at which seed 0 is best. Medians; not on the clock.")

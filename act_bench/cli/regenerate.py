@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from act_bench.cli._command import Command
+from act_bench.cli._console import console, listing
 from act_bench.cli._options import OutputFile, collected, table_type, training_options
-from act_bench.cli._sparkline import sparkline
+from act_bench.cli._progress import bar
+from act_bench.cli._sparkline import score_line
 from act_bench.errors import ExitCode
 from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
+    from act_bench.tables.registry import TableInfo
     from regenerate.runs.certificate import Certificate
     from regenerate.runs.run import Run
 
@@ -33,6 +34,7 @@ class Options:
     fidelity: str | None
     seeds: int
     as_written: bool
+    threads: int | None
     certificate_file: Path | None
     device: str
     data_dir: Path | None
@@ -41,7 +43,7 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("expression")
-@click.option("--table", type=table_type, default="mlp", show_default=True)
+@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Use seeds 0 to N - 1."
@@ -50,6 +52,11 @@ class Options:
     "--as-written",
     is_flag=True,
     help="Train this very spelling, where it is another spelling of an entry.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Of each training on the CPU.  [default: as the record was made]",
 )
 @click.option(
     "--certificate",
@@ -70,18 +77,20 @@ def command(options: Options) -> None:
       act-bench regenerate "sin_like(x)"               an error that points at the mistake
       act-bench regenerate "mul(x,tanh(softplus(x)))"  outside the space: trained all the same
 
-    Another spelling of an entry is trained as the entry is spelled in the record. A function that
-    diverges is a result like any other. Exit code 1 says that the retraining differs from the
-    record: in its outcome, or by more than 3 standard errors in validation accuracy.
+    Another spelling of an entry is trained as the entry is spelled in the record. On a processor of
+    the record's kind, with the record's number of threads, each seed repeats to the last bit; as
+    many seeds train at a time as the cores allow. A function that diverges is a result like any
+    other. Exit code 1 says that the retraining differs from the record: in its outcome, or by more
+    than 3 standard errors in the metric of the table.
     """
-    console = Console(stderr=options.as_json)
+    shown_on = console(stderr=options.as_json)
     made, note = _retrain(options)
     if options.certificate_file is not None:
         made.write(options.certificate_file)  # before anything is printed, which may fail
     if options.as_json:
         click.echo(json.dumps(made.to_dict()))
     else:
-        _show(console, made, note)
+        _show(shown_on, made, note)
     if made.comparison.verdict == "differs":
         sys.exit(ExitCode.NO)
 
@@ -95,7 +104,7 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
     from act_bench.spaces.paper import NotInSpaceError, load_space
     from regenerate.recipes import find
     from regenerate.runs.certificate import Certificate, compare, find_record
-    from regenerate.training.dispatch import train
+    from regenerate.sweeps.seeds import recorded_threads, train_at_once
 
     fidelity = choose_fidelity(options.table, options.fidelity)
     recipe = find(options.table, fidelity)
@@ -120,23 +129,16 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
         note = "outside the space: there is no record to compare with"
     except DataError as error:
         note = f"{note}; no record to compare with: {error}".removeprefix("; ")
-    progress = Progress(
-        TextColumn(f"{options.table}-{fidelity}, {options.seeds} seeds"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with progress:
-        bar = progress.add_task("", total=1.0)
-        retrained = train(
+    threads = options.threads or recorded_threads(record)
+    with bar(f"{options.table}-{fidelity}, {options.seeds} seeds") as progress:
+        retrained = train_at_once(
             recipe,
             expression,
             range(options.seeds),
+            threads=threads,
             device=options.device,
             data_dir=options.data_dir,
-            progress=lambda done: progress.update(bar, completed=done),
+            progress=progress,
         )
     made = Certificate(
         expression=str(expression),
@@ -144,28 +146,28 @@ def _retrain(options: Options) -> tuple[Certificate, str]:
         recipe=recipe,
         retrained=tuple(retrained),
         record=tuple(record),
-        comparison=compare(retrained, record),
+        comparison=compare(retrained, record, TABLES[options.table].metric),
     )
     return made, note
 
 
-def _show(console: Console, made: Certificate, note: str) -> None:
-    console.print(f"{made.expression}: {note}", highlight=False)
+def _show(shown_on: Console, made: Certificate, note: str) -> None:
+    shown_on.print(f"{made.expression}: {note}")
     recorded = {run.seed: run for run in made.record}
-    curves = [run.validation_accuracy_curve for run in made.retrained]
-    top = max((value for curve in curves for value in curve), default=1.0)
-    chance = TABLES[made.recipe.table].chance
-    shown = Table("seed", "outcome", "validation accuracy", "recorded", "by epoch", "seconds")
+    info = TABLES[made.recipe.table]
+    curves = {run.seed: getattr(run, f"{info.metric}_curve") for run in made.retrained}
+    numbers = (info.metric_in_words.replace(" ", "\n", 1), "recorded", "seconds")
+    shown = listing("seed", "outcome", "by epoch", right=numbers)
     for run in made.retrained:
         shown.add_row(
             str(run.seed),
             run.outcome,
-            _accuracy(run),
-            _accuracy(recorded[run.seed]) if run.seed in recorded else "",
-            sparkline(run.validation_accuracy_curve, chance, top),
+            score_line(curves[run.seed], info, curves.values()),
+            _value(run, info),
+            _value(recorded[run.seed], info) if run.seed in recorded else "",
             f"{run.runtime_s:.2f}",
         )
-    console.print(shown)
+    shown_on.print(shown)
     comparison = made.comparison
     if comparison.verdict == "no record":
         return
@@ -181,10 +183,9 @@ def _show(console: Console, made: Certificate, note: str) -> None:
         words.append(f"z = {comparison.z:+.2f}")
     if not comparison.same_platform:
         words.append("another platform than the record's")
-    console.print("; ".join(words), highlight=False)
+    shown_on.print("; ".join(words))
 
 
-def _accuracy(run: Run) -> str:
-    if run.validation_accuracy is None:
-        return run.outcome
-    return f"{run.validation_accuracy:.4f}"
+def _value(run: Run, info: TableInfo) -> str:
+    value = getattr(run, info.metric)
+    return run.outcome if value is None else f"{value:.4f}"

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import MofNCompleteColumn, TextColumn
 
 from act_bench.cli._command import Command
+from act_bench.cli._console import console, listing
 from act_bench.cli._grafs import search_grafs
 from act_bench.cli._options import (
     FiniteNumber,
@@ -23,6 +21,7 @@ from act_bench.cli._options import (
     table_type,
     training_options,
 )
+from act_bench.cli._progress import bars
 from act_bench.cli._search_options import SearchOptions
 from act_bench.cli._sparkline import sparkline
 
@@ -110,7 +109,7 @@ def _search(options: SearchOptions) -> None:
 
     confirmation = Confirmation.parse(options.confirm_text)
     method = options.method or _DEFAULT_METHODS[options.space]
-    with Display(Console(stderr=True)) as display:
+    with Display() as display:
         problem = _table_problem(options) if options.table else _own_problem(options, display)
         what = f"{problem.table}-{problem.fidelity}" if options.table else problem.table
         name = f"{what}-{method}-{options.seed}".replace(":", "-")
@@ -175,15 +174,9 @@ def _own_problem(options: SearchOptions, display: Display) -> Problem:
 class Display:
     """What a search does, on stderr: a line for each function, and a bar for the whole."""
 
-    def __init__(self, console: Console) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=console,
-        )
+    def __init__(self) -> None:
+        note = TextColumn("{task.fields[note]}")
+        self.progress = bars(MofNCompleteColumn(), note, lasting=True)
         self.bar = self.progress.add_task("functions", total=None, note="", visible=False)
         self.chance, self.number, self.best = 0.0, 0, ""
         self.best_worth: tuple[bool, float] = (False, -math.inf)
@@ -197,7 +190,7 @@ class Display:
 
     def begin(self, problem: Problem, functions: int | None) -> None:
         """Show that a search begins, with a budget of so many functions if that is known."""
-        self.chance = problem.chance
+        self.chance, self.value = problem.chance, problem.value
         self.progress.update(self.bar, total=functions, visible=True)
 
     def evaluated(self, each: Evaluated) -> None:
@@ -208,14 +201,15 @@ class Display:
             self.best_worth, self.best = each.worth, each.expression
             mark = "  best so far" if each.outcome == "ok" else ""
         top = max(self.best_worth[1], *each.curve, self.chance)
-        accuracy = each.validation_accuracy
-        shown = "diverged" if accuracy is None else f"{accuracy:.4f}"
+        shown = f"{self.value(each.score):.4f}" if each.outcome == "ok" else "diverged"
         curve = sparkline(each.curve, self.chance, top)
         self.progress.console.print(
             f"{self.number:4}  {shown:<8}  {curve}  {each.expression}{mark}", highlight=False
         )
         note = (
-            f"best {self.best_worth[1]:.4f} {self.best}" if self.best_worth[0] else "all diverged"
+            f"best {self.value(self.best_worth[1]):.4f} {self.best}"
+            if self.best_worth[0]
+            else "all diverged"
         )
         self.progress.update(self.bar, completed=self.number, note=note, description="functions")
 
@@ -234,51 +228,54 @@ class Display:
 
 
 def _show(found: Found, problem: Problem, confirmation: Confirmation, folder: Path) -> None:
-    console = Console()
+    shown_on = console()
     best = found.best
-    shown_best = f"{best.score:.4f}" if best.outcome == "ok" else "diverged, as did all others"
-    console.print(
-        f"best of {len(found.evaluated)} functions in validation, "
-        f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {shown_best}",
-        highlight=False,
+    trained = best.outcome == "ok"
+    shown_best = f"{problem.value(best.score):.4f}" if trained else "diverged, as did all others"
+    by_loss = " loss" if problem.metric == "validation_loss" else ""
+    shown_on.print(
+        f"best of {len(found.evaluated)} functions in validation{by_loss}, "
+        f"{found.clock_s:.1f} s on the clock:\n  {best.expression}  {shown_best}"
     )
     if found.confirmed:
-        shown = Table(
-            title=f"validation with {confirmation.seeds} fresh seeds",
-            box=SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-        )
         reference = problem.reference
-        headings = ("function", "searched", "fresh seeds", f"less {_role(problem)}")
-        for number, heading in enumerate(headings if reference else headings[:3]):
-            shown.add_column(heading, justify="right" if number else "left")
+        headings = ("searched", "fresh seeds", f"less {_role(problem)}")
+        click.echo(f"validation{by_loss} with {confirmation.seeds} fresh seeds:")
+        shown = listing("function", right=headings if reference else headings[:2])
         for row in found.confirmed:
-            name, accuracy = row.candidate.expression, row.candidate.shown
+            name, seen = row.candidate.expression, row.candidate.shown
             if row.candidate is reference:
                 name += f"\n({row.candidate.role})"
             cells = [
                 name,
-                "" if accuracy is None else f"{accuracy:.4f}",
-                _interval(row.validation) + (f", {row.diverged} diverged" if row.diverged else ""),
+                "" if seen is None else f"{seen:.4f}",
+                _of_scores(problem, row.validation)
+                + (f", {row.diverged} diverged" if row.diverged else ""),
             ]
             if reference:
-                cells.append("" if row.difference is None else _interval(row.difference, "+"))
+                cells.append(
+                    "" if row.difference is None else _of_scores(problem, row.difference, "+")
+                )
             shown.add_row(*cells)
-        console.print(shown)
+        shown_on.print(shown)
     tested = found.tested
-    if tested is not None and tested.accuracy is not None:
+    shown_test = None if tested is None else tested.loss if by_loss else tested.accuracy
+    if tested is not None and shown_test is not None:
         fresh = "" if tested.fresh is None else f"; with fresh seeds {_interval(tested.fresh)}"
-        console.print(
-            f"test of {tested.expression}, shown once: {tested.accuracy:.4f}{fresh}",
-            highlight=False,
-        )
+        shown_on.print(f"test{by_loss} of {tested.expression}, shown once: {shown_test:.4f}{fresh}")
     elif tested is None:
-        console.print("test is sealed: a larger --budget continues it", highlight=False)
+        shown_on.print("test is sealed: a larger --budget continues it")
     click.echo(f"intervals are 95 %, over seeds; all runs and the trace: {folder}")
 
 
 def _role(problem: Problem) -> str:
     return problem.reference.role if problem.reference else ""
+
+
+def _of_scores(problem: Problem, estimate: tuple[float, float | None], sign: str = "") -> str:
+    """Return an estimate of scores, or of a difference between them, in the unit of the metric."""
+    mean, half_width = estimate
+    return _interval((problem.value(mean), half_width), sign)
 
 
 def _interval(estimate: tuple[float, float | None], sign: str = "") -> str:

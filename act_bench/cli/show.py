@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
-from act_bench.cli._sparkline import sparkline
+from act_bench.cli._sparkline import score_line, sparkline
 
 if TYPE_CHECKING:
+    import polars as pl
     from rich.console import Console
 
     from act_bench.functions.expression import Expression
@@ -20,16 +22,24 @@ if TYPE_CHECKING:
 
 _SHAPE_POINTS = 41
 _SPELLINGS_SHOWN = 8
+_BESIDE = 60
+"""Columns beside the names of facts, in 80."""
 
 
-class Record(TypedDict):
+class Curves(TypedDict):
+    """Learning curves in validation, epoch by epoch: medians over the runs that are ok."""
+
+    validation_accuracy_curve: list[float]
+    validation_loss_curve: list[float]
+
+
+class Record(Curves):
     """What one table says of an entry, in one edition at one fidelity."""
 
     table: str
     edition: str
     fidelity: str
-    metrics: dict[str, object]
-    validation_accuracy_curve: list[float]
+    metrics: dict[str, Any]
 
 
 class AtRate(TypedDict):
@@ -40,12 +50,16 @@ class AtRate(TypedDict):
     learning_rate: float
     outcome: str
     validation_accuracy: float | None
+    validation_loss: float | None
     test_accuracy: float | None
+    test_loss: float | None
     runs: int
     tuned: bool
     """Whether it is the rate that seed 0 chooses."""
     fresh_validation_accuracy: float | None
-    """At that rate: the mean over seeds that had no part in the choice."""
+    """At that rate: the mean over seeds that had no part in the choice, in tables of accuracies."""
+    fresh_validation_loss: float | None
+    """The same, in tables of losses."""
     fresh_runs: int
 
 
@@ -96,7 +110,7 @@ def _known(text: str) -> Facts:
     from act_bench.functions.catalogue import read
     from act_bench.functions.named import NamedFunction
     from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
-    from act_bench.tables.literature import reported
+    from act_bench.tables.catalogued.literature import reported
 
     function = read(text)
     grid = [10 * i / (_SHAPE_POINTS - 1) - 5 for i in range(_SHAPE_POINTS)]
@@ -144,7 +158,7 @@ def _known(text: str) -> Facts:
 
 def _named_rates(function: str) -> list[AtRate]:
     """Return what the tables say of a function outside the space, by its spelling or name."""
-    from act_bench.tables.named import named_rows
+    from act_bench.tables.catalogued.named import named_rows
     from act_bench.tables.registry import TABLES
 
     return [
@@ -183,10 +197,13 @@ def _at_rate(table: str, fidelity: str, row: Mapping[str, Any], fresh: Mapping[s
         "learning_rate": row["learning_rate"],
         "outcome": row["outcome"],
         "validation_accuracy": row["validation_accuracy"],
+        "validation_loss": row["validation_loss"],
         "test_accuracy": row["test_accuracy"],
+        "test_loss": row["test_loss"],
         "runs": row["runs"],
         "tuned": row["tuned"],
         "fresh_validation_accuracy": fresh.get("fresh_validation_accuracy"),
+        "fresh_validation_loss": fresh.get("fresh_validation_loss"),
         "fresh_runs": fresh.get("fresh_runs", 0),
     }
 
@@ -225,7 +242,7 @@ def _records(entry: int) -> list[Record]:
     records: list[Record] = []
     for table in TABLES:
         fidelities = embedded_fidelities(table)
-        curves: dict[str, list[float]] = {}
+        curves: dict[str, Curves] = {}
         if fidelities and runs_name(table) in table_files(table):
             curves = median_curves(str(runs_file(table)), entry)
         for fidelity in fidelities:
@@ -236,7 +253,7 @@ def _records(entry: int) -> list[Record]:
                     "edition": "regenerated",
                     "fidelity": fidelity,
                     "metrics": row,
-                    "validation_accuracy_curve": curves.get(fidelity, []),
+                    **curves.get(fidelity, _NO_CURVES),
                 }
             )
         try:
@@ -249,17 +266,18 @@ def _records(entry: int) -> list[Record]:
                 "edition": "upstream",
                 "fidelity": UPSTREAM_FIDELITY,
                 "metrics": upstream.row(entry, named=True),
-                "validation_accuracy_curve": [],
+                **_NO_CURVES,
             }
         )
     return records
 
 
 _KEYS = ("expression", "entry", "canonical_class")
+_NO_CURVES: Curves = {"validation_accuracy_curve": [], "validation_loss_curve": []}
 
 
-def median_curves(path: str, entry: int) -> dict[str, list[float]]:
-    """Return, by fidelity, the median validation accuracy after each epoch, of runs that are ok."""
+def median_curves(path: str, entry: int) -> dict[str, Curves]:
+    """Return, by fidelity, the medians after each epoch of the runs that are ok."""
     import polars as pl
 
     from act_bench.tables.aggregation import median
@@ -267,35 +285,40 @@ def median_curves(path: str, entry: int) -> dict[str, list[float]]:
     runs = (
         pl.scan_parquet(path)
         .filter(pl.col("entry") == entry, pl.col("outcome") == "ok")
-        .select("fidelity", "validation_accuracy_curve")
+        .select("fidelity", *_NO_CURVES)
         .collect()
     )
+
+    def medians(rows: pl.DataFrame, column: str) -> list[float]:
+        epochs = zip(*rows[column].to_list(), strict=True)
+        return [value for epoch in epochs if (value := median(epoch)) is not None]
+
     return {
-        str(fidelity): [
-            value
-            for epoch in zip(*chosen["validation_accuracy_curve"].to_list(), strict=True)
-            if (value := median(epoch)) is not None
-        ]
-        for (fidelity,), chosen in runs.group_by("fidelity")
+        str(fidelity): {
+            "validation_accuracy_curve": medians(rows, "validation_accuracy_curve"),
+            "validation_loss_curve": medians(rows, "validation_loss_curve"),
+        }
+        for (fidelity,), rows in runs.group_by("fidelity")
     }
 
 
 def _show(known: Facts) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from act_bench.cli._console import console
     from act_bench.tables.registry import TABLES
 
     spellings = known["equivalent_expressions"]
     listed = ", ".join(spellings[:_SPELLINGS_SHOWN])
     if len(spellings) > _SPELLINGS_SHOWN:
         listed += f" and {len(spellings) - _SPELLINGS_SHOWN} more (--json lists all)"
+    listed = fill(listed, _BESIDE, break_long_words=False, break_on_hyphens=False)
     others = [str(entry) for entry in known["entries_of_class"] if entry != known["entry"]]
     shared = f", shared with entries {', '.join(others)}" if others else ""
     low, high = min(known["shape"]), max(known["shape"])
     shape = f"{sparkline(known['shape'], low, high)}  {low:.3g} to {high:.3g} on [-5, 5]"
 
-    console = Console(highlight=False)
+    shown_on = console()
     facts = Table.grid(padding=(0, 2))
     facts.add_row("expression", known["expression"])
     for operator, formula in known["operators"].items():
@@ -309,42 +332,52 @@ def _show(known: Facts) -> None:
         )
         facts.add_row("canonical class", f"{known['canonical_class']}{shared}")
         facts.add_row("other spellings", listed or "none in the space")
-    console.print(facts)
+    shown_on.print(facts)
     if known["entry"] is not None and not known["records"]:
-        console.print("No table is embedded.")
+        shown_on.print("No table is embedded.")
     for record in known["records"]:
-        metrics, curve = record["metrics"], record["validation_accuracy_curve"]
-        about = TABLES[record["table"]]
+        metrics, about = record["metrics"], TABLES[record["table"]]
+        by_accuracy = about.metric == "validation_accuracy"
+        curve = record["validation_accuracy_curve" if by_accuracy else "validation_loss_curve"]
         shown = Table.grid(padding=(0, 2))
         title = f"\n{about.title}, {record['edition']}, fidelity {record['fidelity']}"
         if metrics["outcome"] == "missing":
-            console.print(f"{title}: missing, never trained")
+            shown_on.print(f"{title}: missing, never trained")
             continue
         for name, value in metrics.items():
             shown.add_row("", name, "-" if value is None else _short(value))
+        bits = about.in_bits_per_byte(metrics["validation_loss"])
+        if bits is not None:
+            shown.add_row("", "validation bits per byte", _short(bits))
         if curve:
-            line = sparkline(curve, about.chance, max(*curve, about.chance))
-            name = "validation by epoch" if about.higher_is_better else "accuracy by epoch"
-            shown.add_row("", name, f"{line}  {curve[0]:.3f} to {curve[-1]:.3f}")
-        console.print(title)
-        console.print(shown)
+            name = "validation by epoch" if by_accuracy else "validation loss by epoch"
+            shown.add_row(
+                "", name, f"{score_line(curve, about)}  {curve[0]:.3f} to {curve[-1]:.3f}"
+            )
+        shown_on.print(title)
+        shown_on.print(shown)
     if known["rates"]:
-        _show_rates(console, known["rates"])
+        _show_rates(shown_on, known["rates"])
     if known["published"]:
-        _show_published(console, known["published"])
+        _show_published(shown_on, known["published"])
 
 
-def _show_rates(console: Console, rates: Sequence[AtRate]) -> None:
+def _show_rates(shown_on: Console, rates: Sequence[AtRate]) -> None:
     """Print what the function reaches at each learning rate."""
     from rich.table import Table
 
-    console.print("\nBy learning rate: medians over the seeds")
+    from act_bench.tables.registry import TABLES
+
+    shown_on.print("\nBy learning rate: medians over the seeds")
     shown = Table.grid(padding=(0, 2))
     heads = ("", "table", "rate", "outcome", "validation", "test", "seeds", "fresh seeds")
     shown.add_row(*(f"[dim]{head}[/dim]" for head in heads))
     for row in rates:
-        fresh = row["fresh_validation_accuracy"] if row["tuned"] else None
-        values = (row["validation_accuracy"], row["test_accuracy"])
+        values, fresh = (row["validation_accuracy"], row["test_accuracy"]), None
+        if by_loss := TABLES[row["table"]].metric == "validation_loss":
+            values = row["validation_loss"], row["test_loss"]
+        if row["tuned"]:
+            fresh = row["fresh_validation_loss" if by_loss else "fresh_validation_accuracy"]
         shown.add_row(
             "*" if row["tuned"] else "",
             row["table"],
@@ -354,32 +387,35 @@ def _show_rates(console: Console, rates: Sequence[AtRate]) -> None:
             str(row["runs"]),
             "" if fresh is None else f"{fresh:.4f} (mean of {row['fresh_runs']})",
         )
-    console.print(shown)
-    console.print(
-        "* where seed 0 is best. Seeds that had no part in that choice are the fresh ones.",
+    shown_on.print(shown)
+    shown_on.print(
+        "* where seed 0 is best. Fresh seeds had no part in that choice.",
         style="dim",
     )
 
 
-def _show_published(console: Console, published: Sequence[dict[str, object]]) -> None:
+def _show_published(shown_on: Console, published: Sequence[dict[str, object]]) -> None:
     """Print reported top-1 accuracies, the runs of one cell in one line."""
     from rich.table import Table
 
-    cells: dict[tuple[object, ...], list[str]] = {}
+    cells: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {}
     for row in published:
         if row["metric"] == "top1_accuracy":
-            keys = ("source", "table", "architecture", "dataset", "split")
-            where = tuple(row[key] or "" for key in keys)
+            source = (str(row["source"]), str(row["table"]))
+            where = tuple(str(row[key] or "") for key in ("architecture", "dataset", "split"))
             doubt = "*" if row["flags"] else ""
-            cells.setdefault(where, []).append(f"{row['value']:.4g}{doubt}")
-    console.print("\nReported top-1 accuracy (other networks, data and budgets than above)")
-    shown = Table.grid(padding=(0, 2))
-    for place, values in cells.items():
-        shown.add_row("", *map(str, place), ", ".join(values))
-    console.print(shown)
-    others = len(published) - sum(map(len, cells.values()))
+            found = cells.setdefault(source, {}).setdefault(where, [])
+            found.append(f"{row['value']:.4g}{doubt}")
+    shown_on.print("\nReported top-1 accuracy (other networks, data and budgets than above)")
+    for source, places in cells.items():
+        shown_on.print(f"  {', '.join(source)}")
+        shown = Table.grid(padding=(0, 2))
+        for place, values in places.items():
+            shown.add_row("  ", *place, ", ".join(values))
+        shown_on.print(shown)
+    others = sum(row["metric"] != "top1_accuracy" for row in published)
     more = f"{others} other results in --json. " if others else ""
-    console.print(f"{more}Sources and flags (*): docs/reference/literature.md", style="dim")
+    shown_on.print(f"{more}Sources and flags (*): docs/reference/literature.md", style="dim")
 
 
 def _short(value: object) -> str:

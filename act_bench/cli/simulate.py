@@ -23,6 +23,8 @@ from act_bench.tables.rates import View
 
 DRAWN: Final = ("regret", "regret-time", "finals", "significance")
 """Names of the figures, as in ``act_bench.figures.FIGURES``."""
+SHORT: Final = 10_000
+"""Evaluations by a default optimizer that take less than processes to start; a tenth by others."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Options:
     names: str | None
     seed: int
     workers: int
+    jobs: int | None
+    memory: float | None
     fidelity: str | None
     edition: str
     run_seed: int | None
@@ -48,7 +52,13 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("table", type=table_type)
-@click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Searches of each optimizer.",
+)
 @click.option(
     "--evaluations", type=click.IntRange(1), default=100, show_default=True, help="Of each trial."
 )
@@ -67,6 +77,16 @@ class Options:
     default=1,
     show_default=True,
     help="Trainings that run at a time in each search.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Processes of this machine; default: as many as it has cores, where searches take long.",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(0, min_open=True),
+    help="Most GiB that the results may take; default: half of the machine's.",
 )
 @data_options
 @click.option(
@@ -102,6 +122,7 @@ def command(options: Options) -> None:
       act-bench simulate mlp --optimizers random,knn --seed 1 --output my-results
       act-bench simulate mlp --optimizers random,knn,knn:neighbours=5,aquasurf --figures all
       act-bench simulate mlp --workers 4
+      act-bench simulate cnn --optimizers gp-ei,forest-ei,tpe --jobs 2
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
       act-bench simulate mlp --protocol 1 --optimizers knn
 
@@ -138,29 +159,68 @@ def command(options: Options) -> None:
             param_hint="--evaluations",
         )
     _check_settings(chosen, data)
+    jobs, limit = _jobs(options), _checked_memory(options, len(chosen))
     output = options.output or Path("output") / f"simulate-{data.name}"
     with ExitStack() as stack:
         for folder in filter(None, (output, options.traces)):
             stack.enter_context(making(folder))
-        simulation = _simulate(data, chosen, options)
+        simulation = _simulate(data, chosen, options, jobs, limit)
         document = _document(simulation, data, options)
         files = _write(simulation, document, output, drawn)
     if options.as_json:
-        rows = {"optimizers": simulation.summary(), "files": files}
+        processes = simulation.processes.to_dicts()
+        rows = {"optimizers": simulation.summary(), "processes": processes, "files": files}
         click.echo(json.dumps(document | rows))
     else:
         _show(simulation, data)
         click.echo("\n".join(files))
 
 
-def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options) -> Simulation:
+def _jobs(options: Options) -> int:
+    """Return how many processes, none more than trials; starting them takes seconds."""
+    from regenerate.sweeps.processes import available_cores
+
+    short = SHORT if options.names is None else SHORT // 10
+    few = options.trials * options.evaluations <= short
+    return options.jobs or (1 if few else min(available_cores(), options.trials))
+
+
+def _checked_memory(options: Options, optimizers: int) -> int | None:
+    """Return the limit in bytes, if one is given; what needs more is refused here."""
+    from surrogates.trials import check_memory
+
+    limit = None if options.memory is None else int(options.memory * 2**30)
+    try:
+        check_memory(optimizers, options.trials, options.evaluations, limit)
+    except ArgumentError as error:
+        raise click.BadParameter(str(error), param_hint="--memory") from error
+    return limit
+
+
+def _simulate(
+    data: BenchmarkData,
+    chosen: dict[str, Factory],
+    options: Options,
+    jobs: int,
+    limit: int | None,
+) -> Simulation:
     """Run the searches, with a bar on stderr for each optimizer."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from act_bench.cli._progress import bars
     from surrogates.simulation import simulate
+    from surrogates.trials import check_memory
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    needed = check_memory(len(chosen), options.trials, options.evaluations, limit)
+    click.echo(
+        f"{len(chosen)} optimizers x {options.trials:,} trials x {options.evaluations:,} "
+        f"evaluations in {jobs} process{'es' * (jobs > 1)}; the results take up to "
+        f"{1 + needed // 2**20:,} MiB of memory",
+        err=True,
+    )
+
+    def forecast(seconds: float) -> None:
+        click.echo(f"about {_duration(seconds)} left, by the first trials", err=True)
+
+    with bars() as progress:
         tasks = {name: progress.add_task(name, total=options.trials) for name in chosen}
         return simulate(
             data,
@@ -171,7 +231,23 @@ def _simulate(data: BenchmarkData, chosen: dict[str, Factory], options: Options)
             workers=options.workers,
             progress=lambda name, done: progress.update(tasks[name], completed=done),
             traces=options.traces,
+            jobs=jobs,
+            memory=limit,
+            forecast=forecast,
         )
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds as people say them.
+
+    Examples
+    --------
+    >>> _duration(3.4), _duration(200), _duration(9000)
+    ('3 s', '3 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
@@ -256,55 +332,71 @@ def _document(simulation: Simulation, data: BenchmarkData, options: Options) -> 
 
 
 def _show(simulation: Simulation, data: BenchmarkData) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
     rows = simulation.summary()
     by_loss = simulation.metric == "validation_loss"
     test_metric = "test_loss" if by_loss else "test_accuracy"
     at_top = -simulation.top_score if by_loss else simulation.top_score
     marks = [key for key in rows[0] if key.startswith("regret_at_")]
-    shown = Table(
-        title=f"{data.title}: median regret and its quartiles",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+    click.echo(f"{data.title}: median regret and its quartiles")
+    shown = listing(
+        "optimizer",
+        right=(
+            *(f"after {mark.removeprefix('regret_at_')}" for mark in marks),
+            *("top 1 %", "clock", "test", "s"),
+        ),
     )
-    shown.add_column("optimizer", no_wrap=True)
-    for mark in marks:
-        shown.add_column(f"after {mark.removeprefix('regret_at_')}", justify="right", no_wrap=True)
-    for heading in ("top 1 %", "clock", "test", "seconds"):
-        shown.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         quartiles = [cast("list[float]", row[mark]) for mark in marks]
         to_top, test = row["evaluations_to_top"], row[test_metric]
         clock = row["trainings_to_top"]
         shown.add_row(
-            str(row["optimizer"]).replace(":", "\n  "),  # a setting a line
+            _in_lines(str(row["optimizer"])),
             *(f"{middle:.4f}\n{low:.3f}-{high:.3f}" for low, middle, high in quartiles),
             "never" if to_top is None else f"{to_top}",
             "never" if clock is None else f"{clock:.0f}",
             "" if test is None else f"{test:.4f}",
-            f"{row['seconds']:.2f}",
+            _by_process(simulation, str(row["optimizer"])),
         )
     after = [int(mark.removeprefix("regret_at_")) - 1 for mark in marks]
     exact = simulation.exact.regret_quartiles()[:, after].T.tolist()
     shown.add_row(
-        "exact random",
+        "random, exact",
         *(f"{middle:.4f}\n{low:.3f}-{high:.3f}" for low, middle, high in exact),
         *[f"{simulation.exact_evaluations_to_top()}"] * 2,
         "",
         "",
         style="dim",
     )
-    Console().print(shown)
+    console().print(shown)
     click.echo(
         f"top 1 %: median number of evaluations until one of the {simulation.top_entries} best "
-        f"entries,\n  of {simulation.metric.replace('_', ' ')} {at_top:.4f} or "
+        f"entries, of\n  {simulation.metric.replace('_', ' ')} {at_top:.4f} or "
         f"{'less' if by_loss else 'more'}; never: fewer than half got there.\n"
-        "clock: the same in mean trainings of the table, with what features cost; an evaluation "
-        "of random search\n  costs 1.\n"
+        "clock: the same in mean trainings of the table, with what features cost; an\n"
+        "  evaluation of random search costs 1. s: processor seconds, of each process.\n"
+        "random, exact: median and quartiles of its law, not of simulated searches.\n"
         f"test: median {test_metric.replace('_', ' ')} of the incumbents, revealed at the end."
     )
     if simulation.clock_is_lower_bound:
         click.echo("clock: a lower bound, for the table does not say what some trainings took.")
+
+
+def _in_lines(name: str) -> str:
+    """Return an optimizer's name with a line per setting, and per value where it is long."""
+    lines = name.split(":")
+    return "\n  ".join(
+        each.replace("=", "=\n    ") if len(each) > _NAME else each for each in lines
+    )
+
+
+_NAME: Final = 13
+"""Letters of a name beside which a row of `simulate` fits 80 columns."""
+
+
+def _by_process(simulation: Simulation, name: str) -> str:
+    """Return the processor seconds of an optimizer, and below them those of each process."""
+    rows = simulation.processes.filter(optimizer=name)["seconds"].to_list()
+    each = "" if len(rows) == 1 else "\n" + " + ".join(f"{seconds:.1f}" for seconds in rows)
+    return f"{simulation.seconds[name]:.2f}{each}"

@@ -43,10 +43,12 @@ def command() -> None:
 @json_option
 def build(variant: Variant, *, again: bool, as_json: bool) -> None:
     """Enumerate, evaluate and reduce the space, and keep it in your cache."""
+    from act_bench.cli._progress import bar
     from builders.space import large as builder  # making a file is the builders' part
 
     started = time.perf_counter()
-    folder = builder.build(variant, again=again)
+    with bar("large space") as progress:
+        folder = builder.build(variant, again=again, progress=progress)
     document = {**_counts(variant), "folder": str(folder)}
     document["seconds"] = round(time.perf_counter() - started, 2)
     if as_json:
@@ -83,21 +85,19 @@ def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) 
     if as_json:
         click.echo(json.dumps({"expression": expression, "neighbours": found.to_dicts()}))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
-    shown = Table(title=f"Nearest to {expression}")
-    for heading in ("distance", "spellings", "entry"):
-        shown.add_column(heading, justify="right")
-    shown.add_column("function", overflow="fold")
+    numbers = ("distance", "spellings", "entry")
+    click.echo(f"Nearest to {expression}")
+    shown = listing("function", right=numbers)
     for row in found.to_dicts():
         shown.add_row(
+            row["expression"],
             "equal on grid" if row["same"] else f"{row['distance']:.2g}",
             f"{row['expressions']:,}",
             "" if row["entry"] is None else str(row["entry"]),
-            row["expression"],
         )
-    Console().print(shown)
+    console().print(shown)
 
 
 def _make_again_if_damaged(variant: Variant) -> None:
@@ -107,9 +107,11 @@ def _make_again_if_damaged(variant: Variant) -> None:
         for path in (large_space.expressions_file(variant), large_space.outputs_file(variant)):
             large_space.check(path)
     except large_space.DamagedSpaceError:
+        from act_bench.cli._progress import bar
         from builders.space import large as builder
 
-        builder.build(variant)
+        with bar("large space") as progress:
+            builder.build(variant, progress=progress)
 
 
 def _counts(variant: Variant) -> dict[str, object]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, TextColumn
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import PositiveNumber, collected, table_type, training_options
+from act_bench.cli._progress import bars
 from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Options:
 @click.option("--limit", type=click.IntRange(1), help="Only the first N functions of the order.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=PositiveNumber(),
     help="Begin no function that would end later, by the longest so far.",
 )
 @click.option(
@@ -310,16 +310,9 @@ class Meter:
         self.functions = functions
         self.pending = self.trained = 0
         self.started = time.perf_counter()
-        self.progress = Progress(
-            TextColumn("functions"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[outcomes]}"),
-            console=Console(stderr=True),
-        )
-        self.bar = self.progress.add_task("", total=functions, left="", outcomes="")
+        fields = (TextColumn("{task.fields[left]}"), TextColumn("{task.fields[outcomes]}"))
+        self.progress = bars(MofNCompleteColumn(), *fields, lasting=True)
+        self.bar = self.progress.add_task("functions", total=functions, left="", outcomes="")
 
     def __enter__(self) -> Self:
         self.progress.start()

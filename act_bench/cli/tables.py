@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from textwrap import fill
 
 import click
 
@@ -27,12 +28,11 @@ def command(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from act_bench.cli._console import console, listing
 
-    shown = Table("table", "fidelity", title="Tables, edition regenerated")
-    for heading in ("ok", "diverged", "missing", "runs"):
-        shown.add_column(heading, justify="right")
+    numbers = ("ok", "diverged", "missing", "runs")
+    click.echo("Tables, edition regenerated")
+    shown = listing("table", "fidelity", right=numbers)
     for row in found:
         counts = [row["ok"], row["diverged"], row["missing"], row["runs"]]
         shown.add_row(
@@ -40,8 +40,9 @@ def command(*, as_json: bool) -> None:
             row["fidelity"] + (" *" if row["is_default"] else ""),
             *([f"{count:,}" for count in counts] if row["embedded"] else ["no data"] + [""] * 3),
         )
-    Console().print(shown)
+    console().print(shown)
     for table in TABLES.values():
         by = "" if table.higher_is_better else f"; searched by {table.metric_in_words}"
-        click.echo(f"{table.name:7} {table.title}: {table.network} on {table.dataset}{by}")
+        about = f"{table.name:7} {table.title}: {table.network} on {table.dataset}{by}"
+        click.echo(fill(about, 80, subsequent_indent=" " * 8))
     click.echo("* the default fidelity. Rows are entries, by outcome; runs are single trainings.")

@@ -11,6 +11,7 @@ import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
+from act_bench.cli._progress import working
 
 
 class Verdict(TypedDict):
@@ -51,11 +52,14 @@ def command(trace: Path | None, no_rerun: bool, strict: bool, as_json: bool) -> 
     if strict and no_rerun:
         raise click.UsageError("--strict wants the optimizer run again, and --no-rerun does not")
     if trace is None:
-        verdicts, subject = _embedded(), "embedded data"
+        with working("embedded data"):
+            verdicts = _embedded()
+        subject = "embedded data"
         failed = any(verdict["passed"] is False for verdict in verdicts)
         words = "FAILED" if failed else "verified"
     else:
-        verdicts, words = _replayed(trace, not no_rerun)
+        with working("replay"):
+            verdicts, words = _replayed(trace, not no_rerun)
         subject = str(trace)
         failed = words == "FAILED" or (strict and words != "verified")
     if no_rerun and not failed:

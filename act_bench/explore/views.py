@@ -21,16 +21,14 @@ if TYPE_CHECKING:
     from act_bench.tables.registry import TableInfo
 
 SHOWN: Final = (*METRICS, "validation_accuracy_std", "runs", "runtime_s")
-TUNED: Final = (
-    *METRICS,
-    "learning_rate",
-    "fresh_runs",
-    "fresh_validation_accuracy",
-    "fresh_validation_accuracy_std",
-    "fresh_test_accuracy",
-    "runtime_s",
-)
-"""Of the tuned view: seed 0 at the rate it chooses, and seeds that had no part in the choice."""
+
+
+def tuned_columns(info: TableInfo) -> tuple[str, ...]:
+    """Return the columns of the tuned view: seed 0 at the rate it chooses, and the fresh seeds."""
+    fresh = ("fresh_runs", f"fresh_{info.metric}", f"fresh_{info.metric}_std")
+    return (*METRICS, "learning_rate", *fresh, f"fresh_{info.test_metric}", "runtime_s")
+
+
 OUTCOMES: Final = ("ok", "diverged", "missing")
 _CURVE_DIGITS: Final = 10
 _ACCURACY_DIGITS: Final = 20  # so that six decimal digits are saved right
@@ -84,14 +82,15 @@ def table_data(name: str, fidelity: str, outside: Sequence[str]) -> TableData:
         source = (rate_runs_file(name), rate)
         views[f"{rate:g}"] = _view(info, fidelity, frame, SHOWN, rate, named, source, outside)
     if rates:
-        frame = load_table(name, rate="tuned", columns=["outcome", *TUNED])
-        views["tuned"] = _view(info, fidelity, frame, TUNED, None, named, (None, None), outside)
+        tuned = tuned_columns(info)
+        frame = load_table(name, rate="tuned", columns=["outcome", *tuned])
+        views["tuned"] = _view(info, fidelity, frame, tuned, None, named, (None, None), outside)
     return {
         "title": f"{info.title}, fidelity {fidelity}: {info.network} on {info.dataset}",
         "table": name,
         "fidelity": fidelity,
         "chance": info.chance,
-        "worst": info.worst_score if info.higher_is_better else -info.worst_score,
+        "worst": info.worst_value,
         "metric": info.metric,
         "higherIsBetter": info.higher_is_better,
         "spectra": name if fisher_name(name) in table_files(name) else None,
@@ -120,7 +119,7 @@ def _view(
 ) -> ViewData:
     """Return a view: the entries of ``frame``, and the rows of ``named`` at the same rate."""
     chosen = [row for row in named if (row["tuned"] if rate is None else _same(row, rate))]
-    rows = {row["name"]: _as_tuned(row) if rate is None else row for row in chosen}
+    rows = {row["name"]: _as_tuned(row, info) if rate is None else row for row in chosen}
     outcomes = [*frame["outcome"], *(rows.get(key, _MISSING)["outcome"] for key in outside)]
     metrics = {}
     for column in columns:
@@ -149,25 +148,20 @@ def _same(row: dict[str, Any], rate: float) -> bool:
     return abs(float(row["learning_rate"]) - rate) <= 1e-9 * rate
 
 
-def _as_tuned(row: dict[str, Any]) -> dict[str, Any]:
+def _as_tuned(row: dict[str, Any], info: TableInfo) -> dict[str, Any]:
     """Return a named function's row at the rate that seed 0 chooses as the tuned view has it.
 
-    Of the run with seed 0 the row has the validation accuracy only; the other metrics are of all
+    Of the run with seed 0 the row has the metric of the table only; the other metrics are of all
     seeds and are left out.
     """
-    kept: dict[str, Any] = {
-        column: row[column] for column in TUNED if column in row and column not in METRICS
-    }
-    return {
-        **kept,
-        "outcome": row["outcome"],
-        "validation_accuracy": row["first_validation_accuracy"],
-    }
+    shown = [column for column in tuned_columns(info) if column not in METRICS]
+    kept: dict[str, Any] = {column: row[column] for column in shown if column in row}
+    return {**kept, "outcome": row["outcome"], info.metric: row[f"first_{info.metric}"]}
 
 
 def _named(name: str, fidelity: str, outside: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows of the functions beside the space; none where the table has no such file."""
-    from act_bench.tables.named import load_named, named_name
+    from act_bench.tables.catalogued.named import load_named, named_name
 
     if named_name(name) not in table_files(name):
         return []
@@ -195,8 +189,8 @@ def _named_curves(
     """Return the learning curves of the functions beside the space at one rate."""
     import polars as pl
 
+    from act_bench.tables.catalogued.named import load_named_runs, named_runs_name
     from act_bench.tables.learning_curves import combine
-    from act_bench.tables.named import load_named_runs, named_runs_name
 
     curves = np.full((len(outside), epochs), np.nan, np.float32)
     column = f"{info.metric}_curve"

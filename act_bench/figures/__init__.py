@@ -35,6 +35,11 @@ class Request(NamedTuple):
         A folder that ``act-bench simulate`` or ``evaluate-surrogates`` wrote.
     data_dir
         A folder with images, for figures that need a network's batch.
+    expression
+        A function, for figures that are of one.
+    model, data
+        A network of one's own in place of a table, and its data: addresses of functions, as
+        ``act-bench search`` takes them.
     """
 
     tables: tuple[str, ...] = ()
@@ -42,6 +47,9 @@ class Request(NamedTuple):
     fidelity: str | None = None
     results: Path | None = None
     data_dir: Path | None = None
+    expression: str | None = None
+    model: str | None = None
+    data: str | None = None
 
 
 class FigureSpec(NamedTuple):
@@ -52,6 +60,10 @@ class FigureSpec(NamedTuple):
 
 
 FIGURES: Final[dict[str, FigureSpec]] = {
+    "known": FigureSpec(
+        "act_bench.figures.known:known_functions",
+        "what well-known functions reach on every table, with intervals, and the best of the space",
+    ),
     "accuracies": FigureSpec(
         "act_bench.figures.tables:accuracies",
         "histogram of validation accuracies, a panel a table (poster, Figure 1)",
@@ -76,6 +88,11 @@ FIGURES: Final[dict[str, FigureSpec]] = {
     "spectra": FigureSpec(
         "act_bench.figures.spectra:spectra",
         "Fisher spectra of functions and their negatives (poster, Figure 5); needs PyTorch",
+    ),
+    "inputs": FigureSpec(
+        "act_bench.figures.inputs:inputs",
+        "what enters EXPRESSION in a network before and after training (poster, Figure 11); "
+        "trains where that is not embedded",
     ),
     "regret": FigureSpec(
         "act_bench.figures.searches:regret",

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
-from act_bench.figures.style import GRAY, OKABE_ITO, PALE, panels
+from act_bench.figures.labels import name_points
+from act_bench.figures.style import FAINT, OKABE_ITO, PALE, SCALE, panels
 from act_bench.figures.tables import read_accuracies, tables_with_data
 from act_bench.functions.operators import BASELINES
 from act_bench.tables.maps import FEATURES, Feature, load_map
@@ -58,7 +59,6 @@ def functions(request: Request) -> Figure:
     axes = above.subplots()
     axes.scatter(places[:, 0], places[:, 1], s=3, color=OKABE_ITO[0], alpha=0.35, linewidths=0)
     axes.scatter(grid[..., 0], grid[..., 1], s=14, marker="x", color="black", linewidths=0.8)
-    _label(axes, places, BASELINES)
     axes.set_title("UMAP of the outputs of 2,913 functions", loc="left", fontsize=10)
     _unmarked(axes)
     x = np.linspace(-5, 5, 101)
@@ -77,6 +77,8 @@ def functions(request: Request) -> Figure:
     below.suptitle(
         "the function nearest to each cross, in the same order", fontsize=10, x=0.02, ha="left"
     )
+    figure.draw_without_rendering()  # labels are placed on the axes as they are laid out
+    _label(axes, places, BASELINES)
     return figure
 
 
@@ -104,7 +106,9 @@ def maps(request: Request) -> Figure:
             places = load_map(table, feature).places.astype(np.float64)
             known = np.isfinite(places).all(axis=1) & np.isfinite(found.score)
             lost, trained = known & found.diverged, known & ~found.diverged
-            axes.scatter(places[lost, 0], places[lost, 1], s=3, color=PALE, linewidths=0)
+            axes.scatter(
+                places[lost, 0], places[lost, 1], s=6, marker="x", color=FAINT, linewidths=0.4
+            )
             # The best are drawn last, so that they are seen.
             order = np.flatnonzero(trained)[np.argsort(found.score[trained], kind="stable")]
             drawn = axes.scatter(
@@ -114,20 +118,23 @@ def maps(request: Request) -> Figure:
                 c=found.score[order],
                 vmin=shades[0],
                 vmax=shades[1],
-                cmap="viridis",
+                cmap=SCALE,
                 linewidths=0,
             )
-            _label(axes, places, NAMED)
             rank = continuity(places[chosen], found.score[chosen])
             title = f"{table}, {TITLES[feature]}: {rank:.3f}"
             axes.set_title(title, loc="left", fontsize=9)
             _unmarked(axes)
         figure.colorbar(drawn, ax=row, label=found.info.score_in_words, shrink=0.8, extend="both")
     figure.supxlabel(
-        "gray: diverged. The number: Spearman correlation of a function's accuracy with the mean "
-        "of its three nearest, over functions with a valid spectrum, a diverged one at chance",
+        "crosses: diverged. The number: Spearman correlation of a function's accuracy with the "
+        "mean of its three nearest, over functions with a valid spectrum, a diverged one at chance",
         fontsize=8,
     )
+    figure.draw_without_rendering()
+    for row, table in zip(rows, mapped, strict=True):
+        for axes, feature in zip(row, FEATURES, strict=True):
+            _label(axes, load_map(table, feature).places.astype(np.float64), NAMED)
     return figure
 
 
@@ -169,26 +176,16 @@ def _nearest(places: Floats, place: Floats) -> int:
 
 def _label(axes: Axes, places: Floats, names: tuple[str, ...]) -> None:
     """Mark functions by triangles with their names."""
-    from matplotlib.patheffects import withStroke
-
     from act_bench.spaces.paper import load_space
 
-    for text in names:
-        place = places[load_space().resolve(text).entry]
-        if not np.isfinite(place).all():
-            continue
-        axes.plot(
-            *place, marker="^", markersize=6, color=OKABE_ITO[1], markeredgecolor="white", zorder=3
-        )
-        note = axes.annotate(
-            text.removesuffix("(x)"),
-            (float(place[0]), float(place[1])),
-            xytext=(4, 3),
-            textcoords="offset points",
-            fontsize=8,
-            color=GRAY,
-        )
-        note.set_path_effects([withStroke(linewidth=2, foreground="white")])
+    entries = {text: load_space().resolve(text).entry for text in names}
+    name_points(
+        axes,
+        {
+            text.removesuffix("(x)"): (float(places[entry, 0]), float(places[entry, 1]))
+            for text, entry in entries.items()
+        },
+    )
 
 
 def _unmarked(axes: Axes) -> None:

@@ -46,7 +46,7 @@ class Results(NamedTuple):
     steps
         One row per evaluation.
     exact
-        Expected regret of random search.
+        Median regret of random search, exactly.
     title
         Of the figures.
     metric
@@ -77,9 +77,9 @@ def read_results(request: Request) -> Results:
     steps = read_frame(folder, STEPS_FILE, command)
     with _undamaged(folder / SEARCH_FILE, command):
         about = json.loads((folder / SEARCH_FILE).read_text(encoding="utf-8"))
-        exact = np.array(about["random_exact"]["expected_regret"], dtype=np.float64)
+        exact = np.array(about["random_exact"]["regret_quartiles"][1], dtype=np.float64)
         if exact.ndim != 1 or not exact.size or not np.isfinite(exact).all():
-            raise ValueError("expected_regret holds no finite numbers")
+            raise ValueError("regret_quartiles holds no finite numbers")
         metric = str(about.get("metric", "validation_accuracy")).replace("_", " ")
         heading = title(str(about["table"]), str(about["fidelity"]), steps)
         bound = bool(about.get("clock_is_lower_bound", False))

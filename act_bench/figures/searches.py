@@ -15,7 +15,7 @@ from act_bench.figures.results import (
     read_results,
     results_folder,
 )
-from act_bench.figures.style import DASHES, GRAY, GRID, OKABE_ITO, bare, panels
+from act_bench.figures.style import DASHES, GRAY, GRID, HANDLE, OKABE_ITO, bare, panels
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,7 +48,7 @@ def regret_figure(
         With the columns ``optimizer``, ``trial``, ``evaluation``, ``regret``, as in
         ``surrogates.simulation.Simulation.steps``.
     exact : array of shape (evaluations,)
-        Expected regret of random search, drawn as a thin dashed line.
+        Median regret of random search by its law, drawn as a thin dashed line.
     title : str
     metric : str
         What regret is measured in, in words.
@@ -75,11 +75,11 @@ def regret_figure(
         _curve(axes, evaluations, quartiles.clip(foot), i, name)
     axes.plot(
         evaluations,
-        exact,
+        np.clip(exact, foot, None),
         color=GRAY,
         linewidth=0.9,
         linestyle=(0, (4, 3)),
-        label="random, exact mean",
+        label="random, exact median",
     )
     axes.set_xlim(1, max(len(exact), 2))
     axes.set_xlabel("evaluations")
@@ -212,12 +212,13 @@ def significance_figure(pairs: pl.DataFrame, title: str) -> Figure:
     matrix = np.array([[wins[a, b] for b in order] for a in order])
     size = 1.9 + 0.42 * len(order)
     figure, [[axes]] = panels(1, 1, width=size + 1.6, height=size)
-    shown = axes.imshow(matrix, cmap="PuOr_r", vmin=0, vmax=1)
+    # From light to dark, not from one color over white to another: both ends would be one gray.
+    shown = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
     for i, a in enumerate(order):
         for j, b in enumerate(order):
             if a != b:
                 text = f"{100 * wins[a, b]:.0f}{'•' if (a, b) in sure else ''}"
-                dark = abs(matrix[i, j] - 0.5) > 0.35
+                dark = matrix[i, j] > 0.6
                 axes.text(
                     j, i, text, ha="center", va="center", fontsize=7, color="w" if dark else GRAY
                 )
@@ -253,7 +254,7 @@ def _curve(axes: Axes, x: NDArray[np.number], quartiles: Floats, i: int, name: s
     axes.fill_between(x, low, high, step="post", color=color, alpha=0.12, linewidth=0)
     for edge in (low, high):
         axes.step(x, edge, where="post", color=color, linewidth=0.6, alpha=0.5)
-    dashes = DASHES[(i + i // len(OKABE_ITO)) % len(DASHES)]
+    dashes = DASHES[(i + i // len(OKABE_ITO)) % len(DASHES)]  # of a color a second time, others
     axes.step(x, middle, where="post", color=color, linestyle=dashes, linewidth=2.0, label=name)
 
 
@@ -294,5 +295,6 @@ def _finish(axes: Axes, title: str, metric: str) -> None:
         fontsize=8,
         title="median, shaded between the quartiles",
         title_fontsize=8,
+        handlelength=HANDLE,
         ncols=2 if len(axes.get_legend_handles_labels()[1]) > 8 else 1,
     )

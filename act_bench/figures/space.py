@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from act_bench.figures.style import SCALE
 from act_bench.spaces.large import scan_outputs
 from act_bench.spaces.paper import finite_outputs
 from act_bench.tables.loaders import load_table
@@ -92,7 +93,7 @@ def draw(
         places[order, 1],
         c=accuracy[order],
         s=9,
-        cmap="viridis",
+        cmap=SCALE,
         vmin=chance,
         linewidths=0,
     )

@@ -1,7 +1,8 @@
 """What all figures share: colors, bare axes and the file.
 
 Colors are those of Okabe and Ito (*Color Universal Design*, 2008), which color-blind readers can
-tell apart; lines differ in their dashes too, so that a gray print can be read.
+tell apart. A gray print can be read too: lines differ in their dashes as well, points in their
+markers, areas in their hatches, and maps of colors grow darker from one end to the other.
 """
 
 from __future__ import annotations
@@ -16,10 +17,26 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-DASHES: Final = ("-", (0, (6, 1.5)), (0, (1.5, 1.2)), "-.", (0, (8, 2, 1, 2, 1, 2)))
+OKABE_ITO: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES: Final = (
+    "-",
+    (0, (6, 1.5)),
+    (0, (1.5, 1.2)),
+    "-.",
+    (0, (8, 2, 1, 2, 1, 2)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (10, 2, 3, 2)),
+)
+"""As many as there are colors; with a width of 2, all can be told apart in a legend of HANDLE."""
+HANDLE: Final = 4.2
+"""Length of a line in a legend, in its font's size: each pattern of dashes fits twice."""
+MARKERS: Final = ("o", "s", "^", "D")
+SCALE: Final = "viridis_r"
+"""Colors of values: the higher the darker, so that the best stand out in print too."""
 GRAY: Final = "#333333"
 PALE: Final = "#d4d4d4"
+FAINT: Final = "#b0b0b0"
+"""Of thin marks, which PALE would lose."""
 GRID: Final = "#e4e4e4"
 FORMATS: Final = ("png", "svg", "pdf")
 

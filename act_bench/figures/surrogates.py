@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from act_bench.figures import Request
 from act_bench.figures.results import SUMMARY_FILE, read_frame, results_folder
-from act_bench.figures.style import GRID, OKABE_ITO, bare, panels
+from act_bench.figures.style import GRID, HANDLE, MARKERS, OKABE_ITO, bare, panels
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,8 +37,8 @@ def surrogates_figure(summary: pl.DataFrame) -> Figure:
 
     Notes
     -----
-    The color says what is known of a function, the dashes how it is turned; bands are 95 %
-    intervals over splits.
+    The color and the marker say what is known of a function, the dashes how it is turned; bands are
+    95 % intervals over splits.
     """
     import polars as pl
 
@@ -52,13 +52,21 @@ def surrogates_figure(summary: pl.DataFrame) -> Figure:
             )
             for (features,), group in chosen.group_by("features", maintain_order=True):
                 view, _, kind = str(features).rpartition("-")
-                color = OKABE_ITO[_COLORS[kind]]
+                color, marker = OKABE_ITO[_COLORS[kind]], MARKERS[_COLORS[kind]]
                 x, middle = group["size"].to_numpy(), group["mean"].to_numpy()
                 axes.fill_between(
                     x, group["low"], group["high"], color=color, alpha=0.12, linewidth=0
                 )
                 axes.plot(
-                    x, middle, color=color, linestyle=_DASHES[view], label=features, linewidth=1.4
+                    x,
+                    middle,
+                    color=color,
+                    linestyle=_DASHES[view],
+                    linewidth=1.4,
+                    marker=marker,
+                    markersize=4,
+                    markerfacecolor=color if view == "" else "white",
+                    label=features,
                 )
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
@@ -72,7 +80,15 @@ def surrogates_figure(summary: pl.DataFrame) -> Figure:
         limits = [axes.get_ylim() for axes in row]
         for axes in row:  # one scale per row, so that regressors can be compared
             axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
-    rows[0][-1].legend(frameon=False, fontsize=7)
+    handles = rows[0][-1].get_legend_handles_labels()
+    figure.legend(
+        *handles,
+        loc="outside lower center",
+        ncols=6,
+        frameon=False,
+        fontsize=8,
+        handlelength=HANDLE,
+    )
     table = summary["table"][0]
     figure.suptitle(
         f"{table}: predictions of functions not learned from", fontsize=11, x=0.02, ha="left"

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
-from act_bench.figures.style import GRAY, GRID, OKABE_ITO, PALE, bare, wrapped
+from act_bench.figures.labels import name_beside
+from act_bench.figures.style import DASHES, FAINT, GRID, HANDLE, OKABE_ITO, PALE, bare, wrapped
 from act_bench.files.manifest import DataError
 from act_bench.functions.operators import BASELINES
 from act_bench.tables.files import entries_file, table_files
@@ -17,7 +18,7 @@ from act_bench.tables.registry import TABLES, TableInfo, choose_fidelity, table_
 from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 BINS: Final = 50
@@ -105,11 +106,13 @@ def invalid_spectra(table: str) -> NDArray[np.bool_] | None:
 def accuracies(request: Request) -> Figure:
     """Draw the histogram of validation accuracies, after Figure 1 of the poster.
 
-    What diverged stands at chance level. Where there are Fisher spectra, functions without a valid
-    one are distinguished: these a search can leave out before it trains anything.
+    Each group is an outline of its own, since heights that are stacked on a logarithmic axis would
+    not be seen for what they are. What diverged stands at chance level. Where there are Fisher
+    spectra, functions without a valid one are distinguished: these a search can leave out before it
+    trains anything.
     """
     tables = tables_with_data(request)
-    figure, every = wrapped(len(tables), 2 if len(tables) == 4 else 3, width=5.2, height=3.4)
+    figure, every = wrapped(len(tables), 2 if len(tables) == 4 else 3, width=5.2, height=3.3)
     for axes, table in zip(every, tables, strict=True):
         found, invalid = read_accuracies(table, request), invalid_spectra(table)
         filtered = np.zeros(len(found.score), bool) if invalid is None else invalid
@@ -120,28 +123,43 @@ def accuracies(request: Request) -> Figure:
             "no valid Fisher spectrum": filtered,
         }
         groups = {name: chosen & shown for name, chosen in groups.items() if chosen.any()}
-        axes.hist(
-            [found.score[chosen].clip(*found.limits) for chosen in groups.values()],
-            bins=np.linspace(*found.limits, BINS + 1).tolist(),
-            stacked=True,
-            color=[OKABE_ITO[i] for i in range(len(groups))],
-            label=[f"{name}: {int(chosen.sum()):,}" for name, chosen in groups.items()],
-        )
+        edges = _edges(found.score[shown], found)
+        for i, (name, chosen) in enumerate(groups.items()):
+            counts, _ = np.histogram(found.score[chosen].clip(edges[0], edges[-1]), edges)
+            axes.stairs(
+                counts,
+                edges,
+                baseline=0.5,
+                fill=i == 0,
+                facecolor=PALE if i == 0 else "none",
+                edgecolor=OKABE_ITO[i],
+                linestyle=DASHES[i],
+                linewidth=1.5,
+                label=f"{name}: {int(chosen.sum()):,}",
+            )
         axes.set_yscale("log")
-        axes.axvline(found.info.worst_score, color=GRAY, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.set(xlim=found.limits, xlabel=found.info.score_in_words, ylabel="functions")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set(xlim=(edges[0], edges[-1]), xlabel=found.info.score_in_words, ylabel="functions")
+        axes.set_ylim(0.7, 6 * axes.get_ylim()[1])  # room for the legend
         axes.set_title(found.label, loc="left", fontsize=10)
-        axes.legend(frameon=False, fontsize=8, loc="upper center")
-        axes.set_ylim(top=axes.get_ylim()[1] * 3)  # room for the legend
+        axes.legend(frameon=False, fontsize=8, loc="upper right", handlelength=HANDLE)
         bare(axes)
     return figure
+
+
+def _edges(score: NDArray[np.float64], found: Accuracies) -> NDArray[np.float64]:
+    """Return the edges of the bins: they fit the data, and a bin has chance in its middle."""
+    low, high = (float(limit) for limit in np.clip([score.min(), score.max()], *found.limits))
+    width = (high - low) / BINS
+    first = found.info.worst_score - width * (0.5 + np.ceil((found.info.worst_score - low) / width))
+    return np.asarray(first + width * np.arange(BINS + 3))
 
 
 def scatter(request: Request) -> Figure:
     """Draw validation accuracies of each pair of tables, after Figure 2 of the poster.
 
     Functions that have one seed in one of the two tables are hollow: where they stand is luck in
-    part, and most of all if they are among the best.
+    part, and most of all if they are among the best. What does not train in both is a cross.
 
     Raises
     ------
@@ -162,16 +180,24 @@ def scatter(request: Request) -> Figure:
     known = {table: read_accuracies(table, request) for table in tables}
     baselines = {text: load_space().resolve(text).entry for text in BASELINES}
     pairs = list(combinations(tables, 2))
-    figure, every = wrapped(len(pairs), 3, width=4.4, height=4.2)
+    figure, every = wrapped(len(pairs), 3, width=4.5, height=4.0)
     for axes, (first, second) in zip(every, pairs, strict=True):
         a, b = known[first], known[second]
         both = np.isfinite(a.score) & np.isfinite(b.score)
         trained = both & a.trained & b.trained
         lost = both & ~trained
-        axes.scatter(a.score[lost], b.score[lost], s=5, color=PALE, linewidths=0)
+        axes.scatter(
+            a.score[lost],
+            b.score[lost],
+            s=7,
+            marker="x",
+            color=FAINT,
+            linewidths=0.5,
+            label="at chance in one of the two",
+        )
         alone = (a.seeds == 1) | (b.seeds == 1)
         for name, chosen, fill in (
-            ("one seed in a table", trained & alone, "none"),
+            ("one seed in one of the two", trained & alone, "none"),
             ("several seeds in both", trained & ~alone, OKABE_ITO[0]),
         ):
             if chosen.any():
@@ -183,58 +209,43 @@ def scatter(request: Request) -> Figure:
                     facecolors=fill,
                     edgecolors=OKABE_ITO[0],
                     linewidths=0.5,
-                    label=f"{name}: {int(chosen.sum()):,}",
+                    label=name,
                 )
-        axes.legend(frameon=False, fontsize=7, loc="lower right")
+        axes.set(xlim=_fitted(a, both), ylim=_fitted(b, both))
         shown = {text: entry for text, entry in baselines.items() if both[entry]}
-        places = {text: (a.score[entry], b.score[entry]) for text, entry in shown.items()}
-        _name(axes, places, a.limits, b.limits)
+        name_beside(
+            axes,
+            {
+                text.removesuffix("(x)"): (float(a.score[entry]), float(b.score[entry]))
+                for text, entry in shown.items()
+            },
+        )
         rank = spearmanr(a.score[trained], b.score[trained]).statistic
         title = f"Spearman {rank:.2f} among the {int(trained.sum()):,} that train in both"
         axes.set_title(title, loc="left", fontsize=9)
-        axes.set(xlabel=a.label, ylabel=b.label, xlim=a.limits, ylim=b.limits)
-        if a.limits == b.limits:
-            axes.set_aspect("equal")
-        else:
-            axes.set_box_aspect(1)
+        axes.set(xlabel=a.label, ylabel=b.label)
+        axes.set_box_aspect(1)
         axes.grid(color=GRID, linewidth=0.5)
         axes.set_axisbelow(True)
         bare(axes)
+    labels: dict[str, Artist] = {}
+    for axes in every:
+        labels |= {
+            name: handle for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+    figure.legend(
+        [*labels.values()],
+        [*labels],
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+    )
     return figure
 
 
-def _name(
-    axes: Axes,
-    places: dict[str, tuple[float, float]],
-    across: tuple[float, float],
-    up: tuple[float, float],
-) -> None:
-    """Mark functions and write their names in a column beside them, so that none covers another.
-
-    ``across`` and ``up`` are the limits of the axes; what follows is in shares of their lengths.
-    """
-    height = 0.045
-    shares = {
-        text: ((x - across[0]) / (across[1] - across[0]), (y - up[0]) / (up[1] - up[0]))
-        for text, (x, y) in places.items()
-    }
-    names = sorted(places, key=lambda text: places[text][1])
-    if not names:
-        return
-    columns = [x for x, _ in shares.values()]
-    left = float(np.median(columns)) > 0.5
-    column = 0.62 if left else max(columns) + 0.08
-    level = float(np.mean([y for _, y in shares.values()])) - height * (len(names) - 1) / 2
-    level = min(max(level, height), 1.0 - height * len(names))
-    for number, text in enumerate(names):
-        axes.plot(*places[text], marker="^", markersize=5, color=OKABE_ITO[1])
-        axes.annotate(
-            text.removesuffix("(x)"),
-            places[text],
-            xytext=(column, level + height * number),
-            textcoords="axes fraction",
-            ha="right" if left else "left",
-            va="center",
-            fontsize=7,
-            arrowprops={"arrowstyle": "-", "color": GRAY, "linewidth": 0.4, "shrinkA": 1},
-        )
+def _fitted(found: Accuracies, shown: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return limits of an axis with a margin around what is shown."""
+    low, high = np.clip([found.score[shown].min(), found.score[shown].max()], *found.limits)
+    margin = 0.03 * (high - low)
+    return float(low - margin), float(high + margin)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping
 from typing import Final
@@ -38,12 +37,14 @@ def html_table(title: str, rows: Mapping[str, object]) -> str:
     >>> print(html_table("Result", {"outcome": "ok", "epochs": None}))
     <table><caption>Result</caption><tr><th>outcome</th><td>ok</td></tr></table>
     """
+    from html import escape  # its table of characters is long, and a first query shows none
+
     cells = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(_shown(value))}</td></tr>"
+        f"<tr><th>{escape(name)}</th><td>{escape(_shown(value))}</td></tr>"
         for name, value in rows.items()
         if value is not None
     )
-    return f"<table><caption>{html.escape(title)}</caption>{cells}</table>"
+    return f"<table><caption>{escape(title)}</caption>{cells}</table>"
 
 
 def _shown(value: object) -> str:

@@ -358,13 +358,17 @@ def find(name: str) -> NamedFunction:
     act_bench.functions.catalogue.UnknownFunctionError: no function is called 'crelu': did you mean
     'crrelu'...
     """
-    key = name.strip().lower().replace("-", "_").replace(" ", "_")
+    key = _key(name)
     if key in _BY_ALIAS:
         return _BY_ALIAS[key]
     hint = did_you_mean(key[: 2 * SHOWN], _BY_ALIAS, count=3) or (
         "act_bench.functions.catalogue.CATALOGUE lists them"
     )
     raise UnknownFunctionError(f"no function is called {shortened(name)}: {hint}")
+
+
+def _key(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def read(text: str) -> Expression | NamedFunction:
@@ -385,15 +389,18 @@ def read(text: str) -> Expression | NamedFunction:
     >>> str(read("gelu")), str(read("max(x, relu(x))")), read("crrelu").title
     ('gelu(x)', 'max(x,relu(x))', 'CRReLU')
     """
+    # No name is an expression. It comes first: what the parser would say of it takes longer.
+    function = _BY_ALIAS.get(_key(text))
+    if function is not None:
+        return function if function.expression is None else parse(function.expression)
     try:
         return parse(text)
     except ParseError as error:
         with suppress(ParseError):
             return parse(text, SWISH_OPERATORS)
-        if not text.strip().replace("-", "_").replace(" ", "_").isidentifier():
+        if not _key(text).isidentifier():
             raise
         try:
-            function = find(text)
+            return find(text)
         except UnknownFunctionError as unknown:
             raise ParseError(f"{error.reason}; {unknown}", text, error.position) from None
-    return function if function.expression is None else parse(function.expression)

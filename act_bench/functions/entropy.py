@@ -2,17 +2,17 @@
 
 Sun et al. (*A Method on Searching Better Activation Functions*, 2024, arXiv 2405.12954) take an
 invertible activation f with inverse y, and pre-activations of density p. What f passes on has the
-density p(y) y', hence the entropy
+density p(y) y', hence the entropy::
 
     H = -∫ p(y(u)) y'(u) log(p(y(u)) y'(u)) du = -∫ p(x) log(p(x) / |f'(x)|) dx,
 
 a functional of f. It is largest for f = C1 CDF(x) + C2, the worst function between two bounds
 (Eq. 5). From any other f the entropy falls fastest along the correction term of the inverse,
-eta = -[p(y) y''/y' + p'(y) y'] (Eq. 7). With y' = 1/f' and y'' = -f''/f'^3 this is a function of x,
+eta = -[p(y) y''/y' + p'(y) y'] (Eq. 7). With y' = 1/f' and y'' = -f''/f'^3 it is of x::
 
     eta = p f''/f'^2 - p'/f',
 
-and an inverse of y + t eta is, to first order in t, f - t f' eta. Where f falls, |y'| takes the
+and an inverse of y + t eta is, to first order in t, f - t f' eta. Where f falls, ``|y'|`` takes the
 place of y', and eta its opposite sign.
 
 Each stretch on which f is monotone counts by itself, as the paper does for ReLU; where f is flat it
@@ -193,7 +193,7 @@ class Entropy(NamedTuple):
     Attributes
     ----------
     nats : float
-        -∫ p log(p / |f'|) over where f rises or falls; NaN where that is nowhere.
+        ``-∫ p log(p / |f'|)`` over where f rises or falls; NaN where that is nowhere.
     flat : float
         Probability of the inputs at which f is constant, or does not exist.
     """
@@ -270,8 +270,8 @@ def inverse_correction(function: Activation, density: Density, x: ArrayLike) -> 
 def correction(function: Activation, density: Density, x: ArrayLike, bound: float = 1.0) -> Array:
     """Return the term that EAFO adds to a function, at the inputs x.
 
-    It is sqrt(2 pi) |f'| eta, scaled so that ReLU and the Gaussian give x exp(-x^2/2), the term of
-    CRReLU. ``f - t * correction`` lowers the entropy for small t > 0; the paper writes
+    It is ``sqrt(2 pi) |f'| eta``, scaled so that ReLU and the Gaussian give x exp(-x^2/2), the term
+    of CRReLU. ``f - t * correction`` lowers the entropy for small t > 0; the paper writes
     ``f + eps * correction``.
 
     Parameters

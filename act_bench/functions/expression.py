@@ -414,9 +414,7 @@ class _Parser:
         self.skip_spaces()
         if self.position < len(self.text):
             found = self.text[self.position]
-            hint = hints.after_expression(self.text[self.position :])
-            if _is_number(expression.operator) and found.isalpha():
-                hint = f": the notation has no signs, write {hints.INFIX['*']}"  # 2x
+            hint = self.hint_after(expression)
             self.fail(f"expected the end of the expression, found {hints.character(found)}{hint}")
         return expression
 
@@ -432,8 +430,7 @@ class _Parser:
                 self.fail("the variable x takes no arguments")
             return Expression(VARIABLE)
         if name not in self.operators:
-            letter = len(name) == 1 and not called
-            hint = "the variable is x" if letter else hints.for_name(name, self.operators)
+            hint = hints.for_name(name, self.operators, self.text[self.position :])
             raise ParseError(f"unknown operator {hints.shortened(name)}: {hint}", self.text, start)
         if not called:
             self.fail(f"expected '(' after {name}{self.found()}: write {name}(x)")
@@ -461,7 +458,7 @@ class _Parser:
             if separator != ",":
                 self.fail(
                     f"expected ',' or ')' to go on with the '(' at character {opened + 1}"
-                    f"{self.found()}{hints.after_expression(separator)}"
+                    f"{self.found()}{self.hint_after(arguments[-1])}"
                 )
 
     def read_number(self) -> Expression:
@@ -486,7 +483,7 @@ class _Parser:
         while self.peek() in _NAME_CHARACTERS:
             self.position += 1
         if start == self.position:
-            self.fail(f"expected x or an operator{self.found()}")
+            self.fail(f"expected x or an operator{self.found()}{hints.in_place_of(self.peek())}")
         if not (self.peek().isascii() or self.peek().isspace()):
             self.fail(f"expected the end of the name{self.found()}")  # a look-alike within
         return self.text[start : self.position], start
@@ -498,6 +495,13 @@ class _Parser:
     def peek(self) -> str:
         """Return the next character, or the empty string at the end."""
         return self.text[self.position : self.position + 1]
+
+    def hint_after(self, expression: Expression) -> str:
+        """Return what to write where an expression is followed by something that is no part."""
+        rest = self.text[self.position :]
+        if _is_number(expression.operator) and (rest[:1].isalpha() or rest[:1] == "("):
+            rest = "*"  # as in 2x
+        return hints.after_expression(rest)
 
     def found(self) -> str:
         if not self.peek():

@@ -33,10 +33,18 @@ ABSENT: Final = frozenset({
 
 _INSTEAD: Final = {
     "clip": "max(a,min(b,f))",
+    "relu6": "min(6,relu(x))",
     "rsqrt": "pow(f,-0.5)",
     "sqrt": "pow(f,0.5)",
 }
 """What has the values of some of them."""
+
+_STARTS: Final = {
+    "|": "write abs(f)",
+    "+": "a number has no plus sign",
+    "(": "parentheses follow an operator",
+}
+"""Character in place of an expression -> what to do."""
 
 _NOT_FINITE: Final = frozenset({"inf", "infinity", "nan"})
 
@@ -82,6 +90,8 @@ def character(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text)
     if twin is None and plain.isascii() and plain.strip():
         twin = plain  # full-width letters and the like
+    if twin is None and text.isdecimal():
+        twin = str(unicodedata.decimal(text))
     said = f"{text!r} (U+{ord(text):04X}, {name})"
     if twin is None:
         return said
@@ -106,8 +116,28 @@ def after_expression(text: str) -> str:
     return f": the notation has no signs, write {INFIX[first]}" if first in INFIX else ""
 
 
-def for_name(name: str, known: Iterable[str]) -> str:
+def in_place_of(text: str) -> str:
+    """Return what to write where an expression should begin with something else; may be empty.
+
+    Examples
+    --------
+    >>> in_place_of("|")
+    ': write abs(f)'
+    """
+    return f": {_STARTS[text]}" if text in _STARTS else ""
+
+
+def for_name(name: str, known: Iterable[str], rest: str = "(") -> str:
     """Return what to write in place of an unknown operator, or where operators are listed.
+
+    Parameters
+    ----------
+    name
+        The unknown one.
+    known
+        The operators.
+    rest
+        The text behind it.
 
     Examples
     --------
@@ -115,8 +145,16 @@ def for_name(name: str, known: Iterable[str]) -> str:
     "names are in lower case, write 'relu'"
     >>> for_name("sqrt", ["square"]).partition(";")[0]
     'the notation has no such function'
+    >>> for_name("torch", ["relu"], ".relu(x)"), for_name("e", ["exp"], "^x")
+    ('names have no prefix, write relu(f)', 'write exp(f)')
     """
     operators, lowered = list(known), name.lower()
+    if rest.startswith(".") and (last := rest.partition("(")[0].rpartition(".")[2]) in operators:
+        return f"names have no prefix, write {last}(f)"
+    if lowered == "e" and rest.startswith(("^", "**")):
+        return "write exp(f)"
+    if len(name) == 1 and not rest.startswith("("):
+        return "the variable is x"
     if lowered in operators:
         return f"names are in lower case, write {lowered!r}"
     if lowered in _INSTEAD:

@@ -31,7 +31,8 @@ def real_numbers(x: ArrayLike) -> Array:
     Raises
     ------
     ArgumentTypeError
-        It is not of real numbers: complex, text, dates; or a masked array with something masked.
+        It is not of real numbers: complex, text, dates, beyond float64; rows of different lengths;
+        or a masked array with something masked.
 
     Examples
     --------
@@ -43,16 +44,16 @@ def real_numbers(x: ArrayLike) -> Array:
             "expected real numbers, got a masked array: choose what stands for what is masked, "
             "as with x.filled(numpy.nan)"
         )
-    given = np.asarray(x)
-    if given.dtype.kind not in _REAL:
-        raise ArgumentTypeError(
-            f"expected real numbers, got {given.dtype}: convert them, as with "
-            "numpy.asarray(x, dtype=float)"
-        )
     try:
-        return np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(x)
+        if given.dtype.kind in _REAL:
+            return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last: torch's
         raise ArgumentTypeError(f"expected real numbers: {error}") from error
+    raise ArgumentTypeError(
+        f"expected real numbers, got {given.dtype}: convert them, as with "
+        "numpy.asarray(x, dtype=float)"
+    )
 
 
 _REAL: Final = "biufO"

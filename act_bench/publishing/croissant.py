@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Final, TypeAlias
 
 from act_bench.files.manifest import FileRecord
+from act_bench.publishing.citation import AUTHOR, SPACE_PAPER, bibtex_entry, repository
 from act_bench.tables.configurations import Configuration, exported_files
 from act_bench.tables.schema import Column, split_dtype
 
@@ -54,6 +55,7 @@ _CONTEXT: Final[dict[str, Json]] = {
     "name": {"@container": "@language"},
     "parentField": "cr:parentField",
     "path": "cr:path",
+    "prov": "http://www.w3.org/ns/prov#",
     "recordSet": "cr:recordSet",
     "references": "cr:references",
     "regex": "cr:regex",
@@ -95,6 +97,12 @@ _RAI: Final[dict[str, Json]] = {
         "every finite one."
     ),
     "rai:dataUseCases": [
+        (
+            "Evaluative role: a benchmark. What is evaluated is a search method or a surrogate, by "
+            "regret and by evaluations or clock until a goal, on validation; the metrics of test "
+            "are revealed once, for the final report. The numbers are no ranking of activation "
+            "functions in general."
+        ),
         "Development and comparison of search methods and surrogates for activation functions",
         "Study of which activation functions train, and why",
         "Not for: choosing the activation function of another network without training it",
@@ -113,17 +121,67 @@ _RAI: Final[dict[str, Json]] = {
         "on single persons, for the data are about functions."
     ),
     "rai:personalSensitiveInformation": "None: the rows are functions and results of training.",
+    "rai:hasSyntheticData": False,
     "rai:dataReleaseMaintenancePlan": (
-        "Each version of the data is a tag and never changes; what changed is in the changelog of "
-        "the package act-bench, whose version is that of the data."
+        "The maintainers answer issues of the repository and discussions of the dataset's page. "
+        "Each version of the data is a tag and never changes; an error that is found is listed "
+        "under Errata of the card with the versions that have it, and corrected in a new version. "
+        "The version is that of the package act-bench, whose changelog tells what changed: more "
+        "runs raise the minor version, a column that goes raises the major one. Runs that were "
+        "published stay, and so do the numbers of entries."
     ),
 }
 
-_CITATION: Final = (
-    "@inproceedings{bingham2023efficient, title = {Efficient Activation Function Optimization "
-    "through Surrogate Modeling}, author = {Bingham, Garrett and Miikkulainen, Risto}, booktitle = "
-    "{Advances in Neural Information Processing Systems}, year = {2023}, note = {arXiv:2301.05785}}"
+
+_SOURCES: Final = (
+    (
+        "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
+        "Optical Recognition of Handwritten Digits, as in scikit-learn (mlp); CC BY 4.0",
+    ),
+    (
+        "https://www.cs.toronto.edu/~kriz/cifar.html",
+        "CIFAR-10 (cnn, resnet); its page states no license and asks for a citation",
+    ),
+    (
+        "https://github.com/fastai/imagenette",
+        "Imagenette (vit); Apache-2.0, its images under the terms of ImageNet",
+    ),
+    (
+        f"https://arxiv.org/abs/{SPACE_PAPER.arxiv}",
+        "the space of functions, by its rule; no measurement is taken from there",
+    ),
 )
+"""What networks were trained on, and whose space it is: address and what it gives."""
+
+
+def _provenance(version: str) -> dict[str, Json]:
+    """Return what the data come from and what made them, in the words of W3C PROV."""
+    contact: dict[str, Json] = {
+        "@type": "sc:ContactPoint",
+        "contactType": "maintainers",
+        "description": "Issues of the repository, or discussions of this dataset's page",
+    }
+    if url := repository():
+        contact["url"] = url
+    return {
+        "prov:wasDerivedFrom": [
+            {"@id": address, "@type": "prov:Entity", "description": about}
+            for address, about in _SOURCES
+        ],
+        "prov:wasGeneratedBy": {
+            "@type": "prov:Activity",
+            "description": (
+                "Training of networks (act-bench sweep) and aggregation of the runs (python -m "
+                "builders.tables); each file names its command, each run its recipe, seed, device "
+                "and versions"
+            ),
+            "prov:wasAssociatedWith": {
+                "@type": "prov:SoftwareAgent",
+                "description": f"act-bench {version}",
+            },
+        },
+        "contactPoint": contact,
+    }
 
 
 def croissant(
@@ -170,13 +228,14 @@ def croissant(
             "Miikkulainen (2023), to develop search methods without training."
         ),
         "license": LICENCE_URL,
-        "citeAs": _CITATION,
-        "creator": {"@type": "sc:Organization", "name": "The Act-Bench maintainers"},
+        "citeAs": bibtex_entry(),
+        "creator": {"@type": "sc:Organization", "name": AUTHOR},
         "datePublished": published.isoformat(),
         "version": version("act-bench"),
         "isLiveDataset": False,
         "keywords": ["activation functions", "AutoML", "benchmark", "neural architecture search"],
         **_RAI,
+        **_provenance(version("act-bench")),
         "distribution": [_file(records[name]) for name in sorted(records)],
         "recordSet": [_record_set(configuration) for configuration in exported_files().values()],
     }

@@ -35,7 +35,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from act_bench.arguments import finite_number, whole_number
-from act_bench.errors import ArgumentError
+from act_bench.errors import ArgumentError, ArgumentTypeError, excerpt
 from act_bench.files.html import html_table
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.described import Described
@@ -127,6 +127,10 @@ class Benchmark(Described):
         searcher: Searcher | None = None,
         rate: View | None = None,
     ) -> None:
+        if not isinstance(table, str) and not isinstance(getattr(table, "table", None), str):
+            raise ArgumentTypeError(
+                f"expected the name of a table, or the data of a search, got {excerpt(table)}"
+            )
         super().__init__(
             load_data(table, fidelity, edition, seed, rate) if isinstance(table, str) else table
         )
@@ -555,7 +559,7 @@ def _no_run(data: SearchData, entry: int) -> MissingRunError:
 
 def _beside(data: SearchData, expression: str) -> list[dict[str, Any]]:
     """Return what is known of a function outside the space; made-up data have no such rows."""
-    from act_bench.tables.named import named_rows
+    from act_bench.tables.catalogued.named import named_rows
     from act_bench.tables.registry import TABLES
 
     if data.table not in TABLES or data.edition != "regenerated":

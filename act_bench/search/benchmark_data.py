@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from act_bench.errors import ArgumentError
 from act_bench.tables.rates import View, view_name
 from act_bench.tables.registry import Metric
 from act_bench.tables.schema import UnknownNameError
@@ -243,7 +244,7 @@ class BenchmarkData:
         for name in (*columns, *(["validation_loss"] if self.validation_loss else [])):
             rows = len(getattr(self, name))
             if rows != entries:
-                raise ValueError(
+                raise ArgumentError(
                     f"{self.table}-{self.fidelity}: {name} has {rows} rows, but the space has "
                     f"{entries} entries: the file and the space must be of one version"
                 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.spaces.paper import NotInSpaceError
+from act_bench.tables.registry import table_info
 
 
 class MissingRunError(ActBenchError, LookupError):
@@ -34,7 +35,7 @@ class BesideSpaceError(NotInSpaceError):
     table : str
         The table that was asked.
     rows : list of dict
-        Its rows, one per learning rate: ``act_bench.tables.named.NAMED_COLUMNS``.
+        Its rows, one per learning rate: ``act_bench.tables.catalogued.named.NAMED_COLUMNS``.
     """
 
     def __init__(self, error: NotInSpaceError, table: str, rows: list[dict[str, Any]]) -> None:
@@ -46,17 +47,19 @@ class BesideSpaceError(NotInSpaceError):
         return type(self), (NotInSpaceError(self.expression, self.nearest), self.table, self.rows)
 
     def __str__(self) -> str:
+        info = table_info(self.table)
         values = ", ".join(
-            f"{row['learning_rate']:g}: {_value(row)}{' (best by seed 0)' if row['tuned'] else ''}"
+            f"{row['learning_rate']:g}: {_value(row, info.metric)}"
+            f"{' (best by seed 0)' if row['tuned'] else ''}"
             for row in self.rows
         )
         return (
             f"{super().__str__()}. {self.rows[0]['title']} is trained beside the space, where no "
-            f"search is offered it; validation accuracy in {self.table} by learning rate: "
+            f"search is offered it; {info.metric_in_words} in {self.table} by learning rate: "
             f"{values}. act_bench.load_named({self.table!r}) has all such functions"
         )
 
 
-def _value(row: dict[str, Any]) -> str:
-    value: float | None = row["validation_accuracy"]
+def _value(row: dict[str, Any], metric: str) -> str:
+    value: float | None = row[metric]
     return row["outcome"] if value is None else f"{value:.4f}"

@@ -28,7 +28,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
-from act_bench.errors import ActBenchError, ExitCode, excerpt
+from act_bench.errors import ActBenchError, ArgumentTypeError, ExitCode, excerpt
 from act_bench.files.atomic import replacing
 from act_bench.files.documents import check_types, parse_object, read_lines
 from act_bench.search.benchmark_data import SearchData
@@ -333,7 +333,7 @@ def _of_python(value: object) -> object:
     item = getattr(value, "item", None)
     if callable(item):
         return item()
-    raise TypeError(f"{value!r} of type {type(value).__name__} has no place in a trace")
+    raise ArgumentTypeError(f"{value!r} of type {type(value).__name__} has no place in a trace")
 
 
 def _check_values(fields: Json, name: str, types: tuple[type, ...], number: int) -> None:

@@ -7,8 +7,8 @@ class** is a function: expressions that are equal in exact arithmetic. Every ent
 class, and some classes hold several entries, that differ by float32 rounding only. How both were
 established, and the count of classes, stands in ``docs/explanation/space.md``.
 
-Loading the space and looking up one of its expressions needs pyarrow alone; NumPy and SciPy are
-imported for outputs and for expressions that are not spelled as in the space.
+Loading the space and looking up one of its expressions needs pyarrow alone; NumPy is imported for
+outputs and for formulas that are spelled in another way, SciPy only to say what is nearest.
 """
 
 from __future__ import annotations
@@ -32,11 +32,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from act_bench.functions.equality import Scaled
 
 OUTPUT_BOUND: Final = 10.0
 _NEAREST: Final = 3
-_SAMPLED: Final = 40
 
 
 class NotInSpaceError(ActBenchError, KeyError):
@@ -157,9 +155,10 @@ class Space(FunctionSpace):
     def resolve(self, expression: Asked) -> Resolution:
         """Return the entry that an expression is, and how it was found.
 
-        An expression of the space is looked up, in well under a microsecond. Any other is
-        evaluated on :attr:`grid` and is the entry whose class it equals within rounding (see
-        :mod:`act_bench.functions.equality`); that takes milliseconds, the first time tens of them.
+        An expression of the space is looked up, in well under a microsecond, and so is an operator
+        alone, its negative, and a pair with ``x``. Any other is evaluated on :attr:`grid` and is
+        the entry whose class it equals within rounding (see :mod:`act_bench.spaces.matching`); that
+        takes milliseconds.
         Where float32 rounding split a class into several entries, it is the lowest: the entry of
         the first expression in the enumeration that is this function.
 
@@ -214,23 +213,17 @@ class Space(FunctionSpace):
     def _match(self, expression: Expression | NamedFunction) -> Resolution:
         """Resolve an expression that is spelled as none of the space, or raise NotInSpaceError."""
         # What learns is equal to an entry at its initial value only; the sines are in none.
-        if isinstance(expression, NamedFunction) or expression.learns:
-            raise NotInSpaceError(str(expression), self._nearest(expression))
-        import numpy as np
+        if not isinstance(expression, NamedFunction) and not expression.learns:
+            from act_bench.spaces.matching import equal_entries, listed
 
-        from act_bench.functions.equality import TOLERANCE, Scaled, evaluate, separation
-
-        asked, known = evaluate(expression, self.grid), self._known_values
-        equal = np.arange(len(self.expressions))
-        # A few points first: they leave few expressions for all points.
-        for points in (slice(None, None, _SAMPLED), slice(None)):
-            there = Scaled(known.value[equal, points], known.scale[equal, points])
-            wanted = Scaled(asked.value[None, points], asked.scale[None, points])
-            equal = equal[separation(there, wanted) < TOLERANCE]
-        entries = [self.entry_of[self.expressions[row]] for row in equal]
-        # Of several classes if so much of it cancels that float64 cannot tell which it is.
-        if len({self.canonical_class[entry] for entry in entries}) == 1:
-            return Resolution(entries[0], "numerical")
+            spelled = listed(expression)
+            entries = (
+                equal_entries(expression, self) if spelled is None else [self.entry_of[spelled]]
+            )
+            classes = {self.canonical_class[entry] for entry in entries}
+            # Of several classes if so much of it cancels that float64 cannot tell which it is.
+            if len(classes) == 1:
+                return Resolution(self.canonical_class.index(classes.pop()), "numerical")
         raise NotInSpaceError(str(expression), self._nearest(expression))
 
     def _nearest(self, expression: Expression | NamedFunction) -> tuple[tuple[str, float], ...]:
@@ -249,14 +242,16 @@ class Space(FunctionSpace):
 
         They are float64 values rounded once, so they are more accurate than float32 kernels.
         """
+        import numpy as np
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(self.path) as file:
             column = file.read(columns=["outputs"], use_threads=False)["outputs"]
-        values: NDArray[np.float32] = column.combine_chunks().flatten().to_numpy()
+        # By DLPack: ``to_numpy`` imports pandas where it is installed, half a second.
+        values = np.concatenate([np.from_dlpack(chunk.values) for chunk in column.chunks])
         row_of = {name: row for row, name in enumerate(self.expressions)}
         rows = [row_of[name] for name in self.representatives]
-        outputs = values.reshape(len(self.expressions), -1)[rows]
+        outputs: NDArray[np.float32] = values.reshape(len(self.expressions), -1)[rows]
         outputs.setflags(write=False)
         return outputs
 
@@ -281,12 +276,6 @@ class Space(FunctionSpace):
         stored = np.array(about[name], np.float64)
         stored.setflags(write=False)
         return stored
-
-    @cached_property
-    def _known_values(self) -> Scaled:
-        from act_bench.functions.equality import space_values
-
-        return space_values(self.grid)
 
 
 @cache

@@ -24,6 +24,7 @@ from act_bench.files.manifest import (
     read_whole,
     verified,
 )
+from act_bench.tables.catalogued.named import NAMED_COLUMNS, named_name, named_runs_name
 from act_bench.tables.files import (
     entries_name,
     limit_runs_name,
@@ -31,10 +32,11 @@ from act_bench.tables.files import (
     runs_name,
     table_files,
 )
-from act_bench.tables.named import NAMED_COLUMNS, named_name, named_runs_name
+from act_bench.tables.inputs.distributions import INPUT_COLUMNS, inputs_name
 from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,
+    of_metric,
     rate_runs_name,
     rates_name,
     tuned_name,
@@ -148,14 +150,30 @@ def known_configurations() -> dict[str, Configuration]:
         found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
         for name, file, columns, what in (
             ("rates", rates_name(table.name), RATE_COLUMNS, "entry and learning rate"),
-            ("tuned", tuned_name(table.name), TUNED_COLUMNS, "entry, at the rate that suits it"),
+            (
+                "tuned",
+                tuned_name(table.name),
+                of_metric(TUNED_COLUMNS, table.metric),
+                "entry, at the rate that suits it",
+            ),
             ("rate-runs", rate_runs_name(table.name), RUN_COLUMNS, "training at another rate"),
-            ("named", named_name(table.name), NAMED_COLUMNS, "named function, fidelity and rate"),
+            (
+                "named",
+                named_name(table.name),
+                of_metric(NAMED_COLUMNS, table.metric),
+                "named function, fidelity and rate",
+            ),
             (
                 "named-runs",
                 named_runs_name(table.name),
                 RUN_COLUMNS,
                 "training of a named function outside the space",
+            ),
+            (
+                "inputs",
+                inputs_name(table.name),
+                INPUT_COLUMNS,
+                "function, moment and place: what enters the function before and after training",
             ),
         ):
             about = f"{subject}; one row per {what}; edition regenerated."

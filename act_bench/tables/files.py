@@ -159,6 +159,17 @@ def embedded_fidelities(table: str) -> tuple[str, ...]:
     return tuple(name for name in fidelities if entries_name(table, name) in files)
 
 
+def tables_with_data() -> tuple[str, ...]:
+    """Return the names of the registered tables of which any fidelity is embedded.
+
+    Examples
+    --------
+    >>> tables_with_data()[:2]
+    ('mlp', 'cnn')
+    """
+    return tuple(name for name in TABLES if embedded_fidelities(name))
+
+
 def entries_file(table: str, fidelity: str | None = None, edition: str = "regenerated") -> Path:
     """Return the path of a table's entries, checked against the manifest.
 
@@ -199,9 +210,16 @@ def runs_file(table: str) -> Path:
 
 def without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
     """Return the error for a known table that this version embeds no such data of."""
-    there = f"its embedded fidelities: {', '.join(embedded)}" if embedded else "it has none at all"
+    info = table_info(table)
+    there = f"its embedded fidelities: {', '.join(embedded)}"
+    if not embedded:
+        there = (
+            f"it has none at all yet: train it with `act-bench sweep {table}`, and make the data "
+            f"with `python -m builders.tables {table} {info.default_fidelity} --runs "
+            f"sweeps/{table}-{info.default_fidelity}`"
+        )
     return DataError(
-        f"the table {table} ({table_info(table).title}) is known, but this version of act-bench "
+        f"the table {table} ({info.title}) is known, but this version of act-bench "
         f"embeds no data of it {what}; {there}. `act-bench tables` lists what there is"
     )
 

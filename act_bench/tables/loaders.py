@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from act_bench.errors import ArgumentError
+from act_bench.errors import ArgumentError, ArgumentTypeError, excerpt
 from act_bench.files.manifest import (
     ABOUT,
     ENTROPY_FILE,
@@ -34,6 +34,7 @@ from act_bench.tables.rates import (
     View,
     choose_rate,
     load_rates,
+    of_metric,
     own_rate,
     rate_runs_file,
     rate_runs_name,
@@ -215,7 +216,8 @@ def _load_view(
         table = load_rates(name).filter(pl.col(LEARNING_RATE.name) == chosen)
         own, last = RATE_COLUMNS, [LEARNING_RATE]
     else:
-        table, own, last = pl.read_parquet(tuned_file(name)), TUNED_COLUMNS, []
+        table, last = pl.read_parquet(tuned_file(name)), []
+        own = of_metric(TUNED_COLUMNS, info.metric)
     shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
     known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
     wanted = _with_features(names(known), features) if columns is None else columns
@@ -335,9 +337,16 @@ def _with_features(columns: list[str], features: Feature | None) -> list[str]:
 
 def _asked(columns: Iterable[str] | None) -> list[str] | None:
     """Return the columns that any iterable names, each once; refuse a string in its place."""
-    if isinstance(columns, str):
-        raise TypeError(f"columns: expected a list of names, got the string {columns!r}")
-    return None if columns is None else list(dict.fromkeys(map(str, columns)))
+    if columns is None:
+        return None
+    try:
+        several = None if isinstance(columns, str | bytes) else iter(columns)
+    except TypeError:
+        several = None
+    if several is None:
+        kind = "the string " if isinstance(columns, str) else ""
+        raise ArgumentTypeError(f"columns: expected a list of names, got {kind}{excerpt(columns)}")
+    return list(dict.fromkeys(map(str, several)))
 
 
 def _check_columns(columns: Iterable[str], known: Sequence[Column]) -> None:

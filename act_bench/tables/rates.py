@@ -3,19 +3,21 @@
 A table trains every entry at the learning rate of its recipe. Two more files say what other rates
 give: ``{table}-rates.parquet`` has one row per entry and rate, ``{table}-tuned.parquet`` one row
 per entry, at the rate that suits it. **Tuned is one estimand for all entries**: the run with seed 0
-at the rate at which seed 0 has the highest validation accuracy. So it is what a user gets who tries
+at the rate at which seed 0 is best by the metric of the table. So it is what a user gets who tries
 these rates once, and it is as optimistic as that is: the other seeds at that rate, which had no
 part in the choice, stand beside it (``fresh_...``), and statements about the best rest on them.
 
 A run that diverges counts as worse than every other. An entry is ``diverged`` in the tuned table if
 seed 0 diverges at every rate. Seeds may disagree about it, since the best rates lie next to those
-that diverge: in the fresh mean a run that diverged counts as chance, and ``fresh_diverged_runs``
-says how many did.
+that diverge: in the fresh mean a run that diverged counts as one that guesses, and
+``fresh_diverged_runs`` says how many did. In a table whose metric is a loss these columns are
+``fresh_validation_loss`` and so on (`of_metric`).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -32,6 +34,9 @@ View = Literal["default", "tuned"] | float
 
 _OWN: Final = {column.name: column for column in ENTRY_COLUMNS}
 _IDENTITY: Final = ("expression", "entry", "canonical_class")
+
+CHOICES: Final = ("first_", "fresh_")
+"""How names of columns begin that tell how a choice of the rate turned out."""
 
 LEARNING_RATE: Final = Column(
     "learning_rate",
@@ -105,7 +110,31 @@ TUNED_COLUMNS: Final = (
         "Mean test accuracy of the fresh runs, a diverged one at chance; null without any.",
     ),
 )
-"""Of ``{table}-tuned.parquet``."""
+"""Of ``{table}-tuned.parquet`` in a table whose metric is the accuracy; see `of_metric`."""
+
+
+def of_metric(columns: Iterable[Column], metric: str) -> tuple[Column, ...]:
+    """Return columns as a table with this metric has them: what tells of a choice is of the metric.
+
+    Examples
+    --------
+    >>> of_metric(TUNED_COLUMNS, "validation_loss")[-1].name
+    'fresh_test_loss'
+    """
+    if metric == "validation_accuracy":
+        return tuple(columns)
+    return tuple(
+        column._replace(
+            name=column.name.replace("accuracy", "loss"),
+            unit=column.unit.replace("fraction", "nats"),
+            meaning=column.meaning.replace("accuracy", "loss").replace(
+                "at chance", "at that of the uniform distribution"
+            ),
+        )
+        if column.name.startswith(CHOICES)
+        else column
+        for column in columns
+    )
 
 
 def rates_name(table: str) -> str:

@@ -9,6 +9,7 @@ data sets are code and belong to ``regenerate``; they refer to a table by its na
 from __future__ import annotations
 
 import importlib
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,7 +84,12 @@ class TableInfo:
         Score of a run that diverged, in the unit of the metric, higher being better: for a loss for
         instance minus that of the uniform distribution. None: ``chance``, for accuracies.
     trained_margin
-        A function *trains* where its score is above :attr:`worst_score` by more than this.
+        A function *trains* where its score is above :attr:`worst_score` by more than this,
+    zero_scores
+        and at the fidelities named here where it is above this one: the score of the network with
+        ``zero(x)``, which learns something without its activation functions.
+    bits_per_byte
+        Of text: what one nat of the validation loss is in bits per byte; None where it is none.
     fidelities
         Its recipes, cheapest first.
     default_fidelity
@@ -122,6 +128,8 @@ class TableInfo:
     higher_is_better: bool = True
     floor: float | None = None
     trained_margin: float = TRAINED_MARGIN
+    zero_scores: Mapping[str, float] = field(default_factory=dict)
+    bits_per_byte: float | None = None
     seeds: Mapping[str, int] = field(default_factory=dict)
     functions_per_part: int = 1
     spectrum_layers: int | None = None
@@ -136,9 +144,24 @@ class TableInfo:
         return self.chance if self.floor is None else self.floor
 
     @property
+    def worst_value(self) -> float:
+        """The metric of a run that diverged: `worst_score` in the unit of the metric."""
+        return self.score(self.worst_score)
+
+    @property
     def trained_score(self) -> float:
-        """A function *trains* where its score is above this."""
-        return self.worst_score + self.trained_margin
+        """A function *trains* at the default fidelity where its score is above this."""
+        return self.trained_score_at(self.default_fidelity)
+
+    def trained_score_at(self, fidelity: str) -> float:
+        """Return the score that a function is above which *trains* at a fidelity.
+
+        Examples
+        --------
+        >>> TABLES["cnn"].trained_score_at("full"), TABLES["gpt"].trained_score_at("proxy")
+        (0.15000000000000002, -1.81)
+        """
+        return self.zero_scores.get(fidelity, self.worst_score + self.trained_margin)
 
     def score(self, value: float) -> float:
         """Return what a maximizer may use: the metric, negated where lower is better.
@@ -153,6 +176,15 @@ class TableInfo:
         (-0.4, -2.3)
         """
         return value if self.higher_is_better else -value
+
+    def in_bits_per_byte(self, loss: float | None) -> float | None:
+        """Return a validation loss in bits per byte; None where the table is of no text.
+
+        Examples
+        --------
+        >>> TABLES["mlp"].in_bits_per_byte(0.1)
+        """
+        return None if loss is None or self.bits_per_byte is None else loss * self.bits_per_byte
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
@@ -376,6 +408,25 @@ register(
         spectrum_s=2.4,
         spectrum_batch="d0bde22ae58fabc9",
         upstream=UpstreamTable(runs=1, bins=10_948, validation_is_test=True),
+    )
+)
+register(
+    TableInfo(
+        name="gpt",
+        title="Act-Bench-GPT",
+        network="GPT with two layers of 96 channels",
+        dataset="State of the Union addresses by characters",
+        chance=1 / 98,
+        metric="validation_loss",
+        higher_is_better=False,
+        floor=-math.log(98),  # the uniform distribution over the characters that occur
+        zero_scores={"proxy": -1.81},
+        bits_per_byte=1.4424315,
+        fidelities=("proxy", "long", "full"),
+        default_fidelity="proxy",
+        spectrum_layers=8,
+        spectrum_s=0.33,
+        spectrum_batch="9b1552518a36a175",
     )
 )
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from act_bench.errors import ActBenchError, ExitCode, did_you_mean
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -382,7 +382,7 @@ def split_dtype(dtype: str) -> tuple[str, Literal["scalar", "list"], int | None]
     """
     match = _DTYPE.fullmatch(dtype)
     if match is None:
-        raise ValueError(f"no such dtype {dtype!r}: expected T, list<T> or T[n]")
+        raise ArgumentError(f"no such dtype {dtype!r}: expected T, list<T> or T[n]")
     if match["vector"]:
         return match["vector"], "list", int(match["length"])
     if match["item"]:

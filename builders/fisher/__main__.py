@@ -10,9 +10,10 @@ import click
 from act_bench.files.manifest import DATA_FOLDER
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import import_own_tables, table_info
-from act_bench.tables.spectra import Labels, true_label_file
+from act_bench.tables.spectra import Labels, fisher_name, true_label_file
 from builders.fisher.build import build_parts, embed, write
 from builders.fisher.changes import entries_without_gradient, write_changes
+from builders.fisher.merge import merge
 from regenerate.fisher import convention as fisher
 from regenerate.fisher.networks import setting
 
@@ -46,6 +47,12 @@ from regenerate.fisher.networks import setting
     help="Only the entries whose embedded spectrum is invalid for its gradients: their parts and "
     "a list of what changed, without embedding.",
 )
+@click.option(
+    "--merge",
+    "merged",
+    is_flag=True,
+    help="With --without-gradient: embed them; all other rows of the file keep their bits.",
+)
 @click.option("--device", default="cpu", show_default=True, help="A torch device.")
 @click.option(
     "--data-dir",
@@ -63,6 +70,7 @@ def main(
     shard: tuple[int, int],
     labels: Labels,
     without_gradient: bool,
+    merged: bool,
     device: str,
     data_dir: Path | None,
     folder: Path | None,
@@ -75,6 +83,8 @@ def main(
     true = labels == "true"
     if true and without_gradient:
         raise click.UsageError("--without-gradient is of the embedded spectra: leave out --labels")
+    if merged and not without_gradient:
+        raise click.UsageError("--merge is of the spectra of --without-gradient: give both")
     purpose = "fisher-again" if without_gradient else "fisher-true" if true else "fisher"
     parts = parts or Path("sweeps") / f"{table}-{purpose}"
     expressions = load_space().representatives
@@ -94,6 +104,9 @@ def main(
         if without_gradient:
             path = write_changes(table, expressions, parts)
             click.echo(f"{path}: {len(path.read_text(encoding='utf-8').splitlines()) - 1} changed")
+            if merged:
+                merge(found.convention, parts, folder)
+                click.echo(f"{folder / fisher_name(table)}: has them; all other rows as before")
         elif true:
             path = folder / true_label_file(table).name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -151,20 +151,9 @@ def write(
     BuildError
         If entries are missing, or the parts disagree in the layers.
     """
-    claim(parts, convention)
-    paths = sorted(parts.glob("part-*.parquet"))
-    tables = [resumable.read_part(path, BuildError)[0] for path in paths]
-    found = [number for table in tables for number in table["entry"].to_pylist()]
-    if found != list(range(entries)):
-        raise BuildError(
-            f"{parts}: expected the entries 0 to {entries - 1}, got {len(found)}; "
-            f"run python -m builders.fisher {convention.table} again to make the missing ones"
-        )
-    described = [table.schema.metadata or {} for table in tables]
-    layers = {each[LAYERS_KEY] for each in described if LAYERS_KEY in each}
-    if len(layers) != 1:
-        raise BuildError(f"{parts}: expected one network, its layers are {sorted(layers)}")
-    sizes = json.loads(layers.pop())
+    rows, sizes = read_rows(convention, range(entries), parts)
+    if not sizes:
+        raise BuildError(f"{parts}: expected a network with layers, and no spectrum is valid")
     about = {
         "table": convention.table,
         "edition": "regenerated",
@@ -177,12 +166,54 @@ def write(
         "licence": LICENCE,
         "version": version("act-bench"),
     }
+    write_table(rows, fisher_columns(len(sizes)), path, about)
+
+
+def read_rows(
+    convention: FisherConvention, entries: Sequence[int], parts: Path
+) -> tuple[pa.Table, list[dict[str, object]]]:
+    """Return the rows of parts as they are embedded, and the layers of the network.
+
+    Parameters
+    ----------
+    convention
+        That of the parts.
+    entries
+        Of which there must be one row each, ascending.
+    parts
+        Folder of the parts.
+
+    Returns
+    -------
+    tuple
+        The rows, with vectors of no element if no spectrum is valid, and what ``layers`` is in the
+        metadata of embedded files: then empty, for only a valid spectrum knows them.
+
+    Raises
+    ------
+    BuildError
+        If entries are missing, or the parts disagree in the layers.
+    """
+    claim(parts, convention)
+    paths = sorted(parts.glob("part-*.parquet"))
+    tables = [resumable.read_part(path, BuildError)[0] for path in paths]
+    found = [number for table in tables for number in table["entry"].to_pylist()]
+    if not found or found != list(entries):
+        raise BuildError(
+            f"{parts}: expected the entries {entries[0]} to {entries[-1]}, {len(entries)} in all, "
+            f"got {len(found)}; run python -m builders.fisher {convention.table} again to make the "
+            "missing ones"
+        )
+    described = [table.schema.metadata or {} for table in tables]
+    layers = {each[LAYERS_KEY] for each in described if LAYERS_KEY in each}
+    if len(layers) > 1:
+        raise BuildError(f"{parts}: expected one network, its layers are {sorted(layers)}")
+    sizes: list[dict[str, object]] = json.loads(layers.pop()) if layers else []
     table = pa.concat_tables([each.replace_schema_metadata(None) for each in tables])
     position = table.schema.get_field_index("fim_quantiles")
     lists = table.column(position).combine_chunks()
     vectors = nan_for_null(_rounded(lists), len(sizes) * QUANTILES)
-    table = table.set_column(position, "fim_quantiles", vectors)
-    write_table(table, fisher_columns(len(sizes)), path, about)
+    return table.set_column(position, "fim_quantiles", vectors), sizes
 
 
 def _rounded(lists: pa.ListArray) -> pa.ListArray:

@@ -11,7 +11,7 @@ those to make again are the ones that are invalid for their gradients.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -38,8 +38,12 @@ def entries_without_gradient(table: str) -> list[int]:
     >>> len(entries_without_gradient("mlp"))
     20
     """
-    reasons = load_spectra(table).reason
-    return [entry for entry, reason in enumerate(reasons) if reason.startswith(_WITHOUT)]
+    return without_gradient(load_spectra(table).reason)
+
+
+def without_gradient(reasons: Iterable[str | None]) -> list[int]:
+    """Return the places of the reasons that are gradients which are not finite."""
+    return [entry for entry, reason in enumerate(reasons) if (reason or "").startswith(_WITHOUT)]
 
 
 def without_slope_at_zero() -> list[int]:

@@ -11,6 +11,7 @@ Test is shown once per search, at its end.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ import click
 import numpy as np
 
 from act_bench.files.atomic import replacing
+from act_bench.tables.registry import table_info
 from regenerate.runs.environment import environment
 from regenerate.sweeps.executor import available_cores
 from surrogates.live import Budget, Confirmation, Found, Problem, search, table_problem
@@ -37,7 +39,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "studies" / "comparison.md"
 
 
 class Row(NamedTuple):
-    """One method over all its repeats: values by repeat."""
+    """One method over all its repeats: values by repeat, in the unit of the metric."""
 
     method: str
     validation: list[float]
@@ -79,15 +81,16 @@ def main(
     command = (
         f"builders/reports/comparison.py {' '.join(tables)} --repeats {repeats} --budget {budget}"
     )
-    head = HEAD.format(command=command, repeats=repeats, budget=budget)
+    metrics = dict.fromkeys(table_info(table).metric_in_words for table in tables)
+    head = HEAD.format(command=command, repeats=repeats, budget=budget, metric=" or ".join(metrics))
     parts, said = [head], [f"Each method searched {repeats} times by real training, at equal cost."]
     for table in tables:
         problem = table_problem(table, data_dir=data_dir)
         folder = out / f"comparison-{table}-{problem.fidelity}"
         found = searched(problem, names, repeats, budget, folder)
-        rows = [row_of(*pair) for pair in found.items()]
+        rows = [row_of(problem, *pair) for pair in found.items()]
         parts.append(section(problem, rows))
-        said.append(sentence(problem.table, rows))
+        said.append(sentence(problem, rows))
     text = "\n".join(parts).replace(OPENING, " ".join(said), 1)
     with replacing(page) as draft:
         draft.write_text(text, encoding="utf-8")
@@ -115,7 +118,8 @@ def searched(
                 )
             )
             best = found[name][-1].best
-            click.echo(f"{repeat} {name}: {best.score:.4f} {best.expression}", err=True)
+            shown_best = f"{problem.value(best.score):.4f} {best.expression}"
+            click.echo(f"{repeat} {name}: {shown_best}", err=True)
     return found
 
 
@@ -129,14 +133,18 @@ def training_s(found: Found) -> float:
     return sum(each.cost_s for each in found.evaluated)
 
 
-def row_of(method: str, found: list[Found]) -> Row:
+def row_of(problem: Problem, method: str, found: list[Found]) -> Row:
     """Return what a method found in all its repeats."""
     training = [training_s(one) for one in found]
     return Row(
         method,
-        [one.best.score for one in found],
+        [problem.value(one.best.score) for one in found],
         # The reference is the last row of a confirmation.
-        [one.confirmed[0].validation.mean for one in found if len(one.confirmed) > 1],
+        [
+            problem.value(one.confirmed[0].validation.mean)
+            for one in found
+            if len(one.confirmed) > 1
+        ],
         [one.tested.fresh.mean for one in found if one.tested and one.tested.fresh],
         [len(one.evaluated) for one in found],
         training,
@@ -161,23 +169,29 @@ functions and sees no other value of the table. A method that trains in its own 
 seconds as the random search of the same repeat; it finishes what it began, and begins again with
 another seed while seconds are left.
 
-*Searched* is the validation accuracy that the search saw of its best function; *fresh* is that of
-the same function trained again with seeds that the search did not use; *test* is the test accuracy
-of these trainings, shown once per search. Each is a mean over the searches with its 95 % interval
-(Student's t); methods whose intervals overlap are not significantly different. *Training* is the
-mean time of the trainings that the method was told of; *besides* is the rest of its clock, a mean
-too: Fisher spectra of the whole space, or a relaxed search. Terms:
+*Searched* is the {metric} that the search saw of its best function; *fresh* is that of
+the same function trained again with seeds that the search did not use; *test* is the same metric
+in test, of these trainings, shown once per search. Each is a mean over the searches with its
+95 % interval (Student's t); methods whose intervals overlap are not significantly different.
+*Training* is the mean time of the trainings that the method was told of; *besides* is the rest of
+its clock, a mean too: Fisher spectra of the whole space, or a relaxed search. Terms:
 [glossary](../reference/glossary.md).
 """
 
 
-def sentence(table: str, rows: list[Row]) -> str:
+def worth(problem: Problem, row: Row) -> float:
+    """Return the mean score of a method's functions when trained again; the worst without any."""
+    return problem.value(float(np.mean(row.fresh))) if row.fresh else -math.inf
+
+
+def sentence(problem: Problem, rows: list[Row]) -> str:
     """Say whose functions are best on a table when trained again, beside those of random search."""
-    best = max(rows, key=lambda row: float(np.mean(row.fresh or [0.0])))
+    best = max(rows, key=lambda row: worth(problem, row))
     others = [f", random search {shown(row.fresh)}" for row in rows if row.method == "random"]
     return (
-        f"On `{table}` the functions that {METHODS.get(best.method, best.method)} found are best "
-        f"when trained again: validation accuracy {shown(best.fresh)}{''.join(others)}."
+        f"On `{problem.table}` the functions that {METHODS.get(best.method, best.method)} found "
+        f"are best when trained again: {problem.metric.replace('_', ' ')} "
+        f"{shown(best.fresh)}{''.join(others)}."
     )
 
 
@@ -185,7 +199,7 @@ def section(problem: Problem, rows: list[Row]) -> str:
     """Return the part of the page on one table."""
     reference = problem.reference
     assert reference is not None  # noqa: S101  (a table's problem has one)
-    rows = sorted(rows, key=lambda row: -float(np.mean(row.fresh or [0.0])))
+    rows = sorted(rows, key=lambda row: -worth(problem, row))
     lines = [f"## Table `{problem.table}`, fidelity `{problem.fidelity}`", ""]
     seeds = len(problem.seeds)
     named = f"{seeds} {'seed' if seeds == 1 else 'seeds'}"

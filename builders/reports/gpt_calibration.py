@@ -109,7 +109,8 @@ def train_missing(
     ]
     executor = LocalExecutor(jobs) if jobs > 1 else SerialExecutor()
     for row in executor.run(train_one, tasks):
-        records = pl.concat([records, pl.DataFrame([row], schema=COLUMNS, orient="row")])
+        # Read again: another such process may have written in the meantime.
+        records = pl.concat([read(path), pl.DataFrame([row], schema=COLUMNS, orient="row")])
         with replacing(path) as draft:
             records.write_csv(draft)
         print(*row, flush=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from act_bench.tables.loaders import load_table
-from act_bench.tables.registry import TABLES, choose_fidelity
+from act_bench.tables.registry import TABLES, TableInfo, choose_fidelity
 from regenerate.grafs import GrafsResult, Settings, search
 from regenerate.grafs.settings import DEFAULT, SETTINGS
 from surrogates.exact import random_search_law
@@ -37,21 +37,23 @@ def chosen_settings(table: str, changes: Sequence[str]) -> Settings:
 
 def rank_of(result: GrafsResult, medians: Sequence[float]) -> int:
     """Return the rank among the entries; a diverged function comes after all that did not."""
-    median = result.summary.validation_accuracy
-    return 1 + (len(medians) if median is None else sum(each > median for each in medians))
+    score, median = TABLES[result.table].score, result.median
+    if median is None:
+        return 1 + len(medians)
+    return 1 + sum(score(each) > score(median) for each in medians)
 
 
 def row(result: GrafsResult, medians: Sequence[float]) -> str:
     """Return a line of the report."""
-    scores = [each for each in result.validation_accuracies if each is not None]
-    median = result.summary.validation_accuracy
-    diverged = len(result.runs) - len(scores)
+    values = [each for each in result.values if each is not None]
+    median = result.median
+    diverged = len(result.runs) - len(values)
     if median is None:
         place = "| diverged |"
     else:
         rank = rank_of(result, medians)
-        error = statistics.stdev(scores) / len(scores) ** 0.5
-        place = f"{statistics.mean(scores):.4f} ± {error:.4f} | {median:.4f} | {rank:,}"
+        error = statistics.stdev(values) / len(values) ** 0.5
+        place = f"{statistics.mean(values):.4f} ± {error:.4f} | {median:.4f} | {rank:,}"
     entry = "" if result.entry is None else f" (entry {result.entry})"
     note = f" ({diverged} diverged)" if diverged else ""
     skipped = sum(stage.skipped for stage in result.history)
@@ -61,20 +63,20 @@ def row(result: GrafsResult, medians: Sequence[float]) -> str:
     )
 
 
-def random_search(results: Sequence[GrafsResult], entries: pl.DataFrame, chance: float) -> str:
+def random_search(results: Sequence[GrafsResult], entries: pl.DataFrame, info: TableInfo) -> str:
     """Return what random search finds for the mean cost of some searches, in one sentence."""
     cost = statistics.mean(result.search_s + result.retraining_s for result in results)
     seeds = len(results[0].runs)
     one = seeds * statistics.mean(entries["runtime_s"].drop_nulls())
-    scores = entries["validation_accuracy"].fill_null(chance)
+    scores = entries[info.metric].fill_null(info.worst_value) * info.score(1.0)
     evaluations = max(1, round(cost / one))
     law = random_search_law(scores, evaluations)
     low, middle, high = (law.quantile(p)[-1] for p in (0.25, 0.5, 0.75))
     rank = 1 + (scores > middle).sum()
     return (
         f"a search with its trainings costs {cost:.1f} s, an evaluation of an entry {one:.2f} s: "
-        f"random search makes {evaluations} of them and reaches {middle:.4f} in the median "
-        f"(quartiles {low:.4f} and {high:.4f}), rank {rank:,}"
+        f"random search makes {evaluations} of them and reaches {info.score(middle):.4f} in the "
+        f"median (quartiles {info.score(low):.4f} and {info.score(high):.4f}), rank {rank:,}"
     )
 
 
@@ -88,8 +90,9 @@ def main() -> None:
     arguments = parser.parse_args()
     fidelity = choose_fidelity(arguments.table, None)
     settings = chosen_settings(arguments.table, arguments.set)
-    entries = load_table(arguments.table, columns=["validation_accuracy", "runtime_s", "outcome"])
-    medians = entries["validation_accuracy"].drop_nulls().to_list()
+    info = TABLES[arguments.table]
+    entries = load_table(arguments.table, columns=[info.metric, "runtime_s", "outcome"])
+    medians = entries[info.metric].drop_nulls().to_list()
     print(settings)
     print("| seed | found | mean ± standard error | median | rank | skipped | search s | train s |")
     print("|---|---|---|---|---|---|---|---|")
@@ -101,10 +104,9 @@ def main() -> None:
             )
         results.append(result)
         print(row(result, medians), flush=True)
-    chance = TABLES[arguments.table].chance
     ranks = [rank_of(result, medians) for result in results]
     print(f"ranks: {ranks}, median {statistics.median(ranks):g} of {len(entries):,} entries")
-    print(random_search(results, entries, chance))
+    print(random_search(results, entries, info))
 
 
 if __name__ == "__main__":

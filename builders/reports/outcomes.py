@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from act_bench import load_runs, load_table
 from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import load_space
-from act_bench.tables.files import limits_name, table_files
+from act_bench.tables.files import limits_name, table_files, tables_with_data
 from act_bench.tables.registry import TABLES, TableInfo
 
 LARGE_LOSS: Final = 1000.0
@@ -25,12 +25,13 @@ BEST: Final = (10, 50)
 
 
 def kinds(table: pl.DataFrame, info: TableInfo) -> list[str]:
-    """Return for each entry: trains, at chance, diverged or missing."""
+    """Return for each entry: trains, at chance (or above the floor), diverged or missing."""
     scores = table[info.metric].to_list()
     found = []
     for outcome, value in zip(table["outcome"], scores, strict=True):
         trains = outcome == "ok" and info.score(value) > info.trained_score
-        found.append("trains" if trains else "at chance" if outcome == "ok" else outcome)
+        stuck = "above the floor" if info.zero_scores else "at chance"
+        found.append("trains" if trains else stuck if outcome == "ok" else outcome)
     return found
 
 
@@ -86,7 +87,8 @@ def print_best(info: TableInfo, table: pl.DataFrame, filled: pl.DataFrame) -> No
     first = max(new, key=lambda number: new[number])
     entry = int(filled.filter(pl.col("canonical_class") == first)["entry"][0])
     place = ranked.index(new[first]) + 1
-    print(f"The first is {space.representatives[entry]}, {new[first]:.4f}, number {place}.")
+    value = info.score(new[first])
+    print(f"The first is {space.representatives[entry]}, {value:.4f}, number {place}.")
 
 
 def _scores(info: TableInfo, table: pl.DataFrame) -> NDArray[np.float64]:
@@ -128,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("table", nargs="?", choices=list(TABLES))
     options = parser.parse_args()
-    for name in [options.table] if options.table else list(TABLES):
+    for name in [options.table] if options.table else tables_with_data():
         info = TABLES[name]
         print(f"## {name}-{info.default_fidelity}\n")
         columns = ["entry", "canonical_class", "outcome", "validation_accuracy", "validation_loss"]

@@ -49,6 +49,53 @@ REPORTS: Final = (
     Report(
         "architecture", "builders.reports.architecture", (), "docs/images/architecture.svg", 0.1
     ),
+    Report(
+        "operators",
+        "builders.reports.reference.operators",
+        (),
+        "docs/reference/operators.md and docs/images/operators/",
+        0.1,
+    ),
+    # By its name only: nothing but the commands themselves may import them.
+    Report("commands", "act_bench.cli._reference", (), "docs/reference/commands.md", 0.1),
+    *(
+        Report(
+            f"figure-{name}",
+            "act_bench",
+            ("plot", name, "--output", f"docs/images/{name}.png"),
+            f"docs/images/{name}.png",
+            0.3,
+        )
+        for name in ("known", "accuracies", "scatter")
+    ),
+    Report(
+        "figure-spectra",
+        "act_bench",
+        (
+            *("plot", "spectra", "--table", "cnn", "--table", "resnet", "--table", "vit"),
+            *("--output", "docs/images/fisher-signs.png"),
+        ),
+        "docs/images/fisher-signs.png",
+        3,
+        images=True,
+    ),
+    Report("build-large-space", "act_bench", ("space", "build"), minutes=5),
+    Report(
+        "figure-large-space",
+        "act_bench",
+        ("plot", "large-space", "--table", "cnn", "--output", "docs/images/large-space.png"),
+        "docs/images/large-space.png",
+        5,
+    ),
+    Report(
+        "explore",
+        "benchmarks.explore",
+        ("--screenshots", "docs/images"),
+        "the pictures of docs/how-to/explore.md",
+        2,
+    ),
+    Report("notebook", "builders.notebook", (), "docs/tutorials/first-look.ipynb", 0.1),
+    Report("energy", "builders.reports.card.energy", minutes=0.1),
     Report("space", "builders.space", ("report", "--write"), "docs/explanation/space.md"),
     Report("rates", "builders.reports.rates.report", ("--write",), "docs/studies/rates.md", 2),
     Report(
@@ -74,6 +121,7 @@ REPORTS: Final = (
         images=True,
         resumes=True,
     ),
+    Report("papers", "builders.reports.studies", ("overview",), "docs/studies/papers.md", 0.1),
     *(
         Report(
             f"entropy-{table}",
@@ -105,6 +153,11 @@ REPORTS: Final = (
     Report("calibration-resnet", "builders.reports.proxies", ("resnet",)),
     Report("calibration-vit", "builders.reports.proxies", ("vit",)),
     Report("calibration-gpt", "builders.reports.gpt_calibration"),
+    Report(
+        "agreement-gpt",
+        "builders.reports.agreement.gpt",
+        ("--figure", "docs/images/gpt-agreement.png"),
+    ),
     Report("grafs", "builders.reports.grafs", ("mlp", "--seeds", "5", "--first-seed", "100")),
     Report(
         "swish", "builders.reports.swish_search", ("--budget", "60", "--searches", "10"), None, 30

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from act_bench import load_runs
 from act_bench.spaces.paper import load_space
 from act_bench.tables.estimates import score_matrix, shrink
+from act_bench.tables.files import tables_with_data
 from act_bench.tables.registry import TABLES, TableInfo
 from builders.reports.fisher.report import negated_pairs
 from builders.tables import read_runs
@@ -249,7 +250,7 @@ def main() -> None:
     parser.add_argument("--draw", type=int, help="print so many entries that train, and no more")
     parser.add_argument("--runs", type=Path, help="sweep of entries drawn at random")
     options = parser.parse_args()
-    for name in [options.table] if options.table else list(TABLES):
+    for name in [options.table] if options.table else tables_with_data():
         info = TABLES[name]
         columns = ["entry", "seed", "outcome", info.metric, "versions"]
         runs = load_runs(name, info.default_fidelity, columns)

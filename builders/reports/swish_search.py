@@ -15,6 +15,7 @@ from importlib.metadata import version
 
 import numpy as np
 
+from act_bench.errors import ArgumentError
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import SWISH_OPERATORS
 from act_bench.search.events import Result
@@ -50,7 +51,7 @@ class Trainer:
         """Return the result of an expression of the space: the median over the seeds."""
         position = swish_space().find(text)
         if position is None:
-            raise ValueError(f"{text} is not in the Swish space")
+            raise ArgumentError(f"{text} is not in the Swish space")
         if position not in self.known:
             begin = time.perf_counter()
             score = float(np.median(self.scores(text, range(self.seeds))))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -21,25 +20,20 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from act_bench import load_runs, load_table
+from act_bench import load_runs
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
 from act_bench.tables.aggregation import is_diverged, medians, ranks
+from act_bench.tables.catalogued.literature import load_literature
 from act_bench.tables.files import embedded_fidelities
-from act_bench.tables.literature import load_literature
 from act_bench.tables.registry import TABLES, choose_fidelity
 from act_bench.tables.schema import METRICS
+from builders.reports.agreement.between import Measured, other_tables, print_agreement_with
 from builders.tables import read_runs
 from surrogates.significance import spearman
 
 TOP = 10
-
-BEST = 100
-"""How many of the best of one table are looked for in another."""
-
-ALL_ROUND = 5
-"""How many of the functions that do well in every table are printed."""
 
 OFFSET = 0.3
 """Magnitude at 0 above which a function counts as having an offset."""
@@ -68,7 +62,8 @@ class Report:
     ran
         (entries, seeds): whether there is a run.
     score
-        (entries, seeds) validation accuracies; NaN where a run diverged or there is none.
+        (entries, seeds) scores: the metric of the table, a loss negated; NaN where a run diverged
+        or there is none.
     """
 
     table: str
@@ -78,14 +73,17 @@ class Report:
     score: Scores
 
     @classmethod
-    def of(cls, table: str, fidelity: str, runs: pl.DataFrame, entries: int) -> Report:
-        """Return the report of some runs, with the run columns but for curves."""
+    def of(
+        cls, table: str, fidelity: str, runs: pl.DataFrame, entries: int, metric: str | None = None
+    ) -> Report:
+        """Return the report of runs, with the run columns but for curves; by the table's metric."""
+        info = TABLES[table]
         seeds = runs["seed"].unique().sort()
         place = runs["entry"].to_numpy(), seeds.search_sorted(runs["seed"]).to_numpy()
         ran = np.zeros((entries, len(seeds)), dtype=np.bool_)
         score = np.full(ran.shape, np.nan)
         ran[place] = True
-        score[place] = runs["validation_accuracy"].to_numpy()
+        score[place] = runs[metric or info.metric].cast(float).to_numpy() * info.score(1.0)
         return cls(table, fidelity, runs, ran, score)
 
     @property
@@ -110,8 +108,17 @@ class Report:
 
     @property
     def trained(self) -> Mask:
-        """Entries whose median is above chance."""
-        return self.median > TABLES[self.table].trained_score
+        """Entries that train."""
+        return self.median > TABLES[self.table].trained_score_at(self.fidelity)
+
+    @property
+    def measured(self) -> Measured:
+        """What other tables are compared with."""
+        return Measured(TABLES[self.table], self.fidelity, self.median, self.present)
+
+    def value(self, score: float) -> float:
+        """Return a score in the unit of the metric."""
+        return TABLES[self.table].score(score)
 
 
 def print_outcomes(report: Report) -> None:
@@ -128,7 +135,7 @@ def print_outcomes(report: Report) -> None:
     print("|---|---|---|---|")
     kinds = {
         "diverged": report.diverged,
-        "at chance": present & ~report.diverged & ~report.trained,
+        report.measured.stuck_in_words: present & ~report.diverged & ~report.trained,
         "trained": report.trained,
         "missing": ~present,
         "all": np.ones(len(score), dtype=bool),
@@ -148,9 +155,12 @@ def print_outcomes(report: Report) -> None:
     trained = score[report.trained]
     if len(trained):
         quantiles = np.quantile(trained, [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
-        values = ", ".join(f"{value:.3f}" for value in quantiles)
+        values = ", ".join(f"{report.value(value):.3f}" for value in quantiles)
+        worst, best = "Minimum", "maximum"
+        if not TABLES[report.table].higher_is_better:
+            worst, best = "Highest loss", "lowest"
         print(
-            f"Minimum, quantiles 0.1, 0.25, 0.5, 0.75, 0.9, maximum of those that train: {values}."
+            f"{worst}, quantiles 0.1, 0.25, 0.5, 0.75, 0.9, {best} of those that train: {values}."
         )
 
 
@@ -205,8 +215,8 @@ def print_agreement(report: Report, splits: int = 20) -> None:
                 for o in orders
             ]
             _print_correlations(f"halves of the seeds, {name}", len(chosen), pairs)
-    tested = report.runs.with_columns(validation_accuracy=pl.col("test_accuracy"))
-    test = Report.of(report.table, report.fidelity, tested, len(score)).median
+    about = report.table, report.fidelity, report.runs, len(score)
+    test = Report.of(*about, TABLES[report.table].test_metric).median
     across = spearman(report.median[trained], test[trained])
     _print_correlations("validation and test, that train", int(trained.sum()), [across])
     if seeds > 1 and complete.any():
@@ -247,10 +257,10 @@ def row_of(report: Report, entry: int) -> str:
         distance = np.abs(report.median[known] - report.median[entry])
         near = known[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
         error = np.sqrt(report.score[near].var(axis=1, ddof=1).mean() / len(finite))
-    mean = f"{finite.mean():.4f}" + ("" if np.isnan(error) else f" ± {error:.4f}")
+    mean = f"{report.value(finite.mean()):.4f}" + ("" if np.isnan(error) else f" ± {error:.4f}")
     note = f" ({len(score) - len(finite)} diverged)" if len(finite) < len(score) else ""
     rank = rankdata(-report.median, method="min", nan_policy="omit")[entry]
-    return f"{mean}{note} | {len(score)} | {report.median[entry]:.4f} | {rank:.0f} |"
+    return f"{mean}{note} | {len(score)} | {report.value(report.median[entry]):.4f} | {rank:.0f} |"
 
 
 def print_best(report: Report) -> None:
@@ -276,9 +286,10 @@ def print_best(report: Report) -> None:
     if score.shape[1] > 1 and report.complete.any():
         several = np.flatnonzero(report.complete)
         first = several[np.argsort(-ranks(score[several, 0]), kind="stable")[:TOP]]
+        alone, others = float(np.nanmean(score[first, 0])), float(np.nanmean(score[first, 1:]))
         print(
-            f"\nThe best {TOP} of the first seed reach {np.nanmean(score[first, 0]):.4f} there and "
-            f"{np.nanmean(score[first, 1:]):.4f} on average in the other seeds."
+            f"\nThe best {TOP} of the first seed reach {report.value(alone):.4f} there and "
+            f"{report.value(others):.4f} on average in the other seeds."
         )
 
 
@@ -322,64 +333,6 @@ def print_published(report: Report) -> None:
         print(f"\nSpearman correlation of these: {found:.2f} (n = {there.sum()}).")
 
 
-def other_tables(report: Report) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield the name and entries of every other embedded table and fidelity."""
-    for name in TABLES:
-        for fidelity in embedded_fidelities(name):
-            if (name, fidelity) != (report.table, report.fidelity):
-                columns = ["outcome", "validation_accuracy"]
-                yield f"{name}-{fidelity}", load_table(name, fidelity=fidelity, columns=columns)
-
-
-def print_other_tables(report: Report) -> None:
-    """Print the rank correlation with the other embedded tables, and where they disagree."""
-    others = list(other_tables(report))
-    if not others:
-        return
-    print(
-        "\n| table | entries in both | trains in both or neither | Spearman, trains in both ",
-        end="",
-    )
-    print("| of entries |\n|---|---|---|---|---|")
-    theirs: dict[str, Scores] = {}
-    for name, entries in others:
-        score = entries["validation_accuracy"].to_numpy()
-        both = report.present & (entries["outcome"] != "missing").to_numpy()
-        trains = score > TABLES[name.partition("-")[0]].trained_score
-        same = (trains == report.trained)[both].mean()
-        shared = both & trains & report.trained
-        found = spearman(report.median[shared], score[shared])
-        print(f"| `{name}` | {both.sum():,} | {same:.1%} | {found:.3f} | {shared.sum():,} |")
-        theirs[name] = np.where(both, score, np.nan)
-    print_specialists(report, theirs)
-
-
-def print_specialists(report: Report, theirs: dict[str, Scores]) -> None:
-    """Print how the best and the failures of each table do in the other."""
-    ours = report.median
-    stuck = np.isfinite(ours) & ~report.trained
-    print(f"\n| table | of its best {BEST}: in the best {BEST} here | fail here ", end="")
-    print(f"| of the {stuck.sum():,} at chance here: train there | their median there |")
-    print("|---|---|---|---|---|")
-    best_here = np.argsort(-ours, kind="stable")[:BEST]
-    for name, score in theirs.items():
-        best_there = np.argsort(-score, kind="stable")[:BEST]
-        trains = stuck & (score > TABLES[name.partition("-")[0]].trained_score)
-        median = f"{np.median(score[trains]):.3f}" if trains.any() else ""
-        print(
-            f"| `{name}` | {len(np.intersect1d(best_here, best_there))} "
-            f"| {(~report.trained[best_there]).sum()} | {trains.sum():,} | {median} |"
-        )
-    places = [
-        rankdata(-score, method="min", nan_policy="omit") for score in (ours, *theirs.values())
-    ]
-    worst = np.max(places, axis=0)  # NaN, which is sorted last, for what diverged in any of them
-    space = load_space()
-    print(f"\n| highest in all {len(theirs) + 1} tables | worst rank |\n|---|---|")
-    for entry in np.argsort(worst, kind="stable")[:ALL_ROUND].tolist():
-        print(f"| `{space.representatives[entry]}` | {worst[entry]:.0f} |")
-
-
 def print_report(table: str, fidelity: str, source: Path | None) -> None:
     """Print all sections for the embedded runs of a table, or for those in a folder or file."""
     columns = ["entry", "seed", "outcome", *METRICS, "runtime_s", "device", "versions"]
@@ -395,7 +348,7 @@ def print_report(table: str, fidelity: str, source: Path | None) -> None:
     print_best(report)
     print_offsets(report)
     print_published(report)
-    print_other_tables(report)
+    print_agreement_with(report.measured, list(other_tables(table, fidelity)))
 
 
 def main() -> None:

@@ -54,6 +54,8 @@ REACH: Final = 4.5
 FARTHEST: Final = 60.0
 _BATCH: Final = 16
 _OUTPUT_ROWS: Final = 1 << 16
+_SHARES: Final = {"float32": 0.1, "exact": 0.85, "expressions": 0.9}
+"""Stage -> about the share of the time that has passed when it ends."""
 
 
 class Reduced(NamedTuple):
@@ -80,7 +82,13 @@ class Reduced(NamedTuple):
     nodes: list[int]
 
 
-def build(variant: Variant = "27", *, again: bool = False) -> Path:
+Progress: TypeAlias = Callable[[float], None]
+"""Told the share that is done, from 0 to 1."""
+
+
+def build(
+    variant: Variant = "27", *, again: bool = False, progress: Progress | None = None
+) -> Path:
     """Make the large space in the user's cache, unless it is there and whole.
 
     A damaged file is made again, with a UserWarning.
@@ -92,6 +100,8 @@ def build(variant: Variant = "27", *, again: bool = False) -> Path:
         How many unary operators.
     again : bool
         Whether to make it although it is there.
+    progress : callable, optional
+        Told the share that is done.
 
     Returns
     -------
@@ -99,7 +109,7 @@ def build(variant: Variant = "27", *, again: bool = False) -> Path:
         The folder with both files.
     """
     if again or not _is_whole(variant):
-        write(variant)
+        write(variant, progress)
     return cache_folder()
 
 
@@ -115,7 +125,7 @@ def _is_whole(variant: Variant) -> bool:
     return True
 
 
-def write(variant: Variant = "27") -> dict[str, int]:
+def write(variant: Variant = "27", progress: Progress | None = None) -> dict[str, int]:
     """Make both files of a variant in the user's cache.
 
     Returns
@@ -124,12 +134,17 @@ def write(variant: Variant = "27") -> dict[str, int]:
         Counts: ``expressions``, ``classes`` (exact arithmetic), ``float32_classes`` (the paper's
         rule) and ``evaluated`` (expressions left after those with equal arguments were joined).
     """
+    tell = progress or (lambda _: None)
     unary, baselines = VARIANTS[variant], BASELINES if variant == "27" else ()
     unsigned = partial(float32_partition, signed=False)
     float32 = reduce_space(
         unary, float32_partition, unsigned, commute=False, baselines=baselines
     ).labels
-    exact = reduce_space(unary, exact_partition, exact_partition, commute=True, baselines=baselines)
+    tell(_SHARES["float32"])
+    begun, ended = _SHARES["float32"], _SHARES["exact"]
+    last = partial(exact_partition, progress=lambda done: tell(begun + done * (ended - begun)))
+    exact = reduce_space(unary, exact_partition, last, commute=True, baselines=baselines)
+    tell(_SHARES["exact"])
     expressions_file(variant).parent.mkdir(parents=True, exist_ok=True)
     entry = class_entries(exact.labels, variant)
     frame = pl.DataFrame(
@@ -140,12 +155,14 @@ def write(variant: Variant = "27") -> dict[str, int]:
         }
     ).join(entry, on="class", how="left", maintain_order="left")
     sealed.write(expressions_file(variant), frame.to_arrow())
+    tell(_SHARES["expressions"])
     functions = (
         _functions(exact, variant)
         .join(entry, on="class", how="left", maintain_order="left")
         .select("class", "expression", "expressions", "entry", "outputs")
     )
     sealed.write(outputs_file(variant), functions.to_arrow())
+    tell(1.0)
     return {
         "expressions": frame.height,
         "classes": functions.height,
@@ -265,9 +282,9 @@ def reduce_space(
     return Reduced(labels, first, layers, kept, [len(layer.operator) for layer in layers.layers])
 
 
-def exact_partition(layers: Layers, rows: Rows) -> Labels:
+def exact_partition(layers: Layers, rows: Rows, progress: Progress | None = None) -> Labels:
     """Partition rows by their values in float64, with error bounds, at all points."""
-    return refine(layers, rows, decision_points())[0]
+    return refine(layers, rows, decision_points(), progress=progress)[0]
 
 
 def decision_points(seed: int = SEED) -> Array:
@@ -288,7 +305,11 @@ def decision_points(seed: int = SEED) -> Array:
 
 
 def refine(
-    layers: Layers, rows: Rows, points: Array, tolerance: float = TOLERANCE
+    layers: Layers,
+    rows: Rows,
+    points: Array,
+    tolerance: float = TOLERANCE,
+    progress: Progress | None = None,
 ) -> tuple[Labels, int]:
     """Partition rows by refinement, as :func:`builders.space.classes.canonical_classes` does.
 
@@ -311,6 +332,8 @@ def refine(
     for start in range(0, len(rest), _BATCH):
         values = layers.bounded(rows.take(together), rest[start : start + _BATCH])
         together = _cut_at_all(labels, together, values, tolerance)
+        if progress is not None:
+            progress(min(1.0, (start + _BATCH) / len(rest)))
     return in_order(labels), int(np.count_nonzero(pattern))
 
 

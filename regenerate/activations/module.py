@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from act_bench.errors import ArgumentTypeError
 from regenerate.activations.tabulation import Tables
 
 
@@ -59,7 +60,7 @@ class TabulatedActivation(nn.Module):
             If ``x`` is not bfloat16.
         """
         if x.dtype != torch.bfloat16:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"a tabulated activation takes bfloat16, got {x.dtype}; cast the input, or use "
                 "Expression.to_torch() for other formats"
             )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate.activations import normalized_cpu as cpu
 from regenerate.activations.module import TabulatedActivation
 from regenerate.activations.normalized_cpu import Singles
@@ -19,10 +20,11 @@ def can_fuse(x: Tensor, norm: nn.BatchNorm2d, activation: nn.Module | None) -> b
     """Return whether :func:`normalized_look_up` can do it.
 
     It can for a tabulated activation, or none, of bfloat16 numbers on the CPU, in training, and in
-    evaluation where no gradient is wanted.
+    evaluation where no gradient is wanted. An activation that somebody listens to is called.
     """
     return (
         (activation is None or isinstance(activation, TabulatedActivation))
+        and not (activation is not None and activation._forward_pre_hooks)
         and x.device.type == "cpu"
         and x.dtype == torch.bfloat16
         and norm.weight.dtype == torch.float32
@@ -66,7 +68,9 @@ def normalized_look_up(
     added = None if shortcut is None else _dense(shortcut)
     mean, variance = norm.running_mean, norm.running_var
     if mean is None or variance is None:
-        raise ValueError("normalized_look_up needs a batch normalization with running statistics")
+        raise ArgumentError(
+            "normalized_look_up needs a batch normalization with running statistics"
+        )
     size, channels = x.numel(), x.shape[1]
     at, added_at = x.data_ptr(), _at(added)
     weight_at, bias_at = norm.weight.data_ptr(), norm.bias.data_ptr()

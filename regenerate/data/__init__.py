@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 
+SPLITS: Final = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -59,6 +61,11 @@ class ImageData:
     test: Split
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """How many images each split has, under the names that files about them use."""
+        return {f"{name}_images": len(getattr(self, name)) for name in SPLITS}
+
+    @property
     def fingerprint(self) -> str:
         """First 16 hex digits of the SHA-256 over the pixels, labels and order of all splits."""
         digest = hashlib.sha256()
@@ -89,6 +96,7 @@ class DataSet(NamedTuple):
 DATA_SETS: Final = {
     "digits": DataSet("regenerate.data.digits"),
     "cifar10": DataSet("regenerate.data.cifar10"),
+    "cifar100": DataSet("regenerate.data.cifar100"),
     "imagenette": DataSet("regenerate.data.imagenette", sized=True),
 }
 """Name -> how the data set is loaded."""

@@ -32,6 +32,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.files import cache
 from regenerate.data import DataMismatchError, DataNotFoundError, ImageData, Split
 from regenerate.data.ordering import stratified_order
@@ -103,7 +104,7 @@ def load(
     """
     size = SIDE if image_size is None else image_size
     if not 1 <= size <= SIDE:
-        raise ValueError(f"Imagenette has images of {SIDE} pixels; got image_size {image_size}")
+        raise ArgumentError(f"Imagenette has images of {SIDE} pixels; got image_size {image_size}")
     chosen = data_dir if data_dir is not None else os.environ.get("ACT_BENCH_DATA") or None
     files = _fetch_files() if chosen is None else _find_files(Path(chosen))
     folder = cache.cache_folder() / f"imagenette-{_source(files)}-{size}"

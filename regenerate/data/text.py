@@ -13,6 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
+from regenerate.data import SPLITS
+
 TEXTS: Final = {
     "sotu": "regenerate.data.sotu",
     "tinystories": "regenerate.data.tinystories",
@@ -44,6 +47,11 @@ class TextData:
     train: Tokens
     validation: Tokens
     test: Tokens
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many tokens each split has, under the names that files about them use."""
+        return {f"{name}_tokens": len(getattr(self, name)) for name in SPLITS}
 
     @property
     def fingerprint(self) -> str:
@@ -93,7 +101,7 @@ def load(name: str, data_dir: Path | None = None) -> TextData:
     98
     """
     if name not in TEXTS:
-        raise ValueError(f"unknown text {name!r}; the texts are {', '.join(TEXTS)}")
+        raise ArgumentError(f"unknown text {name!r}; the texts are {', '.join(TEXTS)}")
     data: TextData = importlib.import_module(TEXTS[name]).load(data_dir)
     return data
 
@@ -117,7 +125,7 @@ def encode(text: str, vocabulary: str) -> Tokens:
     lost = known[places] != codes
     if lost.any():
         if OTHER not in vocabulary:
-            raise ValueError(
+            raise ArgumentError(
                 f"expected characters of the vocabulary {vocabulary!r}, got "
                 f"{chr(int(codes[lost][0]))!r}"
             )

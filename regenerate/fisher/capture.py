@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
+from act_bench.errors import ArgumentError
 from regenerate.fisher.convention import Labels
 from regenerate.fisher.coverage import Layer, UnsupportedLayerError, weighted_layers
 
@@ -45,7 +46,9 @@ class LayerPass:
     outputs: Tensor
 
 
-def forward(network: nn.Module, images: Tensor, *, seed: int = 0) -> tuple[Tensor, list[LayerPass]]:
+def forward(
+    network: nn.Module, images: Tensor, *, seed: int = 0, excluded: Sequence[str] = ()
+) -> tuple[Tensor, list[LayerPass]]:
     """Return the class scores and what each layer read and gave, in the order of the pass.
 
     The network is left as it was, buffers such as running means included.
@@ -59,15 +62,17 @@ def forward(network: nn.Module, images: Tensor, *, seed: int = 0) -> tuple[Tenso
         The batch, in the format that the network takes.
     seed
         Of whatever the network draws from the global generators of torch, NumPy and Python.
+    excluded
+        See :func:`regenerate.fisher.coverage.weighted_layers`.
 
     Raises
     ------
     UnsupportedLayerError
         If a parameter gets no block (:func:`regenerate.fisher.coverage.weighted_layers`), a layer
         is used twice, not at all or by its weights alone, mixes images with its other inputs, or
-        the network gives anything but class scores (images, classes).
+        the network gives anything but class scores (images, classes), or (images, tokens, classes).
     """
-    layers = weighted_layers(network)
+    layers = weighted_layers(network, excluded)
     if not layers:
         raise UnsupportedLayerError(
             "the network has no layer with a block of the Fisher information: expected linear "
@@ -144,6 +149,7 @@ def _pass(
             return None
         raise UnsupportedLayerError(f"the network works in place: {error}") from error
     finally:
+        watch.put_generators_back()
         for handle in handles:
             handle.remove()
     if names:
@@ -153,15 +159,24 @@ def _pass(
         )
     if any(tensor._version != version for tensor, version in kept):
         return None
-    return _checked_scores(scores, len(images)), passes
+    return _checked_scores(scores, images), passes
 
 
 class _Uses(TorchFunctionMode):
-    """Refuses uses of a layer's parameters outside the layer, which its block would not have."""
+    """Refuses uses of a layer's parameters outside the layer, which its block would not have.
+
+    And keeps the states of generators that the network has of its own, which no seed reaches.
+    """
 
     def __init__(self, addresses: Mapping[int, str]) -> None:
         super().__init__()
         self.addresses, self.inside = addresses, 0
+        self.generators: dict[torch.Generator, Tensor] = {}
+
+    def put_generators_back(self) -> None:
+        """Give generators the states that they had, so that the next pass draws the same."""
+        for generator, state in self.generators.items():
+            generator.set_state(state)
 
     def __torch_function__(
         self,
@@ -170,6 +185,9 @@ class _Uses(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        generator = (kwargs or {}).get("generator")
+        if generator is not None and generator not in self.generators:
+            self.generators[generator] = generator.get_state()
         found = func(*args, **(kwargs or {}))
         if self.inside or not isinstance(found, Tensor):  # such as a shape
             return found
@@ -221,16 +239,20 @@ def _check_batch(name: str, layer: Layer, inputs: Tensor, images: int) -> None:
         )
 
 
-def _checked_scores(scores: object, images: int) -> Tensor:
+def _checked_scores(scores: object, images: Tensor) -> Tensor:
     if not isinstance(scores, Tensor):
         raise UnsupportedLayerError(
             f"the network gives a {type(scores).__name__}, expected a tensor of class scores "
             "(images, classes): return that alone, such as output.logits"
         )
-    if scores.ndim != 2 or len(scores) != images:
+    # A batch of tokens has scores for each of them.
+    tokens = images.ndim == 2 and not images.is_floating_point()
+    good = scores.ndim == 2 and len(scores) == len(images)
+    if not (good or (tokens and scores.ndim == 3 and scores.shape[:2] == images.shape)):
         raise UnsupportedLayerError(
             f"the network gives a tensor of shape {tuple(scores.shape)}, expected class scores "
-            f"(images, classes) for {images} images"
+            f"(images, classes) for {len(images)} images"
+            + (f", or (images, tokens, classes) for {tuple(images.shape)} tokens" * tokens)
         )
     return scores
 
@@ -247,20 +269,28 @@ def score_gradients(
     Parameters
     ----------
     scores
-        (images, classes), before the softmax.
+        (images, classes), before the softmax; of sequences (images, tokens, classes), where every
+        token has a label of its own.
     labels
         Where labels come from.
     true
-        (images,) int64, the data set's labels; for ``TRUE``.
+        (images,) int64, the data set's labels, or (images, tokens); for ``TRUE``.
     draws
-        (images,) uniform in [0, 1); for ``PREDICTED_SAMPLE``, image i gets the first label whose
-        cumulative probability exceeds draw i.
+        (images,), or (images, tokens), uniform in [0, 1); for ``PREDICTED_SAMPLE``, image i gets
+        the first label whose cumulative probability exceeds draw i.
 
     Yields
     ------
     Tensor
-        (images, classes): p - onehot(y), or a column of S with S S^T = diag(p) - p p^T, which is
-        diag(sqrt p) - p sqrt(p)^T.
+        The shape of the scores: p - onehot(y), or a column of S with S S^T = diag(p) - p p^T, which
+        is diag(sqrt p) - p sqrt(p)^T.
+
+    Raises
+    ------
+    ValueError
+        If the labels or draws that are needed are not given, or the expectation is asked for over
+        sequences: one column for all tokens would have products of different tokens in it, which
+        the expectation has not.
 
     Examples
     --------
@@ -270,8 +300,10 @@ def score_gradients(
     tensor([[ 0.2500, -0.2500],
             [-0.2500,  0.2500]])
     """
-    probabilities = torch.softmax(scores.detach(), 1)
+    probabilities = torch.softmax(scores.detach(), -1).flatten(0, -2)
     if labels is Labels.PREDICTED:
+        if scores.ndim > 2:
+            raise ArgumentError("labels 'predicted' are for one label an image, not for sequences")
         roots = probabilities.sqrt()
         for label in range(scores.shape[1]):
             column = -probabilities * roots[:, label : label + 1]
@@ -280,14 +312,15 @@ def score_gradients(
         return
     if labels is Labels.TRUE:
         if true is None:
-            raise ValueError("labels 'true' need the data set's labels, got none")
-        chosen = true
+            raise ArgumentError("labels 'true' need the data set's labels, got none")
+        chosen = true.flatten()
     else:
         if draws is None:
-            raise ValueError("labels 'predicted_sample' need uniform draws, got none")
-        above = probabilities.cumsum(1) <= draws[:, None].to(probabilities)
-        chosen = above.sum(1).clamp(max=scores.shape[1] - 1)
-    yield probabilities - nn.functional.one_hot(chosen, scores.shape[1])
+            raise ArgumentError("labels 'predicted_sample' need uniform draws, got none")
+        above = probabilities.cumsum(1) <= draws.flatten()[:, None].to(probabilities)
+        chosen = above.sum(1).clamp(max=scores.shape[-1] - 1)
+    found = probabilities - nn.functional.one_hot(chosen, scores.shape[-1])
+    yield found.view(scores.shape)
 
 
 def backward(

@@ -41,7 +41,7 @@ class Labels(StrEnum):
 class FisherConvention:
     """Everything that defines a Fisher spectrum except the network and the activation function.
 
-    Which layers have no part in any spectrum is the same for all conventions:
+    Some kinds of layers have no part in any spectrum:
     :data:`regenerate.fisher.coverage.EXCLUDED`.
 
     Parameters
@@ -70,6 +70,9 @@ class FisherConvention:
         float32 make of a zero, too.
     floor
         Log of a zero eigenvalue, and least log of any.
+    excluded
+        Names of modules and parameters of the network that have no part in the spectra besides:
+        embeddings, and weights that are tied to them.
 
     Examples
     --------
@@ -88,14 +91,18 @@ class FisherConvention:
     dtype: Literal["float64", "float32"] = "float64"
     zero: float = 64.0
     floor: float = -100.0
+    excluded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Turn the numbers into those of Python, so that they can be stored."""
         plain_fields(self)
 
     def canonical_json(self) -> str:
-        """Return the convention as JSON with sorted keys."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        """Return the convention as JSON with sorted keys; exclusions only where some are named."""
+        settings = dataclasses.asdict(self)
+        if not self.excluded:
+            del settings["excluded"]
+        return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
     @property
     def sha(self) -> str:

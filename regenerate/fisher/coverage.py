@@ -7,7 +7,7 @@ spectra that have it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from torch import Tensor, nn
@@ -17,8 +17,9 @@ from act_bench.errors import ActBenchError, ExitCode
 from act_bench.functions.differentiable import ActivationModule
 from act_bench.functions.named_modules import LearningActivation
 from regenerate.kernels.depthwise import DepthwiseConv2d
-from regenerate.networks.mobilevit_v2 import TokenNorm
 from regenerate.networks.pointwise import PointwiseConv2d
+from regenerate.networks.relative_positions import RelativePositions
+from regenerate.networks.token_norm import TokenNorm
 
 Layer: TypeAlias = nn.Linear | nn.Conv2d
 
@@ -34,13 +35,15 @@ EXCLUDED: Final[tuple[type[nn.Module], ...]] = (
     nn.GroupNorm,
     nn.RMSNorm,
     TokenNorm,
+    RelativePositions,
     nn.PReLU,
     ActivationModule,
     LearningActivation,
 )
-"""Layers whose parameters have no block, by decision: the scales and shifts of normalizations, and
-what activation functions learn. They are few beside the weights, and K-FAC has no block of theirs
-(Martens and Grosse 2015, arXiv 1503.05671). Records of spectra state them."""
+"""Layers whose parameters have no block, by decision: the scales and shifts of normalizations,
+relative positions, and what activation functions learn. They are few beside the weights, and K-FAC
+has no block of theirs (Martens and Grosse 2015, arXiv 1503.05671). Records of spectra state them.
+"""
 
 EXCLUDED_NAMES: Final = tuple(each.__name__ for each in EXCLUDED)
 """Their names, as records of spectra state them."""
@@ -57,8 +60,15 @@ class UnsupportedLayerError(ActBenchError, ValueError):
     exit_code = ExitCode.USAGE
 
 
-def weighted_layers(network: nn.Module) -> dict[str, Layer]:
+def weighted_layers(network: nn.Module, excluded: Sequence[str] = ()) -> dict[str, Layer]:
     """Return the linear layers and convolutions of a network, by name.
+
+    Parameters
+    ----------
+    network
+        Any.
+    excluded
+        Names of modules and parameters that are left out besides :data:`EXCLUDED`.
 
     Raises
     ------
@@ -81,8 +91,13 @@ def weighted_layers(network: nn.Module) -> dict[str, Layer]:
     """
     layers: dict[str, Layer] = {}
     owners: dict[object, str] = {}
+    _check_excluded(network, excluded)
     for name, module in network.named_modules():
-        own = dict(_own_parameters(module))
+        own = {
+            which: parameter
+            for which, parameter in _own_parameters(module)
+            if not _is_part(f"{name}.{which}".lstrip("."), excluded)
+        }
         if not own:
             continue
         if isinstance(module, EXCLUDED) and own.keys() <= {"weight", "bias", "parameter"}:
@@ -104,6 +119,19 @@ def weighted_layers(network: nn.Module) -> dict[str, Layer]:
                 )
         layers[name] = module
     return layers
+
+
+def _check_excluded(network: nn.Module, excluded: Sequence[str]) -> None:
+    addresses = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    if unknown := [each for each in excluded if not any(_is_part(a, [each]) for a in addresses)]:
+        raise UnsupportedLayerError(
+            f"expected names of modules or parameters of the network to leave out, got {unknown}"
+        )
+
+
+def _is_part(address: str, names: Sequence[str]) -> bool:
+    """Return whether a parameter is one of these, or lies in a module of such a name."""
+    return any(address == name or address.startswith(f"{name}.") for name in names)
 
 
 def _own_parameters(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""``python -m builders.fisher.figure OUT``: spectra of a function and its negative (Figure 5)."""
+"""``python -m regenerate.fisher.figure OUT``: spectra of a function and its negative (Figure 5)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
+from act_bench.figures.style import HANDLE, MARKERS, OKABE_ITO, bare
 from act_bench.functions.expression import parse
 from act_bench.tables.registry import TABLES
 from regenerate.fisher.networks import setting
 from regenerate.fisher.spectrum import fisher_spectrum
 
-FUNCTIONS: Final = {"elu(x)": "#0072B2", "tanh(x)": "#D55E00", "abs(x)": "#009E73"}
+FUNCTIONS: Final = ("elu(x)", "tanh(x)", "abs(x)")
 RANGE: Final = (-25.0, 5.0)
 
 
@@ -28,7 +29,7 @@ def spectra_figure(tables: tuple[str, ...], data_dir: Path | None = None) -> Fig
     axes = figure.subplots(1, len(tables), squeeze=False)[0]
     for axis, table in zip(axes, tables, strict=True):
         found = setting(table, data_dir=data_dir)
-        for function, color in FUNCTIONS.items():
+        for function, color, marker in zip(FUNCTIONS, OKABE_ITO, MARKERS, strict=False):
             for name, style in ((function, "-"), (f"negative({function})", (0, (2, 1.5)))):
                 network = found.network(parse(name))
                 layers = fisher_spectrum(network, found.images, found.convention, found.labels)
@@ -36,7 +37,18 @@ def spectra_figure(tables: tuple[str, ...], data_dir: Path | None = None) -> Fig
                 shown = np.linspace(*RANGE, 500)
                 share = np.searchsorted(values, shown, side="right") / len(values)
                 label = f"-{function}" if name != function else function
-                axis.plot(shown, share, color=color, linestyle=style, linewidth=1.4, label=label)
+                axis.plot(
+                    shown,
+                    share,
+                    color=color,
+                    linestyle=style,
+                    linewidth=1.4,
+                    marker=marker,
+                    markersize=4.5,
+                    markerfacecolor=color if name == function else "white",
+                    markevery=(25 if name == function else 35, 50),
+                    label=label,
+                )
         axis.set(
             title=table,
             xlabel="log eigenvalue",
@@ -44,8 +56,8 @@ def spectra_figure(tables: tuple[str, ...], data_dir: Path | None = None) -> Fig
             xlim=RANGE,
             ylim=(0, 1),
         )
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False, fontsize=8)
+        bare(axis)
+    axes[-1].legend(frameon=False, fontsize=8, loc="lower right", handlelength=HANDLE)
     return figure
 
 

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
-from act_bench.tables.registry import table_info
+from act_bench.tables.registry import TABLES, table_info
 from act_bench.tables.schema import one_of
 from regenerate import data
+from regenerate.data import text
 from regenerate.fisher import batches
 from regenerate.fisher.batches import fingerprint
 from regenerate.fisher.convention import FisherConvention, Labels
@@ -29,12 +30,17 @@ from regenerate.fisher.slopes import TrainedSlopes
 from regenerate.fisher.spectrum import DTYPES
 from regenerate.images.batches import load_splits, to_network
 from regenerate.networks import IMAGE_NETWORKS, build
+from regenerate.networks.gpt import GPT
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe, find
 from regenerate.training.initialization import initial_weights
+from regenerate.training.text.initialization import initial_weights as text_weights
+from regenerate.training.text.trainer import cut
 
 MLP_BATCH: Final = 599
 """All training images of the digits: the batch has no noise of its own."""
+TEXT_BATCH: Final = 64
+"""The first sequences of the training text, as training cuts it."""
 IMAGE_BATCH: Final = 64
 """The first training images, in an order in which all classes are as frequent."""
 
@@ -95,7 +101,7 @@ def setting(table: str, *, device: str = "cpu", data_dir: Path | None = None) ->
     """
     recipe = find(table, table_info(table).fidelities[-1])
     if recipe.network in IMAGE_NETWORKS:
-        return _images(recipe, device, data_dir)
+        return image_setting(recipe, device, data_dir)
     make = SETTINGS[one_of("network with Fisher spectra", recipe.network, SETTINGS)]
     return make(recipe, device, data_dir)
 
@@ -170,8 +176,78 @@ def unstacked_mlp(
     return nn.Sequential(*layers[:-1])
 
 
-def _images(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
-    """Return the setting of a table whose network takes images, at its published size."""
+def language_model(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
+    """Return the setting of a small GPT, as the table's default fidelity trains it, in float32.
+
+    Every token has a label. Embeddings are left out, and with them the scores' weights, which are
+    tied to them. In training the layers that end in a shortcut begin at 0, where no gradient
+    reaches any other layer: here they are drawn as all others (the convention says so).
+    """
+    recipe = find(recipe.table, table_info(recipe.table).default_fidelity)
+    source = text.load(recipe.dataset, data_dir)
+    sequences = cut(
+        torch.from_numpy(source.train).to(device), recipe.sequence_length or 1, recipe.train_tokens
+    )
+    convention = FisherConvention(
+        table=recipe.table,
+        labels=Labels.PREDICTED_SAMPLE,
+        batch=(0, min(TEXT_BATCH, len(sequences))),
+        initialization=f"{recipe.initialization}, none at 0",
+        dtype="float32",
+        excluded=("embedding", "positions", *["previous"] * bool(recipe.previous_tokens)),
+    )
+    tokens, targets = sequences.read(slice(*convention.batch))
+
+    def network(expression: Expression | NamedFunction) -> nn.Module:
+        return initialized_gpt(recipe, expression, convention.seed, len(source.vocabulary)).to(
+            device
+        )
+
+    return Setting(_checked(convention, tokens, targets), network, tokens, targets)
+
+
+def initialized_gpt(
+    recipe: Recipe, expression: Expression | NamedFunction, seed: int, vocabulary: int
+) -> GPT:
+    """Return a small GPT with the initial weights of a spectrum, see :func:`language_model`.
+
+    Where training looks at data (``data_dependent``), a hook shifts and scales what the activation
+    function reads over the batch of the spectrum, as :func:`initialized` does for images.
+    """
+    activation = TrainedSlopes(expression)
+    network = GPT(
+        lambda: activation,
+        vocabulary=vocabulary,
+        length=recipe.sequence_length or 1,
+        layers=len(recipe.widths),
+        channels=recipe.widths[0],
+        previous=recipe.previous_tokens,
+    )
+    for parameter, values in text_weights(network, seed):
+        parameter.data = values.to(parameter.dtype)
+    if recipe.initialization == "data_dependent":
+        for block in network.blocks:
+            block.feed_forward.widen.register_forward_hook(_standardize_tokens)
+    return network
+
+
+def _standardize_tokens(module: nn.Module, inputs: tuple[Tensor, ...], response: Tensor) -> Tensor:
+    del module, inputs
+    variance, mean = torch.var_mean(response.detach().flatten(0, -2), 0, correction=0)
+    rescale = torch.where(variance > 0, variance.rsqrt(), torch.ones_like(variance))
+    return torch.addcmul(-mean * rescale, response, rescale)
+
+
+def image_setting(recipe: Recipe, device: str = "cpu", data_dir: Path | None = None) -> Setting:
+    """Return the setting of an image network at the recipe's width and image size.
+
+    Parameters
+    ----------
+    recipe
+        Of a table or of none.
+    device, data_dir
+        As for :func:`setting`.
+    """
     convention = FisherConvention(
         table=recipe.table,
         labels=Labels.PREDICTED_SAMPLE,
@@ -179,7 +255,7 @@ def _images(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
         initialization=recipe.initialization,
         dtype="float32",
     )
-    batch = batches.kept(table_info(recipe.table).spectrum_batch or "")
+    batch = batches.kept(_known_batch(recipe.table) or "")
     if batch is None:
         train = load_splits(
             recipe.dataset,
@@ -286,10 +362,15 @@ def _rescaled(features: Tensor, mean: Tensor, rescale: Tensor) -> Tensor:
     return torch.addcmul(shift[:, None, None], features, rescale[:, None, None])
 
 
+def _known_batch(table: str) -> str | None:
+    """Return the fingerprint of the images of a table's embedded spectra; None without any."""
+    return TABLES[table].spectrum_batch if table in TABLES else None
+
+
 def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> FisherConvention:
     """Return the convention with the batch's fingerprint, which must be the expected one."""
     got = fingerprint(images, labels)
-    expected = table_info(convention.table).spectrum_batch or got
+    expected = _known_batch(convention.table) or got
     if got != expected:
         raise BatchMismatchError(
             f"the spectra of the table {convention.table} are over a batch with the fingerprint "
@@ -298,5 +379,8 @@ def _checked(convention: FisherConvention, images: Tensor, labels: Tensor) -> Fi
     return dataclasses.replace(convention, batch_fingerprint=got)
 
 
-SETTINGS: Final[dict[str, Callable[[Recipe, str, Path | None], Setting]]] = {"mlp": perceptron}
+SETTINGS: Final[dict[str, Callable[[Recipe, str, Path | None], Setting]]] = {
+    "mlp": perceptron,
+    "gpt": language_model,
+}
 """Network -> its setting for a recipe, on a device, with images from a folder."""

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentTypeError, excerpt
 from regenerate.draws import uniform
 from regenerate.fisher.capture import LayerPass, backward, forward, score_gradients
 from regenerate.fisher.convention import FisherConvention, Labels
-from regenerate.fisher.coverage import weighted_layers
+from regenerate.fisher.coverage import UnsupportedLayerError, weighted_layers
 from regenerate.fisher.factors import (
     Factor,
     InvalidSpectrumError,
@@ -91,7 +93,10 @@ def fisher_spectrum(
     InvalidSpectrumError
         If a pass is not finite or a factor has no positive eigenvalue; the message says where.
     UnsupportedLayerError
-        If the network has parameters of which the block is not known; the message names the layer.
+        If the network has parameters of which the block is not known, and the message names the
+        layer; or is wrapped, as by torch.compile.
+    act_bench.errors.ArgumentTypeError
+        If there are no images, or they have another dtype than the network.
 
     Examples
     --------
@@ -102,17 +107,40 @@ def fisher_spectrum(
     >>> [round(float(value), 3) for value in layer.log_eigenvalues]
     [-100.0, -100.0, -100.0, -100.0, -1.386, -0.288]
     """
-    weights = sum(layer.weight.numel() for layer in weighted_layers(network).values())
+    _check_arguments(network, images)
+    layers = weighted_layers(network, convention.excluded).values()
+    weights = sum(layer.weight.numel() for layer in layers)
     if weights >= SMALL and images.device.type == "cpu":
         keep_freed_memory()
     with torch_threads(1 if weights < SMALL else torch.get_num_threads()):
         return _spectrum(network, images, convention, labels)
 
 
+def _check_arguments(network: nn.Module, images: Tensor) -> None:
+    """Refuse what no pass can be made with, or none that shows the layers."""
+    wrapped = isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    inner = "module" if wrapped else "_orig_mod"  # the latter of torch.compile
+    if isinstance(getattr(network, inner, None), nn.Module):
+        raise UnsupportedLayerError(
+            f"{type(network).__name__} hides the layers of a network: give the network itself, "
+            f"network.{inner}"
+        )
+    if not isinstance(images, Tensor) or not images.ndim or not len(images):
+        raise ArgumentTypeError(
+            f"expected a batch of images, a tensor with one in each row, got {excerpt(images)}"
+        )
+    dtypes = {each.dtype for each in network.parameters()}
+    if images.is_floating_point() and dtypes and images.dtype not in dtypes:
+        raise ArgumentTypeError(
+            f"expected images of the network's dtype, {', '.join(sorted(map(str, dtypes)))}, got "
+            f"{images.dtype}: convert the network or the images, as with network.float()"
+        )
+
+
 def _spectrum(
     network: nn.Module, images: Tensor, convention: FisherConvention, labels: Tensor | None
 ) -> tuple[LayerSpectrum, ...]:
-    scores, passes = forward(network, images, seed=convention.seed)
+    scores, passes = forward(network, images, seed=convention.seed, excluded=convention.excluded)
     magnitudes = []
     for each in passes:
         with _located(f"inputs of layer {each.name}"):
@@ -160,7 +188,7 @@ def gradient_factors(
     """
     draws = None
     if convention.labels is Labels.PREDICTED_SAMPLE:
-        drawn = uniform((len(scores),), convention.label_seed, "fisher labels")
+        drawn = uniform(tuple(scores.shape[:-1]), convention.label_seed, "fisher labels")
         draws = torch.from_numpy(drawn / 2 + 0.5).to(scores.device)
     at_scores = score_gradients(scores, convention.labels, true=labels, draws=draws)
     factors: list[Factor] = []
@@ -210,6 +238,12 @@ def _located(where: str) -> Iterator[None]:
         raise InvalidSpectrumError(f"{where}: {error}") from None
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """Return what limits the threads of BLAS: to look for its libraries takes 5 ms, so once."""
+    return ThreadpoolController()
+
+
 def _each_on_a_thread(
     work: Callable[[Item], Result], items: Sequence[Item], device: torch.device
 ) -> Iterator[Result]:
@@ -220,12 +254,12 @@ def _each_on_a_thread(
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
-        with threadpool_limits(threads, user_api="blas"):
+        with _blas().limit(limits=threads, user_api="blas"):
             yield from map(work, items)
         return
     try:
         with (
-            threadpool_limits(1, user_api="blas"),
+            _blas().limit(limits=1, user_api="blas"),
             ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
             yield from pool.map(work, items)

@@ -13,7 +13,7 @@ from act_bench.arguments import whole_number
 from act_bench.files.atomic import replacing
 from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import NotInSpaceError, load_space
-from act_bench.tables.registry import TABLES
+from act_bench.tables.registry import TABLES, Metric
 from regenerate.grafs.relaxed import Stage, search_relaxed
 from regenerate.grafs.settings import DEFAULT, SETTINGS, Settings
 from regenerate.recipes import Recipe, find
@@ -55,8 +55,8 @@ class GrafsResult:
     Examples
     --------
     >>> result = GrafsResult("mlp", "full", 0, "tanh(x)", 7, (), 1.0, 0.0, ())
-    >>> result.validation_accuracies
-    ()
+    >>> result.values, result.metric
+    ((), 'validation_accuracy')
     """
 
     table: str
@@ -70,13 +70,30 @@ class GrafsResult:
     history: tuple[Stage, ...]
 
     @property
-    def validation_accuracies(self) -> tuple[float | None, ...]:
-        """Validation accuracy of each run; None where it diverged.
+    def metric(self) -> Metric:
+        """The metric of the table."""
+        return TABLES[self.table].metric
+
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        """The metric of each run in validation; None where it diverged.
 
         Neither the search nor the choice of the function saw these images, so nothing is to be
         discounted from it for having been chosen by it.
         """
-        return tuple(run.validation_accuracy for run in self.runs)
+        return tuple(getattr(run, self.metric) for run in self.runs)
+
+    @property
+    def median(self) -> float | None:
+        """The metric over the runs in validation, as in a table; None where it diverged."""
+        by_accuracy = self.metric == "validation_accuracy"
+        return self.summary.validation_accuracy if by_accuracy else self.summary.validation_loss
+
+    @property
+    def test(self) -> float | None:
+        """The median over the runs in test, by the same metric; None where it diverged."""
+        by_accuracy = self.metric == "validation_accuracy"
+        return self.summary.test_accuracy if by_accuracy else self.summary.test_loss
 
     @property
     def summary(self) -> Summary:
@@ -93,8 +110,8 @@ class GrafsResult:
             "expression": self.expression,
             "entry": self.entry,
             "outcome": self.summary.outcome if self.runs else None,
-            "validation_accuracy": self.summary.validation_accuracy,
-            "validation_accuracies": list(self.validation_accuracies),
+            self.metric: self.median,
+            "values": list(self.values),
             "seeds": [run.seed for run in self.runs],
             "search_s": self.search_s,
             "retraining_s": self.retraining_s,
@@ -118,8 +135,8 @@ def search(
     """Search an activation function for a recipe by gradient descent, and train it again.
 
     The relaxed search sees training images only. What it ends with, one operator a slot, is
-    trained from scratch by the recipe, as any function is by ``act-bench regenerate``; its
-    validation accuracy is that training's and nothing else's.
+    trained from scratch by the recipe, as any function is by ``act-bench regenerate``; its metrics
+    are that training's and nothing else's.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ from collections import Counter
 
 import numpy as np
 
+from act_bench.errors import ArgumentError
+
 
 def drop_stages(stages: int, first: int, drops: int = 104) -> Counter[int]:
     """Return how many operators are dropped before each stage.
@@ -35,7 +37,7 @@ def drop_stages(stages: int, first: int, drops: int = 104) -> Counter[int]:
     (104, 10, 99, 16)
     """
     if not 1 <= first < stages:
-        raise ValueError(f"first must lie in 1..{stages - 1}, got {first}")
+        raise ArgumentError(f"first must lie in 1..{stages - 1}, got {first}")
     spaced = np.logspace(0, np.log10(stages - first), drops)
     # 10^log10(90) may fall short of 90 by a rounding error.
     return Counter((first - 1 + np.floor(spaced + 1e-9).astype(int)).tolist())

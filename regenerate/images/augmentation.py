@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from act_bench.errors import ArgumentError
 from regenerate import draws
 from regenerate.images.batches import Levels, Pixels, epoch_order
 from regenerate.images.mixing import mixed
@@ -63,7 +64,7 @@ def _crops(
 
 def _levels(pixels: Pixels) -> Levels:
     if pixels.levels is None:
-        raise ValueError(
+        raise ArgumentError(
             "this augmentation works on levels from 0 to 255, which are kept for data sets that "
             "load at any size (regenerate.data.DataSet.sized); use flip_shift for the others"
         )

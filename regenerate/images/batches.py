@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from act_bench.errors import ArgumentError
 from regenerate import data, draws
 
 SHIFT = 4
@@ -136,7 +137,7 @@ def load_splits(
     side = source.train.images.shape[1]
     size = image_size or side
     if side % size:
-        raise ValueError(f"image_size must divide the side of the images, {side}; got {size}")
+        raise ArgumentError(f"image_size must divide the side of the images, {side}; got {size}")
     mean, deviation = (
         torch.from_numpy(each).float() for each in _color(source.train.images, source.largest_pixel)
     )
@@ -236,7 +237,9 @@ def batches(
         If there is no such augmentation.
     """
     if augmentation not in AUGMENTATIONS:
-        raise ValueError(f"augmentation is one of {', '.join(AUGMENTATIONS)}, got {augmentation!r}")
+        raise ArgumentError(
+            f"augmentation is one of {', '.join(AUGMENTATIONS)}, got {augmentation!r}"
+        )
     module, function = AUGMENTATIONS[augmentation].split(":")
     made: Augmentation = getattr(importlib.import_module(module), function)
     yield from made(pixels, batch_size, seed, epoch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -10,7 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
-from regenerate.kernels import depthwise_cpu as cpu
+from act_bench.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from regenerate.kernels import depthwise_cpu as cpu
 
 SMALL: Final = 4
 """Pixels of a map, of 2 x 2, for which torch's gradient of the weights is slow."""
@@ -43,7 +46,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def __init__(self, channels: int, stride: int) -> None:
         if stride not in (1, 2):
-            raise ValueError(f"a depthwise convolution has stride 1 or 2, got {stride}")
+            raise ArgumentError(f"a depthwise convolution has stride 1 or 2, got {stride}")
         super().__init__(channels, channels, 3, stride, 1, groups=channels, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -65,6 +68,8 @@ class _Strided(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor) -> Tensor:
+        from regenerate.kernels import depthwise_cpu as cpu  # numba: half a second
+
         features = features.contiguous(memory_format=torch.channels_last)
         n, channels, height, width = features.shape
         out = torch.empty(
@@ -79,6 +84,8 @@ class _Strided(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        from regenerate.kernels import depthwise_cpu as cpu
+
         features, weight = ctx.saved_tensors
         gradients = _bits(gradient.contiguous(memory_format=torch.channels_last))
         channels, height, width = features.shape[1:]
@@ -105,6 +112,8 @@ class _Small(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        from regenerate.kernels import depthwise_cpu as cpu
+
         features, weight = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         channels, height, width = features.shape[1:]

@@ -14,12 +14,15 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate.activations.learnable import Activation, layer_module
 
 IMAGE_NETWORKS: Final = {
     "all_cnn_c": "regenerate.networks.all_cnn_c:AllCNNC",
     "resnet56": "regenerate.networks.resnet56:ResNet56",
     "mobilevit_v2": "regenerate.networks.mobilevit_v2:MobileViTv2",
+    "vit_tiny": "regenerate.networks.vit_tiny:ViTTiny",
+    "coatnet": "regenerate.networks.coatnet:CoAtNet",
 }
 """Network of a recipe -> module and class, imported when asked for."""
 
@@ -40,7 +43,7 @@ def register(name: str, constructor: str) -> None:
         If the name is taken.
     """
     if name in IMAGE_NETWORKS:
-        raise ValueError(f"the name {name!r} is that of another network")
+        raise ArgumentError(f"the name {name!r} is that of another network")
     IMAGE_NETWORKS[name] = constructor
 
 
@@ -72,7 +75,7 @@ def build(
     """
     if name not in IMAGE_NETWORKS:
         known = ", ".join(IMAGE_NETWORKS)
-        raise ValueError(f"no image network {name!r}; the image networks are {known}")
+        raise ArgumentError(f"no image network {name!r}; the image networks are {known}")
     module, constructor = IMAGE_NETWORKS[name].split(":")
     network: nn.Module = getattr(importlib.import_module(module), constructor)(
         activation, width=width, classes=classes
@@ -101,16 +104,19 @@ def build_learning(
     for parent in list(network.modules()):
         for child_name, child in list(parent.named_children()):
             if isinstance(child, _Place):
-                each = (child.channels, 1, 1)
-                setattr(parent, child_name, layer_module(function, one=(), each=each))
+                setattr(parent, child_name, layer_module(function, one=(), each=child.each))
     return network.train()
 
 
 class _Place(nn.Module):
-    """Where an activation function will stand; remembers how many channels pass."""
+    """Where an activation function will stand; remembers the shape of one value per channel.
 
-    channels = 0
+    Maps are (n, channels, height, width), tokens (n, tokens, channels).
+    """
+
+    each: tuple[int, ...] = ()
 
     def forward(self, features: Tensor) -> Tensor:
-        self.channels = features.shape[1]
+        tokens = features.dim() == 3
+        self.each = (features.shape[2],) if tokens else (features.shape[1], 1, 1)
         return features

@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from act_bench.errors import ArgumentError
+
 HEAD: Final = 32
 """Channels of an attention head."""
 EXPANSION: Final = 4
@@ -145,7 +147,7 @@ class GPT(nn.Module):
     ) -> None:
         super().__init__()
         if channels < HEAD or channels % HEAD:
-            raise ValueError(f"expected channels in multiples of {HEAD}, got {channels}")
+            raise ArgumentError(f"expected channels in multiples of {HEAD}, got {channels}")
         self.embedding = nn.Embedding(vocabulary, channels)
         # As torch's own lists of modules, which do not say what is in them.
         self.previous: Sequence[nn.Embedding] = nn.ModuleList(  # type: ignore[assignment]

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate.draws import uniform
 
 Elementwise: TypeAlias = Callable[[Tensor], Tensor]
@@ -62,7 +63,7 @@ class StackedMLP(nn.Module):
         super().__init__()
         if initialization not in GAINS:
             known = ", ".join(GAINS)
-            raise ValueError(f"the mlp is initialized by one of {known}, not {initialization!r}")
+            raise ArgumentError(f"the mlp is initialized by one of {known}, not {initialization!r}")
         layers = len(widths) - 2
         self.activations = [activation] * layers if callable(activation) else list(activation)
         # Registered, so that what an activation learns is among the parameters.

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,6 +24,7 @@ from regenerate.kernels.depthwise import DepthwiseConv2d
 from regenerate.networks.normalized import Normalized, NormalizedActivation
 from regenerate.networks.pointwise import PointwiseConv2d
 from regenerate.networks.token_layer import Weights, can_fuse, transformer_layer
+from regenerate.networks.token_norm import TokenNorm
 
 PARAMETERS: Final = 1_116_163
 """Of the network with ten classes; with the thousand of ImageNet it has 1,370,593."""
@@ -80,19 +80,6 @@ class InvertedResidual(nn.Module):
         inner = self.activation_2(self.depthwise(inner))
         result: Tensor = self.norm(self.project(inner), features if self.shortcut else None)
         return result
-
-
-class TokenNorm(nn.Module):
-    """Mean 0 and variance 1 over all tokens of an image, then a scale and shift a channel."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return ``(n, channels, places, patches)`` of the shape and format of ``tokens``."""
-        return functional.group_norm(tokens, 1, self.weight, self.bias)
 
 
 class SeparableAttention(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Final
 
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.tables.registry import BUILT_IN, choose_fidelity
 from regenerate.recipes.recipe import Recipe
 
@@ -36,12 +36,12 @@ def register(recipe: Recipe) -> Recipe:
     >>> register(dataclasses.replace(find("mlp", "full"), epochs=9))
     Traceback (most recent call last):
         ...
-    ValueError: there is another recipe for mlp-full, d8349a0f8bc8
+    act_bench.errors.ArgumentError: there is another recipe for mlp-full, d8349a0f8bc8
     """
     choose_fidelity(recipe.table, recipe.fidelity)
     known = RECIPES.setdefault((recipe.table, recipe.fidelity), recipe)
     if known != recipe:
-        raise ValueError(
+        raise ArgumentError(
             f"there is another recipe for {recipe.table}-{recipe.fidelity}, {known.sha}"
         )
     return recipe

@@ -69,7 +69,7 @@ def check_batch(recipe: Recipe, images: int) -> None:
         )
     steps = images // recipe.batch_size
     if recipe.evaluations_per_epoch > steps:
-        raise ValueError(
+        raise ArgumentError(
             f"expected at most one of evaluations_per_epoch for each of the {steps:,} steps; "
             f"{recipe.table}-{recipe.fidelity} has {recipe.evaluations_per_epoch:,}"
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from act_bench.arguments import plain_fields, whole_number
+from act_bench.errors import ArgumentError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,12 +157,12 @@ class Recipe:
         for name in ("epochs", "batch_size"):
             whole_number(getattr(self, name), name, least=1)
         if self.evaluations_per_epoch < 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"expected evaluations_per_epoch of at least 1, got {self.evaluations_per_epoch}"
             )
         falling = self.epochs - self.warmup_epochs - self.cooldown_epochs
         if falling <= 0 and self.warmup_epochs < self.epochs:
-            raise ValueError(
+            raise ArgumentError(
                 f"expected warmup_epochs and cooldown_epochs to leave some of {self.epochs} epochs "
                 f"for the learning rate to fall; got {self.warmup_epochs:g} and "
                 f"{self.cooldown_epochs:g}"

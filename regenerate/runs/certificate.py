@@ -12,14 +12,16 @@ from pathlib import Path
 from statistics import fmean, variance
 from typing import Literal
 
+from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
 from act_bench.tables.loaders import load_runs
+from act_bench.tables.registry import Metric
 from regenerate.recipes import Recipe
 from regenerate.runs.environment import same_platform
 from regenerate.runs.run import Run, diverges
 
 LARGEST_Z = 3.0
-"""Beyond this |z| a retraining is said to differ: by chance once in 370 for normal noise."""
+"""Beyond this ``|z|`` a retraining is said to differ: by chance once in 370 for normal noise."""
 
 Verdict = Literal["exact", "agrees", "differs", "undecided", "no record"]
 
@@ -32,19 +34,19 @@ class Comparison:
     ----------
     verdict
         ``exact``: at least one seed is in both, and each such seed has the same outcome and the
-        same losses and accuracies to the last bit. ``agrees``: the outcome is the same, and |z| is
-        at most ``LARGEST_Z``. ``differs``: the outcome or z says otherwise. ``undecided``: there
-        are too few finite runs for a z. ``no record``: nothing is recorded.
+        same losses and accuracies to the last bit. ``agrees``: the outcome is the same, and
+        ``|z|`` is at most ``LARGEST_Z``. ``differs``: the outcome or z says otherwise.
+        ``undecided``: there are too few finite runs for a z. ``no record``: nothing is recorded.
     z
-        Retrained less recorded mean validation accuracy over its standard error
+        Retrained less recorded mean of the table's metric over its standard error
         s sqrt(1/n + 1/m), with the pooled standard deviation s of the n and m finite runs. None
-        where there is no s. Seeds in both make the two dependent, so that |z| is then smaller than
-        for fresh seeds.
+        where there is no s. Seeds in both make the two dependent, so that ``|z|`` is then smaller
+        than for fresh seeds.
     difference
-        Retrained less recorded mean validation accuracy, a fraction; None where either has no
-        finite run.
+        Retrained less recorded mean of the metric, in its unit; None where either has no finite
+        run.
     seed_std
-        The pooled standard deviation s, a fraction.
+        The pooled standard deviation s.
     shared_seeds, identical_seeds
         Seeds that are in both, and those of them whose results are the same to the last bit.
     same_platform
@@ -75,8 +77,10 @@ def results(run: Run) -> tuple[object, ...]:
     )
 
 
-def compare(retrained: Sequence[Run], record: Sequence[Run]) -> Comparison:
-    """Set retrained runs against the recorded ones; see ``Comparison``.
+def compare(
+    retrained: Sequence[Run], record: Sequence[Run], metric: Metric = "validation_accuracy"
+) -> Comparison:
+    """Set retrained runs against the recorded ones by a metric; see ``Comparison``.
 
     Raises
     ------
@@ -93,12 +97,12 @@ def compare(retrained: Sequence[Run], record: Sequence[Run]) -> Comparison:
     'exact'
     """
     if not retrained:
-        raise ValueError("expected at least one retrained run, got none")
+        raise ArgumentError("expected at least one retrained run, got none")
     if not record:
         return Comparison("no record")
     recipes = {run.recipe_sha for run in (*retrained, *record)}
     if len(recipes) > 1:
-        raise ValueError(f"runs of different recipes cannot be compared: {sorted(recipes)}")
+        raise ArgumentError(f"runs of different recipes cannot be compared: {sorted(recipes)}")
     recorded = {run.seed: run for run in record}
     shared = tuple(run.seed for run in retrained if run.seed in recorded)
     identical = tuple(
@@ -106,8 +110,7 @@ def compare(retrained: Sequence[Run], record: Sequence[Run]) -> Comparison:
         for run in retrained
         if run.seed in recorded and results(run) == results(recorded[run.seed])
     )
-    new = [run.validation_accuracy for run in retrained if run.validation_accuracy is not None]
-    old = [run.validation_accuracy for run in record if run.validation_accuracy is not None]
+    new, old = (_values(runs, metric) for runs in (retrained, record))
     difference = fmean(new) - fmean(old) if new and old else None
     std = _pooled_std(new, old)
     z = None
@@ -122,6 +125,11 @@ def compare(retrained: Sequence[Run], record: Sequence[Run]) -> Comparison:
         identical_seeds=identical,
         same_platform=same_platform(run.versions for run in (*retrained, *record)),
     )
+
+
+def _values(runs: Sequence[Run], metric: Metric) -> list[float]:
+    values = [getattr(run, metric) for run in runs]
+    return [value for value in values if value is not None]
 
 
 def _verdict(

@@ -8,33 +8,36 @@ machines or GPUs are in ``regenerate.sweeps.executor_ray``.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, wait
 from itertools import islice
-from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Event
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-import torch
-
-from act_bench.errors import ActBenchError, ArgumentError, ExitCode
-from act_bench.tables.registry import import_own_tables
+from act_bench.errors import ArgumentError
+from regenerate.sweeps.processes import (
+    SPAWN,
+    WorkerDiedError,
+    available_cores,
+    report,
+    start_worker,
+    worker_pool,
+)
 from regenerate.training.dispatch import choose_device
+
+__all__ = [
+    "SPAWN",
+    "Executor",
+    "LocalExecutor",
+    "SerialExecutor",
+    "WorkerDiedError",
+    "available_cores",
+    "report",
+    "start_worker",
+    "worker_pool",
+]
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
-
-
-class WorkerDiedError(ActBenchError, RuntimeError):
-    """A worker ended without an answer: killed, or out of memory."""
-
-    exit_code = ExitCode.DATA
 
 
 class Executor(Protocol):
@@ -111,77 +114,3 @@ class LocalExecutor:
                 for future in done:
                     yield future.result()
                     running |= {pool.submit(work, chunk) for chunk in islice(waiting, 1)}
-
-
-@contextmanager
-def worker_pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes to train in, with so many threads each; work that has not begun is dropped.
-
-    They are spawned, never forked: torch, Arrow and polars have threads, whose locks a fork would
-    copy. So a script that starts workers is imported by each of them, and must start them below
-    ``if __name__ == "__main__":`` only.
-
-    Raises
-    ------
-    WorkerDiedError
-        If a process was killed, or ended before it began since the script has no such line.
-    """
-    context = multiprocessing.get_context("spawn")
-    begun = context.Event()
-    pool = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=start_worker, initargs=(threads, begun)
-    )
-    try:
-        yield pool
-    except BrokenProcessPool as error:
-        raise WorkerDiedError(_KILLED if begun.is_set() else _NEVER_BEGUN) from error
-    except RuntimeError as error:
-        if _IMPORTING in str(error):  # this is a worker, importing a script that is not guarded
-            raise SystemExit(1) from None  # the parent says why
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_IMPORTING: Final = "bootstrapping phase"
-"""In the message of multiprocessing for a process that is started while its parent is not yet."""
-
-_KILLED: Final = (
-    "a worker process was killed, perhaps for want of memory; what was finished is safe: run the "
-    "same command again to go on, with fewer workers if memory is short"
-)
-_NEVER_BEGUN: Final = (
-    "the worker processes ended before they began. They import the script that started them, so a "
-    'script must start them below `if __name__ == "__main__":` only; where it does, memory may be '
-    "short: use fewer workers"
-)
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def start_worker(threads: int, begun: Event | None = None) -> None:
-    """Make this a worker: so many threads, and an end with the parent or at an interrupt.
-
-    ``begun`` is set, so that the parent knows that a worker got here.
-    """
-    if begun is not None:
-        begun.set()
-    import_own_tables()
-    torch.set_num_threads(threads)
-    # Ctrl-C reaches every process of a terminal. Workers end at once, without a traceback each;
-    # parts are whole or absent, so nothing but the part in hand is lost.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        # A parent killed with -9 cannot end its workers, and they would wait for ever.
-        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-
-
-def _follow(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)

@@ -21,8 +21,8 @@ from typing import NamedTuple
 from act_bench.arguments import whole_number, whole_seeds
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files import resumable
-from act_bench.functions.catalogue import read
 from act_bench.tables.registry import TABLES
+from regenerate.activations.reading import read_activation
 from regenerate.data.fingerprints import fingerprint
 from regenerate.recipes import Recipe
 from regenerate.runs import parts
@@ -249,6 +249,7 @@ def _train_chunk(
     """Train functions, on whatever machine the executor has; return them, their runs, seconds."""
     start, runs = time.monotonic(), []
     for task in tasks:
-        trained = train(recipe, read(task.expression), task.seeds, device=device, data_dir=data_dir)
+        function = read_activation(task.expression)
+        trained = train(recipe, function, task.seeds, device=device, data_dir=data_dir)
         runs += [dataclasses.replace(run, entry=task.entry) for run in trained]
     return tasks, runs, time.monotonic() - start

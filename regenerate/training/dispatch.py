@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 from act_bench.arguments import whole_seeds
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.functions.expression import Expression
 from regenerate.activations.filled import fill
 from regenerate.activations.learnable import Activation
@@ -20,6 +21,13 @@ from regenerate.runs.run import Run
 
 Progress = Callable[[float], None]
 """Told the share of the training that is done, from 0 to 1."""
+
+Observer = Callable[[str, nn.Module, Tensor], None]
+"""Shown the network of each run at the moments of ``act_bench.tables.inputs``, ``initialization``
+and ``trained``, and a batch of validation as it takes it. It must leave the network as it is."""
+
+OBSERVED: Final = 512
+"""Examples in that batch, or as many as there are."""
 
 
 class DeviceError(ActBenchError, ValueError):
@@ -68,7 +76,7 @@ def register(network: str, trainer: NetworkTrainer) -> None:
         If the network has a trainer.
     """
     if network in TRAINERS or network in IMAGE_NETWORKS:
-        raise ValueError(f"the network {network!r} has a trainer")
+        raise ArgumentError(f"the network {network!r} has a trainer")
     TRAINERS[network] = trainer
 
 
@@ -89,7 +97,7 @@ def trainer_of(network: str) -> NetworkTrainer:
         return IMAGE_TRAINER
     if network not in TRAINERS:
         known = ", ".join([*TRAINERS, *IMAGE_NETWORKS])
-        raise ValueError(f"recipe names network {network!r}; the networks are {known}")
+        raise ArgumentError(f"recipe names network {network!r}; the networks are {known}")
     return TRAINERS[network]
 
 
@@ -133,6 +141,7 @@ def train(
     device: str = "auto",
     data_dir: Path | None = None,
     progress: Progress | None = None,
+    observe: Observer | None = None,
 ) -> list[Run]:
     """Train one function with several seeds and return a run for each seed, in order.
 
@@ -151,6 +160,9 @@ def train(
         Folder of the data set, see ``regenerate.data.load``.
     progress
         Called now and then with the share done.
+    observe
+        Shown the network before and after training. The trainer of a network of your own needs
+        such a parameter only for this.
 
     Raises
     ------
@@ -176,5 +188,6 @@ def train(
         device=choose_device(recipe.network, device),
         data_dir=data_dir,
         progress=progress,
+        **({} if observe is None else {"observe": observe}),
     )
     return runs

@@ -23,7 +23,7 @@ from regenerate.recipes.limits import IMAGES_ONLY, check, check_batch
 from regenerate.recipes.recipe import Recipe
 from regenerate.runs.run import Run
 from regenerate.training.allocator import keep_freed_memory
-from regenerate.training.dispatch import Progress
+from regenerate.training.dispatch import OBSERVED, Observer, Progress
 from regenerate.training.initialization import initialize
 from regenerate.training.losses import evaluation_loss
 from regenerate.training.training_run import Metrics, TrainingRun, train_seeds
@@ -50,6 +50,7 @@ def train(
     device: str = "cpu",
     data_dir: Path | None = None,
     progress: Progress | None = None,
+    observe: Observer | None = None,
 ) -> list[Run]:
     """Train a network one seed after the other; see ``regenerate.training.dispatch.train``.
 
@@ -78,7 +79,7 @@ def train(
     def make(tables: Tables | None, seed: int) -> TrainingRun[Splits]:
         return _ImageRun(recipe, expression, tables, splits, seed, device)
 
-    return train_seeds(expression, seeds, make, device=device, progress=progress)
+    return train_seeds(expression, seeds, make, device=device, progress=progress, observe=observe)
 
 
 class _ImageRun(TrainingRun[Splits]):
@@ -95,6 +96,9 @@ class _ImageRun(TrainingRun[Splits]):
     def _batches(self, epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
         recipe = self.recipe
         return batches(self.splits.train, recipe.batch_size, self.seed, epoch, recipe.augmentation)
+
+    def _observed(self) -> Tensor:
+        return to_network(self.splits.validation.images[:OBSERVED])
 
     def _evaluate(self, split: str) -> Metrics:
         pixels: Pixels = getattr(self.splits, split)

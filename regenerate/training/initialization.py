@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate import draws
 from regenerate.activations.learnable import Activation
 from regenerate.networks.all_cnn_c import AllCNNC
@@ -67,7 +68,7 @@ def initialize(
     weights.publish()
     if kind == "data_dependent":
         if not isinstance(network, AllCNNC):
-            raise ValueError(
+            raise ArgumentError(
                 "initialization 'data_dependent' walks through a plain stack of convolutions, and "
                 f"{type(network).__name__} is none; with batch normalization use 'lecun' or 'he'"
             )

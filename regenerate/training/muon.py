@@ -32,36 +32,45 @@ class Muon:
     where s = sqrt(max(1, rows / columns)) gives a layer's outputs steps of one size whatever its
     shape, and d is the weight decay. AdamW moves the rest at ``adamw_factor`` times the rate,
     without weight decay. Clipping is by the norm of the whole gradient.
+
+    All matrices are made orthogonal at once: each lies on its longer side, as the upper left corner
+    of a slice of one batch. Rows and columns of zeros change no singular vector of the rest.
     """
 
     def __init__(self, recipe: Recipe, weights: FlatWeights) -> None:
         self._recipe, self._weights = recipe, weights
         plain = dataclasses.replace(recipe, optimizer="adamw", clip_norm=None, weight_decay=0.0)
         self._adamw = AdamW(plain, weights)
-        self._velocity = torch.zeros_like(weights.master)
-        shapes: dict[tuple[int, int], list[slice]] = {}
-        for place, shape in weights.matrices:
-            shapes.setdefault(shape, []).append(place)
-        self._groups = list(shapes.items())
+        self._places = [(place, *shape) for place, shape in weights.matrices]
+        sides = [sorted(shape) for _, shape in weights.matrices]
+        batch = (len(sides), max(short for short, _ in sides), max(long for _, long in sides))
+        self._slopes = torch.zeros(batch, device=weights.master.device)
+        self._velocity = torch.zeros_like(self._slopes)
 
     @torch.no_grad()
     def step(self, gradient: Tensor, learning_rate: float) -> None:
         """See ``regenerate.training.flat_weights.Optimizer.step``."""
-        recipe, master, velocity = self._recipe, self._weights.master, self._velocity
+        recipe = self._recipe
         clip(gradient, recipe.clip_norm)
-        for (rows, columns), places in self._groups:
-            moved = []
-            for place in places:
-                slope, mean = gradient[place], velocity[place]
-                mean.mul_(recipe.momentum).add_(slope)
-                moved.append(slope.add(mean, alpha=recipe.momentum) if recipe.nesterov else mean)
-                slope.zero_()  # AdamW leaves alone what has never had a gradient
-            updates = orthogonal(torch.stack(moved).view(-1, rows, columns))
+        for (place, rows, columns), padded in zip(self._places, self._slopes, strict=True):
+            slope = gradient[place]
+            _corner(padded, rows, columns).copy_(slope.view(rows, columns))
+            slope.zero_()  # AdamW leaves alone what has never had a gradient
+        moved = self._velocity.mul_(recipe.momentum).add_(self._slopes)
+        if recipe.nesterov:
+            moved = self._slopes.add(moved, alpha=recipe.momentum)
+        for (place, rows, columns), update in zip(self._places, orthogonal(moved), strict=True):
+            matrix = self._weights.master[place].view(rows, columns)
+            if recipe.weight_decay:
+                matrix.mul_(1 - learning_rate * recipe.weight_decay)
             scale = learning_rate * math.sqrt(max(1.0, rows / columns))
-            for place, update in zip(places, updates, strict=True):
-                master[place].mul_(1 - learning_rate * recipe.weight_decay)
-                master[place].add_(update.flatten(), alpha=-scale)
+            matrix.add_(_corner(update, rows, columns), alpha=-scale)
         self._adamw.step(gradient, learning_rate * recipe.adamw_factor)
+
+
+def _corner(padded: Tensor, rows: int, columns: int) -> Tensor:
+    """Return the ``(rows, columns)`` matrix that lies in a padded one, perhaps on its side."""
+    return padded[:columns, :rows].mT if rows > columns else padded[:rows, :columns]
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

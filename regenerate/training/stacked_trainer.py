@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,11 +19,11 @@ from regenerate.recipes.limits import IMAGES_ONLY, check, check_batch
 from regenerate.runs import clock
 from regenerate.runs.environment import environment
 from regenerate.runs.run import Run
+from regenerate.training.dispatch import OBSERVED, Observer, Progress
 from regenerate.training.optimizers import torch_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.threads import torch_threads
 
-Progress = Callable[[float], None]
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 FIXED = {
@@ -113,6 +113,7 @@ def train(
     device: str = "cpu",
     data_dir: Path | None = None,
     progress: Progress | None = None,
+    observe: Observer | None = None,
 ) -> list[Run]:
     """Train a stack of perceptrons; see ``regenerate.training.dispatch.train`` for the contract.
 
@@ -130,7 +131,7 @@ def train(
     del device
     check(recipe, FIXED)
     with torch_threads(1):
-        return _Stack(recipe, expression, seeds, data_dir).train(progress)
+        return _Stack(recipe, expression, seeds, data_dir).train(progress, observe)
 
 
 class _Stack:
@@ -159,8 +160,11 @@ class _Stack:
         self.epochs_finished = torch.zeros(len(seeds), dtype=torch.int64)
         self.history: list[tuple[Tensor, Metrics]] = []  # mean training loss, validation
 
-    def train(self, progress: Progress | None) -> list[Run]:
+    def train(self, progress: Progress | None, observe: Observer | None = None) -> list[Run]:
         """Train until the recipe's end, or until no replica is alive."""
+        shown = self.images.validation.images[:OBSERVED].expand(len(self.seeds), -1, -1)
+        if observe is not None:
+            observe("initialization", self.network, shown)
         for epoch in range(self.recipe.epochs):
             mean_losses = self._train_epoch(epoch)
             if not self.alive.any():
@@ -171,6 +175,8 @@ class _Stack:
             self.history.append((mean_losses, validation))
             if progress is not None:
                 progress((epoch + 1) / self.recipe.epochs)
+        if observe is not None and self.alive.all():
+            observe("trained", self.network, shown)
         return self._runs()
 
     def _train_epoch(self, epoch: int) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate.recipes.recipe import Recipe
 from regenerate.training.flat_weights import FlatWeights
 from regenerate.training.losses import training_loss
@@ -91,7 +92,7 @@ class ReplayedStep:
             for buffer, old in zip(self._network.buffers(), before, strict=True):
                 buffer.copy_(old)
         if images.shape != self._images.shape or targets.shape != self._targets.shape:
-            raise ValueError(
+            raise ArgumentError(
                 f"a recorded step takes batches of one shape, {tuple(self._images.shape)}; got "
                 f"{tuple(images.shape)}"
             )

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from act_bench.functions.catalogue import read
 from act_bench.tables.aggregation import median
+from act_bench.tables.registry import Metric
+from regenerate.activations.reading import read_activation
 from regenerate.data.fingerprints import fingerprint
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Outcome, Run, diverges
@@ -75,7 +76,7 @@ class RecipeTrainer:
         """Return a run for each seed, in order."""
         return train(
             self.recipe,
-            read(expression),
+            read_activation(expression),
             seeds,
             device=self.device,
             data_dir=self.data_dir,
@@ -115,9 +116,11 @@ class Summary(NamedTuple):
         ``diverged`` when at least half of the runs diverged, else ``ok``.
     validation_accuracy, test_accuracy, test_loss
         Medians in which a diverged run ranks below every finite one; None unless ``ok``. Test is
-        None too where there is none.
+        None too where there is none, and a loss where the network has none.
     cost_s
         Seconds of all runs.
+    validation_loss
+        As the others.
     """
 
     outcome: Outcome
@@ -125,6 +128,13 @@ class Summary(NamedTuple):
     test_accuracy: float | None
     test_loss: float | None
     cost_s: float
+    validation_loss: float | None = None
+
+    def score(self, metric: Metric, worst: float) -> float:
+        """Return what a maximizer may use: the metric, a loss negated; the worst if diverged."""
+        if metric == "validation_accuracy":
+            return worst if self.validation_accuracy is None else self.validation_accuracy
+        return worst if self.validation_loss is None else -self.validation_loss
 
 
 def summarize(runs: Sequence[Run]) -> Summary:
@@ -141,11 +151,16 @@ def summarize(runs: Sequence[Run]) -> Summary:
     if diverges(runs):
         return Summary("diverged", None, None, None, cost_s)
     accuracy = median([run.validation_accuracy for run in runs])
-    # Not every network has test data, or a loss of them: then a run that is ok lacks the metric.
-    trained = [run for run in runs if run.outcome == "ok"]
-    test = loss = None
-    if all(run.test_accuracy is not None for run in trained):
-        test = median([run.test_accuracy for run in runs])
-        if all(run.test_loss is not None for run in trained):
-            loss = median([run.test_loss for run in runs], lower_is_better=True)
-    return Summary("ok", accuracy, test, loss, cost_s)
+    # Not every network has test data, or losses: then a run that is ok lacks the metric.
+    test, loss, validation_loss = (
+        _median(runs, name) for name in ("test_accuracy", "test_loss", "validation_loss")
+    )
+    return Summary("ok", accuracy, test, None if test is None else loss, cost_s, validation_loss)
+
+
+def _median(runs: Sequence[Run], name: str) -> float | None:
+    """Return the median of a metric; None where a run that is ok lacks it."""
+    values = [getattr(run, name) for run in runs]
+    if any(run.outcome == "ok" and value is None for run, value in zip(runs, values, strict=True)):
+        return None
+    return median(values, lower_is_better=name.endswith("loss"))

@@ -18,7 +18,7 @@ from regenerate.recipes.recipe import Recipe
 from regenerate.runs import clock
 from regenerate.runs.environment import device_name, environment
 from regenerate.runs.run import Run
-from regenerate.training.dispatch import Progress
+from regenerate.training.dispatch import Observer, Progress
 from regenerate.training.flat_weights import FlatWeights, Optimizer, make_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.step import make_step
@@ -100,16 +100,24 @@ class TrainingRun(ABC, Generic[Splits]):
         """Return the inputs and targets of an epoch's steps."""
 
     @abstractmethod
+    def _observed(self) -> Tensor:
+        """Return the batch of validation that an observer is shown."""
+
+    @abstractmethod
     def _evaluate(self, split: str) -> Metrics:
         """Return the metrics of one of `SPLITS`; may leave the network in evaluation mode."""
 
     def _make_optimizer(self) -> Optimizer:
         return make_optimizer(self.recipe, self.weights)
 
-    def run(self, report: Progress, shared_s: float) -> Run:
+    def run(self, report: Progress, shared_s: float, observe: Observer | None = None) -> Run:
         """Train and evaluate; ``shared_s`` is this run's share of the time spent before."""
         self._initialize()
+        if observe is not None:
+            observe("initialization", self.network, self._observed())
         final = self._train(report)
+        if observe is not None and final is not None:
+            observe("trained", self.network, self._observed())
         name = device_name(str(self.device))
         runtime_s = clock.seconds(self.device.type) - self.start + shared_s
         scores = {
@@ -193,12 +201,13 @@ def train_seeds(
     *,
     device: str,
     progress: Progress | None,
+    observe: Observer | None = None,
 ) -> list[Run]:
     """Train one seed after the other with tables of the function that are made once.
 
     Parameters
     ----------
-    expression, seeds, device, progress
+    expression, seeds, device, progress, observe
         As for ``regenerate.training.dispatch.train``.
     make
         Prepares the run of a seed; its tables are None for a function that learns.
@@ -217,5 +226,5 @@ def train_seeds(
             if progress is not None:
                 progress((done + share) / len(seeds))
 
-        runs.append(make(tables, seed).run(report, shared_s))
+        runs.append(make(tables, seed).run(report, shared_s, observe))
     return runs

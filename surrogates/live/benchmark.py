@@ -41,11 +41,13 @@ class LiveData:
     table, fidelity
         What stands in traces.
     chance
-        Accuracy of guessing: the score of a diverged entry.
+        Score of a diverged entry: that of guessing.
     space
         The functions that may be trained.
     sha256
         Of the runs that it was learned from, where they are known.
+    metric
+        What the score is made of; a loss is negated.
     """
 
     edition = EDITION
@@ -57,11 +59,17 @@ class LiveData:
     values = "median over the runs"
 
     def __init__(
-        self, table: str, fidelity: str, chance: float, space: FunctionSpace, sha256: str = ""
+        self,
+        table: str,
+        fidelity: str,
+        chance: float,
+        space: FunctionSpace,
+        sha256: str = "",
+        metric: Metric = "validation_accuracy",
     ) -> None:
         self.table, self.fidelity, self.chance = table, fidelity, chance
         self.worst_score = chance
-        self.space, self.sha256 = space, sha256
+        self.space, self.sha256, self.metric = space, sha256, metric
         count = len(space.representatives)
         self.covered = tuple(range(count))
         self.outcome: list[Outcome] = ["missing"] * count
@@ -69,6 +77,7 @@ class LiveData:
         self.test_accuracy: list[float | None] = [None] * count
         self.test_loss: list[float | None] = [None] * count
         self.cost_s = [0.0] * count
+        self._score: list[float | None] = [None] * count
 
     @property
     def curves(self) -> NoReturn:
@@ -98,9 +107,8 @@ class LiveData:
         raise UnknownNameError(f"a live search trains at the rate of its recipe, not at {rate!r}")
 
     def score(self, entry: int) -> float | None:
-        """Return validation accuracy, chance level when diverged, or None when missing."""
-        diverged = self.outcome[entry] == "diverged"
-        return self.worst_score if diverged else self.validation_accuracy[entry]
+        """Return what a maximizer may use; the worst score when diverged, None when missing."""
+        return self._score[entry]
 
     def learn(self, entry: int, runs: Sequence[Run]) -> None:
         """Let an entry be what its runs amount to."""
@@ -110,6 +118,7 @@ class LiveData:
         self.test_accuracy[entry] = summary.test_accuracy
         self.test_loss[entry] = summary.test_loss
         self.cost_s[entry] = summary.cost_s
+        self._score[entry] = summary.score(self.metric, self.worst_score)
 
 
 class LiveBenchmark(Benchmark):
@@ -210,7 +219,7 @@ class LiveBenchmark(Benchmark):
 
     @property
     def chance(self) -> float:
-        """Accuracy of guessing: the score of what diverged."""
+        """The score of what diverged: that of guessing."""
         return self._live.chance
 
     def runs(self, entry: int) -> list[Run]:
@@ -219,8 +228,9 @@ class LiveBenchmark(Benchmark):
 
     def restart(self, searcher: Searcher | None = None) -> Benchmark:
         """Return a fresh search over what was trained so far and whatever it will ask for."""
+        live = self._live
         return LiveBenchmark(
-            LiveData(self._live.table, self._live.fidelity, self._live.chance, self._live.space),
+            LiveData(live.table, live.fidelity, live.chance, live.space, metric=live.metric),
             self.store,
             self.trainer,
             self.seeds,

@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy import stats
 
-from regenerate.runs.run import Run
+from act_bench.tables.registry import Metric
 from regenerate.runs.store import RunStore
-from regenerate.training.trainers import Progress, Trainer, train_into
+from regenerate.training.trainers import Progress, Trainer, summarize, train_into
 
 FRESH: Final = 1000
 """The first seed of confirmations; searches use seeds from 0."""
@@ -58,7 +58,7 @@ class Candidate(NamedTuple):
     role
         ``found``, or what the reference is, such as ``best of the table``.
     shown
-        The validation accuracy that the search saw; None for a reference.
+        What the search saw in the unit of its metric; None for a reference.
     """
 
     expression: str
@@ -75,7 +75,7 @@ class Confirmed(NamedTuple):
     candidate
         The function.
     scores
-        Validation accuracy by seed; chance level where it diverged.
+        Score by seed, higher being better; that of guessing where it diverged.
     diverged
         How many runs diverged.
     validation
@@ -98,6 +98,7 @@ def confirm(
     seeds: int,
     chance: float,
     reference: Candidate | None = None,
+    metric: Metric = "validation_accuracy",
     begin: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> list[Confirmed]:
@@ -118,6 +119,8 @@ def confirm(
         Score of a diverged run.
     reference
         What to compare them with; trained with the same seeds. None for nothing.
+    metric
+        What scores are made of; a loss is negated.
     begin, progress
         Told what is trained now, and the share of it that is done.
     """
@@ -133,8 +136,8 @@ def confirm(
             runs = train_into(store.parts_folder, trainer, expression, entry, missing, progress)
             store.note(runs)
         runs = store.runs(candidate.expression, fresh)
-        scores = tuple(_score(run, chance) for run in runs)
-        shown += [run.validation_accuracy for run in runs if run.validation_accuracy is not None]
+        scores = tuple(summarize([run]).score(metric, chance) for run in runs)
+        shown += [score for score, run in zip(scores, runs, strict=True) if run.outcome == "ok"]
         difference = None
         if candidate is reference:
             base = scores
@@ -150,7 +153,3 @@ def confirm(
         return row.candidate is reference, 2 * row.diverged >= len(row.scores), -mean
 
     return sorted(rows, key=place)
-
-
-def _score(run: Run, chance: float) -> float:
-    return chance if run.validation_accuracy is None else run.validation_accuracy

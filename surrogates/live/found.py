@@ -21,11 +21,11 @@ class Evaluated(NamedTuple):
     outcome, validation_accuracy
         The median over the seeds; None if diverged.
     score
-        The accuracy, or chance level.
+        What is maximized: the accuracy, or minus the loss; that of guessing where it diverged.
     cost_s, clock_s
         Seconds of its training, and the search's clock after it.
     curve
-        Validation accuracy by epoch, of the first seed.
+        The score by epoch, of the first seed.
     """
 
     expression: str
@@ -53,7 +53,8 @@ class Tested(NamedTuple):
     accuracy, loss
         Medians over the search's seeds, a fraction and nats; None if diverged or without test data.
     fresh
-        The accuracy over the fresh seeds of the confirmation; None without it.
+        The accuracy, or the loss where that is searched by, over the fresh seeds of the
+        confirmation; None without it.
     """
 
     expression: str

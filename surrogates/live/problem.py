@@ -8,8 +8,8 @@ from pathlib import Path
 
 from act_bench.arguments import whole_seeds
 from act_bench.spaces.paper import load_space
-from act_bench.tables.registry import choose_fidelity, table_info
-from act_bench.tables.schema import UnknownNameError, one_of
+from act_bench.tables.registry import Metric, choose_fidelity, table_info
+from act_bench.tables.schema import one_of
 from regenerate.recipes import Recipe, find
 from regenerate.training.trainers import RecipeTrainer, Trainer
 from surrogates.live.benchmark import LiveData
@@ -28,7 +28,7 @@ class Problem:
     table, fidelity
         What stands in traces and runs: a table and its fidelity, or names of a user's own.
     chance
-        Accuracy of guessing, the score of what diverged.
+        Score of what diverged: that of guessing.
     trainer
         Trains a function.
     seeds
@@ -40,6 +40,8 @@ class Problem:
     prepare
         Called once with the search's folder before anything else, to compute features into it that
         lie nowhere yet. Default: there is nothing to prepare.
+    metric
+        What is searched by. A score is the metric, a loss negated.
     """
 
     table: str
@@ -50,6 +52,7 @@ class Problem:
     space: str
     reference: Candidate | None
     prepare: Callable[[Path], None] | None = None
+    metric: Metric = "validation_accuracy"
 
     @property
     def identity(self) -> Mapping[str, object]:
@@ -60,12 +63,19 @@ class Problem:
             "chance": self.chance,
             "seeds": list(self.seeds),
             "space": self.space,
+            # Left out where it is what it was when there was no choice.
+            **({} if self.metric == "validation_accuracy" else {"metric": self.metric}),
             **self.trainer.identity,
         }
 
     def data(self) -> LiveData:
         """Return data in which nothing is trained yet."""
-        return LiveData(self.table, self.fidelity, self.chance, open_space(self.space))
+        space = open_space(self.space)
+        return LiveData(self.table, self.fidelity, self.chance, space, metric=self.metric)
+
+    def value(self, score: float) -> float:
+        """Return a score in the unit of the metric."""
+        return score if self.metric == "validation_accuracy" else -score
 
 
 def table_problem(
@@ -99,7 +109,7 @@ def table_problem(
     Raises
     ------
     act_bench.tables.schema.UnknownNameError
-        Unknown table, fidelity or space, or a table that is searched by its loss; a ValueError.
+        Unknown table, fidelity or space; a ValueError.
 
     Examples
     --------
@@ -108,20 +118,16 @@ def table_problem(
     (10, 'best of the table')
     """
     fidelity, info = choose_fidelity(table, fidelity), table_info(table)
-    if info.metric != "validation_accuracy":
-        raise UnknownNameError(
-            f"a live search maximizes validation accuracy, and the metric of the table {table} is "
-            f"{info.metric}: search its measurements with `act-bench simulate {table}`"
-        )
     recipe = recipe or find(table, fidelity)
     return Problem(
         table=table,
         fidelity=fidelity,
-        chance=info.chance,
+        chance=info.worst_score,
         trainer=RecipeTrainer(recipe, device, data_dir),
         seeds=whole_seeds(range(info.seeds.get(fidelity, 1)) if seeds is None else seeds),
         space=one_of("space", space, SPACES),
         reference=best_of_table(table, fidelity) or relu(),
+        metric=info.metric,
     )
 
 

@@ -8,6 +8,7 @@ regenerate`` to say.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Partial, Query, Revealed
 from act_bench.search.trace import Trace, TraceError, read_trace
 from act_bench.search.verify import Check, verify
+from act_bench.tables.registry import Metric
 from regenerate.runs.store import MARKER, RunStore, SearchFolderError, read_identity
 from surrogates.live.benchmark import LiveData
 from surrogates.live.course import Budget, course
@@ -55,12 +57,13 @@ def verify_search(path: Path, *, again: bool = True) -> list[Check]:
             "space": str(space),
         } if space in SPACES and all(isinstance(seed, int) for seed in seeds):
             functions = open_space(space)
+            metric = _metric(identity, path)
         case _:
             raise SearchFolderError(
                 f"{path.parent / MARKER} is damaged: expected a table, fidelity, chance, a list of "
                 f"seeds and a space, one of {', '.join(SPACES)}"
             )
-    data = LiveData(table, fidelity, chance, functions)
+    data = LiveData(table, fidelity, chance, functions, metric=metric)
     for line, event in enumerate(trace.events, start=2):
         if isinstance(event, Query) and not 0 <= event.result.entry < len(data.outcome):
             detail = f"entry: recorded {event.result.entry}, the space has {len(data.outcome):,}"
@@ -77,6 +80,15 @@ def verify_search(path: Path, *, again: bool = True) -> list[Check]:
         return _rerun(trace, data, search_space(data, path.parent))
 
     return verify(path, data=data, rerun=rerun if again else None)
+
+
+def _metric(identity: Mapping[str, object], path: Path) -> Metric:
+    """Return what a search was by; folders of accuracies do not say."""
+    match identity.get("metric", "validation_accuracy"):
+        case ("validation_accuracy" | "validation_loss") as metric:
+            return metric
+        case other:
+            raise SearchFolderError(f"{path.parent / MARKER} is damaged: no metric {other!r}")
 
 
 def _rerun(trace: Trace, data: LiveData, space: SearchSpace) -> Trace | None:

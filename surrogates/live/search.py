@@ -167,7 +167,7 @@ def search(
     confirmed = _confirmed(problem, store, evaluated, confirmation, watcher)
     tested = session.reveal() if reveal else None
     if tested is not None and confirmed:
-        tested = tested._replace(fresh=_fresh_test(store, tested.expression, confirmation.seeds))
+        tested = tested._replace(fresh=_fresh_test(problem, store, tested.expression, confirmation))
     found = Found(tuple(evaluated), tuple(confirmed), tested, evaluated[-1].clock_s)
     with replacing(out / RESULT) as draft:
         document = {"budget": astuple(budget), **found.to_json()}
@@ -201,7 +201,7 @@ def _confirmed(
     trained = [each for each in evaluated if each.outcome == "ok"]
     best = sorted(trained, key=lambda each: each.worth, reverse=True)[: confirmation.functions]
     found = [
-        Candidate(each.expression, each.entry, "found", each.validation_accuracy) for each in best
+        Candidate(each.expression, each.entry, "found", problem.value(each.score)) for each in best
     ]
     if not found:
         return []
@@ -212,13 +212,18 @@ def _confirmed(
         confirmation.seeds,
         problem.chance,
         problem.reference,
+        problem.metric,
         watcher.confirming,
         watcher.share,
     )
 
 
-def _fresh_test(store: RunStore, expression: str, seeds: int) -> Estimate | None:
-    """Return the test accuracy of the function that was revealed, where each run has one."""
-    runs = store.runs(expression, range(FRESH, FRESH + seeds))
-    accuracies = [run.test_accuracy for run in runs if run.test_accuracy is not None]
-    return Estimate.of(accuracies) if runs and len(accuracies) == len(runs) else None
+def _fresh_test(
+    problem: Problem, store: RunStore, expression: str, confirmation: Confirmation
+) -> Estimate | None:
+    """Return test of the function that was revealed, where each run has it."""
+    runs = store.runs(expression, range(FRESH, FRESH + confirmation.seeds))
+    by_accuracy = problem.metric == "validation_accuracy"
+    values = [run.test_accuracy if by_accuracy else run.test_loss for run in runs]
+    known = [value for value in values if value is not None]
+    return Estimate.of(known) if runs and len(known) == len(runs) else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from act_bench.search.refusals import SearchOverError
+from act_bench.tables.registry import Metric
 from regenerate.runs.run import Run
 from regenerate.runs.store import TRACE, RunStore
 from regenerate.training.trainers import Progress, Summary, summarize, train_into
@@ -62,7 +63,8 @@ class OptimizerSession:
             if result.repeated:
                 continue
             runs = bench.runs(result.entry)
-            yield _evaluated(runs, result.entry, summarize(runs), bench.chance, bench.clock_s)
+            about = bench.metric.name, bench.chance
+            yield _evaluated(runs, result.entry, summarize(runs), about, bench.clock_s)
 
     def reveal(self) -> Tested:
         """End the search and its trace."""
@@ -127,7 +129,8 @@ class ProposalSession:
             runs = store.runs(expression, seeds)
             summary = summarize(runs)
             clock_s += summary.cost_s
-            each = _evaluated(runs, None, summary, self.problem.chance, clock_s)
+            about = self.problem.metric, self.problem.chance
+            each = _evaluated(runs, None, summary, about, clock_s)
             self._trained[expression] = each, summary
             yield each
             if not budget.allows(len(self._trained), clock_s):
@@ -143,16 +146,23 @@ class ProposalSession:
 
 
 def _evaluated(
-    runs: list[Run], entry: int | None, summary: Summary, chance: float, clock_s: float
+    runs: list[Run],
+    entry: int | None,
+    summary: Summary,
+    about: tuple[Metric, float],
+    clock_s: float,
 ) -> Evaluated:
-    accuracy = summary.validation_accuracy
+    """Return what is told of a function; ``about``: the metric, and the score of what diverged."""
+    metric, _ = about
+    by_accuracy = metric == "validation_accuracy"
+    curve = runs[0].validation_accuracy_curve if by_accuracy else runs[0].validation_loss_curve
     return Evaluated(
         expression=runs[0].expression,
         entry=entry,
         outcome=summary.outcome,
-        validation_accuracy=accuracy,
-        score=chance if accuracy is None else accuracy,
+        validation_accuracy=summary.validation_accuracy,
+        score=summary.score(*about),
         cost_s=summary.cost_s,
         clock_s=clock_s,
-        curve=runs[0].validation_accuracy_curve,
+        curve=curve if by_accuracy else tuple(-loss for loss in curve),
     )

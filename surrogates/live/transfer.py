@@ -228,7 +228,7 @@ class _Spectra:
             (found,) = table.select(_PART.names).cast(_PART).to_pylist()
             rows = None if found["quantiles"] is None else np.array(found["quantiles"], np.float32)
             if found["expression"] != text or (rows is not None and rows.shape != self._shape):
-                raise ValueError(f"expected the spectrum of {text}")
+                raise ArgumentError(f"expected the spectrum of {text}")
             seconds = float(found["seconds"])
         except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise SearchFolderError(f"{path} holds no spectrum ({error}); delete it") from error

@@ -40,6 +40,7 @@ _ON_DEMAND: Final[dict[str, tuple[str, str]]] = {
     "random-rates": ("joint", "RandomSearchAtRates"),
     "knn-rates": ("joint", "NearestNeighboursAtRates"),
     "gp-ei-rates": ("joint", "GaussianProcessAtRates"),
+    "aquasurf-rates": ("joint", "AQuaSurFAtRates"),
 }
 """Name -> module of this package, and class in it."""
 

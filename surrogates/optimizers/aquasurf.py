@@ -60,7 +60,8 @@ class AQuaSurF(NearestNeighbours):
     spectra : {"first", "stored", "pool"}
         Which spectra are charged, and when.
     pool : int
-        Functions that a pool offers at a time; at least 1. Only with ``spectra="pool"``.
+        Functions that a pool offers at a time, or pairs of a function and a learning rate where
+        these are searched too; at least 1. Only with ``spectra="pool"``.
 
     Examples
     --------
@@ -111,15 +112,18 @@ class AQuaSurF(NearestNeighbours):
         while missing > 0 and self._entering:
             position = self._entering.pop()
             if self._open[position] and not self._entered[position]:
-                self._enter(position)
-                offered[position] = self._known[position]
-                missing -= self._known[position]
+                entered = self._enter(position)
+                new = entered[self._open[entered] & self._known[entered]]
+                offered[new] = True
+                missing -= len(new)
         return np.flatnonzero(offered)
 
-    def _enter(self, position: int) -> None:
-        """Compute a function's spectrum, which is charged."""
-        self._entered[position] = True
+    def _enter(self, position: int) -> NDArray[np.intp]:
+        """Compute a function's spectrum, which is charged; return where it serves."""
+        positions = np.array(self._space.together(position), dtype=np.intp)
+        self._entered[positions] = True
         self._space.meter.entering(1)
+        return positions
 
     def _take(self, position: int) -> str:
         if self._offers and not self._entered[position]:

@@ -16,6 +16,8 @@ from surrogates.protocol import SearchSpace, generator
 
 Float = NDArray[np.float64]
 
+WIDEST: Final = 1_024
+"""An LSTM of this width has eight million weights."""
 ARITIES: Final = (1, 1, 2)
 """What the controller emits, in order: left unary, right unary, binary."""
 
@@ -162,7 +164,8 @@ class Controller(EachOnce):
     ) -> None:
         counts = {"width": width, "batch": batch, "passes": passes, "patience": patience}
         for name, value in counts.items():
-            counts[name] = whole_number(value, name, least=1)
+            most = WIDEST if name == "width" else None
+            counts[name] = whole_number(value, name, least=1, most=most)
         width, batch, passes, patience = counts.values()
         rate = finite_number(rate, "rate", above=0)
         clip = finite_number(clip, "clip", least=0)

@@ -32,10 +32,10 @@ class _GaussianProcess(ModelBased):
             self._posterior = Posterior(found, len(self._space))
             self._observed = 0
             self._next_fit = _GROWTH * len(self._scores)
-        for i in range(self._observed, len(self._scores)):
-            position = self._positions[i]
-            distances = [part.distances(position) for part in parts]
-            self._posterior.observe(position, distances, self._scores[i])
+        fresh = self._positions[self._observed :]
+        if fresh:
+            distances = [np.array([part.distances(i) for i in fresh]) for part in parts]
+            self._posterior.observe(fresh, distances, self._scores[self._observed :])
         self._observed = len(self._scores)
         return self._posterior
 

@@ -15,6 +15,7 @@ import numpy as np
 from act_bench.search.events import Partial, Result, Setting
 from surrogates.choices import Choices
 from surrogates.features import Features, Part
+from surrogates.optimizers.aquasurf import AQuaSurF
 from surrogates.optimizers.gaussian_process import GaussianProcessEI
 from surrogates.optimizers.knn import NearestNeighbours
 from surrogates.optimizers.random import RandomSearch
@@ -88,6 +89,15 @@ class RateSpace(SearchSpace):
             parts.append(Part(np.tile(octaves, len(self.functions))[:, None], "euclidean"))
         return Features(tuple(parts), np.repeat(plain.known, count))
 
+    @property
+    def _functions(self) -> int:
+        return len(self.functions)
+
+    def together(self, position: int) -> tuple[int, ...]:
+        """Return the pairs of the same function."""
+        first = position - position % len(self.pair_rates)
+        return tuple(range(first, first + len(self.pair_rates)))
+
     def neighbours(self, position: int) -> tuple[int, ...]:
         """Return the function's neighbours at the same rate, and itself at the next rates."""
         count = len(self.pair_rates)
@@ -152,3 +162,4 @@ def jointly(make: Factory) -> Factory:
 RandomSearchAtRates = jointly(RandomSearch)
 NearestNeighboursAtRates = jointly(NearestNeighbours)
 GaussianProcessAtRates = jointly(GaussianProcessEI)
+AQuaSurFAtRates = jointly(AQuaSurF)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentError
 from act_bench.spaces.distances import all_pairs
 
 Float = NDArray[np.float64]
@@ -38,4 +39,4 @@ def part_distances(a: Float, b: Float, split: int | None) -> list[Float]:
 def check_split(split: int | None, columns: int) -> None:
     """Refuse a split that is not within the columns."""
     if split is not None and not 0 <= split <= columns:
-        raise ValueError(f"split must lie in 0..{columns}, the columns of X, got {split}")
+        raise ArgumentError(f"split must lie in 0..{columns}, the columns of X, got {split}")

@@ -10,6 +10,7 @@ from scipy.linalg import cholesky, solve_triangular
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from act_bench.errors import ArgumentError
 from surrogates.gaussian_process import correlation, most_likely
 from surrogates.regressors.distances import check_split, part_distances
 
@@ -48,7 +49,7 @@ class DistanceProcessRegressor(RegressorMixin, BaseEstimator):  # type: ignore[m
         features, targets = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
         check_split(self.split, features.shape[1])
         if self.learn_from < 1:
-            raise ValueError(f"learn_from must be at least 1, got {self.learn_from}")
+            raise ArgumentError(f"learn_from must be at least 1, got {self.learn_from}")
         self.features_, self.targets_ = features, np.asarray(targets, dtype=np.float64)
         count = min(self.learn_from, len(features))
         some = np.linspace(0, len(features) - 1, count).round().astype(int)

@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from act_bench.arguments import whole_number
+from act_bench.errors import ArgumentError
 from surrogates.features import median_distance
 from surrogates.regressors.distances import check_split, part_distances
 
@@ -58,7 +59,7 @@ class NeighboursRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Keep the targets ``y``, (n,), of the features ``X``, (n, features)."""
         neighbors = whole_number(self.n_neighbors, "n_neighbors", least=1)
         if self.weights not in ("distance", "uniform"):
-            raise ValueError(f"weights must be 'distance' or 'uniform', got {self.weights!r}")
+            raise ArgumentError(f"weights must be 'distance' or 'uniform', got {self.weights!r}")
         features, targets = validate_data(self, X, y, y_numeric=True)
         self.targets_ = np.asarray(targets, dtype=np.float64)
         self.count_ = min(neighbors, len(self.targets_))

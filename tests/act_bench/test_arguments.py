@@ -171,9 +171,12 @@ def test_charges_are_finite_seconds(bad):
         Benchmark("mlp").charge(bad, "x")
 
 
+WITH_MAPS = ("aquasurf", "aquasurf-rates")
+
+
 def optimizer_settings():
     for name in NAMES:
-        if name not in ("aquasurf", "fisher-filter"):
+        if name not in (*WITH_MAPS, "fisher-filter"):
             yield name, "seed"
         for setting, default in settings_of(find_optimizer(name)).items():
             if isinstance(default, int) and not isinstance(default, bool):
@@ -193,12 +196,12 @@ def test_settings_of_optimizers_take_numpy_and_refuse_what_is_not_whole(few, nam
     factory = find_optimizer(name)
     for bad in (True, 2.5):
         arguments = {"seed": 0, setting: bad}
-        if setting == "neighbours" and name == "aquasurf":
+        if setting == "neighbours" and name in WITH_MAPS:
             arguments["features"] = "outputs"
         with pytest.raises(ArgumentError, match=f"{setting} must be a whole number"):
             factory(few, **arguments)
     default = 3 if setting == "seed" else settings_of(factory)[setting]
-    if name != "aquasurf":  # which wants a map of six functions
+    if name not in WITH_MAPS:  # which want a map of six functions
         factory(few, **{"seed": 0, setting: np.int64(default)}).ask()
 
 

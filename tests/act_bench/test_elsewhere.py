@@ -76,30 +76,23 @@ def test_loops_are_compiled_where_no_cache_can_be_written(monkeypatch):
     assert compiled("int64(int64)")(lambda number: 2 * number)(21) == 42
 
 
-def quick_export(monkeypatch):
-    monkeypatch.setattr(exporting, "front_matter", str)
-    monkeypatch.setattr(exporting, "croissant", lambda *_: {})
-
-
-def test_an_export_touches_nothing_beside_its_folder(tmp_path, monkeypatch):
+def test_an_export_touches_nothing_beside_its_folder(data_folder, tmp_path, monkeypatch):
     """So its parent need not be writable, nor on the same file system."""
-    quick_export(monkeypatch)
-    folder, seen, real = tmp_path / "act-bench", [], manifest.write_records
+    folder, seen, real = tmp_path / "mount" / "act-bench", [], manifest.write_records
 
     def write_records(records, path):
-        seen.extend(tmp_path.iterdir())
+        seen.extend(folder.parent.iterdir())
         real(records, path)
 
     monkeypatch.setattr(exporting, "write_records", write_records)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     files = export(folder)
     assert seen == [folder]
     assert all(file.is_file() for file in files)
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "croissant.json", "data"]
 
 
-def test_what_a_killed_export_left_is_no_content(tmp_path, monkeypatch):
-    quick_export(monkeypatch)
+def test_what_a_killed_export_left_is_no_content(data_folder, tmp_path):
     folder = tmp_path / "act-bench"
     (folder / ".act-bench.0badcafe-1-aa.draft" / "data").mkdir(parents=True)
     export(folder)

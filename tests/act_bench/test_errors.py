@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pickle
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,29 @@ def modules() -> Iterator[object]:
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if found.name not in APART and not found.name.endswith("__main__"):
                 yield importlib.import_module(found.name)
+
+
+BUILT_IN = {"ValueError", "TypeError", "KeyError", "LookupError", "RuntimeError", "Exception"}
+CAUGHT = {
+    "act_bench/figures/results.py": "an error of plot that names the file",
+    "act_bench/files/documents.py": "an error of each reader that names the file",
+    "act_bench/files/manifest.py": "a DataError that names the file",
+    "act_bench/functions/expression.py": "a ParseError that points at the number",
+    "builders/reports/results/ranking.py": "shown nowhere: the page compares what it simulated",
+}
+"""Modules that raise built-in errors, and what becomes of these."""
+
+
+def test_what_is_raised_has_the_one_root_or_is_caught() -> None:
+    root, found = Path(act_bench.__file__).parents[1], set()
+    for package in PACKAGES:
+        for file in Path(str(package.__file__)).parent.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                call = node.exc if isinstance(node, ast.Raise) else None
+                name = call.func if isinstance(call, ast.Call) else call
+                if isinstance(name, ast.Name) and name.id in BUILT_IN:
+                    found.add(file.relative_to(root).as_posix())
+    assert found == set(CAUGHT)
 
 
 def test_every_error_of_the_packages_has_the_one_root() -> None:

@@ -11,7 +11,7 @@ import pytest
 from act_bench.functions.catalogue import CATALOGUE, SOURCES
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
-from act_bench.tables.literature import load_literature, reported
+from act_bench.tables.catalogued.literature import load_literature, reported
 from builders.embedded import BuildError, read_about
 from builders.literature import FLAGS, SOURCE, build, clean, read_transcription
 

@@ -12,9 +12,10 @@ import pytest
 from act_bench.files.manifest import DATA_FOLDER
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.spaces.paper import entry_of, load_space
+from act_bench.tables.catalogued.named import NAMED_COLUMNS, load_named, load_named_runs, named_rows
 from act_bench.tables.loaders import load_table
-from act_bench.tables.named import NAMED_COLUMNS, load_named, load_named_runs, named_rows
 from act_bench.tables.rates import load_rates
+from act_bench.tables.registry import TABLES
 from act_bench.tables.schema import METRICS, names
 from builders.embedded import BuildError
 from builders.named import build, catalogue_frame, named_table
@@ -159,7 +160,7 @@ def test_a_diverged_first_seed_leaves_the_choice_to_the_other_rates():
     catalogue = catalogue_frame(
         {name: CATALOGUE[name] for name in ("gelu", "crrelu")}, {"gelu": None, "crrelu": None}
     )
-    rows = named_table(frame, catalogue, {"full": recipe.learning_rate}, chance=0.1)
+    rows = named_table(frame, catalogue, {"full": recipe.learning_rate}, TABLES["mlp"])
     chosen = rows.filter("tuned")
     assert chosen["learning_rate"].to_list() == [recipe.learning_rate]
     assert chosen["fresh_validation_accuracy"].to_list() == [0.1], "a diverged run is worth chance"

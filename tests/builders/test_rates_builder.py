@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS
+from act_bench.tables.registry import TABLES
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, arrow_schema, names
 from builders.embedded import BuildError
 from builders.rates import at_every_rate, rates_table, tuned_table
@@ -128,7 +129,7 @@ def test_tuned_is_seed_0_at_the_rate_that_seed_0_chooses(first):
         for seed in (1, 2)
     }
     runs = {rate: frame(*(row for key, row in rows.items() if key[1] == rate)) for rate in rates}
-    table = tuned_table(runs, SPACE, own_rate=0.1, chance=CHANCE)
+    table = tuned_table(runs, SPACE, own_rate=0.1, info=TABLES["mlp"])
     assert table.columns == names(TUNED_COLUMNS)
     assert table["tuning_s"].to_list() == [3.0] * 4
     for entry, row in enumerate(table.to_dicts()):
@@ -157,7 +158,7 @@ def test_an_entry_that_lacks_a_rate_is_missing_and_shows_nothing():
         0.1: frame(*(run(entry, 0.1, 0, 0.5) for entry in range(4))),
         0.2: frame(*(run(entry, 0.2, 0, 0.6) for entry in range(3))),
     }
-    row = tuned_table(runs, SPACE, own_rate=0.1, chance=CHANCE).to_dicts()[3]
+    row = tuned_table(runs, SPACE, own_rate=0.1, info=TABLES["mlp"]).to_dicts()[3]
     assert (row["outcome"], row["rates"]) == ("missing", 1)
     assert [row[name] for name in (*METRICS, "learning_rate", "runtime_s", "tuning_s")] == (
         [None] * 9

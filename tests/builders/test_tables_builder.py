@@ -238,7 +238,7 @@ def test_manifest_refuses_a_file_that_does_not_say_how_it_is_made(tmp_path):
 
 
 def test_command_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(builder, "load", lambda name, folder, *, image_size: DATA)
+    monkeypatch.setattr(builder, "load_any", lambda name, folder, *, image_size: DATA)
     monkeypatch.setattr(builder, "load_space", lambda: SPACE)
     monkeypatch.setattr(manifest, "DATA_FOLDER", tmp_path / "data")
     (tmp_path / "data").mkdir()

@@ -1,4 +1,4 @@
-"""A table that a user registers is found everywhere, in fresh processes and with nothing patched.
+"""A table that a user registers is found everywhere, in a fresh process and with nothing patched.
 
 ``fifth.py`` beside this file registers it, by public functions. Lower is better there, and the
 order by accuracy is the reverse.
@@ -10,7 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,36 +21,57 @@ pytest.importorskip("torch")
 
 HERE = Path(__file__).parent
 TRAINED = 60
+COMMAND_LINE = "from act_bench.cli import main; main()"
 
 Run = Callable[..., str]
 
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Return what runs Python in a fresh process that knows of the table."""
-    folder = tmp_path_factory.mktemp("fifth")
-    paths = [str(HERE.parents[1]), str(HERE)]
+@contextmanager
+def host(folder: Path) -> Iterator[Run]:
+    """Start a fresh process that knows of the table; yield what runs lines of Python there."""
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)]),
         "ACT_BENCH_TABLES": "fifth",
         "ACT_BENCH_CACHE": str(folder / "cache"),
         "FIFTH_FOLDER": str(folder / "data"),
         "COLUMNS": "120",
     }
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", str(HERE / "host.py")],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
-    def run(*arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", *arguments],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stderr
+    def run(lines: str, *arguments: str, code: int = 0) -> str:
+        process.stdin.write(json.dumps({"lines": lines, "arguments": arguments}) + "\n")
+        process.stdin.flush()
+        done = json.loads(process.stdout.readline())
+        assert done["code"] == code, done["stdout"] + done["stderr"]
+        return str(done["stdout" if code == 0 else "stderr"])
 
-    return run
+    with process:
+        yield run
+        process.stdin.close()
+
+
+def module(name: str) -> str:
+    """Return lines that do what ``python -m NAME`` does."""
+    return f"import runpy; runpy.run_module({name!r}, run_name='__main__', alter_sys=True)"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fifth")
+
+
+@pytest.fixture(scope="module")
+def fresh(folder: Path) -> Iterator[Run]:
+    """Return what runs lines of Python in a fresh process that knows of the table."""
+    with host(folder) as run:
+        yield run
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +79,7 @@ def command(fresh: Run) -> Run:
     """Return what runs the command line."""
 
     def run(*arguments: str, code: int = 0) -> str:
-        return fresh("-c", "from act_bench.cli import main; main()", *arguments, code=code)
+        return fresh(COMMAND_LINE, *arguments, code=code)
 
     return run
 
@@ -74,9 +96,10 @@ def swept(command: Run) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def built(fresh: Run, swept: dict[str, Any]) -> None:
-    """Make its files from the sweep; most entries were never trained."""
+    """Make its files from the sweep, and its spectra; most entries were never trained."""
     assert swept["functions"] == TRAINED
-    fresh("-m", "builders.tables", "fifth", "tiny", "--runs", "sweep")
+    fresh(module("builders.tables"), "fifth", "tiny", "--runs", "sweep")
+    fresh(module("builders.fisher"), "fifth", "--parts", "spectra")
 
 
 @pytest.fixture
@@ -84,8 +107,9 @@ def evaluate(fresh: Run, built: None) -> Callable[[str], Any]:
     """Return what runs lines of Python that set ``found``, and returns that."""
 
     def run(lines: str) -> Any:
-        code = f"import fifth, json, sys\n{lines}\nsys.stdout.write(json.dumps(found))"
-        return json.loads(fresh("-c", code))
+        return json.loads(
+            fresh(f"import fifth, json, sys\n{lines}\nsys.stdout.write(json.dumps(found))")
+        )
 
     return run
 
@@ -117,7 +141,7 @@ found = {
         "missing": 2913 - TRAINED,
         "runs": 3 * TRAINED,
         "rate": [0.2],
-        "configurations": ["fifth", "fifth-tiny", "fifth-runs"],
+        "configurations": ["fifth", "fifth-tiny", "fifth-runs", "fifth-fisher"],
         "dataset": 2913,
         "fidelities": ["tiny"],
     }
@@ -177,8 +201,7 @@ found = len(curves), median(curve[1] for curve in curves), Benchmark("fifth").qu
     assert found[1] == pytest.approx(-found[2])
 
 
-def test_every_optimizer_searches_it(evaluate: Callable[[str], Any], fresh: Run) -> None:
-    fresh("-m", "builders.fisher", "fifth", "--parts", "spectra")
+def test_every_optimizer_searches_it(evaluate: Callable[[str], Any]) -> None:
     found = evaluate("""
 from act_bench.search.loading import load_data
 from act_bench.errors import MissingExtraError
@@ -208,15 +231,17 @@ for name in NAMES:
 
 
 def test_without_spectra_optimizers_that_need_them_say_so(
-    fresh: Run, tmp_path: Path, swept: dict[str, Any]
+    folder: Path, tmp_path: Path, swept: dict[str, Any]
 ) -> None:
-    fresh("-m", "builders.tables", "fifth", "tiny", "--runs", "sweep", "--folder", str(tmp_path))
-    elsewhere = f"import os; os.environ['FIFTH_FOLDER'] = {str(tmp_path)!r}"
-    program = f"{elsewhere}; from act_bench.cli import main; main()"
-    search = ("-c", program, "simulate", "fifth", "--optimizers", "fisher-filter")
-    assert "covers 60 entries" in fresh(*search, code=2)
-    said = fresh(*search, "--evaluations", "5", code=3)
-    assert "no Fisher spectra of the table fifth" in said
+    with host(tmp_path) as run:
+        run(module("builders.tables"), "fifth", "tiny", "--runs", str(folder / "sweep"))
+        search = (COMMAND_LINE, "simulate", "fifth", "--optimizers", "fisher-filter")
+        assert "covers 60 entries" in run(*search, code=2)
+        said = run(*search, "--evaluations", "5", code=3)
+        assert "no Fisher spectra of the table fifth" in said
+        run(COMMAND_LINE, "export", "act-bench")
+        exported = sorted(file.name for file in (tmp_path / "act-bench" / "data").glob("fifth*"))
+        assert exported == ["fifth-runs.parquet", "fifth-tiny.parquet"]
 
 
 def test_commands_find_it(command: Run, built: None) -> None:
@@ -283,9 +308,8 @@ from act_bench.publishing.hub import check
 checked = check(Path("act-bench"))
 croissant = json.loads(Path("act-bench/croissant.json").read_text())
 found = {
-    # With its spectra, where these were computed, the entries lie in one file.
-    "files": "fifth-runs.parquet" in checked
-    and not {"fifth-tiny.parquet", "fifth.parquet"}.isdisjoint(checked),
+    # The entries lie in one file with their spectra.
+    "files": {"fifth-runs.parquet", "fifth.parquet"} <= set(checked),
     "mlp": "mlp.parquet" in checked,
     "croissant": "fifth" in str(croissant["recordSet"]),
     "metric": collect()["tables"]["fifth-tiny"]["metric"],

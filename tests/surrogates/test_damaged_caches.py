@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
         yield folder
 
 
-def write(variant="27"):
+def write(variant="27", progress=None):
     """Make a large space of three functions."""
     names = ["relu(x)", "elu(x)", "tanh(x)"]
     columns = {"expression": names, "class": [0, 1, 2], "entry": [20, 21, None]}

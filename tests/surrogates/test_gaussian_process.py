@@ -34,8 +34,8 @@ def peer(scale: float, length: float, noise: float, mean: float) -> GaussianProc
 
 def observed(length: float, noise: float) -> Posterior:
     posterior = Posterior(Hyperparameters((length,), noise), 60)
-    for position in range(25):
-        posterior.observe(position, [DISTANCES[position]], SCORES[position])
+    for some in ([0], list(range(1, 20)), [20, 21, 22, 23], [24]):  # alone and together
+        posterior.observe(some, [DISTANCES[some]], SCORES[some].tolist())
     return posterior
 
 
@@ -72,6 +72,28 @@ def test_the_choice_on_the_grid_is_the_most_likely_of_scikit_learn() -> None:
     assert (found.lengths[0], found.noise) == pytest.approx(max(grid, key=lambda key: grid[key]))
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 60])
+def test_likelihoods_are_those_of_the_eigenvalues(count: int) -> None:
+    """And of one observation, or two: nothing is left to reduce."""
+    apart, scores = DISTANCES[:count, :count], SCORES[:count]
+    found = most_likely([apart], scores)
+    best = (-np.inf, Hyperparameters((0.0,), 0.0))
+    positive = apart[apart > 0]
+    median = np.median(positive) if count > 1 else 1.0
+    for length in median * np.geomspace(1 / 16, 16, 9):
+        values, vectors = np.linalg.eigh(np.exp(-apart / length))
+        for noise in NOISES:
+            y, one, spectrum = scores @ vectors, vectors.sum(axis=0), values + noise
+            mean = (y * one / spectrum).sum() / (one * one / spectrum).sum()
+            scale = ((y - mean * one) ** 2 / spectrum).mean()
+            if count > 1:
+                likelihood = -0.5 * (count * np.log(scale) + np.log(spectrum).sum())
+                best = max(best, (likelihood, Hyperparameters((length,), noise)))
+    if count > 2:  # with fewer, many are as likely
+        assert (*found.lengths, found.noise) == pytest.approx((*best[1].lengths, best[1].noise))
+    assert found.noise in NOISES
+
+
 def test_two_distances_are_told_apart() -> None:
     """Scores that follow the first distance and not the second: the second gets the long length."""
     noise = RNG.standard_normal((40, 1))
@@ -83,8 +105,7 @@ def test_two_distances_are_told_apart() -> None:
 def test_equal_scores_are_no_error() -> None:
     found = most_likely([DISTANCES[:5, :5]], np.full(5, 0.1))
     posterior = Posterior(found, 60)
-    for position in range(5):
-        posterior.observe(position, [DISTANCES[position]], 0.1)
+    posterior.observe(list(range(5)), [DISTANCES[:5]], [0.1] * 5)
     np.testing.assert_allclose(posterior.mean(), 0.1)
     np.testing.assert_allclose(posterior.deviation(), 0.0, atol=1e-9)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from act_bench.errors import ArgumentError
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Result
 from act_bench.search.loading import load_data
 from act_bench.search.trace import read_trace
 from act_bench.search.verify import verify
-from surrogates.optimizers import OPTIMIZERS, find_optimizer
+from surrogates.optimizers import OPTIMIZERS, RandomSearch, find_optimizer
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 from surrogates.simulation import (
     Simulation,
@@ -110,6 +112,48 @@ def test_the_same_seed_gives_the_same_frames(data: BenchmarkData, simulation: Si
     assert again.finals.equals(simulation.finals)
     other = simulate(data, trials=6, evaluations=40, seed=4)
     assert not other.steps.equals(simulation.steps)
+
+
+def test_processes_change_nothing_but_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def threads(workers: int, _: None) -> ThreadPoolExecutor:  # processes would take seconds
+        return ThreadPoolExecutor(workers)
+
+    monkeypatch.setattr("regenerate.sweeps.processes.worker_pool", threads)
+    left: list[float] = []
+    told: list[tuple[str, int]] = []
+    data = load_data("mlp")
+    alone = simulate(data, trials=5, evaluations=12, seed=3)
+    again = simulate(
+        data,
+        trials=5,
+        evaluations=12,
+        seed=3,
+        jobs=2,
+        forecast=left.append,
+        progress=lambda name, done: told.append((name, done)),
+    )
+    assert again.steps.equals(alone.steps)
+    assert again.finals.equals(alone.finals)
+    assert len(left) == 1
+    assert left[0] >= 0
+    for name in OPTIMIZERS:
+        assert [done for other, done in told if other == name] == [1, 2, 3, 4, 5]
+        rows = again.processes.filter(pl.col("optimizer") == name)
+        assert rows["trials"].sum() == 5
+        assert rows["seconds"].sum() == pytest.approx(again.seconds[name])
+
+
+def test_an_optimizer_that_no_other_process_knows_is_refused(data: BenchmarkData) -> None:
+    class Own(RandomSearch):
+        """Of this function."""
+
+    with pytest.raises(ArgumentError, match="define it in a module"):
+        simulate(data, {"own": Own}, trials=2, evaluations=3, jobs=2)
+
+
+def test_more_than_fits_in_memory_is_refused_before_anything_runs(data: BenchmarkData) -> None:
+    with pytest.raises(ArgumentError, match="at most 13 trials at a time"):
+        simulate(data, trials=14, evaluations=50, memory=400_000)
 
 
 def test_trials_can_be_traced_and_replayed(data: BenchmarkData, tmp_path: Path) -> None:

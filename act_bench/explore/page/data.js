@@ -212,7 +212,7 @@ class Model {
     if (rate === "tuned") {
       const seeds = columns.fresh_runs[number];
       const value = columns[`fresh_${metric}`]?.[number] ?? NaN;
-      const std = split === "validation" ? columns.fresh_validation_accuracy_std[number] : NaN;
+      const std = split === "validation" ? columns[`fresh_${table.metric}_std`][number] : NaN;
       return { value, half: halfWidth(std, seeds, { mean: true }), pooled: false, seeds };
     }
     const [value, seeds] = [columns[metric][number], columns.runs[number]];

@@ -22,6 +22,9 @@ const NAMES = {
   fresh_validation_accuracy: "validation accuracy, fresh seeds",
   fresh_validation_accuracy_std: "std over the fresh seeds",
   fresh_test_accuracy: `test accuracy, fresh seeds${FINAL}`,
+  fresh_validation_loss: "validation loss, fresh seeds, nats",
+  fresh_validation_loss_std: "std over the fresh seeds, nats",
+  fresh_test_loss: `test loss, fresh seeds, nats${FINAL}`,
 };
 
 function columnName(column) {

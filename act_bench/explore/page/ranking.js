@@ -16,7 +16,7 @@ function rankingColumns() {
   if (state.rate === "tuned") {
     found.push(fixed(table.metric, "validation, seed 0"), of("learning_rate", "rate"));
     found.push({ ...fixed(`fresh_${table.metric}`, "fresh seeds ± 95 %"), text: (f) => withInterval(model.estimate(state.table, state.rate, f)) });
-    found.push(of("fresh_runs", "fresh seeds"), fixed("fresh_test_accuracy", TEST_HEADING));
+    found.push(of("fresh_runs", "fresh seeds"), fixed(`fresh_${table.metric.replace("validation", "test")}`, TEST_HEADING));
   } else {
     found.push({ ...fixed(table.metric, `${columnName(table.metric).replace(" accuracy", "").replace(", nats", "")} ± 95 %`), text: (f) => withInterval(model.estimate(state.table, state.rate, f)) });
     found.push(of("runs"));

@@ -36,6 +36,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
+from act_bench.errors import ArgumentError
 from act_bench.functions.operators.binary import BINARY as _BINARY
 from act_bench.functions.operators.binary import NARY as _NARY
 from act_bench.functions.operators.clamped import BOUND
@@ -172,20 +173,20 @@ def register(operator: Operator) -> None:
     >>> register(Operator("relu", 1, "max(x, 0)", numpy=abs))
     Traceback (most recent call last):
     ...
-    ValueError: the name 'relu' is taken by max(x, 0): choose another
+    act_bench.errors.ArgumentError: the name 'relu' is taken by max(x, 0): choose another
     """
     name = operator.name
     if not (name.isascii() and name.isidentifier()) or name == "x":
-        raise ValueError(
+        raise ArgumentError(
             f"expected letters, digits and underscores, not beginning with a digit and not the "
             f"variable x, as the name of an operator, got {name!r}"
         )
     if name in ALL_OPERATORS:
-        raise ValueError(f"the name {name!r} is taken by {_all[name].formula}: choose another")
+        raise ArgumentError(f"the name {name!r} is taken by {_all[name].formula}: choose another")
     if operator.arity is not None and operator.arity < 1:
-        raise ValueError(f"{name} must take at least 1 argument, got arity {operator.arity}")
+        raise ArgumentError(f"{name} must take at least 1 argument, got arity {operator.arity}")
     if claimed := PUBLISHED_SPACES.intersection(operator.spaces):
-        raise ValueError(
+        raise ArgumentError(
             f"the operators of {', '.join(sorted(claimed))} are those of the papers: give "
             f"{name} to a space with another name, or to none"
         )
@@ -201,7 +202,7 @@ def unregister(name: str) -> None:
         No operator of that name was registered.
     """
     if name not in ALL_OPERATORS or ALL_OPERATORS[name] in _BUILT_IN:
-        raise ValueError(f"no operator {name!r} was registered: the built-in ones stay")
+        raise ArgumentError(f"no operator {name!r} was registered: the built-in ones stay")
     del _all[name], _grammar[name]
 
 

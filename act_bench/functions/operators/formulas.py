@@ -86,10 +86,26 @@ def floating(x: Tensor) -> Tensor:
     Raises
     ------
     ArgumentTypeError
-        The tensor is complex.
+        It is no tensor, or one that torch's operators do not take alike: complex, quantized, of
+        eight bits, sparse or nested.
     """
-    if x.is_floating_point():
+    if not isinstance(x, torch.Tensor):
+        raise ArgumentTypeError(
+            f"expected a tensor, got {type(x).__name__}: torch.as_tensor(x) makes one of numbers"
+        )
+    if x.layout != torch.strided or x.is_nested or x.is_quantized:
+        raise ArgumentTypeError(
+            "expected a dense tensor, got a "
+            f"{'nested' if x.is_nested else 'quantized' if x.is_quantized else 'sparse'} one: "
+            "convert it, as with x.to_dense(), x.dequantize() or x.to_padded_tensor(0)"
+        )
+    if x.dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         return x
+    if x.is_floating_point():
+        raise ArgumentTypeError(
+            f"expected float64, float32, bfloat16 or float16, got a tensor of {x.dtype}: convert "
+            "it, as with x.float()"
+        )
     if x.is_complex():
         raise ArgumentTypeError(
             f"expected real numbers, got a tensor of {x.dtype}: activation functions are of one "

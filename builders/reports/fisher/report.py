@@ -6,9 +6,9 @@ without a name those of every table that has both. Prints part of docs/explanati
 * how well ``fim_valid`` alone tells the entries that fail from those that train (precision is the
   share of failures among invalid spectra, recall the share of invalid spectra among failures);
 * how far the spectra of f and -f are apart (poster, Figure 5), over all pairs of entries whose
-  outputs are each other's negatives, and how far their accuracies, against pairs at random;
+  outputs are each other's negatives, and how far their metrics, against pairs at random;
 * Spearman's correlation of the distance of two functions, by spectra with each weighting of layers
-  and by outputs, with the difference of their accuracies. 95 % intervals are from 200 bootstrap
+  and by outputs, with the difference of their metrics. 95 % intervals are from 200 bootstrap
   samples of the functions, not of the pairs, which are not independent of one another.
 """
 
@@ -30,7 +30,7 @@ from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.distances import Weighting, layer_weights
 from act_bench.tables.files import table_files
-from act_bench.tables.registry import TABLES, TRAINED_MARGIN
+from act_bench.tables.registry import TABLES, TableInfo
 from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
 
 PAIRS = 200_000
@@ -40,7 +40,12 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
+def scores_of(entries: pl.DataFrame, info: TableInfo) -> Floats:
+    """Return the scores of the entries, higher being better; NaN where one diverged."""
+    return np.asarray(entries[info.metric].cast(float).to_numpy() * info.score(1.0), np.float64)
+
+
+def validity(entries: pl.DataFrame, spectra: Spectra, info: TableInfo) -> None:
     """Print how many spectra are invalid, why, and what that says of training."""
     invalid = ~spectra.valid
     reasons = Counter(reason.split(" of layer")[0] for reason in spectra.reason if reason)
@@ -48,7 +53,7 @@ def validity(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
     print(f"invalid: {invalid.sum()} of {len(invalid)} ({invalid.mean():.1%}): {listed}\n")
     print("| failure | failures | precision | recall |\n|---|---|---|---|")
     diverged = (entries["outcome"] == "diverged").to_numpy()
-    weak = entries["validation_accuracy"].fill_null(0.0).to_numpy() <= chance + TRAINED_MARGIN
+    weak = ~(scores_of(entries, info) > info.trained_score)
     known = (entries["outcome"] != "missing").to_numpy()
     # Without a number at 0 a spectrum is no more valid than a training is finite, for one reason.
     defined = np.ones(len(invalid), dtype=bool)
@@ -83,20 +88,21 @@ def negated_pairs() -> NDArray[np.int64]:
     return np.array(negatives, dtype=np.int64)
 
 
-def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
-    """Print how far f and -f are apart, in spectra and in accuracy."""
+def signs(entries: pl.DataFrame, spectra: Spectra, info: TableInfo) -> None:
+    """Print how far f and -f are apart, in spectra and in the metric."""
     pairs = negated_pairs()
     both, one = spectra.valid[pairs].all(1), spectra.valid[pairs].any(1)
     functions = np.flatnonzero(spectra.valid)
     drawn = functions[np.random.default_rng(0).integers(len(functions), size=(5000, 2))]
     drawn = drawn[drawn[:, 0] != drawn[:, 1]]
-    accuracy = entries["validation_accuracy"].fill_null(0.0).to_numpy()
-    trained = accuracy > chance + TRAINED_MARGIN
+    score = scores_of(entries, info)
+    trained = score > info.trained_score
     print(
         f"\nf and -f: {len(pairs)} pairs of entries; both valid {both.sum()}, one only "
         f"{(one & ~both).sum()}; both train {trained[pairs].all(1).sum()}, one only "
         f"{(trained[pairs].any(1) & ~trained[pairs].all(1)).sum()}\n\n"
-        "| pairs | W1 per layer, median (90th percentile) | difference of accuracy, median |\n"
+        f"| pairs | W1 per layer, median (90th percentile) | difference of "
+        f"{info.metric.partition('_')[2]}, median |\n"
         "|---|---|---|"
     )
     for name, chosen in {"f and -f": pairs[both], "at random": drawn}.items():
@@ -105,16 +111,15 @@ def signs(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         train = chosen[trained[chosen].all(1)]
         print(
             f"| {name} | {np.median(apart):.3f} ({np.quantile(apart, 0.9):.3f}) "
-            f"| {np.median(np.abs(accuracy[train[:, 0]] - accuracy[train[:, 1]])):.3f} |"
+            f"| {np.median(np.abs(score[train[:, 0]] - score[train[:, 1]])):.3f} |"
         )
 
 
-def distances(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
-    """Print the rank correlations of distances with differences of accuracy."""
-    accuracy = entries["validation_accuracy"].to_numpy()
-    trained = np.nan_to_num(accuracy) > chance + TRAINED_MARGIN
-    usable = trained & spectra.valid
-    better = usable & (np.nan_to_num(accuracy) > np.median(accuracy[usable]))
+def distances(entries: pl.DataFrame, spectra: Spectra, info: TableInfo) -> None:
+    """Print the rank correlations of distances with differences of the metric."""
+    score = scores_of(entries, info)
+    usable = (score > info.trained_score) & spectra.valid
+    better = usable & (score > np.median(score[usable]))
     # float32 as stored: a mean over thousands of values does not miss the rest.
     quantiles = spectra.quantiles
     sizes = [layer.weights for layer in spectra.layers]
@@ -127,7 +132,7 @@ def distances(entries: pl.DataFrame, spectra: Spectra, chance: float) -> None:
         pairs = np.random.default_rng(0).integers(len(functions), size=(PAIRS, 2))
         pairs = pairs[pairs[:, 0] != pairs[:, 1]]
         one, other = functions[pairs].T
-        gap = np.abs(accuracy[one] - accuracy[other])
+        gap = np.abs(score[one] - score[other])
         by_layer = np.stack(
             [
                 np.abs(quantiles[one, layer] - quantiles[other, layer]).mean(1, dtype=np.float64)
@@ -173,15 +178,15 @@ def main() -> None:
     embedded = [name for name in TABLES if fisher_name(name) in table_files(name)]
     for name in [table] if table else embedded:
         try:
-            entries = load_table(name, columns=["outcome", "validation_accuracy"])
+            entries = load_table(name, columns=["outcome", TABLES[name].metric])
         except DataError as error:
             print(f"\n## {name}\n\n{error}")
             continue
         print(f"\n## {name}\n")
-        chance, spectra = TABLES[name].chance, load_spectra(name)
-        validity(entries, spectra, chance)
-        signs(entries, spectra, chance)
-        distances(entries, spectra, chance)
+        info, spectra = TABLES[name], load_spectra(name)
+        validity(entries, spectra, info)
+        signs(entries, spectra, info)
+        distances(entries, spectra, info)
 
 
 if __name__ == "__main__":

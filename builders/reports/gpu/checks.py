@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from act_bench.errors import ActBenchError, ExitCode
+from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.functions.catalogue import read
 from act_bench.functions.expression import Expression
 from builders.reports.gpu.steps import TrainingStep
@@ -73,7 +73,7 @@ def check_activations(functions: Iterable[str], device: str) -> int:
     for text in functions:
         function = read(text)
         if not isinstance(function, Expression) and function.parameter is not None:
-            raise ValueError(f"expected functions without a parameter, got {text}")
+            raise ArgumentError(f"expected functions without a parameter, got {text}")
         tables = tabulate(function)
         module = TabulatedActivation(tables).to(device)
         for name, x in _inputs(device):

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 import click
 
+from act_bench.arguments import finite_number
 from act_bench.errors import ActBenchError
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.operators import BASELINES
@@ -205,7 +206,7 @@ def chosen_recipes(tables: tuple[str, ...], fidelity: str) -> list[Recipe]:
 
 
 @click.command()
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=10, show_default=True)
+@click.option("--minutes", type=float, default=10, show_default=True)
 @click.option(
     "--table", "tables", multiple=True, help="Only these tables.  [default: all that fit]"
 )
@@ -262,6 +263,7 @@ def report(
     only_list: bool,
 ) -> None:
     """Do what the command says."""
+    minutes = finite_number(minutes, "minutes", above=0)
     limit = TimeLimit(60 * minutes)
     recipes = chosen_recipes(tables, fidelity)
 

@@ -18,8 +18,8 @@ from act_bench.files.manifest import DataError
 from act_bench.functions.catalogue import CATALOGUE, read
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import NotInSpaceError, entry_of, load_space
+from act_bench.tables.catalogued.named import load_named
 from act_bench.tables.loaders import load_table
-from act_bench.tables.named import load_named
 from act_bench.tables.registry import TABLES, TableInfo
 from regenerate.sweeps.sweep import Task, shuffled
 

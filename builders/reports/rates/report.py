@@ -26,7 +26,7 @@ from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.loaders import load_runs
 from act_bench.tables.rates import table_rates
-from act_bench.tables.registry import TABLES, TRAINED_MARGIN
+from act_bench.tables.registry import TABLES, TableInfo
 from builders.rates import FIRST_SEED, RATE, at_every_rate, tuned_table
 from builders.tables import read_runs
 from regenerate.recipes import find
@@ -51,12 +51,12 @@ class Axis:
         Ascending.
     own
         Place of the recipe's own rate among them.
-    chance
-        Accuracy of guessing.
+    info
+        The table.
     entry
         (classes,) the first entry of each class.
     first
-        (classes, rates) validation accuracy with seed 0; NaN where it diverged.
+        (classes, rates) score with seed 0: the metric, a loss negated; NaN where it diverged.
     measured
         (classes, rates) whether there is a run with seed 0.
     tuned
@@ -65,7 +65,7 @@ class Axis:
 
     rates: tuple[float, ...]
     own: int
-    chance: float
+    info: TableInfo
     entry: NDArray[np.int64]
     first: Scores
     measured: Mask
@@ -73,8 +73,8 @@ class Axis:
 
     @property
     def worth(self) -> Scores:
-        """(classes, rates) accuracies, chance where it diverged."""
-        return np.where(np.isnan(self.first), self.chance, self.first)
+        """(classes, rates) scores, that of guessing where it diverged."""
+        return np.where(np.isnan(self.first), self.info.worst_score, self.first)
 
     @property
     def complete(self) -> Mask:
@@ -83,8 +83,13 @@ class Axis:
 
     @property
     def trains(self) -> Mask:
-        """(classes, rates) whether it is above chance by more than the margin."""
-        return self.worth > self.chance + TRAINED_MARGIN
+        """(classes, rates) whether it trains."""
+        return self.worth > self.info.trained_score
+
+    def scores(self, rows: pl.DataFrame, column: str) -> Scores:
+        """Return a column of the metric as scores, higher being better; null is NaN."""
+        found = rows[column].cast(float).to_numpy() * self.info.score(1.0)
+        return np.asarray(found, np.float64)
 
 
 def axis(table: str, runs: dict[float, pl.DataFrame]) -> Axis:
@@ -97,7 +102,8 @@ def axis(table: str, runs: dict[float, pl.DataFrame]) -> Axis:
     runs
         As from ``builders.rates.at_every_rate``.
     """
-    space, recipe = load_space(), find(table, TABLES[table].default_fidelity)
+    space, info = load_space(), TABLES[table]
+    recipe = find(table, info.default_fidelity)
     entry = np.sort(np.unique(np.asarray(space.canonical_class), return_index=True)[1])
     place = np.full(len(space.representatives), -1)
     place[entry] = np.arange(len(entry))
@@ -108,11 +114,10 @@ def axis(table: str, runs: dict[float, pl.DataFrame]) -> Axis:
         rows = place[chosen["entry"].to_numpy()]
         measured[rows, column] = True
         ok = (chosen["outcome"] == "ok").to_numpy()
-        first[rows[ok], column] = chosen["validation_accuracy"].to_numpy()[ok]
-    chance = TABLES[table].chance
-    tuned = tuned_table(runs, space, recipe.learning_rate, chance)[entry]
+        first[rows[ok], column] = chosen[info.metric].to_numpy()[ok] * info.score(1.0)
+    tuned = tuned_table(runs, space, recipe.learning_rate, info)[entry]
     own = list(runs).index(recipe.learning_rate)
-    return Axis(tuple(runs), own, chance, entry.astype(np.int64), first, measured, tuned)
+    return Axis(tuple(runs), own, info, entry.astype(np.int64), first, measured, tuned)
 
 
 def coverage(runs: dict[float, pl.DataFrame]) -> str:
@@ -183,12 +188,13 @@ def top(found: Axis) -> str:
     complete = found.complete
     default = rank(found.worth[complete, found.own]) < TOP
     tuned = found.tuned.filter(pl.Series(complete))
-    by_first = rank(tuned["validation_accuracy"].fill_null(found.chance).to_numpy()) < TOP
+    first = np.nan_to_num(found.scores(tuned, found.info.metric), nan=found.info.worst_score)
+    by_first = rank(first) < TOP
     text = (
         f"Of the best {TOP} at the recipe's own rate {(default & by_first).sum()} are among the "
         f"best {TOP} when tuned, by seed 0."
     )
-    fresh = tuned["fresh_validation_accuracy"].fill_null(float("-inf")).to_numpy()
+    fresh = np.nan_to_num(found.scores(tuned, f"fresh_{found.info.metric}"), nan=-np.inf)
     enough = int(np.isfinite(fresh).sum())
     if enough >= 2 * TOP:
         both = (default & (rank(fresh) < TOP)).sum()
@@ -223,13 +229,14 @@ def doubled(found: Axis) -> str:
 
 
 def deviation(found: Axis) -> str:
-    """Return how the spread of a function's outputs goes with accuracy, before and after."""
+    """Return how the spread of a function's outputs goes with the score, before and after."""
     spread = finite_outputs(load_space().outputs)[found.entry].astype(float).std(axis=1)
     chosen = found.complete & found.trains[:, found.own]
     before = correlation(spread[chosen], found.worth[chosen, found.own])
     after = correlation(spread[chosen], found.worth[chosen].max(axis=1))
     return (
-        "Spearman of the standard deviation of a function's outputs with its accuracy, over the "
+        "Spearman of the standard deviation of a function's outputs with its "
+        f"{'accuracy' if found.info.higher_is_better else 'negated loss'}, over the "
         f"{chosen.sum():,} functions that train at the recipe's own rate: {before} there, {after} "
         "when tuned."
     )
@@ -237,23 +244,23 @@ def deviation(found: Axis) -> str:
 
 def seeds(found: Axis) -> str:
     """Return how well seeds agree at the tuned rate, and how much the choice flatters seed 0."""
-    margin = found.chance + TRAINED_MARGIN
+    info = found.info
+    trains = found.scores(found.tuned, info.metric) > info.trained_score
     table = found.tuned.filter(
-        pl.col("outcome") == "ok",
-        pl.col("fresh_runs") > 0,
-        pl.col("validation_accuracy") > margin,
+        pl.col("outcome") == "ok", pl.col("fresh_runs") > 0, pl.Series(trains)
     )
     if table.height < 3:
         return "No fresh seeds yet."
-    first = table["validation_accuracy"].to_numpy()
-    fresh = table["fresh_validation_accuracy"].to_numpy()
+    first = found.scores(table, info.metric)
+    fresh = found.scores(table, f"fresh_{info.metric}")
     flattery = first - fresh
     error = flattery.std(ddof=1) / np.sqrt(len(flattery))
+    word = "higher" if info.higher_is_better else "better"
     disagree = int((table["fresh_diverged_runs"] > 0).sum())
     return (
         f"{table.height:,} functions that train have fresh seeds at their tuned rate. Seed 0 and "
         f"the mean of the fresh ones agree at {correlation(first, fresh)}. Seed 0, which chose the "
-        f"rate, is {flattery.mean():.4f} ± {error:.4f} higher. For {disagree:,} "
+        f"rate, is {flattery.mean():.4f} ± {error:.4f} {word}. For {disagree:,} "
         f"({disagree / table.height:.1%}) some fresh seed diverges where seed 0 does not."
     )
 
@@ -282,12 +289,12 @@ def baselines(found: Axis) -> str:
     for text in BASELINES:
         place = of_class[space.canonical_class[space.resolve(text).entry]]
         cells = [
-            "diverged" if np.isnan(value) else f"{value:.4f}"
+            "diverged" if np.isnan(value) else f"{found.info.score(value):.4f}"
             for value in found.first[place].tolist()
         ]
         row = found.tuned.row(place, named=True)
         rate = "" if row[RATE] is None else f"{row[RATE]:g}"
-        mean, std = row["fresh_validation_accuracy"], row["fresh_validation_accuracy_std"]
+        mean, std = (row[f"fresh_{found.info.metric}{end}"] for end in ("", "_std"))
         count = row["fresh_runs"]
         fresh = "" if mean is None else f"{mean:.4f}"
         fresh += "" if std is None else f" ± {std / count**0.5:.4f}"

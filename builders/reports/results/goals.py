@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.loaders import load_runs
-from act_bench.tables.registry import TABLES, TRAINED_MARGIN
+from act_bench.tables.registry import TABLES
 from builders.reports.results.kept import EVALUATIONS, SEED
 from surrogates.exact import evaluations_to_hit
 from surrogates.significance import resampled
@@ -83,7 +83,7 @@ def noise(data: BenchmarkData) -> Noise:
     columns = ["entry", "outcome", data.metric]
     runs = load_runs(data.table, data.fidelity, columns).filter(pl.col("outcome") == "ok")
     values = {int(entry): group.to_numpy() for (entry,), group in _by_entry(runs, data.metric)}
-    floor = data.worst_score + TRAINED_MARGIN
+    floor = TABLES[data.table].trained_score_at(data.fidelity)
     scores = {entry: data.score(entry) for entry in values}
     score = {entry: s for entry, s in scores.items() if s is not None and s > floor}
     trained = list(score)

@@ -157,7 +157,7 @@ HEAD = """\
 OPENING
 
 Made by `python -m builders.reports.results`, which keeps what it has run: simulated searches of
-{evaluations} evaluations by each optimizer on each table. Regret is in validation accuracy,
+{evaluations} evaluations by each optimizer on each table. Regret is in the metric of the table,
 the median over an entry's runs: the fewer runs, the more of being the best is luck, which regret
 takes for merit. Goals are sets of functions, counted by canonical class, and ask for more than seed
 noise: *better than every baseline* leaves out respellings of a baseline and may be empty, *within
@@ -192,8 +192,8 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
     steps = pl.concat([each.steps for name, each in made.items() if name in MAIN])
     title = f"{data.table}, fidelity {data.fidelity}: simulated searches"
     figures = {
-        "regret": regret_figure(steps, law.expected_regret, title),
-        "regret-time": regret_time_figure(steps, title),
+        "regret": regret_figure(steps, law.regret_quartiles()[1], title, info.metric_in_words),
+        "regret-time": regret_time_figure(steps, title, info.metric_in_words),
         "finals": finals_figure(pl.concat([each.steps for each in made.values()]), title),
         "significance": significance_figure(pairs, title),
     }
@@ -209,14 +209,14 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
     each = " to ".join(map(str, np.unique([runs.min(), runs.max()]).tolist()))
     about = (
         f"{len(data.covered):,} entries, runs of each: {each}; the best has "
-        f"{law.scores[-1]:.4f}. {said(data, goals)}Random search needs {count(goals[0].random)} "
-        f"evaluations in the median, exactly, until {goals[0].about}, and "
-        f"{count(goals[1].random)} until {goals[1].about}.\n"
+        f"{info.score(law.scores[-1]):.4f}. {said(data, goals)}"
+        f"Random search needs {count(goals[0].random)} evaluations in the median, exactly, "
+        f"until {goals[0].about}, and {count(goals[1].random)} until {goals[1].about}.\n"
     )
     lines = [
         PAGE.format(title=info.title, fidelity=data.fidelity, table=data.table),
         about,
-        ranking(made, finals, goals[0]),
+        ranking(made, finals, goals[0], info),
         f"\n{differences(pairs, finals)}\n",
         f"![regret against evaluations]({image}-regret.png)\n",
         f"![regret against simulated time]({image}-regret-time.png)\n",

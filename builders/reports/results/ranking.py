@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.tables.registry import TableInfo
 from builders.reports.results.goals import Goal, count, median_with_interval
 from builders.reports.results.kept import BUDGETS, SEED, Searches
 from surrogates.significance import bootstrap_interval, mean_ranks
@@ -13,7 +14,9 @@ from surrogates.significance import bootstrap_interval, mean_ranks
 MARKS = (10, 30, 100)
 
 
-def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], goal: Goal) -> str:
+def ranking(
+    made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], goal: Goal, info: TableInfo
+) -> str:
     """Return the table of optimizers, the best first; the goal is one that can be reached."""
     heads = [f"after {mark}" for mark in MARKS]
     lines = [
@@ -29,7 +32,7 @@ def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], g
             )
             for n in MARKS
         ]
-        test = pl.Series(found.finals["test_accuracy"]).to_numpy()
+        test = pl.Series(found.finals[info.test_metric]).to_numpy()
         low, high = bootstrap_interval(finals[name], np.random.default_rng(SEED))
         first = goal.first(found.trained)
         middle, least, most = median_with_interval(first)
@@ -41,7 +44,7 @@ def ranking(made: dict[str, Searches], finals: dict[str, NDArray[np.float64]], g
         )
     lines.append(
         "\nRegret: median (quartiles). Mean rank: normalized rank of the final regret, 0 is "
-        "best. Test: median test accuracy of the incumbents."
+        f"best. Test: median {info.test_metric.replace('_', ' ')} of the incumbents."
     )
     return "\n".join(lines)
 

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.errors import ArgumentTypeError
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
@@ -185,7 +186,7 @@ def page(found: pl.DataFrame) -> str:
 def _number(each: Row, name: str) -> float:
     value = each[name]
     if not isinstance(value, float):
-        raise TypeError(f"expected a number in the column {name}, got {value!r}")
+        raise ArgumentTypeError(f"expected a number in the column {name}, got {value!r}")
     return value
 
 

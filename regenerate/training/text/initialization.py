@@ -10,6 +10,7 @@ what follows it begins at 0, so that no function's scale disturbs what the netwo
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -40,29 +41,43 @@ def initialize(network: GPT, weights: FlatWeights, seed: int, kind: str, tokens:
     tokens
         ``(n, length)`` int64: the batch that is looked at.
     """
-    embeddings = [network.embedding.weight, network.positions]
-    embeddings += [each.weight for each in network.previous]
-    for number, parameter in enumerate(embeddings):
-        _draw(weights.master_of(parameter), seed, f"embedding {number}", EMBEDDING_DEVIATION)
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    ends = {id(layer) for block in network.blocks for layer in block.ends()}
-    for number, layer in enumerate(layers):
-        if id(layer) in ends:
+    for parameter, values in initial_weights(network, seed):
+        weights.master_of(parameter).copy_(values)
+    for block in network.blocks:
+        for layer in block.ends():
             weights.master_of(layer.weight).zero_()
-        else:
-            deviation = 1 / math.sqrt(layer.in_features)
-            _draw(weights.master_of(layer.weight), seed, f"weights {number}", deviation)
-        if layer.bias is not None:
-            weights.master_of(layer.bias).zero_()
     weights.publish()
     if kind == "data_dependent":
         _standardize(network, weights, tokens)
 
 
-def _draw(master: Tensor, seed: int, purpose: str, deviation: float) -> None:
+def initial_weights(network: GPT, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield each parameter but those of norms with its draws, before any look at data.
+
+    The layers that end in a shortcut are drawn here as all others.
+
+    Examples
+    --------
+    >>> network = GPT(nn.GELU, vocabulary=9, length=4, layers=1, channels=32)
+    >>> [tuple(values.shape) for _, values in initial_weights(network, 0)][:3]
+    [(9, 32), (4, 32), (96, 32)]
+    """
+    embeddings = [network.embedding.weight, network.positions]
+    embeddings += [each.weight for each in network.previous]
+    for number, parameter in enumerate(embeddings):
+        yield parameter, _drawn(parameter, seed, f"embedding {number}", EMBEDDING_DEVIATION)
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    for number, layer in enumerate(layers):
+        deviation = 1 / math.sqrt(layer.in_features)
+        yield layer.weight, _drawn(layer.weight, seed, f"weights {number}", deviation)
+        if layer.bias is not None:
+            yield layer.bias, torch.zeros(layer.bias.shape, dtype=torch.float64)
+
+
+def _drawn(parameter: Tensor, seed: int, purpose: str, deviation: float) -> Tensor:
     # A uniform draw from [-1, 1) has variance 1/3.
-    drawn = draws.uniform(tuple(master.shape), seed, purpose) * (math.sqrt(3.0) * deviation)
-    master.copy_(torch.from_numpy(drawn))
+    drawn = draws.uniform(tuple(parameter.shape), seed, purpose) * (math.sqrt(3.0) * deviation)
+    return torch.from_numpy(drawn)
 
 
 def _standardize(network: GPT, weights: FlatWeights, tokens: Tensor) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from act_bench.errors import ArgumentError
 from regenerate import draws
 from regenerate.activations import Tables, TabulatedActivation
 from regenerate.activations.learnable import Activation, layer_module
@@ -26,7 +27,7 @@ from regenerate.recipes.limits import check, check_batch
 from regenerate.recipes.recipe import Recipe
 from regenerate.runs.run import Run
 from regenerate.training.allocator import keep_freed_memory
-from regenerate.training.dispatch import Progress
+from regenerate.training.dispatch import OBSERVED, Observer, Progress
 from regenerate.training.flat_weights import Optimizer, make_optimizer
 from regenerate.training.muon import Muon
 from regenerate.training.text.initialization import initialize
@@ -168,6 +169,7 @@ def train(
     device: str = "cpu",
     data_dir: Path | None = None,
     progress: Progress | None = None,
+    observe: Observer | None = None,
 ) -> list[Run]:
     """Train a network one seed after the other; see ``regenerate.training.dispatch.train``.
 
@@ -184,7 +186,7 @@ def train(
     """
     check(recipe, FIXED)
     if recipe.sequence_length is None or len(set(recipe.widths)) != 1:
-        raise ValueError(
+        raise ArgumentError(
             "the trainer of gpt needs a recipe with a sequence_length, and with widths that name "
             f"one width for every layer; {recipe.table}-{recipe.fidelity} has "
             f"{recipe.sequence_length} and {recipe.widths}"
@@ -205,7 +207,9 @@ def train(
         return _TextRun(recipe, expression, tables, splits, seed, device)
 
     with torch_threads(1) if device == "cpu" else nullcontext():
-        return train_seeds(expression, seeds, make, device=device, progress=progress)
+        return train_seeds(
+            expression, seeds, make, device=device, progress=progress, observe=observe
+        )
 
 
 class _TextRun(TrainingRun[Splits]):
@@ -246,6 +250,9 @@ class _TextRun(TrainingRun[Splits]):
         order = torch.from_numpy(draws.permutation(len(train), self.seed, f"epoch {epoch}"))
         whole = order[: len(train) // size * size].to(self.device)
         return map(train.read, torch.split(whole, size))
+
+    def _observed(self) -> Tensor:
+        return self.splits.validation.read(slice(0, OBSERVED))[0]
 
     def _evaluate(self, split: str) -> Metrics:
         sequences: Sequences = getattr(self.splits, split)

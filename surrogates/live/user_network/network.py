@@ -41,6 +41,7 @@ from regenerate.recipes import Recipe
 from regenerate.runs import clock
 from regenerate.runs.environment import device_name, environment
 from regenerate.runs.run import Run
+from regenerate.training.dispatch import OBSERVED, Observer
 from regenerate.training.trainers import Progress
 from surrogates.live.problem import Problem, relu
 from surrogates.live.spectra import compute_spectra, network_spectrum
@@ -141,13 +142,23 @@ class NetworkTrainer:
         self, expression: str, seeds: Sequence[int], progress: Progress | None = None
     ) -> list[Run]:
         """Return a run for each seed, in order."""
-        return [self._run(expression, seed, progress) for seed in seeds]
+        return [self.run(expression, seed, progress) for seed in seeds]
 
-    def _run(self, expression: str, seed: int, progress: Progress | None) -> Run:
+    def run(
+        self,
+        expression: str,
+        seed: int,
+        progress: Progress | None = None,
+        observe: Observer | None = None,
+    ) -> Run:
+        """Train once; ``observe`` is shown the network as ``dispatch.train`` says."""
         device = _device(self.device)
         splits = _splits(self.load_data, device)
         start = clock.seconds(device)
         network = self.network(expression, seed)
+        shown = splits[1][0][:OBSERVED]
+        if observe is not None:
+            observe("initialization", network, shown)
         if self.train_model is None:
             with _seeded(seed):  # for dropout
                 record = fit(network, with_classes(splits), self.recipe, seed, progress)
@@ -158,6 +169,8 @@ class NetworkTrainer:
                 score = self.train_model(network, splits, seed)
             metrics = _scores(score, self.train_model, self.floor)
         runtime_s = clock.seconds(device) - start
+        if observe is not None and metrics:
+            observe("trained", network, shown)
         return Run(
             expression=expression,
             fidelity=self.recipe.fidelity,

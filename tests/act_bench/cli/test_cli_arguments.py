@@ -31,6 +31,13 @@ USAGE = [
     (("search", "--table", "mlp", "--floor", "0"), "--floor"),
     (("search", "--model", "a:b", "--data", "a:c", "--train", "a:d", "--floor", "nan"), "finite"),
     (("sweep", "mlp", "--gpus-per-worker", "nan"), "positive"),
+    (("sweep", "mlp", "--minutes", "nan"), "positive"),
+    (("sweep", "mlp", "--minutes", "0"), "positive"),
+    (("query", "-x"), "write negative(f) for -f"),
+    (("show", "-relu(x)"), "write negative(f) for -f"),
+    (("simulate", "mlp", "--optimizers", "forest-ei:trees=100000000"), "at most 10,000"),
+    (("simulate", "mlp", "--optimizers", "controller:width=100000000"), "at most 1,024"),
+    (("simulate", "mlp", "--optimizers", "aquasurf:points=100000000"), "at most 10,000"),
     (("sweep", "mlp", "--gpus-per-worker", "0"), "positive"),
     (("simulate", "mlp", "--optimizers", "knn:neighbours=3:neighbours=5"), "given twice"),
     (("simulate", "mlp", "--optimizers", "controller:rate=nan"), "finite"),
@@ -43,6 +50,16 @@ def test_arguments_that_are_not_allowed_are_wrong_usage(arguments, words):
     assert done.exit_code == 2, done.output
     assert isinstance(done.exception, SystemExit)
     assert words in done.output
+
+
+def test_too_little_memory_is_a_sentence(monkeypatch):
+    def allocate(*_, **__):
+        raise MemoryError("Unable to allocate 2.12 TiB")
+
+    monkeypatch.setattr("surrogates.simulation.simulate", allocate)
+    done = run("simulate", "mlp", "--optimizers", "random", "--figures", "none")
+    assert done.exit_code == 3, done.output
+    assert "Error: not enough memory: Unable to allocate 2.12 TiB" in done.output
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +97,7 @@ DAMAGE = {
     "key": ("simulation.json", lambda path: path.write_text('{"table": "mlp"}')),
     "text": (
         "simulation.json",
-        lambda path: path.write_text('{"random_exact": {"expected_regret": ["x"]}}'),
+        lambda path: path.write_text('{"random_exact": {"regret_quartiles": [[1], ["x"]]}}'),
     ),
     "gone": ("simulation.json", lambda path: path.unlink()),
 }

@@ -163,6 +163,7 @@ def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path:
     expected = found["random_exact"]["expected_regret"]
     assert len(expected) == 30
     assert found["data_sha256"] == data.sha256
+    assert [row["trials"] for row in found["processes"]] == [3] * 4
 
     # The same seed gives the same files, byte for byte.
     before = {file.name: file.read_bytes() for file in output.iterdir()}
@@ -179,7 +180,8 @@ def test_simulate_shows_chosen_optimizers(data: BenchmarkData, tmp_path: Path) -
     assert "knn" in done.output
     assert "local" not in done.output
     assert "after 10" in done.output
-    (line,) = [row for row in done.output.splitlines() if "exact random" in row]
+    assert "2 optimizers x 2 trials x 12 evaluations in 1 process; the results" in done.stderr
+    (line,) = [row for row in done.output.splitlines() if "random, exact  " in row]
     law = random_search_law([data.score(entry) for entry in data.covered], 12)
     assert f"{law.regret_quartiles()[1, 9]:.4f}" in line, "the median, as the title says"
 
@@ -212,6 +214,7 @@ def test_show_knows_operators_of_the_swish_space() -> None:
         (["mlp", "--figures", "regret,pie"], "no figure pie"),
         (["mlp", "--evaluations", "2913"], "covers 2912"),
         (["mlp", "--trials", "0"], "--trials"),
+        (["mlp", "--trials", "9", "--memory", "0.0001"], "at most 1 trials at a time"),
         (["mpl"], "mpl"),
     ],
 )

@@ -50,7 +50,7 @@ def quick(tmp_path, monkeypatch):
     monkeypatch.setattr(
         builders.space.large,
         "write",
-        lambda variant: sealed.write(expressions_file(variant), table),
+        lambda variant, _: sealed.write(expressions_file(variant), table),
     )
     monkeypatch.setattr("act_bench.publishing.export.front_matter", str)
     monkeypatch.setattr("act_bench.publishing.export.croissant", lambda *_: {})

@@ -24,9 +24,9 @@ from act_bench.explore.views import SHOWN
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
+from act_bench.tables.catalogued.named import load_named, load_named_runs
 from act_bench.tables.distances import distance
 from act_bench.tables.loaders import load_runs, load_table
-from act_bench.tables.named import load_named, load_named_runs
 from act_bench.tables.rates import View
 from act_bench.tables.spectra import LayerSize, Spectra, load_spectra
 

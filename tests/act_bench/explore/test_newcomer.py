@@ -13,8 +13,8 @@ from scipy.stats import spearmanr
 
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
+from act_bench.tables.catalogued.named import load_named
 from act_bench.tables.loaders import load_table
-from act_bench.tables.named import load_named
 from tests.act_bench.headless_browser import KEYS, Browser
 
 ROOT = "document.documentElement.dataset"

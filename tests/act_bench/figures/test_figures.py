@@ -37,8 +37,15 @@ def test_the_histogram_counts_every_function_once() -> None:
     figure = draw("accuracies", Request(("mlp",)))
     (axes,) = figure.axes
     found, invalid = read_accuracies("mlp", Request()), ~load_spectra("mlp").valid
-    drawn = sum(round(patch.get_height()) for patch in axes.patches)  # type: ignore[attr-defined]
-    assert drawn == 2913
+    counts = [patch.get_data().values.sum() for patch in axes.patches]  # type: ignore[attr-defined]
+    assert sum(counts) == 2913
+    assert counts[2] == invalid.sum()
+    (edges,) = {patch.get_data().edges.tobytes() for patch in axes.patches}  # type: ignore[attr-defined]
+    middles = np.frombuffer(edges)[:-1] + np.diff(np.frombuffer(edges)) / 2
+    assert np.abs(middles - 0.1).min() < 1e-9, "chance is in the middle of a bin"
+    assert axes.get_xlim()[1] < 0.99, "the axis fits the data"
+    styles = {(patch.get_linestyle(), patch.get_fill()) for patch in axes.patches}
+    assert len(styles) == 3, "told apart in gray"
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
@@ -72,9 +79,10 @@ def test_functions_of_one_seed_are_hollow() -> None:
     assert len(np.asarray(alone.get_offsets())) == (trained & (second.seeds == 1)).sum()
     assert len(np.asarray(several.get_offsets())) == (trained & (second.seeds == 3)).sum()
     assert len(alone.get_facecolor()) == 0
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert [label.partition(":")[0] for label in labels] == [
-        "one seed in a table",
+    (legend,) = axes.get_figure(root=True).legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "at chance in one of the two",
+        "one seed in one of the two",
         "several seeds in both",
     ]
 

@@ -36,12 +36,16 @@ def test_one_line_an_optimizer_at_its_median_and_the_exact_one_dashed() -> None:
     lines = {str(line.get_label()): line for line in axes.lines}
     assert np.asarray(lines["one"].get_ydata())[:2] == pytest.approx([0.5, 0.2])
     assert lines["two"].get_ydata() == pytest.approx([0.3, 0.3, 0.2])
-    assert lines["random, exact mean"].get_ydata() == pytest.approx([0.5, 0.4, 0.3])
-    assert lines["random, exact mean"].get_linestyle() == "--"
+    assert lines["random, exact median"].get_ydata() == pytest.approx([0.5, 0.4, 0.3])
+    assert lines["random, exact median"].get_linestyle() == "--"
     assert [lines[name].get_color() for name in ("one", "two")] == list(OKABE_ITO[:2])
     legend = axes.get_legend()
     assert legend is not None
-    assert {text.get_text() for text in legend.get_texts()} == {"one", "two", "random, exact mean"}
+    assert {text.get_text() for text in legend.get_texts()} == {
+        "one",
+        "two",
+        "random, exact median",
+    }
 
 
 def test_a_regret_of_zero_stands_on_the_tick_called_0() -> None:

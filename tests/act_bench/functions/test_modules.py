@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -156,6 +157,26 @@ def test_complex_numbers_are_refused(kind: str) -> None:
         function(kind).to_torch()(torch.tensor([1j]))
 
 
+@pytest.mark.parametrize("kind", ["operator relu", "catalogue crrelu", "corrected relu(x)"])
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: [1.0], "expected a tensor, got list"),
+        (lambda: 1.0, "expected a tensor, got float"),
+        (lambda: np.ones(2), "expected a tensor, got ndarray"),
+        (lambda: torch.ones(2).to(torch.float8_e4m3fn), "got a tensor of torch.float8_e4m3fn"),
+        (lambda: torch.ones(2).to_sparse(), "got a sparse one"),
+        (lambda: torch.nested.nested_tensor([torch.ones(1)]), "got a nested one"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_what_torch_takes_for_some_operators_only_is_refused_by_all(
+    kind: str, made: Callable[[], object], said: str
+) -> None:
+    with pytest.raises(ActBenchError, match=said):
+        function(kind).to_torch()(made())
+
+
 def test_the_default_dtype_is_followed() -> None:
     torch.set_default_dtype(torch.float64)
     try:
@@ -172,8 +193,11 @@ def test_the_default_dtype_is_followed() -> None:
         (["1.5"], "got <U3"),
         (np.ma.masked_array([1.0, 2.0], [True, False]), "masked array"),
         ([1.0, None, "a"], "expected real numbers"),
+        ([[1.0], [1.0, 2.0]], "expected real numbers: .*inhomogeneous"),
+        (10**400, "expected real numbers: int too large"),
+        (torch.ones(2, requires_grad=True), "expected real numbers: .*detach"),
     ],
-    ids=["complex", "dates", "text", "masked", "objects"],
+    ids=["complex", "dates", "text", "masked", "objects", "ragged", "huge", "gradient"],
 )
 @pytest.mark.parametrize("kind", ["operator relu", "catalogue crrelu", "corrected relu(x)"])
 def test_only_real_numbers_are_taken(kind: str, given: object, said: str) -> None:

@@ -39,6 +39,14 @@ def test_every_section_of_the_template_is_filled_in_its_order():
     assert "More Information Needed" not in card()
 
 
+def test_limitations_come_before_the_tables_of_columns():
+    text = card()
+    assert text.index("## Bias, Risks, and Limitations") < text.index("## Columns")
+    assert "| column | type |" not in text[: text.index("## Columns")]
+    for said in ("How to report", "Energy.", "licenses", "Maintenance."):
+        assert said in text
+
+
 def test_versions_and_citations():
     assert {"Errata", "Changes between versions"} <= set(headings(card()))
     assert f"- **{version('act-bench')}**" in card()
@@ -84,8 +92,8 @@ def test_validate_sends_the_whole_card(exported, monkeypatch):
             pass
 
     class Session:
-        def post(self, url: str, **request: Any) -> Answer:
-            sent.append((url, request))
+        def post(self, url: str, data: Any = None, *, json: Any = None, **_: Any) -> Answer:
+            sent.append((url, json or data))  # some clients give it without a name
             return Answer(200)
 
     monkeypatch.setattr("huggingface_hub.repocard.get_session", Session)
@@ -93,9 +101,8 @@ def test_validate_sends_the_whole_card(exported, monkeypatch):
         "huggingface_hub.repocard.hf_raise_for_status", lambda _: None, raising=False
     )
     loaded.validate()
-    [(url, request)] = sent
+    [(url, body)] = sent
     assert url.endswith("/api/validate-yaml")
-    body = request["json"]
     assert body["repoType"] == "dataset"
     assert body["content"] == (exported / "README.md").read_text(encoding="utf-8")
     assert json.dumps(body)

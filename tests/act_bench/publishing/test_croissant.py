@@ -62,6 +62,19 @@ def test_responsible_ai_fields_are_filled(document):
     assert "http://mlcommons.org/croissant/RAI/1.0" in document["conformsTo"]
 
 
+def test_provenance_contact_and_role_are_told(document):
+    assert document["rai:hasSyntheticData"] is False
+    sources = {each["@id"] for each in document["prov:wasDerivedFrom"]}
+    assert any("imagenette" in address for address in sources)
+    assert "https://arxiv.org/abs/2301.05785" in sources
+    made = document["prov:wasGeneratedBy"]["prov:wasAssociatedWith"]
+    assert made["description"].startswith("act-bench ")
+    assert document["@context"]["prov"] == "http://www.w3.org/ns/prov#"
+    assert document["citeAs"].startswith("@misc{actbench")
+    assert document["rai:dataUseCases"][0].startswith("Evaluative role: ")
+    assert document["contactPoint"]["description"]
+
+
 def test_date_and_address(data_folder):
     document = croissant(read_manifest(), date(2026, 3, 4), "https://example.org")
     assert (document["datePublished"], document["url"]) == ("2026-03-04", "https://example.org")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from act_bench.errors import ArgumentTypeError
 from act_bench.files.manifest import DataError
 from act_bench.functions.expression import ParseError, parse
 from act_bench.search.benchmark import Benchmark
@@ -292,3 +293,9 @@ def test_a_name_means_its_function():
     assert bench.evaluations == 1
     with pytest.raises(ParseError, match="did you mean 'crrelu'"):
         bench.query("crelu")
+
+
+@pytest.mark.parametrize("table", [None, 3, b"mlp", ["mlp"], object()])
+def test_what_is_no_table_is_named(table):
+    with pytest.raises(ArgumentTypeError, match="expected the name of a table"):
+        Benchmark(table)

@@ -12,10 +12,11 @@ import pytest
 from act_bench.files.manifest import read_manifest, verified
 from act_bench.publishing.export import markdown_columns
 from act_bench.tables import registry, schema
+from act_bench.tables.catalogued.named import NAMED_COLUMNS
 from act_bench.tables.configurations import configurations
 from act_bench.tables.files import embedded_fidelities, entries_name
+from act_bench.tables.inputs.distributions import INPUT_COLUMNS
 from act_bench.tables.maps import MAP_COLUMNS
-from act_bench.tables.named import NAMED_COLUMNS
 from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS
 from act_bench.tables.spectra import fisher_columns
 
@@ -31,6 +32,7 @@ ALL_COLUMNS = {
     "limits": schema.LIMIT_COLUMNS,
     "literature": schema.LITERATURE_COLUMNS,
     "named": NAMED_COLUMNS,
+    "inputs": INPUT_COLUMNS,
     "fisher": fisher_columns(registry.TABLES["mlp"].spectrum_layers),
 }
 

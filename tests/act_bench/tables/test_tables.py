@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import polars as pl
 import pytest
 
 import act_bench
+from act_bench.errors import ArgumentTypeError
 from act_bench.files import manifest
 from act_bench.files.manifest import DataError
 from act_bench.tables import configurations, schema
@@ -64,8 +66,9 @@ def test_columns_are_any_iterable_of_names_once(data_folder, load, make):
     assert load("mlp", columns=make(names)).columns == ["outcome", "entry"]
     with pytest.raises(UnknownNameError, match="no column 'entri'"):
         load("mlp", columns=make(["entry", "entri"]))
-    with pytest.raises(TypeError, match="expected a list of names"):
-        load("mlp", columns="entry")
+    for wrong in ("entry", b"entry", 3, True, np.array("entry"), pl.col("entry")):
+        with pytest.raises(ArgumentTypeError, match="expected a list of names"):
+            load("mlp", columns=wrong)
 
 
 def test_runs_of_a_fidelity_that_was_not_trained_are_an_error_as_its_table_is():
@@ -172,14 +175,31 @@ def test_arrays_of_every_configuration(name):
         arrays = dataset.select(range(min(dataset.num_rows, 400))).with_format("numpy")[:]
     assert list(arrays) == dataset.column_names
     for column in configurations.configurations()[name].columns:
-        length = schema.split_dtype(column.dtype)[2]
+        item, _, length = schema.split_dtype(column.dtype)
         if length is not None:
             assert arrays[column.name].shape == (len(arrays[column.name]), length)
-            assert arrays[column.name].dtype == np.float32
+            # The numpy format of datasets has one width for all whole numbers.
+            kept = np.float32 if item == "float32" else np.int64
+            assert arrays[column.name].dtype == kept
     if "fim_valid" in arrays:
         missing = np.isnan(arrays["fim_quantiles"])
         assert missing.all(axis=1).tolist() == missing.any(axis=1).tolist()
         assert missing.all(axis=1).tolist() == (~arrays["fim_valid"]).tolist()
+    for library in ("torch", "jax"):
+        if find_spec(library) is not None:
+            few = dataset.select(range(min(dataset.num_rows, 30)))
+            with np.errstate(over="ignore"):
+                same_arrays(few.with_format(library)[:], few.with_format("numpy")[:])
+
+
+def same_arrays(found, expected):
+    """Check that tensors of any library are the same numbers, NaN included."""
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        if isinstance(values, np.ndarray) and values.dtype.kind in "bif":
+            np.testing.assert_array_equal(np.asarray(found[name]), values)
+        else:
+            assert len(found[name]) == len(values)
 
 
 def test_main_configurations_hold_the_spectra():

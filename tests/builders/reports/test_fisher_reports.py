@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from act_bench.spaces.paper import load_space
+from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import LayerSize, Spectra
 from builders.reports.fisher import report as fisher_report
 from builders.reports.fisher import storage as fisher_storage
@@ -29,7 +30,7 @@ def test_validity_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
         {"outcome": outcome, "validation_accuracy": [0.8, 0.14, 0.12, None, None, None]}
     )
     reason = {1: "overflow of layer a", 3: "overflow of layer b", 5: "zero factor of layer a"}
-    fisher_report.validity(entries, _spectra(np.zeros((6, 2, 128)), reason), chance=0.1)
+    fisher_report.validity(entries, _spectra(np.zeros((6, 2, 128)), reason), TABLES["mlp"])
     said = capsys.readouterr().out
     assert "invalid: 3 of 6 (50.0%): 2 overflow, 1 zero factor" in said
     # Of the two known and invalid one diverged, of the two that diverged one is invalid.
@@ -54,7 +55,7 @@ def test_a_function_and_its_negative_are_found_and_compared(
     known |= {space.resolve(f"sub(zero(x),{name}(x))").entry for name in ("tanh", "abs")}
     reason = {entry: "unknown" for entry in range(count) if entry not in known}
     values = np.broadcast_to(levels[:, None, None], (count, 2, 128))
-    fisher_report.signs(entries, _spectra(values, reason), chance=0.1)
+    fisher_report.signs(entries, _spectra(values, reason), TABLES["mlp"])
     said = capsys.readouterr().out
     pairs = re.search(r"f and -f: (\d+) pairs of entries; both valid 2, one only \d+; (.*)", said)
     assert pairs is not None, said
@@ -80,7 +81,7 @@ def test_a_distance_that_is_the_difference_of_accuracy_correlates_fully(
     accuracy = np.random.default_rng(0).uniform(0.0, 1.0, size=count)
     entries = pl.DataFrame({"outcome": ["ok"] * count, "validation_accuracy": accuracy})
     values = np.broadcast_to(10 * accuracy[:, None, None], (count, 2, 128))
-    fisher_report.distances(entries, _spectra(values), chance=0.1)
+    fisher_report.distances(entries, _spectra(values), TABLES["mlp"])
     lines = [line for line in capsys.readouterr().out.splitlines() if "entries that train" in line]
     assert len(lines) == 1
     assert lines[0].endswith("| 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] | 1.00 [1.00, 1.00] |")

@@ -10,7 +10,10 @@ import polars as pl
 import pytest
 
 from act_bench.spaces.paper import load_space
+from act_bench.tables.files import without_data
+from act_bench.tables.registry import TABLES
 from builders.reports import gpt_calibration as calibration
+from regenerate.data import text
 from regenerate.recipes.gpt import LONG, PROXY
 
 TINY = dataclasses.replace(
@@ -72,3 +75,21 @@ def test_a_low_loss_is_good_and_the_floor_is_that_of_zero(
     assert "| 7 | 4 | 9.0 | 0.129 | 0.014 | 1.000" in printed
     assert "| `worst` | diverged | diverged | diverged | diverged |" in printed
     assert printed.index("| `a` |") < printed.index("| `zero(x)` |") < printed.index("| `worst` |")
+
+
+def test_the_record_of_the_table_is_what_was_measured() -> None:
+    info = TABLES["gpt"]
+    floors = [
+        calibration.losses(calibration.read(calibration.RECORDS), PROXY, seed)[calibration.FLOOR]
+        for seed in (0, 1)
+    ]
+    assert -info.trained_score_at("proxy") == pytest.approx(np.mean(floors), abs=0.01)
+    sotu = text.load("sotu")
+    assert info.bits_per_byte == pytest.approx(sotu.bits_per_byte(1.0, sotu.validation), abs=1e-7)
+    assert info.worst_value == pytest.approx(np.log(len(sotu.vocabulary)))
+
+
+def test_a_table_without_data_says_how_to_make_them() -> None:
+    said = str(without_data("gpt", "of single runs", ()))
+    assert "train it with `act-bench sweep gpt`" in said
+    assert "python -m builders.tables gpt proxy --runs sweeps/gpt-proxy" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from act_bench.spaces.paper import load_space
 from builders.reports import calibration, proxies
 from regenerate.recipes import find
+from regenerate.sweeps.executor import SerialExecutor
 
 
 @pytest.mark.parametrize("table", list(proxies.CANDIDATES))
@@ -30,7 +32,9 @@ def test_the_proxy_of_resnet_is_a_candidate_with_records() -> None:
 def test_what_is_recorded_is_not_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe, path = find("mlp", "full"), tmp_path / "records.csv"
+    monkeypatch.setattr(proxies, "LocalExecutor", lambda _: SerialExecutor())
+    recipe = dataclasses.replace(find("mlp", "full"), epochs=1, train_images=100)
+    path = tmp_path / "records.csv"
     functions = ["relu(x)", "exp(exp(x))"]
     proxies.train_missing({"some": recipe}, functions, 1, path)
     proxies.train_missing({"some": recipe}, functions[:1], 2, path)

@@ -95,7 +95,11 @@ def test_short_spellings_leave_out_identity_alone(names: list[str]) -> None:
 
 def test_exact_classes_of_a_small_space_are_those_of_mpmath() -> None:
     """Brute force: every expression by itself, on both sides of all crossings, with 60 digits."""
-    found = reduce_space(FEW, exact_partition, exact_partition, commute=True).labels
+    told: list[float] = []
+    last = partial(exact_partition, progress=told.append)
+    found = reduce_space(FEW, exact_partition, last, commute=True).labels
+    assert told == sorted(told)
+    assert told[-1] == 1.0
     expressions = [parse(name) for name in spelled(FEW)]
     assert len(found) == len(expressions)
     with mpmath.workdps(60):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from act_bench.errors import ArgumentTypeError
 from regenerate.fisher import FisherConvention, LayerSpectrum, fisher_spectrum
 from regenerate.fisher.coverage import UnsupportedLayerError
 
@@ -336,3 +337,35 @@ class _Detached(nn.Module):
 def test_layers_must_read_one_row_for_each_image(call: Callable[..., Tensor]) -> None:
     with pytest.raises(UnsupportedLayerError, match="layer inner reads a tensor of shape"):
         spectrum(made(lambda: Around(nn.Linear(8, 8), call)))
+
+
+def test_a_generator_of_the_network_s_own_is_put_back() -> None:
+    generator = torch.Generator().manual_seed(3)
+    before = generator.get_state()
+
+    def noise(module: nn.Module, x: Tensor) -> Tensor:
+        return module(x) + torch.rand(8, generator=generator)
+
+    network = made(lambda: Around(nn.Identity(), noise))
+    assert equal(spectrum(network), spectrum(network))
+    assert torch.equal(generator.get_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "said"),
+    [
+        (lambda network: torch.compile(network, backend="eager"), "itself, network._orig_mod"),
+        (nn.DataParallel, "itself, network.module"),
+    ],
+)
+def test_a_wrapped_network_is_named(wrap: Callable[[nn.Module], nn.Module], said: str) -> None:
+    with pytest.raises(UnsupportedLayerError, match=said):
+        spectrum(wrap(nn.Sequential(nn.Linear(4, 3))))
+
+
+@pytest.mark.parametrize(
+    "batch", [torch.empty(0, 4), torch.tensor(1.0), [[1.0] * 4], None, rows().double()]
+)
+def test_what_is_no_batch_of_the_network_is_refused(batch: Tensor) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"expected (a batch of )?images"):
+        fisher_spectrum(nn.Linear(4, 3), batch, CONVENTION)

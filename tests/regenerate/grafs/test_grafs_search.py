@@ -83,7 +83,7 @@ def test_the_weights_follow_the_moments_of_the_recipe(tmp_path: Path, moment: st
 def test_the_result_is_the_training_of_what_is_printed(whole: GrafsResult) -> None:
     again = train(RECIPE, parse(whole.expression), [0, 1])
     assert [results(each) for each in again] == [results(each) for each in whole.runs]
-    assert whole.validation_accuracies == tuple(each.validation_accuracy for each in again)
+    assert whole.values == tuple(each.validation_accuracy for each in again)
     assert [each.left for each in whole.history][-1] == 6
     assert sum(len(each.dropped) for each in whole.history) == 104
     assert whole.history[-1].best == whole.expression or whole.entry is not None
@@ -294,7 +294,7 @@ def test_the_command_searches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     runs = train(find("mlp", "full"), parse(found["expression"]), [0, 1])
-    assert found["validation_accuracies"] == [each.validation_accuracy for each in runs]
+    assert found["values"] == [each.validation_accuracy for each in runs]
     assert "test_accuracy" in found
     again = CliRunner().invoke(main, [*asked, "--sealed"])
     assert again.exit_code == 0, again.output

@@ -66,7 +66,7 @@ def test_the_catalogue_has_what_papers_name():
 
 
 def test_the_discoveries_of_the_poster_are_in_the_catalogue():
-    from act_bench.tables.literature import load_literature
+    from act_bench.tables.catalogued.literature import load_literature
 
     reported = load_literature()
     poster = reported.filter(reported["source"] == "bingham2023")

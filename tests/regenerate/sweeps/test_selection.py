@@ -124,6 +124,7 @@ def test_what_is_no_selection_is_refused(text):
         Selection.parse(text)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_sweep_trains_more_seeds_of_the_chosen_and_nothing_else(folder):
     arguments = [
         "mlp", "--seeds", "2", "--select", "random:3", "--jobs", "1", "--executor", "local",

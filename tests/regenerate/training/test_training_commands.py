@@ -9,10 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from act_bench.files.manifest import DataError
+from act_bench.functions.expression import parse
 from act_bench.spaces.limits import load_limits
 from regenerate.recipes import find
 from regenerate.runs import certificate
 from regenerate.runs.run import Run
+from regenerate.sweeps import seeds
+from regenerate.training.dispatch import train
 
 SWEEP = importlib.import_module("act_bench.cli.sweep").command
 REGENERATE = importlib.import_module("act_bench.cli.regenerate").command
@@ -49,6 +52,7 @@ def test_sweep_writes_parts_merges_them_and_goes_on(tmp_path):
     assert summary["merged"] == str(tmp_path / "parts.parquet")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_sweep_of_named_functions_trains_their_entries(tmp_path):
     (tmp_path / "some.txt").write_text("relu(x)\n\ntanh(x)\n")
     done = call(
@@ -60,6 +64,7 @@ def test_sweep_of_named_functions_trains_their_entries(tmp_path):
     assert [row["expression"] for row in merged] == ["add(zero(x),tanh(x))", "add(zero(x),relu(x))"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_sweep_with_limits_trains_the_entries_that_need_one(tmp_path):
     done = call(
         SWEEP, "mlp", "--limits", "--limit", 1, "--out", tmp_path / "parts", "--seeds", 1,
@@ -111,6 +116,22 @@ def test_regenerate_repeats_a_record_exactly(tmp_path, record):
     worse = [Run.from_row({**run, **shared, "outcome": "diverged"}) for run in made["retrained"]]
     record(worse)
     assert call(REGENERATE, "relu(x)", "--seeds", 1).exit_code == 1
+
+
+@pytest.mark.parametrize(("options", "threads"), [((), 3), (("--threads", 2), 2)])
+def test_regenerate_takes_the_threads_of_the_record(monkeypatch, record, options, threads):
+    (run,) = train(find("mlp", "full"), parse("add(zero(x),relu(x))"), [0])
+    record([dataclasses.replace(run, versions=json.dumps({"threads": 3}))])
+    told = {}
+
+    def train_at_once(*arguments, **settings):
+        told.update(settings)
+        return [run]
+
+    monkeypatch.setattr(seeds, "train_at_once", train_at_once)
+    result = call(REGENERATE, "relu", "--seeds", 1, *options)
+    assert result.exit_code == 0, result.output
+    assert told["threads"] == threads
 
 
 def test_regenerate_outside_the_space_and_diverging():

@@ -96,7 +96,7 @@ def test_the_process_with_all_at_once_is_that_of_one_after_the_other() -> None:
     both = np.concatenate([X, NEW])
     posterior = Posterior(model.hyperparameters_, len(both))
     for place, target in enumerate(Y):
-        posterior.observe(place, [cdist(both, both)[place]], float(target))
+        posterior.observe([place], [cdist(both, both)[[place]]], [float(target)])
     mean, deviation = model.predict(NEW, return_std=True)
     np.testing.assert_allclose(mean, posterior.mean()[80:], rtol=1e-9)
     np.testing.assert_allclose(deviation, posterior.deviation()[80:], rtol=1e-7)

@@ -44,7 +44,7 @@ NAMED_COLUMNS: Final = (
         "tuned",
         "bool_",
         "",
-        "Whether this is the rate at which seed 0 has the highest validation accuracy; false at "
+        "Whether this is the rate at which seed 0 is best by the metric of the table; false at "
         "every rate where it diverged at all of them.",
     ),
     Column(
@@ -71,7 +71,7 @@ NAMED_COLUMNS: Final = (
         "learns is computed by operators of torch, while all others are read from a table.",
     ),
 )
-"""Of ``{table}-named.parquet``."""
+"""Of ``{table}-named.parquet``, in a table whose metric is the accuracy; see `of_metric`."""
 
 
 def named_name(table: str) -> str:
@@ -126,8 +126,8 @@ def load_named(table: str, fidelity: str | None = None) -> pl.DataFrame:
     -------
     polars.DataFrame
         `NAMED_COLUMNS`, in the order of the catalogue and then of the rates. Rows with ``tuned``
-        are one per function, at the rate that seed 0 chooses; ``fresh_validation_accuracy`` is the
-        mean over seeds that had no part in the choice.
+        are one per function, at the rate that seed 0 chooses; ``fresh_validation_accuracy``, or
+        ``fresh_validation_loss``, is the mean over seeds that had no part in the choice.
 
     Raises
     ------

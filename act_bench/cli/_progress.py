@@ -1,0 +1,65 @@
+"""How every command shows that it is at work: bars on stderr, which tick between reports too.
+
+A bar says what is done, how much of it, and for how long. On a terminal it is drawn ten times a
+second, whatever the work reports, so that a command never looks as if it hung; elsewhere, in a log
+or a pipe, a bar that lasts is written once, at the end, and others not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Report = Callable[[float], None]
+"""Told how much is done, in the unit of the bar: a share from 0 to 1, or a count."""
+
+
+def bars(*columns: ProgressColumn, lasting: bool = False) -> Progress:
+    """Return bars on stderr, none yet: a description, a bar, columns, and the time elapsed.
+
+    Parameters
+    ----------
+    columns
+        What stands between; default: the share that is done, and the time left.
+    lasting
+        Whether they stay when the work is done, in a log too.
+    """
+    middle = columns or (TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *middle,
+        TimeElapsedColumn(),
+        console=console,
+        transient=not lasting,
+        # rich would end what it did not show with an empty line.
+        disable=not (lasting or console.is_terminal),
+    )
+
+
+@contextmanager
+def bar(what: str, total: float = 1.0) -> Iterator[Report]:
+    """Show one bar, and yield what tells it how much is done of the total."""
+    with bars() as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda done: shown.update(task, completed=done)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something is done that cannot say how far it is: a bar that pulses, and a clock."""
+    with bars(TextColumn("")) as shown:
+        shown.add_task(what, total=None)
+        yield

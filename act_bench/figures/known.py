@@ -1,0 +1,273 @@
+"""The figure of well-known functions: what each reaches on every table, with its interval."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from act_bench.figures import Request
+from act_bench.figures.style import GRAY, GRID, OKABE_ITO, bare, panels
+from act_bench.figures.tables import tables_with_data
+from act_bench.tables.registry import choose_fidelity, table_info
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from act_bench.tables.registry import TableInfo
+
+KNOWN: Final = (
+    "elu",
+    "relu",
+    "selu",
+    "sigmoid",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+    "gelu",
+    "mish",
+    "leaky_relu",
+)
+"""The baselines of the benchmark, and three outside its space that everybody knows."""
+BEST: Final = "best of the space"
+_SURE: Final = 0.975
+
+
+class Reach(NamedTuple):
+    """What a function reaches on a table.
+
+    Attributes
+    ----------
+    value
+        In the table's metric.
+    half
+        Half of its 95 % interval; 0 where it is at chance.
+    name
+        The function, where it is not that of the row.
+    """
+
+    value: float
+    half: float
+    name: str = ""
+
+
+def known_functions(request: Request) -> Figure:
+    """Draw what well-known functions and the best of the space reach, a panel per table.
+
+    At the recipe's own rate a value is the estimate with many seeds (`act_bench.tables.estimates`),
+    which takes back what being the best of many, or having one lucky seed, adds; of functions
+    beside the space it is their median. Tuned it is the mean of the seeds that had no part in
+    choosing the rate. So is the best of the space: chosen by validation, shown by the estimate or
+    by the seeds that had no part in choosing it. Intervals are of 95 %.
+    """
+    tables = tables_with_data(request)
+    own = {table: at_own_rate(table, request) for table in tables}
+    tuned = {table: found for table in tables if (found := at_tuned_rate(table, request))}
+    order = [BEST, *sorted(KNOWN, key=lambda name: _place(own, name))]
+    figure, [row] = panels(1, len(tables), width=2.7, height=4.4)
+    for axes, table in zip(row, tables, strict=True):
+        _panel(axes, table, own[table], tuned.get(table, {}), order)
+    row[0].set_yticks(range(len(order)), [_title(name) for name in order])
+    for axes in row[1:]:
+        axes.set_yticks(range(len(order)), [""] * len(order))
+    handles = row[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+def at_own_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  # noqa: B008
+    """Return what the functions reach at the rate of the table's recipe, by name."""
+    from act_bench.spaces.paper import load_space
+    from act_bench.tables.loaders import load_table
+
+    info = table_info(table)
+    fidelity = choose_fidelity(table, request.fidelity, request.edition)
+    columns = ["expression", "outcome", info.metric, "estimate", "estimate_std"]
+    rows = load_table(table, request.edition, fidelity, columns)
+    found = {}
+    for name in KNOWN:
+        entry = load_space().entry_of.get(f"{name}(x)", _entry(name))
+        if entry is None:
+            continue
+        row = rows.row(entry, named=True)
+        if row["outcome"] == "ok":
+            found[name] = _reach(row, info)
+    best = rows.sort(info.metric, descending=info.higher_is_better, nulls_last=True)
+    first = best.row(0, named=True)
+    found[BEST] = _reach(first, info)._replace(name=first["expression"])
+    return found | _beside(table, fidelity, tuned=False)
+
+
+def at_tuned_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  # noqa: B008
+    """Return what the functions reach at the rate that suits each; empty where there is none."""
+    from act_bench.tables.loaders import load_table
+    from act_bench.tables.rates import table_rates
+
+    info = table_info(table)
+    if request.edition != "regenerated" or not table_rates(table) or not info.higher_is_better:
+        return {}
+    fidelity = choose_fidelity(table, request.fidelity, request.edition)
+    rows = load_table(table, fidelity=fidelity, rate="tuned")
+    found = {
+        name: _fresh(rows.row(entry, named=True))
+        for name in KNOWN
+        if (entry := _entry(name)) is not None
+    }
+    best = rows.sort("validation_accuracy", descending=True, nulls_last=True).row(0, named=True)
+    found[BEST] = _fresh(best)._replace(name=best["expression"])
+    return found | _beside(table, fidelity, tuned=True)
+
+
+def _entry(name: str) -> int | None:
+    from act_bench.functions.catalogue import find
+    from act_bench.spaces.paper import entry_of
+
+    return entry_of(find(name))
+
+
+def _beside(table: str, fidelity: str, *, tuned: bool) -> dict[str, Reach]:
+    """Return what the functions outside the space reach, where the table has them."""
+    import polars as pl
+
+    from act_bench.tables.catalogued.named import load_named, named_name
+    from act_bench.tables.files import table_files
+
+    if named_name(table) not in table_files(table):
+        return {}
+    rows = load_named(table, fidelity).filter(
+        pl.col("entry").is_null() & pl.col("name").is_in(KNOWN)
+    )
+    if tuned:
+        return {row["name"]: _fresh(row) for row in rows.filter("tuned").iter_rows(named=True)}
+    own = _own_rate(table, fidelity)
+    return {
+        row["name"]: Reach(
+            row["validation_accuracy"],
+            # The standard error of a median of normal values.
+            math.sqrt(math.pi / 2) * _half(row["validation_accuracy_std"], row["runs"]),
+        )
+        for row in rows.iter_rows(named=True)
+        if row["learning_rate"] == own and row["outcome"] == "ok"
+    }
+
+
+def _own_rate(table: str, fidelity: str) -> float:
+    from act_bench.tables.loaders import load_table
+
+    column = load_table(table, fidelity=fidelity, columns=["learning_rate"])["learning_rate"]
+    return float(column.drop_nulls()[0])
+
+
+def _reach(row: dict[str, float], info: TableInfo) -> Reach:
+    if row["estimate"] is None:  # at chance
+        return Reach(row[info.metric], 0.0)
+    return Reach(row["estimate"], 1.96 * row["estimate_std"])
+
+
+def _fresh(row: dict[str, float]) -> Reach:
+    half = _half(row["fresh_validation_accuracy_std"], row["fresh_runs"])
+    return Reach(row["fresh_validation_accuracy"], half)
+
+
+def _half(std: float, runs: float) -> float:
+    """Return half of a 95 % interval of a mean, by Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(_SURE, runs - 1)) * std / math.sqrt(runs)
+
+
+def _place(own: dict[str, dict[str, Reach]], name: str) -> tuple[int, float]:
+    """Return what functions are ordered by: on how many tables they lack, then their mean rank."""
+    places = []
+    for table, found in own.items():
+        if name in found:
+            sign = 1 if table_info(table).higher_is_better else -1
+            better = sum(sign * each.value > sign * found[name].value for each in found.values())
+            places.append(better / len(found))
+    return len(own) - len(places), sum(places) / max(1, len(places))
+
+
+def _title(name: str) -> str:
+    from act_bench.functions.catalogue import find
+
+    return name if name == BEST else find(name).title
+
+
+def _panel(
+    axes: Axes,
+    table: str,
+    own: dict[str, Reach],
+    tuned: dict[str, Reach],
+    order: list[str],
+) -> None:
+    info = table_info(table)
+    low, high = _limits([*own.values(), *tuned.values()])
+    for found, label, marker, color, fill, shift in (
+        (own, "at the recipe's own learning rate", "o", OKABE_ITO[0], OKABE_ITO[0], -0.18),
+        (tuned, "at the rate that suits it, fresh seeds", "D", OKABE_ITO[1], "white", 0.2),
+    ):
+        style: dict[str, Any] = {"color": color, "markersize": 4.5, "markerfacecolor": fill}
+        rows = {
+            row + (shift if tuned else 0): found[name]
+            for row, name in enumerate(order)
+            if name in found
+        }
+        inside = {row: each for row, each in rows.items() if low <= each.value <= high}
+        axes.errorbar(
+            [each.value for each in inside.values()],
+            [*inside],
+            xerr=[each.half for each in inside.values()],
+            fmt=marker,
+            elinewidth=1.1,
+            capsize=2,
+            label=label,
+            **style,
+        )
+        for row, each in rows.items():  # so far off that the axis would show little else
+            if row not in inside:
+                edge, side = (low, -1) if each.value < low else (high, 1)
+                axes.plot(edge, row, marker="<" if side < 0 else ">", clip_on=False, **style)
+                axes.annotate(
+                    f"{each.value:.2f} ± {each.half:.2f}",
+                    (edge, row),
+                    xytext=(-6 * side, 0),
+                    textcoords="offset points",
+                    ha="left" if side < 0 else "right",
+                    va="center",
+                    fontsize=7,
+                    color=color,
+                )
+    axes.axhspan(-0.5, 0.5, color=GRID, alpha=0.6, linewidth=0, zorder=0)
+    best = f"best: {own[BEST].name}"
+    axes.annotate(
+        f"{best}\ntuned: {tuned[BEST].name}" if tuned else best,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 4),
+        textcoords="offset points",
+        fontsize=7.5,
+        color=GRAY,
+    )
+    axes.set(xlim=(low, high), ylim=(len(order) - 0.4, -0.6))
+    axes.set_xlabel(f"{info.score_in_words} (guessing: {abs(info.worst_score):.2g})", fontsize=9)
+    axes.set_title(f"{table}: {info.network}\n{info.dataset}", loc="left", fontsize=9, pad=26)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    bare(axes)
+
+
+def _limits(reached: list[Reach]) -> tuple[float, float]:
+    """Return limits of an axis that fit most values with their intervals.
+
+    Left out are values that are further from the median than four times the nearer extreme.
+    """
+    values = sorted(each.value for each in reached)
+    middle = values[len(values) // 2]
+    reach = 4 * min(middle - values[0], values[-1] - middle)
+    near = [each for each in reached if abs(each.value - middle) <= reach] or reached
+    low = min(each.value - each.half for each in near)
+    high = max(each.value + each.half for each in near)
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin

@@ -1,0 +1,1 @@
+"""How far what one table says holds in another."""

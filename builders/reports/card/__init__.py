@@ -1,0 +1,1 @@
+"""Reports that the dataset card quotes."""

@@ -1,0 +1,232 @@
+"""Claims of the papers that the tables have measured already; see ``overview``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from scipy.stats import binomtest
+
+from act_bench.spaces.entropies import load_entropies
+from act_bench.spaces.paper import load_space
+from act_bench.tables.loaders import load_table
+from builders.reports.pages import TABLES
+from surrogates.significance import LEVEL, spearman_interval
+
+AQUASURF: Final = "Bingham and Miikkulainen 2023"
+SUN: Final = "Sun et al. 2024"
+SWISH: Final = "Ramachandran et al. 2017"
+WITHIN_TENS: Final = 100
+SAME_NETWORK: Final = 0.6745 * np.sqrt(2)
+"""Median absolute difference of two runs of one network, in standard deviations of a run."""
+ALLOWED: Final = 1.5
+"""Times that median which pairs of functions may differ by and still count as alike."""
+
+
+class Row(NamedTuple):
+    """One claim.
+
+    Attributes
+    ----------
+    claim, source
+        Of which paper.
+    verdict
+        ``confirmed``, ``refuted``, ``open`` or ``not yet measured``.
+    evidence
+        Figures, or the command that would make them.
+    """
+
+    claim: str
+    source: str
+    verdict: str
+    evidence: str
+
+
+def rows(folder: Path) -> list[Row]:
+    """Return the claims, judged from the embedded tables and the CSV files of the result pages."""
+    return [_unique(), _negated(), *_of_results(folder), _entropy(), _swish()]
+
+
+def _unique() -> Row:
+    space = load_space()
+    return Row(
+        "Of 5,103 expressions binary(unary(x),unary(x)), 2,913 are different functions",
+        f"{AQUASURF}, Section 3",
+        "confirmed",
+        f"[space](../explanation/space.md): {len(space.representatives):,} by the paper's rule, "
+        f"float32 outputs; {len(set(space.canonical_class)):,} in exact arithmetic",
+    )
+
+
+def _negated() -> Row:
+    said, alike = [], []
+    for table in TABLES:
+        found = negation(table)
+        alike.append(found.median <= ALLOWED * SAME_NETWORK * found.noise)
+        said.append(
+            f"`{table}` {found.median:.4f} over {found.pairs} pairs (a run's deviation: "
+            f"{found.noise:.4f})"
+        )
+    return Row(
+        "Negating a function changes its shape, but hardly its performance",
+        f"{AQUASURF}, poster, Figure 5",
+        judged(alike),
+        "median difference in validation accuracy where both train: " + "; ".join(said),
+    )
+
+
+class Negation(NamedTuple):
+    """Pairs f, -f of a table: how many, their median difference, and a run's deviation."""
+
+    pairs: int
+    median: float
+    noise: float
+
+
+def negation(table: str) -> Negation:
+    """Compare every function of a table with its negative, where both are entries and train.
+
+    Examples
+    --------
+    >>> negation("mlp").pairs > 100
+    True
+    """
+    outputs = load_space().outputs + np.float32(0)  # so that -0 is 0
+    entry_of = {row.tobytes(): entry for entry, row in enumerate(outputs)}
+    columns = ["validation_accuracy", "validation_accuracy_std"]
+    accuracy, noise = load_table(table, columns=columns).get_columns()
+    reached = accuracy.to_list()
+    apart = [
+        abs(reached[entry] - reached[other])
+        for entry, row in enumerate(outputs)
+        if (other := entry_of.get((np.float32(0) - row).tobytes(), -1)) > entry
+        and None not in (reached[entry], reached[other])
+    ]
+    typical = noise.drop_nulls().median()
+    return Negation(len(apart), float(np.median(apart)), float(str(typical)))
+
+
+def _entropy() -> Row:
+    entropies, said, holds = load_entropies(), [], []
+    for table in TABLES:
+        scores = load_table(table, columns=["entry", "validation_accuracy"])
+        both = scores.join(entropies.cast({"entry": pl.Int32}), on="entry").drop_nulls()
+        found = spearman_interval(
+            both["entropy_nats"].to_numpy(),
+            both["validation_accuracy"].to_numpy(),
+            np.random.default_rng(0),
+        )
+        holds.append(found.high < 0)
+        said.append(f"`{table}` {found.spearman:+.2f} [{found.low:+.2f}, {found.high:+.2f}]")
+    return Row(
+        "The lower the entropy of what a function passes on, the better the function",
+        f"{SUN}, Section 4.3",
+        judged(holds),
+        "Spearman of entropy at Gaussian inputs and validation accuracy: " + "; ".join(said),
+    )
+
+
+def _swish() -> Row:
+    space, said, holds = load_space(), [], []
+    for table in TABLES:
+        own = load_table(table, columns=["validation_accuracy", "validation_accuracy_std", "runs"])
+        swish, relu = (own.row(space.resolve(name).entry) for name in ("swish(x)", "relu(x)"))
+        apart = swish[0] - relu[0]
+        error = np.sqrt(sum((each[1] or np.inf) ** 2 / each[2] for each in (swish, relu)))
+        holds.append(apart > 2 * error)
+        said.append(f"`{table}` {apart:+.4f} ± {2 * error:.4f}")
+    return Row(
+        "Swish tends to work better than ReLU",
+        SWISH,
+        judged(holds),
+        "x sigmoid(x) less ReLU at the rate of each recipe, with two standard errors: "
+        + "; ".join(said),
+    )
+
+
+def _of_results(folder: Path) -> list[Row]:
+    with (folder / "claims.csv").open(newline="", encoding="utf-8") as file:
+        claims = list(csv.DictReader(file))
+
+    def each(shown: Callable[[dict[str, str]], str]) -> str:
+        return "; ".join(f"`{row['table']}` {shown(row)}" for row in claims)
+
+    link = "[results](results.md)"
+    within = [row["aquasurf"] != "inf" and float(row["aquasurf"]) <= WITHIN_TENS for row in claims]
+    ahead = [_more(int(row["union_ahead"]), int(row["union_behind"])) for row in claims]
+    outputs = [float(row["than_outputs"]) > 0.5 and row["than_outputs_sure"] == "true"
+               for row in claims]  # fmt: skip
+    precise = [float(row["diverged_of_found"]) > 0.9 for row in claims]
+    most = [float(row["found_of_diverged"]) > 0.5 for row in claims]
+    return [
+        Row(
+            (
+                "Most functions whose training fails have invalid Fisher eigenvalues and can be "
+                "filtered out"
+            ),
+            f"{AQUASURF}, poster, Figure 1",
+            judged([a and b for a, b in zip(precise, most, strict=True)]),
+            (
+                f"{link}: recall of what diverges "
+                + each(lambda row: f"{100 * float(row['found_of_diverged']):.0f} %")
+                + ", at a precision of "
+                + each(lambda row: f"{100 * float(row['diverged_of_found']):.1f} %")
+            ),
+        ),
+        Row(
+            "Spectra and outputs together are better features for a model than either alone",
+            f"{AQUASURF}, poster, Figure 4",
+            judged(ahead),
+            (
+                f"{link}: ahead of both, and behind one, in "
+                + each(lambda row: "{union_ahead} and {union_behind} of {union_of}".format(**row))
+                + " comparisons"
+            ),
+        ),
+        Row(
+            "A search with both features is better than one with outputs alone",
+            f"{AQUASURF}, poster, Figures 4 and 6",
+            judged(outputs),
+            (
+                f"{link}: probability that it ends better "
+                + each(lambda row: f"{float(row['than_outputs']):.2f}"
+                       + (" (significant)" if row["than_outputs_sure"] == "true" else ""))
+            ),
+        ),
+        Row(
+            (
+                "A search of tens of evaluations finds an entry better than every baseline, at the "
+                "recipe's rate, by entry and without a margin"
+            ),
+            f"{AQUASURF}, poster, Figure 6",
+            judged(within),
+            (
+                f"{link}: median evaluations "
+                + each(lambda row: "never" if row["aquasurf"] == "inf"
+                       else f"{float(row['aquasurf']):.0f}")
+                + "; stricter goals, and by the clock: [goals](results/goals.md)"
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def _more(wins: int, losses: int) -> bool:
+    """Return whether there are significantly more wins, by a sign test at 0.05."""
+    return wins > losses and float(binomtest(wins, wins + losses).pvalue) < LEVEL
+
+
+def judged(holds: list[bool]) -> str:
+    """Return the verdict of a claim that is to hold on every table.
+
+    Examples
+    --------
+    >>> judged([True, True]), judged([True, False]), judged([False, False])
+    ('confirmed', 'open', 'refuted')
+    """
+    if all(holds):
+        return "confirmed"
+    return "refuted" if not any(holds) else "open"

@@ -1,0 +1,55 @@
+"""The figure of well-known functions shows what the tables say, without selection."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+import act_bench
+from act_bench.figures import Request, draw
+from act_bench.figures.known import BEST, KNOWN, at_own_rate, at_tuned_rate
+from act_bench.tables.catalogued.named import load_named
+
+
+def test_values_are_the_estimates_and_the_best_is_chosen_by_validation():
+    found = at_own_rate("cnn")
+    table = act_bench.load_table("cnn", columns=["expression", "validation_accuracy", "estimate"])
+    best = table.sort("validation_accuracy", descending=True, nulls_last=True).row(0, named=True)
+    assert found[BEST].name == best["expression"]
+    assert found[BEST].value == best["estimate"] < best["validation_accuracy"]
+    assert "gelu" not in found, "no table of images has been trained with it"
+    elu = table.filter(pl.col("expression") == "add(zero(x),elu(x))")["estimate"][0]
+    assert found["elu"].value == elu
+
+
+def test_at_chance_there_is_no_interval():
+    assert at_own_rate("resnet")["sigmoid"] == (0.1, 0.0, "")
+
+
+def test_tuned_values_are_of_seeds_that_had_no_part_in_the_choice():
+    found = at_tuned_rate("mlp")
+    assert set(found) == {*KNOWN, BEST}
+    (gelu,) = load_named("mlp").filter(pl.col("tuned"), name="gelu").iter_rows(named=True)
+    assert found["gelu"].value == gelu["fresh_validation_accuracy"]
+    runs = act_bench.load_runs("mlp", rate=0.4).filter(pl.col("entry") == 20, pl.col("seed") != 0)[
+        "validation_accuracy"
+    ]
+    assert found["relu"].value == pytest.approx(runs.mean())
+    half = 2.306 * runs.std() / np.sqrt(9)  # Student's t with eight degrees of freedom
+    assert found["relu"].half == pytest.approx(half, rel=1e-3)
+    assert at_tuned_rate("vit") == {} or BEST in at_tuned_rate("vit")
+
+
+def test_panels_fit_the_data_and_say_what_is_beyond():
+    figure = draw("known", Request(("mlp", "cnn")))
+    mlp, cnn = figure.axes
+    assert mlp.get_xlim()[0] > 0.8
+    texts = {text.get_text() for text in mlp.texts}
+    sigmoid = at_own_rate("mlp")["sigmoid"]
+    assert f"{sigmoid.value:.2f} ± {sigmoid.half:.2f}" in texts
+    assert any(text.startswith("best: ") for text in texts)
+    assert [text.get_text() for text in cnn.texts] == [f"best: {at_own_rate('cnn')[BEST].name}"]
+    order = [label.get_text() for label in mlp.get_yticklabels()]
+    assert order[0] == BEST
+    assert order[-3:] == ["GELU", "Mish", "Leaky ReLU"], "last, for they are on one of the two"

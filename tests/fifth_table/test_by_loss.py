@@ -1,0 +1,389 @@
+"""Everything that is best, chosen, ranked or drawn follows the metric of a table, here a loss."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("torch")
+
+from act_bench import Benchmark, load_runs, load_table
+from act_bench.cli import main
+from act_bench.explore.views import table_data
+from act_bench.figures import Request, draw
+from act_bench.functions.operators import BASELINES
+from act_bench.search.loading import load_data
+from act_bench.search.refusals import BesideSpaceError
+from act_bench.tables.catalogued.named import load_named
+from act_bench.tables.loaders import load_table as load
+from act_bench.tables.registry import TABLES, TRAINED_MARGIN
+from builders import entropy
+from builders.reports import comparison, contributions, grafs, outcomes, seeds, table_report
+from builders.reports.agreement import between
+from builders.reports.agreement import gpt as agreement_report
+from builders.reports.fisher import report as fisher_report
+from builders.reports.rates import report as rates_report
+from builders.reports.results import goals
+from regenerate.grafs import GrafsResult
+from regenerate.runs import certificate
+from regenerate.runs.run import Run
+from regenerate.runs.store import RunStore, SearchFolderError
+from regenerate.sweeps.selection import Selection, tuned
+from surrogates.live import Budget, Confirmation, Found, search, table_problem
+from surrogates.live.replay import verify_search
+from surrogates.optimizers import find_optimizer
+from surrogates.simulation import simulate
+from tests.fifth_table.reversed_table import (
+    BASELINE_ENTRIES,
+    NAME,
+    OTHER,
+    RECIPE,
+    SPACE,
+    losses,
+    make,
+    registered,
+    row,
+)
+
+LEVEL = losses()
+BEST = int(np.nanargmin(LEVEL))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    made = tmp_path_factory.mktemp("turned")
+    with registered(made):
+        make(made)
+        yield made
+
+
+def test_the_made_up_table_is_turned_round() -> None:
+    table = load_table(NAME).filter(pl.col("outcome") == "ok")
+    order = table.sort("validation_loss")["entry"].to_list()
+    assert order == table.sort("validation_accuracy")["entry"].to_list()
+    assert len(order) > 2000
+    assert TABLES[NAME].worst_score == -math.log(98)
+
+
+def test_trains_is_above_the_floor_of_zero() -> None:
+    info = TABLES[NAME]
+    assert info.trained_score == info.trained_score_at("proxy") == -1.81
+    assert info.trained_score_at("full") == info.worst_score + TRAINED_MARGIN
+    found = between.measured(NAME, "proxy")
+    assert not found.trains[SPACE.resolve("zero(x)").entry]
+    assert found.trains[BASELINE_ENTRIES].all()
+    assert found.trains.sum() == (np.nan_to_num(LEVEL, nan=9) < 1.8).sum()
+    assert found.stuck_in_words == "above the floor"
+
+
+def test_estimates_are_of_losses() -> None:
+    table = load(NAME, columns=["entry", "validation_loss", "estimate", "estimate_std"])
+    known = table.drop_nulls().sort("validation_loss")
+    first = known.row(0, named=True)
+    # The best of noisy losses is lucky: the estimate is higher.
+    assert first["estimate"] > first["validation_loss"]
+    assert known["estimate"].min() > 1.4
+    assert known.height == (np.nan_to_num(LEVEL, nan=9) < 1.8).sum()
+
+
+def test_a_benchmark_scores_and_reveals_by_the_loss() -> None:
+    bench = Benchmark(NAME)
+    lost = int(np.flatnonzero(np.isnan(LEVEL))[0])
+    asked = [BEST, lost, *BASELINE_ENTRIES]
+    scores = {entry: bench.query(SPACE.representatives[entry]).score for entry in asked}
+    assert scores[lost] == -math.log(98)
+    assert bench.reveal().entry == BEST == max(asked, key=lambda entry: scores[entry] or -9.0)
+    with pytest.raises(
+        BesideSpaceError, match=r"validation loss in turned by learning rate: 0\.02: 1"
+    ):
+        Benchmark(NAME).query("gelu(x)")
+
+
+def test_a_simulation_ends_with_the_lowest_loss() -> None:
+    data = load_data(NAME)
+    found = simulate(data, {"random": find_optimizer("random")}, trials=2, evaluations=30)
+    for final in found.finals.to_dicts():
+        steps = found.steps.filter(pl.col("trial") == final["trial"])
+        taken = [data.score(entry) for entry in steps["entry"].to_list()]
+        assert data.score(final["entry"]) == max(score for score in taken if score is not None)
+    best = sorted((data.score(entry) or -9.0 for entry in data.covered), reverse=True)
+    assert found.top_score == best[found.top_entries - 1]
+
+
+def test_the_tuned_rate_is_that_of_the_lowest_loss() -> None:
+    table = load_table(NAME, rate="tuned")
+    rows = table.filter(pl.col("outcome") == "ok").to_dicts()
+    for each in rows:
+        assert each["learning_rate"] == (RECIPE.learning_rate if each["entry"] % 2 else OTHER)
+    fresh = next(each for each in rows if each["fresh_runs"])
+    assert fresh["fresh_validation_loss"] == pytest.approx(fresh["validation_loss"], abs=0.02)
+    assert fresh["fresh_test_loss"] == pytest.approx(fresh["test_loss"], abs=0.02)
+    assert "fresh_validation_accuracy" not in table.columns
+    reached = tuned(TABLES[NAME]).reached
+    assert (
+        max(reached, key=lambda text: reached[text] or -9.0)
+        == (SPACE.representatives[min(rows, key=lambda each: each["validation_loss"])["entry"]])
+    )
+
+
+def test_named_functions_are_chosen_by_the_loss() -> None:
+    rows = load_named(NAME).filter(pl.col("entry").is_null())
+    chosen = rows.filter("tuned")
+    assert chosen["learning_rate"].unique().to_list() == [OTHER]
+    assert chosen["first_validation_loss"].to_list() == pytest.approx([1.4] * chosen.height)
+    assert chosen["fresh_validation_loss"].to_list() == pytest.approx([1.415] * chosen.height)
+
+
+def test_a_selection_for_more_seeds_takes_the_lowest_losses() -> None:
+    table = load_table(NAME)
+    info = TABLES[NAME]
+    reached = {
+        text: None if loss is None else info.score(loss)
+        for text, loss in table.select("expression", "validation_loss").rows()
+    }
+    chosen = Selection(best=3).choose(SPACE, reached)
+    best = table.sort("validation_loss", nulls_last=True)["expression"][:3].to_list()
+    assert list(chosen) == best
+
+
+def command(*arguments: str) -> str:
+    done = CliRunner().invoke(main, arguments, env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_commands_show_losses_and_bits(tmp_path: Path) -> None:
+    text = SPACE.representatives[BEST]
+    said = command("show", text)
+    part = said[said.index("A table by loss") :]
+    assert "validation loss by epoch" in part
+    assert "validation bits per byte" in part
+    shown = json.loads(command("show", text, "--json"))
+    record = next(each for each in shown["records"] if each["table"] == NAME)
+    assert record["validation_loss_curve"][0] < 1.5
+    assert record["validation_accuracy_curve"][0] == record["validation_loss_curve"][0] / 4
+    chosen = next(each for each in shown["rates"] if each["table"] == NAME and each["tuned"])
+    assert chosen["fresh_validation_loss"] is not None
+    assert chosen["fresh_validation_accuracy"] is None
+    assert command("query", text, "gelu", "--table", NAME).count("loss") == 2  # a heading each
+    assert "validation loss" in command("tables")
+
+
+def run(seed: int, loss: float) -> Run:
+    return Run.from_row(row("relu(x)", 0, seed, loss, RECIPE))
+
+
+def test_a_certificate_compares_losses() -> None:
+    # Accuracies agree, losses do not.
+    record = [dataclasses.replace(run(seed, 1.5 + seed / 1000), validation_accuracy=0.5 + seed / 99)
+              for seed in range(3)]  # fmt: skip
+    other = [dataclasses.replace(each, validation_loss=(each.validation_loss or 0) + 0.1, seed=9)
+             for each in record[:1]]  # fmt: skip
+    assert certificate.compare(other, record, "validation_loss").verdict == "differs"
+    assert certificate.compare(other, record).verdict == "agrees"
+    found = certificate.compare(other, record, "validation_loss")
+    assert found.difference == pytest.approx(0.099)
+
+
+def test_regenerate_trains_the_real_network_without_a_download(monkeypatch: Any) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    said = json.loads(
+        CliRunner().invoke(main, ["regenerate", "tanh(x)", "--table", NAME, "--seeds", "1",
+                                  "--device", "cpu", "--json"]).stdout
+    )  # fmt: skip
+    assert said["table"] == NAME
+    assert said["retrained"][0]["outcome"] == "ok"
+    assert abs(said["retrained"][0]["validation_loss"] - math.log(98)) < 0.1  # of one step
+    # The record is made up, and so is far away.
+    assert said["comparison"]["verdict"] in ("differs", "undecided")
+
+
+def test_explore_has_losses() -> None:
+    data = table_data(NAME, "proxy", [])
+    assert (data["metric"], data["higherIsBetter"]) == ("validation_loss", False)
+    assert data["worst"] == math.log(98)
+    assert set(data["views"]) == {"default", f"{OTHER:g}", "tuned"}
+    assert "fresh_validation_loss_std" in data["views"]["tuned"]["metrics"]
+
+
+def test_figures_draw_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entropy, "RESAMPLES", 10)
+    axes = draw("accuracies", Request(tables=(NAME,))).axes[0]
+    assert axes.get_xlabel() == "minus validation loss"
+    drawn = entropy.figure(NAME, *np.random.default_rng(0).random((2, len(LEVEL))))
+    assert "minus validation loss" in drawn.axes[0].get_ylabel()
+
+
+def test_entropy_predicts_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entropy, "RESAMPLES", 10)
+    score = -np.nan_to_num(LEVEL, nan=9.0)
+    first = entropy.predictions(NAME, score, np.abs(score))[0]
+    assert first.spearman > 0.9
+
+
+def printed(capsys: pytest.CaptureFixture[str], module: Any, *arguments: str) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["report", *arguments])
+        module.main()
+    return capsys.readouterr().out
+
+
+def test_the_report_of_the_table_ranks_by_the_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    said = printed(capsys, table_report, NAME)
+    best = said[said.index("| best 10 by median") :].splitlines()[2]
+    assert f"`{SPACE.representatives[BEST]}`" in said
+    assert float(best.split("|")[2].split("±")[0]) < 1.45
+    assert "| above the floor |" in said
+    # The first baseline is the one of the lowest loss.
+    places = [said.index(f"| `{text}` | 1.") for text in (BASELINES[0], BASELINES[-1])]
+    assert places == sorted(places)
+    assert "Highest loss, quantiles" in said
+    assert "| `mlp-full` |" in said
+
+
+def test_other_reports_run_by_the_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "trains" in printed(capsys, outcomes, NAME)
+    assert NAME in printed(capsys, seeds, NAME)
+    said = printed(capsys, rates_report, NAME)
+    assert "best at 0.02 | 0.04" in said
+    line = next(text for text in said.splitlines() if text.startswith("| `relu(x)` | 1."))
+    assert line.split("|")[4].strip() in ("0.02", "0.04")
+
+
+def test_goals_are_the_lowest_losses() -> None:
+    data = load_data(NAME)
+    near, beyond = goals.goals_of(data)
+    assert beyond.classes > 0
+    noise = goals.noise(data)
+    assert 0 < noise.run < 0.02
+    del near
+
+
+def test_runs_of_others_that_are_worse_have_a_higher_loss() -> None:
+    runs = load_runs(NAME, "proxy")
+    complete = runs.filter(
+        pl.len().over("entry") == 3, pl.col("validation_loss").mean().over("entry") < 1.8
+    )
+    honest, *_, off = contributions.refused(complete, TABLES[NAME], 40)
+    assert honest < off
+
+
+def test_reports_of_spectra_take_scores() -> None:
+    entries = load_table(NAME, columns=["outcome", "validation_loss"])
+    scores = fisher_report.scores_of(entries, TABLES[NAME])
+    assert np.nanmax(scores) == -np.nanmin(entries["validation_loss"].cast(float).to_numpy())
+
+
+def test_grafs_ranks_by_the_loss() -> None:
+    runs = (run(0, 1.45), run(1, 1.47))
+    result = GrafsResult(NAME, "proxy", 0, "relu(x)", 0, runs, 1.0, 2.0, ())
+    assert result.values == (1.45, 1.47)
+    assert result.median == pytest.approx(1.46)
+    assert result.test == pytest.approx(1.46)
+    assert result.to_dict()["validation_loss"] == result.median
+    assert grafs.rank_of(result, [1.4, 1.5, 1.6]) == 2
+
+
+class Lookup:
+    """A trainer that looks up what the made-up table says."""
+
+    stacked = True
+    identity = {"made": "up"}  # noqa: RUF012
+
+    def __call__(self, expression: str, seeds: Any, progress: Any = None) -> list[Run]:
+        entry = SPACE.entry_of[expression]
+        return [
+            Run.from_row(row(expression, entry, seed, LEVEL[entry] + seed % 7 / 1000, RECIPE))
+            for seed in seeds
+        ]
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Found]:
+    out = tmp_path_factory.mktemp("live")
+    problem = dataclasses.replace(table_problem(NAME), trainer=Lookup())
+    assert problem.reference is not None
+    assert problem.identity["metric"] == "validation_loss"
+    found = search(problem, out, method="random", budget=Budget(evaluations=12),
+                   confirmation=Confirmation(2, 3))  # fmt: skip
+    return out, found
+
+
+def test_a_live_search_finds_the_lowest_loss(live: tuple[Path, Found]) -> None:
+    out, found = live
+    ok = [each for each in found.evaluated if each.outcome == "ok"]
+    lost = [each for each in found.evaluated if each.outcome != "ok"]
+    level = {each.expression: LEVEL[SPACE.entry_of[each.expression]] for each in ok}
+    assert found.best.expression == min(level, key=lambda text: level[text])
+    assert found.best.score == -level[found.best.expression]
+    assert all(each.curve[-1] == pytest.approx(each.score, rel=1e-6) for each in ok)
+    assert {each.score for each in lost} <= {-math.log(98)}
+    first, *_, reference = found.confirmed
+    assert first.candidate.expression == found.best.expression
+    assert first.candidate.shown == level[found.best.expression]
+    assert first.difference is not None
+    assert first.difference.mean <= 0.001  # the reference is the best of the table
+    assert reference.candidate.expression == SPACE.representatives[best_of_table()]
+    assert found.tested is not None
+    assert found.tested.loss == pytest.approx(level[found.best.expression])
+    assert found.tested.fresh is not None
+    assert found.tested.fresh.mean == pytest.approx(found.tested.loss, abs=0.01)
+    # The folder alone says what it was searched by.
+    assert all(check.passed for check in verify_search(out / "trace.jsonl"))
+
+
+def best_of_table() -> int:
+    table = load_table(NAME).sort("validation_loss", nulls_last=True)
+    return int(table["entry"][0])
+
+
+def test_the_comparison_of_methods_prefers_low_losses(live: tuple[Path, Found]) -> None:
+    problem = table_problem(NAME)
+    good = comparison.row_of(problem, "random", [live[1], live[1]])
+    bad = good._replace(method="aquasurf", fresh=[value + 0.2 for value in good.fresh])
+    assert good.fresh[0] > 0
+    text = comparison.section(problem, [bad, good])
+    assert text.index("random search") < text.index("AQuaSurF")
+    assert "random search found" in comparison.sentence(problem, [bad, good])
+
+
+def test_a_search_folder_with_an_unknown_metric_is_damaged(
+    live: tuple[Path, Found], tmp_path: Path
+) -> None:
+    identity = {"table": NAME, "fidelity": "proxy", "chance": -1.0, "seeds": [0], "space": "paper"}
+    store = RunStore(tmp_path / "other", identity | {"metric": "bleu"})
+    (store.folder / "trace.jsonl").write_bytes((live[0] / "trace.jsonl").read_bytes())
+    with pytest.raises(SearchFolderError, match="no metric 'bleu'"):
+        verify_search(store.folder / "trace.jsonl")
+
+
+def test_eafo_trains_by_the_metric() -> None:
+    trained = ("--train", "--table", NAME, "--seeds", "1", "--device", "cpu", "--json")
+    said = json.loads(command("eafo", "relu(x)", *trained))
+    for each in said["trained"]:
+        assert each["metric"] == "validation_loss"
+        assert each["values"][0] == pytest.approx(each["mean"])
+        assert 1 < each["mean"] < math.log(98) + 1
+
+
+def test_image_tables_and_a_table_by_loss_are_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreement_report, "RESAMPLES", 10)
+    target = tmp_path / "agreement.png"
+    said = printed(capsys, agreement_report, "--table", NAME, "--figure", str(target))
+    assert target.stat().st_size > 10_000
+    for table in ("cnn", "resnet", "vit", "mlp"):
+        assert f"| `{NAME}-proxy`, `{table}-" in said
+    assert "`relu(x)`" in said
+    assert "no feed-forward part" in said
