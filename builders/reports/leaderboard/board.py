@@ -18,6 +18,8 @@ import numpy as np
 import polars as pl
 
 from act_bench.files.atomic import replacing
+from act_bench.search.benchmark import Benchmark
+from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Query, Revealed
 from act_bench.search.loading import load_data
 from act_bench.search.optimum import best_of
@@ -60,10 +62,10 @@ def _summary(traces: list[Trace]) -> dict[str, object]:
     data = load_data(header.table, header.fidelity, header.edition, rate=header.rate)
     rates = any(e.rate is not None for t in traces for e in t.events if isinstance(e, Query))
     best = best_of(data, any_rate=rates).score
+    least = min(_trainings(trace, data) for trace in traces)
+    if least < protocol.evaluations:
+        raise RefusedError(f"expected {protocol.evaluations} evaluations, got {least:g}")
     curves = [_curve(trace, data.worst_score) for trace in traces]
-    least = min(len(scores) for scores, _ in curves)
-    if least < protocol.evaluations and not _has_parts(traces):
-        raise RefusedError(f"expected {protocol.evaluations} evaluations, got {least}")
     final = np.array([best - scores[-1] for scores, _ in curves])
     ends = [trace.events[-1] for trace in traces]
     tests = [e.test_accuracy for e in ends if isinstance(e, Revealed)]
@@ -109,9 +111,13 @@ def _curve(trace: Trace, worst: float) -> tuple[list[float], list[float]]:
     return scores or [worst], clock or [trace.events[-1].clock_s]
 
 
-def _has_parts(traces: list[Trace]) -> bool:
-    events = (event for trace in traces for event in trace.events)
-    return any(isinstance(event, Query) and event.result.epochs is not None for event in events)
+def _trainings(trace: Trace, data: BenchmarkData) -> float:
+    """Return to how many whole trainings the epochs of a search amount."""
+    bench = Benchmark(data)
+    for event in trace.events:
+        if isinstance(event, Query):
+            bench.query(event.expression, event.result.epochs, event.rate)
+    return bench.trainings
 
 
 def board(folder: Path, tables: list[str]) -> tuple[pl.DataFrame, list[str]]:
