@@ -64,7 +64,7 @@ def bessel(order: int, x: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> bessel(0, torch.tensor([0.0, -2.0])).round(decimals=5).tolist()
+    >>> [round(value, 5) for value in bessel(0, torch.tensor([0.0, -2.0])).tolist()]
     [1.0, 0.30851]
     """
     near, far = _coefficients(order)
