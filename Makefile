@@ -8,13 +8,13 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-TOOLS ?= dev,docs,gpu-check
+TOOLS ?= dev,docs,gpu-check,jax,adapters
 # What reads the data, and what models them; nothing that trains.
 CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figures explore) \
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
 	test_gaussian_process.py test_significance.py)
 
-.PHONY: demo test lint types tests test-oldest test-newest core benchmarks reports docs dist try-dist clean
+.PHONY: demo test lint types tests test-oldest test-newest core adapters benchmarks reports docs dist try-dist clean
 .DEFAULT_GOAL := help
 
 help:
@@ -53,6 +53,25 @@ test-newest:
 core: $(VENV)/test-installed
 	$(BIN)/pytest -o filterwarnings=default $(CORE)
 
+# The adapters of examples/adapters, each in an environment with its library; what they do goes to
+# docs/numbers/adapters.csv. The newest versions, which constraints.txt does not name.
+ADAPTERS ?= $(basename $(notdir $(wildcard examples/adapters/*.py)))
+NEEDS_botorch_outputs = torch==2.13.0 botorch
+NEEDS_carps_task = carps
+NEEDS_configspace_smac = ConfigSpace smac
+NEEDS_mf_prior_bench = mf-prior-bench
+NEEDS_nevergrad_choice = nevergrad
+NEEDS_optuna_pruning = optuna
+NEEDS_optunahub_problem = optuna optunahub
+NEEDS_syne_tune_blackbox = syne-tune
+
+adapters: $(addprefix adapter-,$(ADAPTERS))
+
+adapter-%:
+	$(PYTHON) -m venv .venv-adapters/$*
+	.venv-adapters/$*/bin/pip install --quiet --disable-pip-version-check $(NEEDS_$*) --editable '.[surrogates]'
+	.venv-adapters/$*/bin/python -m builders.reports.adapters $*
+
 benchmarks: $(VENV)/test-installed
 	$(BIN)/python -m benchmarks
 
@@ -90,4 +109,4 @@ $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest build dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-adapters build dist output .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -27,6 +27,7 @@ from act_bench.errors import name_missing_extras as _name_missing_extras
 
 if TYPE_CHECKING:
     from act_bench.functions.expression import Expression, parse
+    from act_bench.layers import act_layer
     from act_bench.publishing.citation import cite
     from act_bench.search.benchmark import Benchmark
     from act_bench.search.optimum import optimum
@@ -50,6 +51,7 @@ __all__ = [
     "Expression",
     "SearchSpace",
     "__version__",
+    "act_layer",
     "cite",
     "distance",
     "list_tables",
@@ -73,6 +75,7 @@ _SOURCES = {
     "Benchmark": "act_bench.search.benchmark:Benchmark",
     "Expression": "act_bench.functions.expression:Expression",
     "SearchSpace": "surrogates.protocol:SearchSpace",
+    "act_layer": "act_bench.layers:act_layer",
     "cite": "act_bench.publishing.citation:cite",
     "distance": "act_bench.tables.distances:distance",
     "list_tables": "act_bench.tables.files:list_tables",

@@ -525,7 +525,7 @@ def _finished(
         yield result, now
 
 
-def rerun(trace: Trace, data: SearchData) -> Trace | None:
+def rerun(trace: Trace, data: SearchData, space: SearchSpace | None = None) -> Trace | None:
     """Run the optimizer of a trace again: as many queries, and the reveal if there was one.
 
     Parameters
@@ -533,6 +533,8 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
     trace : Trace
     data : SearchData
         What it searched.
+    space : SearchSpace, optional
+        Of the data; traces that share one share what is computed of it. Default: a new one.
 
     Returns
     -------
@@ -549,7 +551,7 @@ def rerun(trace: Trace, data: SearchData) -> Trace | None:
         return None
     bench = Benchmark(data, searcher=searcher)
     factory = find_optimizer(searcher.name)
-    space = SearchSpace.of(data)
+    space = space or SearchSpace.of(data)
     optimizer = begin(bench, space, factory, searcher.seed, searcher.settings)
     queries = [event for event in trace.events if isinstance(event, Query)]
     evaluations = len(queries)  # with one worker there may be repeats after the last evaluation

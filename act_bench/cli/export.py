@@ -16,8 +16,13 @@ from act_bench.publishing.export import export
 @click.command(cls=Command)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Replace the files of an earlier export in FOLDER.")
+@click.option(
+    "--traces",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with traces of searches, as of `act-bench simulate --protocol`, to publish too.",
+)
 @json_option
-def command(folder: Path, *, force: bool, as_json: bool) -> None:
+def command(folder: Path, *, force: bool, traces: Path | None, as_json: bool) -> None:
     r"""Write the dataset to FOLDER as a Hugging Face dataset repository.
 
     Plain `datasets` reads it, offline and without this package:
@@ -25,11 +30,12 @@ def command(folder: Path, *, force: bool, as_json: bool) -> None:
     \b
       act-bench export ./act-bench
       python -c 'import datasets; print(datasets.load_dataset("act-bench", "mlp"))'
+      act-bench export ./with-traces --traces leaderboard
 
     The folder's name is the first argument of load_dataset; run Python in the folder above it.
     """
     with working("export"):
-        files = export(folder, force=force)
+        files = export(folder, force=force, traces=traces)
     size = sum(file.stat().st_size for file in files)
     if as_json:
         click.echo(

@@ -46,6 +46,7 @@ class Options:
     output: Path | None
     traces: Path | None
     figures: str
+    protocol: int | None
     as_json: bool
 
 
@@ -104,6 +105,12 @@ class Options:
     show_default=True,
     help=f"Comma-separated: {', '.join(DRAWN)}; or all, or none.",
 )
+@click.option(
+    "--protocol",
+    type=click.IntRange(1),
+    help="Run this version of the protocol (1): it sets trials, evaluations, seed and workers, and "
+    "runs every optimizer that can search TABLE, or those of --optimizers.",
+)
 @json_option
 @collected(Options)
 def command(options: Options) -> None:
@@ -117,17 +124,25 @@ def command(options: Options) -> None:
       act-bench simulate mlp --workers 4
       act-bench simulate cnn --optimizers gp-ei,forest-ei,tpe --jobs 2
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
+      act-bench simulate mlp --protocol 1 --optimizers knn
 
     Regret is the best score of the table less the best so far. A score is validation accuracy,
     with what diverged at chance level, or minus the loss for a table that is searched by it. The
     top is the best hundredth of the entries. Writes steps.parquet (one row an
     evaluation), finals.parquet (one row per trial, with its revealed test accuracy),
-    significance.parquet (one row per pair of optimizers), simulation.json and the figures.
+    significance.parquet (one row per pair of optimizers), simulation.json and the figures. With
+    --protocol it writes the traces of each optimizer, NAME.parquet, and nothing else.
     """
     from act_bench.files.folders import making
     from act_bench.search.loading import load_data
     from surrogates.optimizers import find_optimizers
 
+    if options.protocol is not None:
+        from act_bench.cli._protocol import run
+
+        data = load_data(options.table, options.fidelity, options.edition, rate=options.rate)
+        run(options.protocol, data, options.names, options.output, options.as_json)
+        return
     chosen, drawn = find_optimizers(options.names), _figures(options.figures)
     if len(chosen) < 2 and "significance" in drawn:
         if options.figures != "all":

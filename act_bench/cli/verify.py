@@ -42,6 +42,8 @@ def command(trace: Path | None, no_rerun: bool, strict: bool, as_json: bool) -> 
 
     A trace is checked for its format; for the data, by their SHA-256; for each answer, against the
     data; and, where its optimizer is known here, by running that again with its seed, bit by bit.
+    A Parquet file of traces, as of `act-bench simulate --protocol`, is checked trace by trace: the
+    verdict is the worst, and the line is the number of the trace.
     "verified" says that all of this was done; "consistent; not rerun" that the optimizer is not
     known here, so that nothing says who asked these questions.
     Exit code 0: all of it holds. 1: something does not, or with --strict was not rerun; the check
@@ -98,6 +100,8 @@ def _embedded() -> list[Verdict]:
 def _replayed(path: Path, with_rerun: bool) -> tuple[list[Verdict], str]:
     from act_bench.search.verify import Rerun, verdict, verify
 
+    if path.suffix == ".parquet":
+        return _many_replayed(path, with_rerun)
     if (path.parent / "search.json").exists():  # the folder of `act-bench search`
         from surrogates.live.replay import verify_search
 
@@ -112,3 +116,40 @@ def _replayed(path: Path, with_rerun: bool) -> tuple[list[Verdict], str]:
         for check in checks
     ]
     return verdicts, verdict(checks)
+
+
+def _many_replayed(path: Path, with_rerun: bool) -> tuple[list[Verdict], str]:
+    """Check every trace of a Parquet file; of the checks, one row each: the first that failed."""
+    from act_bench.search.trace import TraceError
+    from act_bench.search.trace_table import read_traces
+    from act_bench.search.verify import verdict
+    from surrogates.reporting import checked
+
+    try:
+        traces = read_traces(path)
+    except TraceError as error:
+        failed: Verdict = {
+            "check": "format",
+            "passed": False,
+            "detail": error.reason,
+            "line": error.line,
+        }
+        return [failed], "FAILED"
+    found: dict[str, Verdict] = {}
+    words = []
+    for number, checks in enumerate(checked(traces, again=with_rerun), start=1):
+        words.append(verdict(checks))
+        for check in checks:
+            before = found.get(check.name)
+            if before is None or (before["passed"] is True and not check.passed):
+                line = None if check.passed else number
+                found[check.name] = {
+                    "check": check.name,
+                    "passed": check.passed,
+                    "detail": check.detail if line else f"of {len(traces)} traces",
+                    "line": line,
+                }
+    worst = next(
+        (word for word in ("FAILED", "consistent; not rerun") if word in words), "verified"
+    )
+    return list(found.values()), worst

@@ -29,6 +29,7 @@ from act_bench.functions.steps import VARIABLE, Steps, learns
 
 if TYPE_CHECKING:
     from act_bench.functions.differentiable import ActivationModule
+    from act_bench.functions.frameworks.jax_backend import JaxFunction
     from act_bench.functions.numeric import ArrayFunction
 
 MAX_DEPTH: Final = 64
@@ -308,6 +309,40 @@ class Expression:
         """
         module: ActivationModule = FUNCTIONS["torch"](self, shape)
         return module
+
+    def to_jax(self) -> JaxFunction:
+        """Return the function for JAX.
+
+        Returns
+        -------
+        act_bench.functions.frameworks.jax_backend.JaxFunction
+            A callable ``f(x)`` of arrays of any shape and real dtype, whose output has the same; of
+            an expression that learns, ``f(x, beta)``. Integers and booleans are taken in JAX's
+            default dtype; half precision is computed in float32 and rounded once.
+
+        Raises
+        ------
+        act_bench.errors.MissingExtraError
+            JAX is not installed.
+
+        Notes
+        -----
+        It is pure: ``jit``, ``grad``, ``vmap`` and the other transformations take it, and it
+        differentiates twice. Every expression has the value of :meth:`to_numpy` and the slope of
+        :meth:`derivative`, its conventions at kinks and its limits at infinity included, to the
+        accuracy of the dtype. XLA takes subnormal numbers for 0.
+
+        Examples
+        --------
+        >>> import jax
+        >>> f = parse("max(relu(x),tanh(x))").to_jax()
+        >>> f(jax.numpy.array([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+        >>> float(jax.jit(jax.grad(f))(0.0))  # relu has slope 0 there, tanh 1
+        0.5
+        """
+        function: JaxFunction = FUNCTIONS["jax"](self)
+        return function
 
 
 def number(value: float) -> Expression:

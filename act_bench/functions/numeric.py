@@ -87,7 +87,7 @@ def derivative_function(expression: Tree) -> ArrayFunction:
             return np.full_like(inputs, number), np.zeros_like(inputs)
 
         with np.errstate(all="ignore"):
-            _, slope = interpret(steps, variable, constant, _dual)
+            _, slope = interpret(steps, variable, constant, dual)
         return np.asarray(slope)
 
     return evaluate
@@ -121,7 +121,8 @@ def _value(operator: Operator, *arguments: Array) -> Array:
     return np.asarray(operator.numpy(*arguments))
 
 
-def _dual(operator: Operator, *arguments: Dual) -> Dual:
+def dual(operator: Operator, *arguments: Dual) -> Dual:
+    """Apply an operator to values with their slopes: the chain rule of this package."""
     values = [value for value, _ in arguments]
     value = operator.numpy(*values)
     if len(arguments) == 1:

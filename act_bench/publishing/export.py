@@ -33,6 +33,13 @@ from act_bench.tables.schema import Column, names, split_dtype
 
 CARD: Final = "DATASET_CARD.md"
 MADE: Final = "act-bench export"
+TRACES: Final = "traces.parquet"
+_TRACES_HEAD: Final = f"""\
+- config_name: traces
+  data_files:
+  - split: train
+    path: data/{TRACES}
+"""
 # In a wheel the card lies in the package, in a source tree above it.
 _PACKAGE = Path(__file__).parent.parent
 _CARD_FOLDERS = (_PACKAGE, _PACKAGE.parent)
@@ -58,7 +65,9 @@ class NotEmptyError(ActBenchError, FileExistsError):
     exit_code = ExitCode.USAGE
 
 
-def export(folder: Path, *, force: bool = False, url: str | None = None) -> list[Path]:
+def export(
+    folder: Path, *, force: bool = False, url: str | None = None, traces: Path | None = None
+) -> list[Path]:
     """Write the dataset repository to ``folder``.
 
     All files are written to a draft inside the folder first and moved into place when they are
@@ -74,6 +83,9 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
         are left alone.
     url
         Where the dataset will be, for its Croissant metadata.
+    traces
+        A folder with traces of searches, ``DATA/OPTIMIZER.parquet`` as ``act-bench simulate
+        --protocol`` writes them; they become the configuration ``traces``, one row per search.
 
     Returns
     -------
@@ -116,10 +128,36 @@ def export(folder: Path, *, force: bool = False, url: str | None = None) -> list
         write_records(records, draft / "data" / MANIFEST)
         metadata = json.dumps(croissant(records, datetime.now(UTC).date(), url), indent=2)
         (draft / CROISSANT).write_text(f"{metadata}\n", encoding="utf-8")
-        readme = f"---\n{front_matter(written)}---\n\n{text}"
+        head = front_matter(written)
+        if traces is not None:
+            _write_traces(traces, draft / "data" / TRACES)
+            head = head.replace("dataset_info:\n", _TRACES_HEAD + "dataset_info:\n", 1)
+        readme = f"---\n{head}---\n\n{text}"
         (draft / "README.md").write_text(readme, encoding="utf-8")
-    data = sorted(folder / "data" / name for name in (*written, MANIFEST))
+    others = (MANIFEST,) if traces is None else (MANIFEST, TRACES)
+    data = sorted(folder / "data" / name for name in (*written, *others))
     return [*data, folder / CROISSANT, folder / "README.md"]
+
+
+def _write_traces(folder: Path, path: Path) -> None:
+    """Write the traces of all files of a folder as one file; they are read first, and so checked.
+
+    Raises
+    ------
+    DataError
+        There are none.
+    act_bench.search.trace.TraceError
+        One is no search of the data that it names.
+    """
+    from act_bench.search.trace_table import read_traces, write_traces
+
+    found = [trace for each in sorted(folder.rglob("*.parquet")) for trace in read_traces(each)]
+    if not found:
+        raise DataError(
+            f"{folder} has no traces; make them with act-bench simulate TABLE --protocol 1 "
+            f"--output {folder}/TABLE"
+        )
+    write_traces(path, found)
 
 
 def _holds_files(folder: Path) -> bool:

@@ -38,6 +38,9 @@ from act_bench.tables.rates import View
 FORMAT = 2
 """What is written. Format 1, without learning rates, is still read."""
 
+PROTOCOL: Final = "protocol"
+"""Key of the versions of a header: of the protocol that the search belongs to, if any."""
+
 Json = dict[str, object]
 
 
@@ -72,7 +75,7 @@ class Header(NamedTuple):
     optimizer : Searcher or None
         Name, settings and seed; None when a person asked.
     versions : dict
-        Of this package, NumPy and Python.
+        Of this package, NumPy and Python; of the protocol, where the search belongs to one.
     rate : str or float
         Which learning rate the answers are of: ``default``, ``tuned`` or a number.
     """
@@ -115,6 +118,17 @@ class Trace(NamedTuple):
     header: Header
     events: Sequence[Event]
     format: int = FORMAT
+
+    @property
+    def protocol(self) -> int | None:
+        """Version of the protocol that the search belongs to, if any."""
+        found = self.header.versions.get(PROTOCOL, "")
+        return int(found) if found.isdecimal() else None
+
+    def of_protocol(self, protocol: int) -> Trace:
+        """Return the trace as one that belongs to a version of the protocol."""
+        made = self.header.versions | {PROTOCOL: str(protocol)}
+        return self._replace(header=self.header._replace(versions=made))
 
     @property
     def clock_is_lower_bound(self) -> bool:

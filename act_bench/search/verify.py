@@ -14,6 +14,7 @@ from act_bench.search.loading import load_data
 from act_bench.search.refusals import SearchOverError
 from act_bench.search.trace import (
     KINDS,
+    PROTOCOL,
     Header,
     Trace,
     TraceError,
@@ -105,9 +106,15 @@ def verify(
         trace = read_trace(path)
     except TraceError as error:
         return [Check("format", passed=False, detail=error.reason, line=error.line)]
-    checks = _checks(trace, data, rerun)
+    return check_trace(trace, data=data, rerun=rerun)
+
+
+def check_trace(
+    trace: Trace, *, data: SearchData | None = None, rerun: Rerun | None = None
+) -> list[Check]:
+    """Check a trace that was read; see :func:`verify`."""
     # A detail repeats what the trace says, which may be of any length.
-    return [each._replace(detail=_cut(each.detail)) for each in checks]
+    return [each._replace(detail=_cut(each.detail)) for each in _checks(trace, data, rerun)]
 
 
 def _checks(trace: Trace, data: SearchData | None, rerun: Rerun | None) -> list[Check]:
@@ -193,7 +200,7 @@ def _changed(trace: Trace) -> str:
     changed = [
         f"{name} {made} then, {here.get(name, 'none')} now"
         for name, made in trace.header.versions.items()
-        if here.get(name) != made
+        if here.get(name) != made and name != PROTOCOL
     ]
     return f" ({'; '.join(changed)})" if changed else ""
 

@@ -132,6 +132,12 @@ REPORTS: Final = (
     ),
     Report("goals", "builders.reports.goals", (), "docs/studies/results/goals.md", 5),
     Report("aquasurf", "builders.reports.variants", (), "docs/studies/results/aquasurf.md", 60),
+    Report(
+        "leaderboard",
+        "builders.reports.leaderboard",
+        writes="leaderboard/leaderboard.csv",
+        minutes=15,
+    ),
     Report("outcomes", "builders.reports.outcomes", minutes=2),
     *(Report(f"seeds-{name}", "builders.reports.seeds", (name,)) for name in TABLES),
     *(Report(f"ladder-{name}", "builders.reports.ladder", (name,)) for name in LADDERS),

@@ -23,6 +23,7 @@ def test_public_names():
         "Expression",
         "SearchSpace",
         "__version__",
+        "act_layer",
         "cite",
         "distance",
         "list_tables",

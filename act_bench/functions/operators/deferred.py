@@ -1,4 +1,4 @@
-"""NumPy, SciPy and PyTorch, each imported when one of its names is first used.
+"""NumPy, SciPy, PyTorch and JAX, each imported when one of its names is first used.
 
 A record holds the formulas of an operator for every backend; reading an expression needs none of
 them, and a user without PyTorch has the others.
@@ -14,7 +14,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-__all__ = ["functional", "lightly", "load", "np", "special", "torch"]
+__all__ = ["functional", "jnp", "lightly", "load", "np", "special", "torch"]
 
 _LIGHTLY: ContextVar[bool] = ContextVar("lightly", default=False)
 
@@ -60,6 +60,7 @@ def load(*modules: ModuleType) -> None:
 
 
 if TYPE_CHECKING:
+    import jax.numpy as jnp
     import numpy as np
     import torch
     from scipy import special
@@ -69,3 +70,4 @@ else:
     special = _Deferred("scipy.special", light="act_bench.functions.operators.light")
     torch = _Deferred("torch")
     functional = _Deferred("torch.nn.functional")
+    jnp = _Deferred("jax.numpy")

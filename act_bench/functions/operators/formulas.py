@@ -25,8 +25,11 @@ def vanishing_product(x: Array, factor: Array) -> Array:
 
 
 def term(slope: Array, factor: Array) -> Array:
-    """Return slope * factor, 0 for a constant argument even where the factor is infinite."""
-    return np.where(slope == 0, 0, slope * factor)
+    """Return slope * factor, 0 for a constant argument even where the factor is no number."""
+    product = slope * factor
+    # Where it is one, the product all the same: JAX differentiates it once more. No -0 comes of it.
+    still = np.where(np.isfinite(factor), product + 0.0, 0.0)
+    return np.where(slope == 0, still, product)
 
 
 def sigmoid_slope(x: Array) -> Array:

@@ -41,6 +41,10 @@ class Operator:
     torch : callable, optional
         The value on tensors, which autograd differentiates; an operator that is ``learned`` takes
         beta first.
+    jax : callable, optional
+        The value on JAX arrays, which JAX differentiates; ``learned`` ones take beta first. It is
+        needed for these alone, and where JAX cannot compute ``numpy`` and ``derivative``
+        (:mod:`act_bench.functions.frameworks.jax_backend`).
     tangent : callable, optional
         ``tangent(u, du, v, dv, value)``: the derivative of an operator of two arguments whose
         slopes along x are ``du`` and ``dv``. It is needed where df/du du + df/dv dv is not what is
@@ -74,6 +78,7 @@ class Operator:
     numpy: Callable[..., Any]
     derivative: Callable[..., Any] | None = None
     torch: Callable[..., Any] | None = None
+    jax: Callable[..., Any] | None = None
     tangent: Callable[..., Any] | None = None
     scale: Callable[..., Any] | None = None
     commutative: bool = False

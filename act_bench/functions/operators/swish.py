@@ -8,18 +8,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from act_bench.functions.operators.deferred import np, special, torch
+from act_bench.functions.operators.deferred import jnp, np, special, torch
 from act_bench.functions.operators.formulas import (
     GAUSSIAN_IS_ZERO,
     constant,
     finite,
     is_half,
-    sigmoid_slope,
     vanishing_product,
 )
 from act_bench.functions.operators.record import Operator
 
 if TYPE_CHECKING:
+    from jax import Array as JaxArray
     from torch import Tensor
 
     from act_bench.functions.operators.record import Array
@@ -67,6 +67,11 @@ def _torch_gauss_gap(beta: Tensor, u: Tensor, v: Tensor) -> Tensor:
     return torch.exp(-beta * torch.square((u - v).clamp(-bound, bound)))
 
 
+def _jax_gauss_gap(beta: JaxArray, u: JaxArray, v: JaxArray) -> JaxArray:
+    bound = math.sqrt(jnp.finfo(u.dtype).max) / 2  # as with torch
+    return jnp.exp(-beta * jnp.square(jnp.clip(u - v, -bound, bound)))
+
+
 def _torch_gauss(x: Tensor) -> Tensor:
     # exp(-x^2) is 0 long before the bound, where the slope of x^2 is still finite.
     return torch.exp(-torch.square(x.clamp(-GAUSSIAN_IS_ZERO, GAUSSIAN_IS_ZERO)))
@@ -88,6 +93,17 @@ def _torch_gate(u: Tensor, v: Tensor) -> Tensor:
     less = torch.sigmoid(negative)
     less = torch.where(less == 0, torch.exp(negative), less)
     return torch.where(right, 1 - less, less) * v
+
+
+def _jax_gate(u: JaxArray, v: JaxArray) -> JaxArray:
+    # By the root of what underflows, twice: XLA takes subnormal numbers for 0.
+    root = jnp.exp(-jnp.abs(u) / 2)
+    return jnp.where(u > 0, v, v * root * root) / (1 + root * root)
+
+
+def _gate_slopes(u: Array, v: Array) -> tuple[Array, Array]:
+    root = 0.5 / np.cosh(u / 2)  # of the slope of the sigmoid
+    return v * root * root, special.expit(u)
 
 
 def _laplace_gap(u: Array, v: Array) -> Array:
@@ -129,6 +145,7 @@ SWISH_UNARY: Final = (
         numpy=lambda x: BETA * x,
         derivative=lambda x: np.full_like(x, BETA),
         torch=lambda beta, x: beta * x,
+        jax=lambda beta, x: beta * x,
         learned=True,
         spaces={"swish": 6},
     ),
@@ -139,6 +156,7 @@ SWISH_UNARY: Final = (
         numpy=lambda x: x + BETA,
         derivative=lambda x: np.ones_like(x),
         torch=lambda beta, x: x + beta,
+        jax=lambda beta, x: x + beta,
         learned=True,
         spaces={"swish": 7},
     ),
@@ -203,6 +221,7 @@ SWISH_UNARY: Final = (
         numpy=lambda x: np.full_like(x, BETA),
         derivative=lambda x: np.zeros_like(x),
         torch=lambda beta, x: constant(x, beta),
+        jax=lambda beta, x: jnp.zeros_like(x) + beta,
         learned=True,
         spaces={"swish": 24},
     ),
@@ -223,8 +242,9 @@ SWISH_BINARY: Final = (
         2,
         "v / (1 + exp(-u))",
         numpy=_gate,
-        derivative=lambda u, v: (v * sigmoid_slope(u), special.expit(u)),
+        derivative=_gate_slopes,
         torch=_torch_gate,
+        jax=_jax_gate,
         spaces={"swish": 6},
     ),
     Operator(
@@ -234,6 +254,7 @@ SWISH_BINARY: Final = (
         numpy=_gauss_gap,
         derivative=_gauss_gap_slopes,
         torch=_torch_gauss_gap,
+        jax=_jax_gauss_gap,
         commutative=True,
         learned=True,
         spaces={"swish": 7},
@@ -245,6 +266,7 @@ SWISH_BINARY: Final = (
         numpy=_laplace_gap,
         derivative=_laplace_gap_slopes,
         torch=lambda beta, u, v: torch.exp(-beta * torch.abs(u - v)),
+        jax=lambda beta, u, v: jnp.exp(-beta * jnp.maximum(u - v, v - u)),  # slope 0 at 0
         commutative=True,
         learned=True,
         spaces={"swish": 8},
@@ -256,6 +278,7 @@ SWISH_BINARY: Final = (
         numpy=lambda u, v: BETA * u + (1 - BETA) * v,
         derivative=lambda u, v: (np.full_like(u, BETA), np.full_like(v, 1 - BETA)),
         torch=lambda beta, u, v: beta * u + (1 - beta) * v,
+        jax=lambda beta, u, v: beta * u + (1 - beta) * v,
         learned=True,
         spaces={"swish": 9},
     ),

@@ -55,7 +55,7 @@ def _bessel_difference(size: Array) -> Array:
         first *= -(4 - (2 * k - 1) ** 2) / (8 * k)
         zeroth *= (2 * k - 1) ** 2 / (8 * k)
         power = power / large
-        total += (first - zeroth) * power
+        total = total + (first - zeroth) * power  # not in place: also of other arrays
     expansion = total / np.sqrt(2 * np.pi * large)
     return np.where(size > _BESSEL_SWITCH, expansion, special.i1e(size) - special.i0e(size))
 

@@ -1,0 +1,1 @@
+"""Functions in other frameworks: JAX and ONNX."""

@@ -1,0 +1,1 @@
+"""The leaderboard, made only from traces that are verified."""

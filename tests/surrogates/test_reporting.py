@@ -1,0 +1,120 @@
+"""The protocol, traces of many searches in one file, and the leaderboard made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from act_bench.cli import main
+from act_bench.publishing.export import TRACES, _write_traces
+from act_bench.search.loading import load_data
+from act_bench.search.trace import TraceError
+from act_bench.search.trace_table import read_traces, write_traces
+from act_bench.search.verify import verdict
+from builders.reports.leaderboard import board
+from surrogates import reporting
+
+SHORT = reporting.PROTOCOLS[1]._replace(trials=2, evaluations=6)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(reporting.PROTOCOLS, 1, SHORT)
+
+
+@pytest.fixture(scope="module", params=["knn", "hyperband", "aquasurf", "random-rates"])
+def searched(request: pytest.FixtureRequest, tmp_path_factory) -> Path:
+    """Return a file of traces: whole trainings, parts of them, charges, and rates."""
+    path = tmp_path_factory.mktemp("traces") / f"{request.param}.parquet"
+    write_traces(path, reporting.run(load_data("mlp"), request.param, SHORT)[1])
+    return path
+
+
+def test_a_file_has_all_of_the_traces(searched: Path, tmp_path: Path) -> None:
+    _, traces = reporting.run(load_data("mlp"), searched.stem, SHORT)
+    again = read_traces(searched)
+    assert [list(each.lines()) for each in again] == [list(each.lines()) for each in traces]
+    assert {each.protocol for each in again} == {1}
+    assert reporting.breaches(again) == []
+    assert {verdict(checks) for checks in reporting.checked(again)} == {"verified"}
+
+
+def changed(path: Path, target: Path, **values: object) -> Path:
+    rows = pl.read_parquet(path).to_dicts()
+    for name, value in values.items():
+        rows[0][name] = value
+    pl.DataFrame(rows, schema=pl.read_parquet_schema(path)).write_parquet(target)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"clock_s": 1.0}, "clock_s is .*, not 1.0"),
+        ({"test_accuracy": 0.99}, "test_accuracy"),
+        ({"expressions": ["relux(x)"] * 6}, "relux"),
+        ({"table": "nlp"}, "nlp"),
+        ({"settings": "{"}, "property name"),
+    ],
+)
+def test_what_is_no_search_of_the_data_is_refused(searched: Path, tmp_path, values, said) -> None:
+    with pytest.raises(TraceError, match=said) as caught:
+        read_traces(changed(searched, tmp_path / "changed.parquet", **values))
+    assert caught.value.line == 1
+    assert CliRunner().invoke(main, ["verify", str(tmp_path / "changed.parquet")]).exit_code == 1
+
+
+def test_another_optimizer_did_not_ask_that(tmp_path: Path) -> None:
+    path = tmp_path / "mlp-full" / "knn.parquet"
+    path.parent.mkdir()
+    write_traces(path, reporting.run(load_data("mlp"), "knn", SHORT)[1])
+    changed(path, path, optimizer="random", settings="{}")
+    done = CliRunner().invoke(main, ["verify", "--strict", "--json", str(path)])
+    assert done.exit_code == 1
+    assert json.loads(done.output)["verdict"] == "FAILED"
+    with pytest.raises(board.RefusedError, match="not of one optimizer"):
+        board.row(path)
+
+
+def test_breaches_of_the_protocol_are_named() -> None:
+    _, traces = reporting.run(load_data("mlp"), "random", SHORT)
+    assert reporting.breaches(traces) == []
+    assert "expected 2 trials, got 1" in reporting.breaches(traces[:1])
+    assert "in order" in reporting.breaches(traces[::-1])[0]
+    assert reporting.breaches([traces[0].of_protocol(9)]) == ["there is no protocol 9"]
+
+
+def test_from_the_command_to_the_board(tmp_path: Path) -> None:
+    folder = tmp_path / "board" / "cnn-proxy"
+    arguments = ["simulate", "cnn", "--protocol", "1", "--output", str(folder)]
+    done = CliRunner().invoke(main, [*arguments, "--optimizers", "random,knn,knn-rates"])
+    assert done.exit_code == 0, done.output
+    assert "knn-rates: not run: cnn, fidelity proxy has one learning rate" in done.output
+    done = CliRunner().invoke(main, ["verify", "--strict", str(folder / "knn.parquet")])
+    assert done.exit_code == 0, done.output
+    rows, refused = board.board(folder.parent, [])
+    assert refused == []
+    assert rows["optimizer"].sort().to_list() == ["knn", "random"]
+    assert rows["trials"].to_list() == [2, 2]
+    assert (rows["median_regret"] >= 0).all()
+    _write_traces(folder.parent, tmp_path / TRACES)
+    assert len(read_traces(tmp_path / TRACES)) == 4
+    (folder / "bad.parquet").write_bytes(b"no Parquet")
+    assert "bad.parquet: line 1: expected a Parquet file" in board.board(folder.parent, [])[1][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--protocol", "1", "--trials", "3", "--seed", "2"], "leave out --trials, --seed"),
+        (["--protocol", "7"], "expected 1, got 7"),
+    ],
+)
+def test_the_protocol_sets_its_own_numbers(options: list[str], said: str) -> None:
+    done = CliRunner().invoke(main, ["simulate", "mlp", *options])
+    assert done.exit_code == 2
+    assert said in done.output
