@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from act_bench.functions.expression import Expression, parse
+from act_bench.functions.named import NamedFunction
 from act_bench.tables.distances import quantile_function
 from act_bench.tables.registry import table_info
 from benchmarks.budget import Figure, report
@@ -116,7 +117,7 @@ def noise_setting(table: str) -> Setting:
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.arange(BATCH) % 10
 
-    def network(expression: Expression) -> nn.Module:
+    def network(expression: Expression | NamedFunction) -> nn.Module:
         return initialized(recipe, expression, convention.seed)
 
     return Setting(convention, network, images, labels)

@@ -20,7 +20,7 @@ from act_bench.spaces.distances import output_vectors, to_one
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.learning_curves import LearningCurves
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
-from surrogates.simulation import StalledSearchError, run_search
+from surrogates.searches.single import StalledSearchError, run_search
 
 Factory = Callable[[SearchSpace, int], Optimizer]
 

@@ -18,7 +18,8 @@ from act_bench.search.trace import Trace, read_trace
 from act_bench.search.verify import Check, check_trace
 from surrogates.optimizers import NAMES, asks_for_rates, find_optimizer
 from surrogates.protocol import SearchSpace
-from surrogates.simulation import Progress, Simulation, rerun, simulate, trial_seed
+from surrogates.searches.single import rerun, trial_seed
+from surrogates.simulation import Progress, Simulation, simulate
 
 
 class Protocol(NamedTuple):
@@ -32,7 +33,7 @@ class Protocol(NamedTuple):
     evaluations : int
         Of each search: whole trainings that its epochs amount to.
     seed : int
-        From which those of the trials follow: :func:`surrogates.simulation.trial_seed`.
+        From which those of the trials follow: :func:`surrogates.searches.single.trial_seed`.
     workers : int
         Trainings at a time.
     """

@@ -187,7 +187,7 @@ def _jobs(options: Options) -> int:
 
 def _checked_memory(options: Options, optimizers: int) -> int | None:
     """Return the limit in bytes, if one is given; what needs more is refused here."""
-    from surrogates.trials import check_memory
+    from surrogates.searches.trials import check_memory
 
     limit = None if options.memory is None else int(options.memory * 2**30)
     try:
@@ -206,8 +206,8 @@ def _simulate(
 ) -> Simulation:
     """Run the searches, with a bar on stderr for each optimizer."""
     from act_bench.cli._progress import bars
+    from surrogates.searches.trials import check_memory
     from surrogates.simulation import simulate
-    from surrogates.trials import check_memory
 
     needed = check_memory(len(chosen), options.trials, options.evaluations, limit)
     click.echo(

@@ -109,7 +109,7 @@ def _replayed(path: Path, with_rerun: bool) -> tuple[list[Verdict], str]:
     else:
         rerun: Rerun | None = None
         if with_rerun:
-            from surrogates.simulation import rerun
+            from surrogates.searches.single import rerun
         checks = verify(path, rerun=rerun)
     verdicts: list[Verdict] = [
         {"check": check.name, "passed": check.passed, "detail": check.detail, "line": check.line}

@@ -86,7 +86,7 @@ def verify(
     data : SearchData, optional
         What to check against; default: what the header names.
     rerun : callable, optional
-        Runs the optimizer again, such as ``surrogates.simulation.rerun``. Default: no such check.
+        Runs the optimizer again: ``surrogates.searches.single.rerun``. Default: no such check.
 
     Returns
     -------

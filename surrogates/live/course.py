@@ -18,7 +18,7 @@ from act_bench.search.benchmark import Benchmark
 from act_bench.search.events import Partial, Result
 from regenerate.sweeps.executor import available_cores, worker_pool
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
-from surrogates.simulation import StalledSearchError
+from surrogates.searches.single import StalledSearchError
 
 _PATIENCE = 10
 

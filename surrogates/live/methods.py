@@ -30,7 +30,7 @@ from surrogates.live.sessions import OptimizerSession, Proposal, ProposalSession
 from surrogates.live.spaces import search_space
 from surrogates.optimizers import NAMES, plain_name
 from surrogates.protocol import Factory
-from surrogates.simulation import begin
+from surrogates.searches.single import begin
 
 Propose = Callable[..., Iterator[Proposal]]
 

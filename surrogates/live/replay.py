@@ -24,7 +24,7 @@ from surrogates.live.course import Budget, course
 from surrogates.live.methods import PROPOSERS, find_optimizer
 from surrogates.live.spaces import SPACES, open_space, search_space
 from surrogates.protocol import SearchSpace
-from surrogates.simulation import begin
+from surrogates.searches.single import begin
 
 
 def verify_search(path: Path, *, again: bool = True) -> list[Check]:

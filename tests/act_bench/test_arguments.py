@@ -30,7 +30,8 @@ from act_bench.search.verify import verify
 from regenerate.recipes import find as find_recipe
 from surrogates.optimizers import NAMES, find_optimizer
 from surrogates.protocol import SearchSpace, settings_of
-from surrogates.simulation import begin, rerun, run_search, simulate, trial_seed
+from surrogates.searches.single import begin, rerun, run_search, trial_seed
+from surrogates.simulation import simulate
 
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
 FLOATS = [np.float16, np.float32, np.float64]

@@ -7,7 +7,7 @@ import pytest
 
 from act_bench.search.verify import verify
 from act_bench.spaces.paper import load_space
-from surrogates.simulation import rerun
+from surrogates.searches.single import rerun
 
 FOLDER = Path(__file__).parent
 SHARES = 6

@@ -13,7 +13,7 @@ from act_bench.search.events import Query
 from surrogates.adapters import FromStudy, FromSuggester
 from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace
-from surrogates.simulation import run_search
+from surrogates.searches.single import run_search
 
 MakeData = Callable[..., BenchmarkData]
 

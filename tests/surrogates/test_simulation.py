@@ -20,14 +20,8 @@ from act_bench.search.trace import read_trace
 from act_bench.search.verify import verify
 from surrogates.optimizers import OPTIMIZERS, RandomSearch, find_optimizer
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
-from surrogates.simulation import (
-    Simulation,
-    StalledSearchError,
-    rerun,
-    run_search,
-    simulate,
-    trial_seed,
-)
+from surrogates.searches.single import StalledSearchError, rerun, run_search, trial_seed
+from surrogates.simulation import Simulation, simulate
 
 MakeData = Callable[..., BenchmarkData]
 

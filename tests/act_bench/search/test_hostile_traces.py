@@ -14,7 +14,7 @@ from act_bench.search.trace import TraceError, read_trace
 from act_bench.search.verify import verify
 from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace
-from surrogates.simulation import begin, rerun, run_search
+from surrogates.searches.single import begin, rerun, run_search
 
 SETTINGS: dict[str, Setting] = {"neighbours": 3, "features": "outputs"}
 NINES = "9" * 4_000

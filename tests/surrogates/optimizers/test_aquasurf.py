@@ -24,7 +24,8 @@ from act_bench.testing import check_optimizer
 from surrogates.choices import Choices, drawn_points
 from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace, settings_of
-from surrogates.simulation import begin, rerun, run_search, simulate
+from surrogates.searches.single import begin, rerun, run_search
+from surrogates.simulation import simulate
 
 MakeData = Callable[..., BenchmarkData]
 

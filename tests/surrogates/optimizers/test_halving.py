@@ -15,7 +15,8 @@ from act_bench.search.verify import verify
 from surrogates.optimizers import find_optimizer
 from surrogates.optimizers.halving import Hyperband, SuccessiveHalving, rungs
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
-from surrogates.simulation import rerun, simulate
+from surrogates.searches.single import rerun
+from surrogates.simulation import simulate
 
 MakeData = Callable[..., BenchmarkData]
 

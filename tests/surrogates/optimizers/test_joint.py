@@ -14,7 +14,8 @@ from surrogates.optimizers import asks_for_rates, find_optimizer
 from surrogates.optimizers.joint import RateSpace
 from surrogates.optimizers.random import RandomSearch
 from surrogates.protocol import SearchSpace, settings_of
-from surrogates.simulation import rerun, run_search, simulate
+from surrogates.searches.single import rerun, run_search
+from surrogates.simulation import simulate
 
 NAMES = ("random-rates", "knn-rates", "gp-ei-rates")
 RATES = (0.1, 0.2, 0.4)

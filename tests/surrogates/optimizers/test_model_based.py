@@ -14,7 +14,7 @@ from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Result
 from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace
-from surrogates.simulation import run_search
+from surrogates.searches.single import run_search
 
 MakeData = Callable[..., BenchmarkData]
 

@@ -14,7 +14,7 @@ from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Query, Result
 from surrogates.optimizers import OPTIMIZERS, find_optimizer
 from surrogates.protocol import Factory, SearchSpace, settings_of
-from surrogates.simulation import run_search
+from surrogates.searches.single import run_search
 
 MakeData = Callable[..., BenchmarkData]
 

@@ -1,0 +1,1 @@
+"""Searches one by one, and many of them in several processes."""
