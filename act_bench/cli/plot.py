@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from act_bench.cli._command import Command
-from act_bench.cli._options import json_option, table_type
+from act_bench.cli._options import collected, json_option, table_type
 from act_bench.figures import FIGURES
 from act_bench.tables.registry import EDITIONS
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command is told."""
+
+    figure: str | None
+    expression: str | None
+    tables: tuple[str, ...]
+    fidelity: str | None
+    edition: str
+    results: Path | None
+    data_dir: Path | None
+    model: str | None
+    data: str | None
+    output: Path | None
+    as_json: bool
 
 
 def _listing() -> str:
@@ -55,19 +73,8 @@ def _listing() -> str:
     help="File, .png, .svg or .pdf; default: output/FIGURE.png.",
 )
 @json_option
-def command(
-    figure: str | None,
-    expression: str | None,
-    tables: tuple[str, ...],
-    fidelity: str | None,
-    edition: str,
-    results: Path | None,
-    data_dir: Path | None,
-    model: str | None,
-    data: str | None,
-    output: Path | None,
-    as_json: bool,
-) -> None:
+@collected(Options)
+def command(options: Options) -> None:
     r"""Draw FIGURE to a file; without FIGURE, list what there is.
 
     \b
@@ -77,22 +84,33 @@ def command(
       act-bench plot regret-time --results output/simulate-mlp-full
       act-bench plot inputs "relu(x)" --table mlp
     """
+    figure = options.figure
     if figure is None:
         listed = {name: known.about for name, known in FIGURES.items()}
-        click.echo(json.dumps(listed) if as_json else _listing())
+        click.echo(json.dumps(listed) if options.as_json else _listing())
         return
     from act_bench.cli._progress import working
     from act_bench.figures import Request, draw
     from act_bench.figures.style import FORMATS, save
 
-    output = output or Path("output") / f"{figure}.png"
+    output = options.output or Path("output") / f"{figure}.png"
     if output.suffix.removeprefix(".") not in FORMATS:
         raise click.BadParameter(
             f"expected the suffix {', '.join(FORMATS)}, got {output.name!r}", param_hint="--output"
         )
-    request = Request(tables, edition, fidelity, results, data_dir, expression, model, data)
+    request = Request(
+        options.tables,
+        options.edition,
+        options.fidelity,
+        options.results,
+        options.data_dir,
+        options.expression,
+        options.model,
+        options.data,
+    )
     with working(f"plot {figure}"):
         drawn = draw(figure, request)
         output.parent.mkdir(parents=True, exist_ok=True)
         save(drawn, output)
-    click.echo(json.dumps({"figure": figure, "file": str(output)}) if as_json else str(output))
+    made = {"figure": figure, "file": str(output)}
+    click.echo(json.dumps(made) if options.as_json else str(output))

@@ -91,7 +91,8 @@ def _show_results(bench: Benchmark, data: BenchmarkData, asked: list[tuple[str, 
     info = table_info(data.table)
     rated = f", rate {view_name(data.rate)}"
     click.echo(
-        f"Validation in {data.table}, fidelity {data.fidelity}{rated}, edition {data.edition}"
+        f"{info.metric_in_words.capitalize()} in {data.table}, fidelity {data.fidelity}{rated}, "
+        f"edition {data.edition}"
     )
     shown = listing(
         "expression",

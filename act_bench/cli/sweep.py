@@ -286,7 +286,8 @@ def _without_fixed(tasks: list[Task], recipe: Recipe) -> list[Task]:
 def _workers(options: Options, recipe: Recipe) -> Executor:
     """Return the executor of that name."""
     if options.executor == "local":
-        from regenerate.sweeps.executor import LocalExecutor, available_cores
+        from regenerate.sweeps.executor import LocalExecutor
+        from regenerate.sweeps.processes import available_cores
         from regenerate.training.dispatch import choose_device
 
         # All local workers train on the same GPU, where more than one would be in the others' way.

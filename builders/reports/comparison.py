@@ -21,7 +21,7 @@ import numpy as np
 from act_bench.files.atomic import replacing
 from act_bench.tables.registry import table_info
 from regenerate.runs.environment import environment
-from regenerate.sweeps.executor import available_cores
+from regenerate.sweeps.processes import available_cores
 from surrogates.live import Budget, Confirmation, Found, Problem, search, table_problem
 from surrogates.live.confirm import Estimate
 from surrogates.live.methods import PROPOSERS

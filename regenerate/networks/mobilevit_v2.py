@@ -193,6 +193,7 @@ class MobileViTv2(nn.Module):
 
     Examples
     --------
+    >>> import torch
     >>> network = MobileViTv2(nn.SiLU)
     >>> network(torch.zeros(2, 3, 64, 64)).shape
     torch.Size([2, 10])

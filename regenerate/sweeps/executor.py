@@ -14,27 +14,8 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from act_bench.errors import ArgumentError
-from regenerate.sweeps.processes import (
-    SPAWN,
-    WorkerDiedError,
-    available_cores,
-    report,
-    start_worker,
-    worker_pool,
-)
+from regenerate.sweeps.processes import available_cores, worker_pool
 from regenerate.training.dispatch import choose_device
-
-__all__ = [
-    "SPAWN",
-    "Executor",
-    "LocalExecutor",
-    "SerialExecutor",
-    "WorkerDiedError",
-    "available_cores",
-    "report",
-    "start_worker",
-    "worker_pool",
-]
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")

@@ -28,7 +28,8 @@ import torch
 
 from act_bench.arguments import finite_number, whole_number
 from act_bench.tables.registry import import_own_tables
-from regenerate.sweeps.executor import Chunk, Result, WorkerDiedError, available_cores
+from regenerate.sweeps.executor import Chunk, Result
+from regenerate.sweeps.processes import WorkerDiedError, available_cores
 from regenerate.training.dispatch import DeviceError, trainer_of
 
 OBJECT_STORE = 100 * 2**20

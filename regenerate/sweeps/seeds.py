@@ -19,7 +19,7 @@ from act_bench.arguments import whole_number, whole_seeds
 from regenerate.activations.learnable import Activation
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Run
-from regenerate.sweeps.executor import SPAWN, available_cores, report, worker_pool
+from regenerate.sweeps.processes import SPAWN, available_cores, report, worker_pool
 from regenerate.training.dispatch import choose_device, train, trainer_of
 from regenerate.training.threads import torch_threads
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from act_bench.arguments import finite_number, whole_number
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.events import Partial, Result
-from regenerate.sweeps.executor import available_cores, worker_pool
+from regenerate.sweeps.processes import available_cores, worker_pool
 from surrogates.protocol import Optimizer, SearchSpace, SpaceExhaustedError
 from surrogates.searches.single import StalledSearchError
 

@@ -106,6 +106,8 @@ class Store:
         class Trained:
             def __init__(self, accuracy):
                 self.validation_accuracy = accuracy
+                self.runtime_s = 0.0
+                self.test_accuracy = self.test_loss = self.validation_loss = None
                 self.outcome = "diverged" if accuracy is None else "ok"
 
         return [Trained(accuracy) for accuracy in self.known[expression]]

@@ -18,7 +18,7 @@ import torch
 
 from builders.reports.gpu.steps import TrainingStep, step_flops
 from regenerate.recipes import Recipe
-from regenerate.sweeps.executor import WorkerDiedError, worker_pool
+from regenerate.sweeps.processes import WorkerDiedError, worker_pool
 from regenerate.training.step import Recorder, record_on_gpu
 
 SIDES: Final = {"cuda": 8192, "cpu": 1024}

@@ -17,7 +17,8 @@ from builders.command import refusing
 from builders.reports.studies import overview, page
 from builders.reports.studies.studies import STUDIES, find
 from builders.reports.studies.trainings import Resources
-from regenerate.sweeps.executor import LocalExecutor, available_cores
+from regenerate.sweeps.executor import LocalExecutor
+from regenerate.sweeps.processes import available_cores
 from regenerate.sweeps.time_limit import TimeLimit
 
 

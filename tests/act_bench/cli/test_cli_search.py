@@ -110,8 +110,14 @@ def test_show_prints_the_record_of_each_fidelity(monkeypatch: pytest.MonkeyPatch
         "table": "mlp",
         "edition": "regenerated",
         "fidelity": "full",
-        "metrics": {"validation_accuracy": 0.9512, "test_accuracy": None, "outcome": "ok"},
+        "metrics": {
+            "validation_accuracy": 0.9512,
+            "validation_loss": 0.2,
+            "test_accuracy": None,
+            "outcome": "ok",
+        },
         "validation_accuracy_curve": [0.1, 0.5, 0.9512],
+        "validation_loss_curve": [2.3, 1.4, 0.2],
     }
     monkeypatch.setattr(show, "_records", lambda entry: [record])
     shown = run(show.command, "relu(x)").output
@@ -127,11 +133,14 @@ def test_show_draws_the_median_curve_of_the_runs_that_trained(tmp_path: Path) ->
             "fidelity": ["full", "full", "full", "full", "full"],
             "outcome": ["ok", "ok", "ok", "diverged", "ok"],
             "validation_accuracy_curve": [[0.1, 0.5], [0.2, 0.9], [0.3, 0.7], [0.0], [1.0, 1.0]],
+            "validation_loss_curve": [[2.0, 1.0], [1.9, 0.5], [1.8, 0.8], [9.0], [0.1, 0.1]],
         }
     )
     runs.write_parquet(tmp_path / "runs.parquet")
     curves = show.median_curves(str(tmp_path / "runs.parquet"), 3)
-    assert curves == {"full": pytest.approx([0.2, 0.7])}
+    assert curves["full"]["validation_accuracy_curve"] == pytest.approx([0.2, 0.7])
+    assert curves["full"]["validation_loss_curve"] == pytest.approx([1.9, 0.8])
+    assert list(curves) == ["full"]
 
 
 def test_simulate_writes_tables_figure_and_traces(data: BenchmarkData, tmp_path: Path) -> None:

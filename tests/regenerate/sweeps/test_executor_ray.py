@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from regenerate.recipes import Recipe
 from regenerate.runs import parts
 from regenerate.sweeps import sweep
-from regenerate.sweeps.executor import SerialExecutor, WorkerDiedError
+from regenerate.sweeps.executor import SerialExecutor
+from regenerate.sweeps.processes import WorkerDiedError
 from regenerate.sweeps.sweep import plan
 from regenerate.training.dispatch import DeviceError
 

@@ -19,7 +19,7 @@ from act_bench.errors import ArgumentError
 from act_bench.functions.expression import parse
 from regenerate.recipes import find
 from regenerate.runs.run import Run
-from regenerate.sweeps import executor, seeds
+from regenerate.sweeps import processes, seeds
 from regenerate.sweeps.seeds import recorded_threads, train_at_once
 
 RELU = parse("relu(x)")
@@ -43,7 +43,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     @contextmanager
     def pool(workers: int, threads: int, reports: Any) -> Iterator[ThreadPoolExecutor]:
         calls.append({"workers": workers, "threads": threads})
-        monkeypatch.setattr(executor, "_reports", reports)
+        monkeypatch.setattr(processes, "_reports", reports)
         with ThreadPoolExecutor(workers) as started:
             yield started
 

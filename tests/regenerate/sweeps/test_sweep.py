@@ -24,7 +24,8 @@ from regenerate.recipes.rates import with_rate
 from regenerate.runs import parts
 from regenerate.runs.run import Run
 from regenerate.sweeps import sweep
-from regenerate.sweeps.executor import LocalExecutor, SerialExecutor, WorkerDiedError
+from regenerate.sweeps.executor import LocalExecutor, SerialExecutor
+from regenerate.sweeps.processes import WorkerDiedError
 from regenerate.sweeps.sweep import Shard, SweepError, Task, plan
 from regenerate.sweeps.time_limit import TimeLimit
 from regenerate.training.dispatch import DeviceError
