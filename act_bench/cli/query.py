@@ -128,7 +128,7 @@ def _show_beside(table: str, beside: list[tuple[str, list[dict[str, Any]]]]) -> 
     from act_bench.tables.registry import table_info
 
     info = table_info(table)
-    click.echo(f"Validation in {table}, beside the space")
+    click.echo(f"{info.metric_in_words.capitalize()} in {table}, beside the space")
     shown = listing("function", right=("rate", info.metric_in_words.split()[-1], "seeds"))
     for text, rows in beside:
         for row in rows:

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from act_bench.errors import excerpt
+from act_bench.errors import ArgumentError, excerpt
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import SearchData
@@ -70,7 +70,7 @@ def write_traces(path: Path, traces: Iterable[Trace]) -> None:
 def _row(trace: Trace) -> Json:
     header, end = trace.header, trace.events[-1]
     if header.optimizer is None or not isinstance(end, Revealed):
-        raise ValueError("expected the trace of an optimizer that ends with a reveal")
+        raise ArgumentError("expected the trace of an optimizer that ends with a reveal")
     queries = [event for event in trace.events if isinstance(event, Query)]
     row = header._asdict() | header.optimizer._asdict()
     charges, asked = [], 0

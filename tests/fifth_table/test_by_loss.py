@@ -175,7 +175,8 @@ def test_commands_show_losses_and_bits(tmp_path: Path) -> None:
     chosen = next(each for each in shown["rates"] if each["table"] == NAME and each["tuned"])
     assert chosen["fresh_validation_loss"] is not None
     assert chosen["fresh_validation_accuracy"] is None
-    assert command("query", text, "gelu", "--table", NAME).count("loss") == 2  # a heading each
+    asked = command("query", text, "gelu", "--table", NAME)
+    assert asked.count(f"Validation loss in {NAME}") == 2  # in the space and beside it
     assert "validation loss" in command("tables")
 
 

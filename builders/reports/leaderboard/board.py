@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
@@ -34,8 +35,10 @@ FOLDER: Final = Path("leaderboard")
 BOARD: Final = "leaderboard.csv"
 
 
-class RefusedError(ValueError):
+class RefusedError(ActBenchError, ValueError):
     """A file of traces that gives no row."""
+
+    exit_code = ExitCode.DATA
 
 
 def row(path: Path) -> dict[str, object]:

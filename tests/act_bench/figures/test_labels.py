@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.text import Text
+from numpy.typing import NDArray
 from scipy.optimize import LinearConstraint, minimize
 
 from act_bench.figures.labels import name_beside, name_points, spread
@@ -26,7 +27,11 @@ def test_spread_keeps_gaps_order_and_limits(places):
 def test_spread_is_the_nearest_such_arrangement():
     places = [0.3, 0.31, 0.35, 0.6, 0.61]
     apart = LinearConstraint(np.eye(5, k=1)[:4] - np.eye(5)[:4], 0.1, np.inf)
-    best = minimize(lambda y: ((y - places) ** 2).sum(), np.linspace(0, 0.5, 5), constraints=apart)
+
+    def moved(found: NDArray[np.float64]) -> float:
+        return float(((found - places) ** 2).sum())
+
+    best = minimize(moved, np.linspace(0, 0.5, 5), constraints=apart)
     assert spread(places, 0.1, 0, 1) == pytest.approx(best.x, abs=1e-3)
 
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from regenerate.fisher.coverage import weighted_layers
 from regenerate.networks import build
-from regenerate.networks.coatnet import PARAMETERS, STAGES, CoAtNet, RelativePositions
+from regenerate.networks.coatnet import PARAMETERS, STAGES, CoAtNet
+from regenerate.networks.relative_positions import RelativePositions
 
 
 def test_parameters_and_places() -> None:
