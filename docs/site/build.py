@@ -18,7 +18,7 @@ SITE = Path(__file__).parent
 ROOT = SITE.parents[1]
 PAGES = (
     "*.md", "LICENSE*", "CITATION.cff", "Makefile", "docs", "examples",
-    "builders/reports/results/goals.py",
+    "builders/reports/results/goals.py", "leaderboard/leaderboard.csv",
 )  # fmt: skip
 """What the pages consist of and link to."""
 EXPLORE = "act-bench.html"
@@ -74,7 +74,7 @@ REDIRECT = """\
 <meta http-equiv="refresh" content="0; url=README.html">
 <a href="README.html">Act-Bench</a>
 """
-_UNWANTED = shutil.ignore_patterns("__pycache__", "numbers", "site")
+_UNWANTED = shutil.ignore_patterns("__pycache__", "site")
 
 
 if __name__ == "__main__":

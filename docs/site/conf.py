@@ -49,7 +49,11 @@ apidoc_modules = [
     for name in PACKAGES
 ]
 apidoc_automodule_options = {"members", "show-inheritance"}
-autodoc_default_options = {"ignore-module-all": True}  # what a module passes on is told of at home
+autodoc_default_options = {
+    "ignore-module-all": True,  # what a module passes on is told of at home
+    # scikit-learn writes these, and their docstrings link within its own pages.
+    "exclude-members": "set_fit_request, set_predict_request, set_score_request",
+}
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # signatures have them
 napoleon_google_docstring = False
