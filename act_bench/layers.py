@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from act_bench.functions.expression import parse
+from act_bench.functions.catalogue import read
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ def act_layer(function: str | HasModule) -> partial[torch.nn.Module]:
     Parameters
     ----------
     function : str or Expression or NamedFunction
-        Text of an expression, an expression, or a function of
+        Text of an expression or a name of the catalogue; an expression, or a function of
         :data:`act_bench.functions.catalogue.CATALOGUE`.
 
     Returns
@@ -43,16 +43,16 @@ def act_layer(function: str | HasModule) -> partial[torch.nn.Module]:
     Raises
     ------
     act_bench.functions.expression.ParseError
-        The text is no expression.
+        The text is no expression, and no name.
     act_bench.errors.MissingExtraError
         On a call: PyTorch is not installed.
 
     Examples
     --------
     >>> layer = act_layer("max(relu(x),tanh(x))")
-    >>> layer(inplace=True)
-    ActivationModule(max(relu(x),tanh(x)))
+    >>> layer(inplace=True), act_layer("gelu")()
+    (ActivationModule(max(relu(x),tanh(x))), ActivationModule(gelu(x)))
 
     With timm: ``timm.create_model("resnet18", act_layer=layer)``.
     """
-    return partial(_module, parse(function) if isinstance(function, str) else function)
+    return partial(_module, read(function) if isinstance(function, str) else function)

@@ -105,7 +105,8 @@ def export_onnx(
     Parameters
     ----------
     network : torch.nn.Module
-        An expression's module, or a network that has some; it is exported as it evaluates.
+        An expression's module, or a network that has some; it is exported as it evaluates, and
+        stays in the mode that it is in.
     inputs : tuple of Tensor
         Inputs of the right shapes.
     path : str or Path, optional
@@ -126,6 +127,11 @@ def export_onnx(
     with needs_extra("export_onnx"):
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
-    program = torch.export.export(network.eval(), inputs, **options)
-    program = program.run_decompositions(decompositions())
-    return torch.onnx.export(program, f=path, dynamo=True, verbose=False)
+    modes = [(module, module.training) for module in network.modules()]
+    try:
+        program = torch.export.export(network.eval(), inputs, **options)
+        program = program.run_decompositions(decompositions())
+        return torch.onnx.export(program, f=path, dynamo=True, verbose=False)
+    finally:
+        for module, training in modes:
+            module.training = training
