@@ -16,7 +16,7 @@ from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.loading import load_data
 from act_bench.search.trace import Trace, read_trace
 from act_bench.search.verify import Check, check_trace
-from surrogates.optimizers import NAMES, asks_for_rates, find_optimizer
+from surrogates.optimizers import asks_for_rates, find_optimizer
 from surrogates.protocol import SearchSpace
 from surrogates.searches.single import rerun, trial_seed
 from surrogates.simulation import Progress, Simulation, simulate
@@ -155,6 +155,3 @@ def checked(traces: Sequence[Trace], *, again: bool = True) -> Iterator[list[Che
             continue
         data, space = known[key]
         yield check_trace(trace, data=data, rerun=partial(rerun, space=space) if again else None)
-
-
-__all__ = ["NAMES", "PROTOCOLS", "Protocol", "applies", "breaches", "checked", "run"]

@@ -41,6 +41,7 @@ def run(
     from act_bench.files.folders import making
     from act_bench.search.trace_table import write_traces
     from surrogates import reporting
+    from surrogates.optimizers import NAMES
 
     protocol = reporting.PROTOCOLS.get(version)
     if protocol is None:
@@ -54,7 +55,7 @@ def run(
     ]
     if given:
         raise click.UsageError(f"--protocol sets this itself: leave out {', '.join(given)}")
-    names = chosen.split(",") if chosen else reporting.NAMES
+    names = chosen.split(",") if chosen else NAMES
     output = folder or Path("output") / f"protocol-{protocol.version}" / data.name
     click.echo(f"protocol {protocol.version}: {data.title}, {data.values}", err=True)
     rows: list[dict[str, object]] = []

@@ -9,7 +9,7 @@ nothing else may import the commands.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent, fill
 from typing import Final
@@ -135,9 +135,8 @@ def _listed(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def write(arguments: Sequence[str] = ()) -> None:
+def write() -> None:
     """Write the page."""
-    del arguments
     PAGE.write_text(page(), encoding="utf-8")
     click.echo(PAGE)
 

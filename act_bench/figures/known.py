@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from act_bench.figures import Request
 from act_bench.figures.style import GRAY, GRID, OKABE_ITO, bare, panels
 from act_bench.figures.tables import tables_with_data
+from act_bench.functions.operators import BASELINES
 from act_bench.tables.registry import choose_fidelity, table_info
 
 if TYPE_CHECKING:
@@ -16,19 +17,7 @@ if TYPE_CHECKING:
 
     from act_bench.tables.registry import TableInfo
 
-KNOWN: Final = (
-    "elu",
-    "relu",
-    "selu",
-    "sigmoid",
-    "softplus",
-    "softsign",
-    "swish",
-    "tanh",
-    "gelu",
-    "mish",
-    "leaky_relu",
-)
+KNOWN: Final = (*(text.removesuffix("(x)") for text in BASELINES), "gelu", "mish", "leaky_relu")
 """The baselines of the benchmark, and three outside its space that everybody knows."""
 BEST: Final = "best of the space"
 _SURE: Final = 0.975
@@ -42,7 +31,7 @@ class Reach(NamedTuple):
     value
         In the table's metric.
     half
-        Half of its 95 % interval; 0 where it is at chance.
+        Half of its 95 % interval; 0 where it is at chance, or not known.
     name
         The function, where it is not that of the row.
     """
@@ -105,17 +94,18 @@ def at_tuned_rate(table: str, request: Request = Request()) -> dict[str, Reach]:
     from act_bench.tables.rates import table_rates
 
     info = table_info(table)
-    if request.edition != "regenerated" or not table_rates(table) or not info.higher_is_better:
+    if request.edition != "regenerated" or not table_rates(table):
         return {}
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
     rows = load_table(table, fidelity=fidelity, rate="tuned")
     found = {
-        name: _fresh(rows.row(entry, named=True))
+        name: _fresh(rows.row(entry, named=True), info)
         for name in KNOWN
         if (entry := _entry(name)) is not None
     }
-    best = rows.sort("validation_accuracy", descending=True, nulls_last=True).row(0, named=True)
-    found[BEST] = _fresh(best)._replace(name=best["expression"])
+    ranked = rows.sort(info.metric, descending=info.higher_is_better, nulls_last=True)
+    best = ranked.row(0, named=True)
+    found[BEST] = _fresh(best, info)._replace(name=best["expression"])
     return found | _beside(table, fidelity, tuned=True)
 
 
@@ -135,17 +125,21 @@ def _beside(table: str, fidelity: str, *, tuned: bool) -> dict[str, Reach]:
 
     if named_name(table) not in table_files(table):
         return {}
+    info = table_info(table)
     rows = load_named(table, fidelity).filter(
         pl.col("entry").is_null() & pl.col("name").is_in(KNOWN)
     )
     if tuned:
-        return {row["name"]: _fresh(row) for row in rows.filter("tuned").iter_rows(named=True)}
+        chosen = rows.filter("tuned").iter_rows(named=True)
+        return {row["name"]: _fresh(row, info) for row in chosen}
     own = _own_rate(table, fidelity)
     return {
         row["name"]: Reach(
-            row["validation_accuracy"],
-            # The standard error of a median of normal values.
-            math.sqrt(math.pi / 2) * _half(row["validation_accuracy_std"], row["runs"]),
+            row[info.metric],
+            # The standard error of a median of normal values; files hold deviations of accuracies.
+            math.sqrt(math.pi / 2) * _half(row["validation_accuracy_std"], row["runs"])
+            if info.metric == "validation_accuracy"
+            else 0.0,
         )
         for row in rows.iter_rows(named=True)
         if row["learning_rate"] == own and row["outcome"] == "ok"
@@ -165,9 +159,9 @@ def _reach(row: dict[str, float], info: TableInfo) -> Reach:
     return Reach(row["estimate"], 1.96 * row["estimate_std"])
 
 
-def _fresh(row: dict[str, float]) -> Reach:
-    half = _half(row["fresh_validation_accuracy_std"], row["fresh_runs"])
-    return Reach(row["fresh_validation_accuracy"], half)
+def _fresh(row: dict[str, float], info: TableInfo) -> Reach:
+    value = f"fresh_{info.metric}"
+    return Reach(row[value], _half(row[f"{value}_std"], row["fresh_runs"]))
 
 
 def _half(std: float, runs: float) -> float:
@@ -250,7 +244,7 @@ def _panel(
         color=GRAY,
     )
     axes.set(xlim=(low, high), ylim=(len(order) - 0.4, -0.6))
-    axes.set_xlabel(f"{info.score_in_words} (guessing: {abs(info.worst_score):.2g})", fontsize=9)
+    axes.set_xlabel(f"{info.metric_in_words} (guessing: {info.worst_value:.2g})", fontsize=9)
     axes.set_title(f"{table}: {info.network}\n{info.dataset}", loc="left", fontsize=9, pad=26)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)

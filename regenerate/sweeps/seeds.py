@@ -72,7 +72,7 @@ def train_at_once(
         The device is not there or of no use to the network.
     act_bench.errors.ArgumentError
         The seeds repeat or are negative, or there is no thread; a ValueError.
-    regenerate.sweeps.executor.WorkerDiedError
+    regenerate.sweeps.processes.WorkerDiedError
         A process was killed.
 
     Examples

@@ -20,7 +20,7 @@ pytest.importorskip("torch")
 from act_bench import Benchmark, load_runs, load_table
 from act_bench.cli import main
 from act_bench.explore.views import table_data
-from act_bench.figures import Request, draw
+from act_bench.figures import Request, draw, known
 from act_bench.functions.operators import BASELINES
 from act_bench.search.loading import load_data
 from act_bench.search.refusals import BesideSpaceError
@@ -223,6 +223,24 @@ def test_figures_draw_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert axes.get_xlabel() == "minus validation loss"
     drawn = entropy.figure(NAME, *np.random.default_rng(0).random((2, len(LEVEL))))
     assert "minus validation loss" in drawn.axes[0].get_ylabel()
+
+
+def test_the_figure_of_known_functions_shows_losses() -> None:
+    own, tuned = known.at_own_rate(NAME), known.at_tuned_rate(NAME)
+    lowest = load_table(NAME).drop_nulls("validation_loss")
+    assert own[known.BEST].name == lowest["expression"][lowest["validation_loss"].arg_min()]
+    # Each baseline is at its loss, and none of these is an accuracy turned round.
+    levels = LEVEL[BASELINE_ENTRIES]
+    assert [own[text.removesuffix("(x)")].value for text in BASELINES] == pytest.approx(
+        levels, abs=0.03
+    )
+    gelu = load_named(NAME).filter(pl.col("name") == "gelu")
+    (own_rate,) = gelu.filter(pl.col("learning_rate") != OTHER)["validation_loss"]
+    assert own["gelu"] == known.Reach(own_rate, 0.0)
+    (chosen,) = gelu.filter("tuned")["fresh_validation_loss"]
+    assert tuned["gelu"].value == chosen
+    axes = draw("known", Request(tables=(NAME,))).axes[0]
+    assert axes.get_xlabel() == "validation loss (guessing: 4.6)"
 
 
 def test_entropy_predicts_scores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from act_bench.search.verify import verdict
 from builders.reports.results.goals import noise, trainings
 from surrogates.exact import random_search_law
 from surrogates.reporting import PROTOCOLS, breaches, checked
+from surrogates.simulation import TOP_SHARE
 
 FOLDER: Final = Path("leaderboard")
 BOARD: Final = "leaderboard.csv"
@@ -74,7 +75,7 @@ def _summary(traces: list[Trace]) -> dict[str, object]:
     tests = [e.test_accuracy for e in ends if isinstance(e, Revealed)]
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     law = random_search_law(scores, protocol.evaluations)
-    top = np.sort(scores)[-int(np.ceil(0.01 * scores.size))]
+    top = np.sort(scores)[-int(np.ceil(TOP_SHARE * scores.size))]
     to_top = [
         clock[np.argmax(np.array(s) >= top)] if max(s) >= top else np.inf for s, clock in curves
     ]
@@ -89,6 +90,7 @@ def _summary(traces: list[Trace]) -> dict[str, object]:
         "optimizer": header.optimizer.name,
         "settings": settings.lstrip(":"),
         "trials": len(traces),
+        "regret_to": "any rate" if rates else "this rate",
         "median_regret": round(float(middle), 6),
         "regret_quartile_1": round(float(low), 6),
         "regret_quartile_3": round(float(high), 6),
