@@ -14,6 +14,7 @@ from regenerate.inputs.recorder import record
 from regenerate.recipes import Recipe
 from regenerate.runs.run import Run
 from regenerate.training.dispatch import Observer, train
+from regenerate.training.threads import torch_threads
 
 
 class Measured(NamedTuple):
@@ -39,7 +40,7 @@ def measure(
     device: str = "auto",
     data_dir: Path | None = None,
 ) -> Measured:
-    """Train a function with one seed, and record its inputs.
+    """Train a function with one seed, on one thread, and record its inputs.
 
     Parameters
     ----------
@@ -60,9 +61,10 @@ def measure(
     """
 
     def run(observe: Observer) -> Run:
-        (trained,) = train(
-            recipe, function, [seed], device=device, data_dir=data_dir, observe=observe
-        )
+        with torch_threads(1):  # as the runs of tables, so that it is one of these
+            (trained,) = train(
+                recipe, function, [seed], device=device, data_dir=data_dir, observe=observe
+            )
         return trained
 
     return observed(run)
