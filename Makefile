@@ -8,9 +8,13 @@ BIN = $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
+comma = ,
+EXTRAS = surrogates,regenerate,plots,hub,optuna,ray
 TOOLS ?= dev,docs,gpu-check,jax,adapters
-# What reads the data, and what models them; nothing that trains.
-CORE = $(addprefix tests/act_bench/,files spaces tables search publishing figures explore) \
+# Not those that nothing tested depends on (dev, docs), and not gpu-check: torch says which Triton.
+OLDEST = jax,onnx,adapters,test
+# What computes functions, reads the data and models them, and the command line; nothing that trains.
+CORE = $(addprefix tests/act_bench/,files functions spaces tables search publishing figures explore cli) \
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
 	test_gaussian_process.py test_significance.py)
 
@@ -38,10 +42,18 @@ tests: $(VENV)/test-installed
 
 # The core with the lower bound of every dependency in pyproject.toml, and with the newest there is
 # of all; each in an environment of its own. Old libraries warn of new ones: no error here.
+# `.ci/oldest.txt` names every version, so that pip has nothing to look for.
 test-oldest:
+	$(MAKE) core VENV=.venv-oldest CONSTRAINTS=.ci/oldest.txt TOOLS=$(OLDEST)
+
+# Writes that file again, by uv: where a bound in pyproject.toml changed.
+oldest-pins: $(BIN)/python
 	@mkdir -p build
-	$(PYTHON) .ci/lower_bounds.py > build/oldest.txt
-	$(MAKE) core VENV=.venv-oldest CONSTRAINTS=build/oldest.txt TOOLS=test
+	$(BIN)/pip install --quiet uv
+	$(PYTHON) .ci/lower_bounds.py > build/bounds.txt
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --constraint build/bounds.txt \
+		$(foreach extra,$(subst $(comma), ,$(EXTRAS),$(OLDEST)),--extra $(extra)) pyproject.toml --output-file build/oldest.txt
+	$(PYTHON) .ci/lower_bounds.py --portable < build/oldest.txt > .ci/oldest.txt
 
 # But for torch, of which each version brings gigabytes for GPUs from PyPI: that of constraints.txt.
 test-newest:
@@ -50,6 +62,8 @@ test-newest:
 	rm -rf .venv-newest
 	$(MAKE) core VENV=.venv-newest CONSTRAINTS=build/newest.txt TOOLS=test
 
+# Compiling all that is installed takes longer than the tests take for what they import.
+core: PIP_INSTALL += --no-compile
 core: $(VENV)/test-installed
 	$(BIN)/pytest -o filterwarnings=default $(CORE)
 
@@ -105,7 +119,7 @@ $(VENV)/demo-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/test-installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	$(PIP_INSTALL) --editable '.[surrogates,regenerate,plots,hub,optuna,ray,$(TOOLS)]'
+	$(PIP_INSTALL) --editable '.[$(EXTRAS),$(TOOLS)]'
 	@touch $@
 
 clean:

@@ -1,17 +1,23 @@
 """Print pip constraints with the lower bound of every dependency that pyproject.toml names.
 
-    python .ci/lower_bounds.py > oldest.txt && pip install --constraint oldest.txt '.[all,dev]'
+    python .ci/lower_bounds.py > bounds.txt
+    python .ci/lower_bounds.py --portable < compiled.txt
 
-`make test-oldest` does, and runs the core of the suite there. Standard library only.
+`make oldest-pins` does the first, lets uv add a version of all else that the bounds bring, does the
+second and writes `.ci/oldest.txt`. ``--portable`` leaves out what PyTorch for Linux needs itself,
+which its other builds do not have. Standard library only.
 """
 
 import re
 import sys
 import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+PINS = Path(__file__).parent / "oldest.txt"
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?P<extras>\[[^]]*\])?\s*(?P<versions>[^;]*)")
+_OF_TORCH = re.compile(r"(nvidia|cuda)-|triton==")
 
 
 def lower_bounds(pyproject: Path = PYPROJECT) -> dict[str, str]:
@@ -42,5 +48,13 @@ def lower_bounds(pyproject: Path = PYPROJECT) -> dict[str, str]:
     return dict(sorted(bounds.items()))
 
 
+def portable(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the constraints but for those of what PyTorch for Linux names for itself."""
+    return (line for line in lines if not _OF_TORCH.match(line))
+
+
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{name}=={bound}\n" for name, bound in lower_bounds().items())
+    if sys.argv[1:] == ["--portable"]:
+        sys.stdout.writelines(portable(sys.stdin))
+    else:
+        sys.stdout.writelines(f"{name}=={bound}\n" for name, bound in lower_bounds().items())

@@ -18,6 +18,8 @@ from tests.act_bench.functions.test_evaluators import Array, Tree, disagreement,
 jax = pytest.importorskip("jax")
 torch = pytest.importorskip("torch")
 jnp = jax.numpy
+# Where older versions have it.
+at = jax if hasattr(jax, "enable_x64") else pytest.importorskip("jax.experimental")
 
 POINTS = np.array([-1.3, -0.4, 0.7, 1.9])
 
@@ -27,7 +29,7 @@ def _wide(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let JAX have float64 where the test asks for it, as a parameter or by name."""
     parameters = getattr(request.node, "callspec", None)
     wide = parameters is None or parameters.params.get("dtype", "float64") == "float64"
-    with jax.enable_x64(wide):
+    with at.enable_x64(wide):
         yield
 
 
