@@ -34,6 +34,7 @@ from regenerate.fisher.moments import (
     patch_moment,
     token_moment,
 )
+from regenerate.fisher.moments.products import eigenvalues
 
 SAFE: Final = (1e-6, 1e6)
 """Largest magnitudes that are squared as they are; others are scaled to 1 first."""
@@ -92,10 +93,8 @@ class Factor:
             raise InvalidSpectrumError("not finite")
         if self.matrix.shape[1] == 1:
             found = self.matrix[:, :, 0].cpu().numpy()
-        elif self.matrix.device.type == "cpu":
-            found = np.linalg.eigvalsh(self.matrix.numpy())
         else:
-            found = torch.linalg.eigvalsh(self.matrix).cpu().numpy()
+            found = eigenvalues(self.matrix)
         largest = found.max(1, keepdims=True).clip(min=0.0)
         if not largest.any():
             raise InvalidSpectrumError("no positive eigenvalue")
@@ -142,7 +141,7 @@ def input_factor(layer: Layer, inputs: Tensor, magnitude: float | None = None) -
             matrix = depthwise_moments(scaled, geometry, homogeneous)
         else:
             matrix = patch_moment(scaled, geometry, homogeneous)[None]
-    return Factor(matrix / len(inputs), 2.0 * math.log(scale))
+    return Factor(matrix.div_(len(inputs)), 2.0 * math.log(scale))
 
 
 def gradient_factor(layer: Layer, gradients: Tensor) -> Factor:
@@ -176,7 +175,7 @@ def gradient_factor(layer: Layer, gradients: Tensor) -> Factor:
             matrix = channel_moments(scaled)[:, None, None]
         else:
             matrix = map_moment(scaled)[None]
-    return Factor(matrix / (len(gradients) * positions), 2.0 * math.log(scale))
+    return Factor(matrix.div_(len(gradients) * positions), 2.0 * math.log(scale))
 
 
 def largest_magnitude(values: Tensor) -> float:
