@@ -43,13 +43,13 @@ def correlations(
         (phase, phase, lag) to (channels, channels).
     """
     height, width = frame
-    images, channels = next(iter(phases.values())).shape[2:]
     across = {phase: _transformed_across(pixels, width) for phase, pixels in phases.items()}
     down = {phase: _transform_down(pixels, height) for phase, pixels in phases.items()}
-    sums = {
-        pair: [torch.zeros((len(lags), channels**2)).to(down[pair[0]]) for _ in range(2)]
-        for pair, lags in wanted.items()
-    }
+    turns, sums = {}, {}
+    for (one, other), lags in wanted.items():
+        turns[one, other] = _turns(lags, frame, phases[one])
+        images, channels = phases[one].shape[2:]
+        sums[one, other] = [phases[one].new_zeros((len(lags), channels**2)) for _ in range(2)]
     # Of k and -k, at which a real map has conjugate transforms, only one is needed.
     for column in range(width // 2 + 1):
         # (row of the frequency, (real and imaginary part, image), channel)
@@ -59,14 +59,14 @@ def correlations(
             )
             for phase, found in across.items()
         }
-        for (one, other), lags in wanted.items():
+        turned = {other: _turned(spectra[other]) for one, other in wanted if one != other}
+        for (one, other), total in sums.items():
             here, there = spectra[one].transpose(1, 2), spectra[other]
-            total = sums[one, other]
-            cosines, sines = _turns(lags, column, frame, there)
+            cosines, sines = (each[column] for each in turns[one, other])
             add_product(total[0], cosines, product(here, there).flatten(1))
             if one != other:
-                add_product(total[1], sines, product(here, _turned(there)).flatten(1))
-            elif len(lags) > 1:  # the imaginary part is this less its transpose
+                add_product(total[1], sines, product(here, turned[other]).flatten(1))
+            elif len(wanted[one, other]) > 1:  # the imaginary part is this less its transpose
                 half = product(here[:, :, :images], there[:, images:])
                 add_product(total[1], sines, half.flatten(1))
     result = {}
@@ -106,15 +106,16 @@ def _transform_down(pixels: Tensor, height: int) -> Tensor:
     return matrix.view(2 * height, 2 * rows)
 
 
-def _turns(lags: list[Pair], column: int, frame: Pair, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines (lags, row of the frequency) by which lags turn a product.
+def _turns(lags: list[Pair], frame: Pair, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines by which lags turn a product, times its weight in the mean.
 
-    Times the weight of the column of the frequency in the mean over all.
+    Each is (column of the frequency, lag, row of the frequency).
     """
     height, width = frame
-    down, across = torch.tensor(lags).T
-    rows = torch.outer(down, torch.arange(height)) % height
-    columns = (across * column)[:, None] % width
-    angles = (rows.to(like) / height + columns.to(like) / width).mul_(2.0 * torch.pi)
-    weight = (1.0 if 2 * column in (0, width) else 2.0) / (height * width)
-    return angles.cos() * weight, angles.sin() * weight
+    columns, rows = torch.arange(width // 2 + 1), torch.arange(height)
+    down, across = torch.tensor(lags).T[:, :, None]
+    angles = (columns[:, None, None] * across % width).to(like) / width
+    angles = (angles + (down * rows % height).to(like) / height).mul_(2.0 * torch.pi)
+    weights = torch.where((columns == 0) | (2 * columns == width), 1.0, 2.0).to(like)
+    weights = weights[:, None, None] / (height * width)
+    return angles.cos() * weights, angles.sin() * weights

@@ -73,7 +73,10 @@ def fill_by_lags(moment: Tensor, maps: Tensor, geometry: Geometry) -> None:
     phases = {phase: _phase(maps, phase, geometry) for phase in {read.phase for read in reads}}
     lags = _lags(reads)
     together = {pair: lags[pair] for pair in _together(lags, geometry)}
-    everywhere = correlations(phases, together, (_frame(rows), _frame(columns)))
+    everywhere = {}
+    if together:
+        spread = {phase: phases[phase] for pair in together for phase in pair}
+        everywhere = correlations(spread, together, (_frame(rows), _frame(columns)))
     sums = _Sums(phases)
     blocks = moment.unflatten(0, (geometry.kernel, -1)).unflatten(2, (geometry.kernel, -1))
     for one, d in enumerate(reads):
