@@ -10,52 +10,51 @@ import numpy as np
 
 from regenerate.kernels.compiled import compiled
 
+_MAPS = ("float32", "float64")
+
 
 @compiled(
     [
-        f"void({kind}[:, :, :, ::1], intp, intp, UniTuple(intp, 2), UniTuple(intp, 2),"
-        " UniTuple(intp, 2), float64[:, :, ::1])"
-        for kind in ("float32", "float64")
+        f"void({kind}[:, :, :, ::1], intp[:, ::1], UniTuple(intp, 2), float64[:, ::1])"
+        for kind in _MAPS
     ],
     fastmath={"contract"},
 )
-def depthwise_products(maps, high, wide, kernel, stride, padding, found):  # type: ignore[no-untyped-def]
-    """Add to ``found`` sums over images and positions of products of the pixels of a patch.
+def products_of_pixels(maps, parts, stride, found):  # type: ignore[no-untyped-def]
+    """Add to ``found`` sums over images and pixels of the products of a pixel with another.
 
     Parameters
     ----------
     maps
         (images, height, width, channels).
-    high, wide
-        Output positions down and across.
-    kernel, stride, padding
-        Of the convolution, (down, across).
+    parts
+        (sums, 6): of each sum the first pixel (row, column), the first of the others, and how many
+        there are down and across.
+    stride
+        From one of them to the next, (down, across).
     found
-        (f, f + 1, channels) with f the pixels of the kernel: at (d, e) the products of pixel d with
-        a pixel e that is not before it, at (d, f) the sums of pixel d. The rest is left alone.
+        (sums, channels).
     """
-    images, height, width, channels = maps.shape
-    pixels = kernel[0] * kernel[1]
-    padded = np.zeros((height + 2 * padding[0], width + 2 * padding[1], channels), np.float64)
+    images, _, _, channels = maps.shape
     for n in range(images):
-        for y in range(height):
-            for x in range(width):
-                place, pixel = padded[y + padding[0], x + padding[1]], maps[n, y, x]
-                for c in range(channels):
-                    place[c] = pixel[c]
-        for y in range(high):
-            for x in range(wide):
-                top, left = y * stride[0], x * stride[1]
-                for d in range(pixels):
-                    first = padded[top + d // kernel[1], left + d % kernel[1]]
-                    total = found[d, pixels]
+        for k in range(len(parts)):
+            total = found[k]
+            for y in range(parts[k, 4]):
+                row, other = parts[k, 0] + y * stride[0], parts[k, 2] + y * stride[0]
+                for x in range(parts[k, 5]):
+                    one = maps[n, row, parts[k, 1] + x * stride[1]]
+                    two = maps[n, other, parts[k, 3] + x * stride[1]]
                     for c in range(channels):
-                        total[c] += first[c]
-                    for e in range(d, pixels):
-                        second = padded[top + e // kernel[1], left + e % kernel[1]]
-                        total = found[d, e]
-                        for c in range(channels):
-                            total[c] += first[c] * second[c]
+                        total[c] += np.float64(one[c]) * np.float64(two[c])
+
+
+@compiled([f"void({kind}[:, ::1], float64[::1])" for kind in _MAPS], fastmath={"contract"})
+def squares(pixels, found):  # type: ignore[no-untyped-def]
+    """Add the sums of squares of the columns of ``pixels`` to ``found`` (channels,)."""
+    for row in range(len(pixels)):
+        own = pixels[row]
+        for c in range(len(found)):
+            found[c] += np.float64(own[c]) * np.float64(own[c])
 
 
 @compiled("void(float32[:, ::1], float64[:, ::1])", fastmath={"contract"})

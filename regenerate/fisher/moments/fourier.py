@@ -91,10 +91,10 @@ def _angles(one: int, other: int, side: int, like: Tensor) -> Tensor:
 
 def _transformed_across(pixels: Tensor, width: int) -> Tensor:
     """Return (row, real and imaginary part, column of the frequency, image and channel)."""
-    rows, columns = pixels.shape[:2]
-    angles = _angles(width // 2 + 1, columns, width, pixels)
+    angles = _angles(width // 2 + 1, pixels.shape[1], width, pixels)
     matrix = torch.cat([angles.cos(), -angles.sin()])
-    return product(matrix, pixels.flatten(2)).unflatten(1, (2, -1))
+    found = product(matrix, pixels.flatten(2))
+    return found.view(len(found), 2, len(angles), -1)
 
 
 def _transform_down(pixels: Tensor, height: int) -> Tensor:

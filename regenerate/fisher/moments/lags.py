@@ -19,11 +19,13 @@ one by one, patches 40 n; all at once they cost 1.5 n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from functools import cache
-from typing import Final
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Final, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from regenerate.fisher.moments.fourier import Pair, correlations
@@ -54,10 +56,58 @@ def products_by_lags(geometry: Geometry, channels: int) -> float:
     return total * (1.0 + NARROW / channels)
 
 
-def fill_by_lags(moment: Tensor, maps: Tensor, geometry: Geometry) -> None:
-    """Write the sum over images and positions of the outer products of patches.
+class Sum(NamedTuple):
+    """The sum of products of a phase at q, another at q + lag, over pixels q of the first.
+
+    Over all of them, or those of a row, of a column, or of both.
+    """
+
+    one: Pair
+    other: Pair
+    lag: Pair
+    row: int | None = None
+    column: int | None = None
+
+    def spans(self, geometry: Geometry) -> tuple[range, range]:
+        """Return the rows and columns of q, those whose partner is in the map."""
+        found = []
+        chosen = self.row, self.column
+        for axis, one, other, lag, only in zip(
+            geometry, self.one, self.other, self.lag, chosen, strict=True
+        ):
+            first, last = (0, axis.length(one) - 1) if only is None else (only, only)
+            found.append(range(max(first, -lag), min(last, axis.length(other) - 1 - lag) + 1))
+        return found[0], found[1]
+
+
+def blocks(geometry: Geometry) -> Iterator[tuple[int, int, list[tuple[float, Sum]]]]:
+    """Yield each block of a moment once: two places in the kernel, and sums with their signs.
 
     S(d, e) = all of the phase of d - unreached rows - unreached columns + pixels in both.
+
+    Examples
+    --------
+    >>> narrow = Geometry(Axis(1, 1, 1, 0), Axis(4, 2, 1, 0))
+    >>> [(d, e, len(sums)) for d, e, sums in blocks(narrow)]
+    [(0, 0, 2), (0, 1, 1), (1, 1, 2)]
+    """
+    rows, columns = geometry
+    reads = geometry.reads()
+    for one, d in enumerate(reads):
+        no_rows, no_columns = rows.unreached(d.offset[0]), columns.unreached(d.offset[1])
+        for e in reads[one:]:
+            everywhere = Sum(d.phase, e.phase, _lag(d, e))
+            found = [(1.0, everywhere)]
+            found += [(-1.0, everywhere._replace(row=row)) for row in no_rows]
+            found += [(-1.0, everywhere._replace(column=column)) for column in no_columns]
+            both = product(no_rows, no_columns)
+            found += [(1.0, everywhere._replace(row=row, column=column)) for row, column in both]
+            here, there = (read.offset[0] * columns.kernel + read.offset[1] for read in (d, e))
+            yield here, there, [(sign, each) for sign, each in found if all(each.spans(geometry))]
+
+
+def fill_by_lags(moment: Tensor, maps: Tensor, geometry: Geometry) -> None:
+    """Write the sum over images and positions of the outer products of patches.
 
     Parameters
     ----------
@@ -73,33 +123,58 @@ def fill_by_lags(moment: Tensor, maps: Tensor, geometry: Geometry) -> None:
     phases = {phase: _phase(maps, phase, geometry) for phase in {read.phase for read in reads}}
     lags = _lags(reads)
     together = {pair: lags[pair] for pair in _together(lags, geometry)}
-    everywhere = {}
+    known: dict[Sum, Tensor] = {}
     if together:
         spread = {phase: phases[phase] for pair in together for phase in pair}
-        everywhere = correlations(spread, together, (_frame(rows), _frame(columns)))
-    sums = _Sums(phases)
-    blocks = moment.unflatten(0, (geometry.kernel, -1)).unflatten(2, (geometry.kernel, -1))
-    for one, d in enumerate(reads):
-        no_rows, no_columns = rows.unreached(d.offset[0]), columns.unreached(d.offset[1])
-        for e in reads[one:]:
-            which = d.phase, e.phase, _lag(d, e)
-            found = everywhere[which] if which in everywhere else sums.of(*which)
-            found = found.clone()
-            for row in no_rows:
-                found -= sums.of(*which, row=row)
-            for column in no_columns:
-                found -= sums.of(*which, column=column)
-            for row in no_rows:
-                for column in no_columns:
-                    found += sums.of(*which, row=row, column=column)
-            here, there = (_place(read, geometry) for read in (d, e))
-            blocks[here, :, there] = found
-            if here != there:
-                blocks[there, :, here] = found.T.contiguous()
+        found = correlations(spread, together, (_frame(rows), _frame(columns)))
+        known = {Sum(*which): block for which, block in found.items()}
+    parts = moment.view(geometry.kernel, -1, geometry.kernel, maps.shape[1])
+    for here, there, sums in blocks(geometry):
+        block = moment.new_zeros((maps.shape[1],) * 2)
+        for sign, which in sums:
+            if which not in known:
+                known[which] = _sum(phases, which, geometry)
+            block.add_(known[which], alpha=sign)
+        parts[here, :, there] = block
+        if here != there:
+            parts[there, :, here] = block.T.contiguous()
 
 
-def _place(read: Read, geometry: Geometry) -> int:
-    return read.offset[0] * geometry.columns.kernel + read.offset[1]
+def depthwise_by_lags(maps: Tensor, geometry: Geometry) -> NDArray[np.float64]:
+    """Return the patch moments of each channel alone, (channels, f, f) with f = kernel pixels.
+
+    On a CPU.
+
+    Parameters
+    ----------
+    maps, geometry
+        As for :func:`fill_by_lags`.
+    """
+    from regenerate.fisher import loops_cpu
+
+    strides = geometry.rows.stride, geometry.columns.stride
+    plan = list(blocks(geometry))
+    wanted = list(dict.fromkeys(which for *_, sums in plan for _, which in sums))
+    parts = np.empty((len(wanted), 6), np.intp)
+    for part, which in zip(parts, wanted, strict=True):
+        down, across = which.spans(geometry)
+        pixels = (
+            np.array([which.one, which.other])
+            + np.array([(down[0], across[0]), (down[0] + which.lag[0], across[0] + which.lag[1])])
+            * strides
+        )
+        part[:2], part[2:4] = pixels
+        part[4:] = len(down), len(across)
+    found = np.zeros((len(wanted), maps.shape[1]))
+    pixels = maps.permute(0, 2, 3, 1).contiguous().numpy()
+    loops_cpu.products_of_pixels(pixels, parts, strides, found)
+    known = dict(zip(wanted, found, strict=True))
+    moments = np.zeros((maps.shape[1], geometry.kernel, geometry.kernel))
+    for here, there, sums in plan:
+        for sign, which in sums:
+            moments[:, here, there] += sign * known[which]
+        moments[:, there, here] = moments[:, here, there]
+    return moments
 
 
 def _lag(one: Read, other: Read) -> Pair:
@@ -145,38 +220,15 @@ def _phase(maps: Tensor, phase: Pair, geometry: Geometry) -> Tensor:
     return torch.empty(pixels.shape, dtype=torch.float64, device=maps.device).copy_(pixels)
 
 
-class _Sums:
-    """Sums over images and pixels q of the products of a phase at q, another at q + lag.
-
-    Over all pixels, those of a row, of a column or of both. Each is computed once.
-    """
-
-    def __init__(self, phases: Mapping[Pair, Tensor]) -> None:
-        self.phases = phases
-        self.of = cache(self._of)
-
-    def _of(
-        self,
-        one: Pair,
-        other: Pair,
-        lag: Pair,
-        row: int | None = None,
-        column: int | None = None,
-    ) -> Tensor:
-        """Return the sum (channels, channels)."""
-        here, there = self.phases[one], self.phases[other]
-        channels = here.shape[3]
-        total = here.new_zeros((channels, channels))
-        for axis, (only, shift) in enumerate(zip((row, column), lag, strict=True)):
-            first, last = (0, here.shape[axis] - 1) if only is None else (only, only)
-            # Pixels whose partner is in the map.
-            first, last = max(first, -shift), min(last, there.shape[axis] - 1 - shift)
-            if first > last:
-                return total
-            here = here.narrow(axis, first, last - first + 1)
-            there = there.narrow(axis, first + shift, last - first + 1)
-        if here.shape[1] == 1:  # a column: at once, as its pixels are few
-            here, there = (part.flatten(0, 1)[None] for part in (here, there))
-        for line, partner in zip(here, there, strict=True):
-            add_product(total, line.flatten(0, 1).T, partner.flatten(0, 1))
-        return total
+def _sum(phases: Mapping[Pair, Tensor], which: Sum, geometry: Geometry) -> Tensor:
+    """Return a sum, (channels, channels)."""
+    down, across = which.spans(geometry)
+    here = phases[which.one][down[0] : down[-1] + 1, across[0] : across[-1] + 1]
+    there = phases[which.other].narrow(0, down[0] + which.lag[0], len(down))
+    there = there.narrow(1, across[0] + which.lag[1], len(across))
+    if len(across) == 1:  # a column: at once, as its pixels are few
+        here, there = (part.flatten(0, 1)[None] for part in (here, there))
+    total = here.new_zeros((here.shape[-1],) * 2)
+    for line, partner in zip(here, there, strict=True):
+        add_product(total, line.flatten(0, -2).T, partner.flatten(0, -2))
+    return total

@@ -1,21 +1,20 @@
-"""Second moments of pixels, tokens and patches: dense, depthwise, and from patches that are made."""
+"""Second moments of pixels, tokens and patches, dense and depthwise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from regenerate.fisher.moments.geometry import Geometry
-from regenerate.fisher.moments.lags import fill_by_lags, products_by_lags
+from regenerate.fisher.moments.lags import depthwise_by_lags, fill_by_lags, products_by_lags
 from regenerate.fisher.moments.products import gram
 
 CHUNK: Final = 1 << 17
-"""Numbers that are widened to float64 or put into patches at a time, so that they stay in the cache."""
+"""Numbers that are widened to float64 or put into patches at a time, few enough for a cache."""
 
 
 def patch_moment(maps: Tensor, geometry: Geometry, homogeneous: float | None = None) -> Tensor:
@@ -76,45 +75,21 @@ def depthwise_moments(maps: Tensor, geometry: Geometry, homogeneous: float | Non
     tensor([[4., 6.],
             [6., 9.]], dtype=torch.float64)
     """
-    if maps.device.type == "cpu":
-        return _depthwise_in_a_loop(maps, geometry, homogeneous)
-    channels, kernel = maps.shape[1], geometry.rows.kernel * geometry.columns.kernel
+    channels, kernel = maps.shape[1], geometry.kernel
     size = kernel if homogeneous is None else kernel + 1
     moments = torch.zeros((channels, size, size), dtype=torch.float64, device=maps.device)
-    for image in maps.double().contiguous():
-        # (row, column, channel, row offset, column offset) -> (channel, offsets, positions)
-        patches = _patches(image[None], geometry)[0].permute(2, 3, 4, 0, 1)
-        patches = patches.reshape(channels, kernel, geometry.positions)
-        if homogeneous is not None:
-            ones = patches.new_full((channels, 1, geometry.positions), homogeneous)
-            patches = torch.cat([patches, ones], 1)
-        moments.baddbmm_(patches, patches.transpose(1, 2))
-    return moments
-
-
-def _depthwise_in_a_loop(maps: Tensor, geometry: Geometry, homogeneous: float | None) -> Tensor:
-    from regenerate.fisher import loops_cpu
-
-    rows, columns = geometry
-    channels, kernel = maps.shape[1], rows.kernel * columns.kernel
-    sums = np.zeros((kernel, kernel + 1, channels))
-    loops_cpu.depthwise_products(
-        maps.permute(0, 2, 3, 1).contiguous().numpy(),
-        rows.positions,
-        columns.positions,
-        (rows.kernel, columns.kernel),
-        (rows.stride, columns.stride),
-        (rows.padding, columns.padding),
-        sums,
-    )
-    size = kernel if homogeneous is None else kernel + 1
-    moments = np.empty((channels, size, size))
-    upper = np.triu_indices(kernel)
-    moments[:, upper[0], upper[1]] = moments[:, upper[1], upper[0]] = sums[upper].T
+    if maps.device.type == "cpu":
+        moments[:, :kernel, :kernel] = torch.from_numpy(depthwise_by_lags(maps, geometry))
+    else:
+        for image in maps.double().contiguous():
+            # (row, column, channel, offsets) -> (channel, offsets, positions)
+            patches = _patches(image[None], geometry)[0].flatten(3).permute(2, 3, 0, 1).flatten(2)
+            moments[:, :kernel, :kernel] += patches @ patches.transpose(1, 2)
     if homogeneous is not None:
-        moments[:, kernel, :kernel] = moments[:, :kernel, kernel] = homogeneous * sums[:, kernel].T
+        sums = _patch_sum(maps, geometry).view(kernel, channels).T * homogeneous
+        moments[:, kernel, :kernel] = moments[:, :kernel, kernel] = sums
         moments[:, kernel, kernel] = homogeneous**2 * len(maps) * geometry.positions
-    return torch.from_numpy(moments)
+    return moments
 
 
 def token_moment(tokens: Tensor, homogeneous: float | None = None) -> Tensor:
@@ -158,6 +133,13 @@ def channel_moments(maps: Tensor) -> Tensor:
     tensor([5., 1.], dtype=torch.float64)
     """
     total = torch.zeros(maps.shape[1], dtype=torch.float64, device=maps.device)
+    if maps.device.type == "cpu":
+        from regenerate.fisher import loops_cpu
+
+        loops_cpu.squares(
+            maps.permute(0, 2, 3, 1).contiguous().flatten(0, 2).numpy(), total.numpy()
+        )
+        return total
     for some in _some_at_a_time(maps):
         total += some.square().sum(0)
     return total
@@ -167,7 +149,9 @@ def _some_at_a_time(maps: Tensor) -> Iterator[Tensor]:
     """Yield some pixels at a time, (pixels, channels) in float64, in memory that is used again."""
     pixels = maps.permute(0, 2, 3, 1).flatten(0, 2)
     count = max(1, CHUNK // maps.shape[1])
-    wide = torch.empty((min(count, len(pixels)), maps.shape[1]), dtype=torch.float64).to(maps.device)
+    wide = torch.empty((min(count, len(pixels)), maps.shape[1]), dtype=torch.float64).to(
+        maps.device
+    )
     for some in torch.split(pixels, count):
         yield wide[: len(some)].copy_(some)
 

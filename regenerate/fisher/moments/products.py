@@ -24,7 +24,8 @@ WIDE: Final = 128
 @cache
 def mkl_is_faster() -> bool:
     """Return whether torch's own library is the one to use on this machine's CPU."""
-    return torch.backends.mkl.is_available() and "Intel" in processor()
+    available: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+    return available and "Intel" in processor()
 
 
 def product(one: Tensor, other: Tensor) -> Tensor:
