@@ -94,7 +94,7 @@ def _transformed_across(pixels: Tensor, width: int) -> Tensor:
     angles = _angles(width // 2 + 1, pixels.shape[1], width, pixels)
     matrix = torch.cat([angles.cos(), -angles.sin()])
     found = product(matrix, pixels.flatten(2))
-    return found.view(len(found), 2, len(angles), -1)
+    return found.view(len(found), 2, len(angles), found.shape[2])
 
 
 def _transform_down(pixels: Tensor, height: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
@@ -17,6 +17,7 @@ from regenerate.fisher.moments.lags import Sum, blocks, fill_by_lags, products_b
 from regenerate.fisher.moments.patches import moment_of_patches, products_of_patches
 
 SIDES = st.tuples(st.integers(3, 9), st.integers(3, 9))
+NARROW = st.tuples(st.integers(1, 9), st.integers(1, 9))
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 PADDINGS = st.tuples(st.integers(0, 2), st.integers(0, 2))
 
@@ -59,7 +60,7 @@ def test_moment_is_that_of_the_patches(
 
 
 @settings(max_examples=100)
-@given(SIDES, PAIRS, PAIRS, PADDINGS, st.integers(1, 3))
+@given(NARROW, PAIRS, PAIRS, PADDINGS, st.integers(1, 3))
 def test_lags_and_patches_give_the_moment(
     sides: tuple[int, int],
     kernel: tuple[int, int],
@@ -67,9 +68,10 @@ def test_lags_and_patches_give_the_moment(
     padding: tuple[int, int],
     channels: int,
 ) -> None:
-    """Whatever way is chosen for so small a map."""
+    """Whatever way is chosen for so small a map, one without a phase among them."""
     maps = random_maps(6, channels, sides)
     geometry = Geometry.of(maps, kernel, stride, padding)
+    assume(all(axis.pixels + 2 * axis.padding >= axis.kernel for axis in geometry))
     patches = patches_of(maps, geometry)
     by_lags = torch.full((patches.shape[1],) * 2, torch.nan, dtype=torch.float64)
     fill_by_lags(by_lags, maps, geometry)
