@@ -150,7 +150,7 @@ def depthwise_by_lags(maps: Tensor, geometry: Geometry) -> NDArray[np.float64]:
     maps, geometry
         As for :func:`fill_by_lags`.
     """
-    from regenerate.fisher import loops_cpu
+    from regenerate.fisher.moments import loops_cpu
 
     strides = geometry.rows.stride, geometry.columns.stride
     plan = list(blocks(geometry))

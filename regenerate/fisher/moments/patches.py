@@ -134,7 +134,7 @@ def channel_moments(maps: Tensor) -> Tensor:
     """
     total = torch.zeros(maps.shape[1], dtype=torch.float64, device=maps.device)
     if maps.device.type == "cpu":
-        from regenerate.fisher import loops_cpu
+        from regenerate.fisher.moments import loops_cpu
 
         loops_cpu.squares(
             maps.permute(0, 2, 3, 1).contiguous().flatten(0, 2).numpy(), total.numpy()
