@@ -87,7 +87,44 @@ def expected_improvement(mean: Float, deviation: Float, best: float) -> Float:
     from scipy.special import ndtr
 
     gain = mean - best
-    z = np.divide(gain, deviation, out=np.zeros_like(gain), where=deviation > 0)
-    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-    improvement: Float = deviation * (z * ndtr(z) + density)
-    return np.where(deviation > 0, improvement, np.maximum(gain, 0.0))
+    doubtful = deviation > 0
+    sure = not doubtful.all()
+    z = gain / (np.where(doubtful, deviation, 1.0) if sure else deviation)
+    density = z * z
+    density *= -0.5
+    np.exp(density, out=density)
+    density /= np.sqrt(2 * np.pi)
+    improvement: Float = ndtr(z)
+    improvement *= z
+    improvement += density
+    improvement *= deviation
+    return np.where(doubtful, improvement, np.maximum(gain, 0.0)) if sure else improvement
+
+
+def leading_improvement(mean: Float, deviation: Float, best: float) -> Float:
+    r"""Return the expected improvement where it may be the highest of all; elsewhere -infinity.
+
+    Where the mean lies :math:`a` deviations below the best, the improvement is at most
+    :math:`s \varphi(a)`. So all of it need be computed only where that reaches what one promising
+    prediction gives.
+
+    Parameters
+    ----------
+    mean, deviation : array of shape (functions,)
+        Of normal predictions; all deviations above 0.
+    best : float
+
+    Examples
+    --------
+    >>> leading_improvement(np.array([1.0, -9.0]), np.array([1.0, 1.0]), best=0.5).round(4).tolist()
+    [0.6978, -inf]
+    """
+    promising = int(np.argmax(mean + deviation))
+    some = slice(promising, promising + 1)
+    least = float(expected_improvement(mean[some], deviation[some], best)[0])
+    highest = float(deviation.max()) / np.sqrt(2 * np.pi)  # the bound where a is 0
+    away = np.sqrt(2 * np.log(highest / least)) if 0 < least < highest else np.inf * (least <= 0)
+    leading = np.flatnonzero((mean - best) / deviation >= -away)
+    improvement = np.full(len(mean), -np.inf)
+    improvement[leading] = expected_improvement(mean[leading], deviation[leading], best)
+    return improvement
