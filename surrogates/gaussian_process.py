@@ -30,6 +30,8 @@ Float = NDArray[np.float64]
 
 NOISES: Final = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 """Grid of the noise, as a share of the scale; never 0, for entries may be the same function."""
+LENGTHS: Final = {1: np.geomspace(1 / 16, 16, 9), 2: np.geomspace(1 / 16, 16, 5)}
+"""Grids of the lengths, in medians of a distance, by the number of distances; 2 is for more too."""
 
 
 class Hyperparameters(NamedTuple):
@@ -57,8 +59,7 @@ def most_likely(distances: Sequence[Float], scores: Float) -> Hyperparameters:
     >>> most_likely([apart], np.sin(np.arange(9.0) / 3)).noise
     0.001
     """
-    steps = 9 if len(distances) == 1 else 5
-    around = np.geomspace(1 / 16, 16, steps)
+    around = LENGTHS[min(len(distances), 2)]
     grids = [median_distance(distance) * around for distance in distances]
     choices = list(product(*(grid.tolist() for grid in grids)))
     sides = np.column_stack([scores, np.ones_like(scores)])
@@ -177,7 +178,8 @@ class Posterior:
         self._count = 0
         self._unexplained[:] = 1.0
         self._sums[:] = 0.0
-        self._told = np.empty((0, 2))  # L^-1 times the scores, and times a vector of ones
+        self._told = np.empty((2, 0))  # L^-1 times the scores, and times a vector of ones
+        self._center = self._scale = 0.0  # the most likely mean and scale
 
     def observe(
         self,
@@ -193,25 +195,30 @@ class Posterior:
         rows = self._rows[before:after]
         for row, *apart in zip(rows, *distances, strict=True):  # one at a time stays in cache
             correlation(apart, self._lengths, out=row)
-        told = np.column_stack([scores, np.ones(len(scores))])
+        told = np.array([scores, [1.0] * len(scores)])
         told = (self._extended if len(rows) == 1 else self._extended_by_block)(positions, rows, told)
-        self._told = np.concatenate([self._told, told])
+        self._told = np.concatenate([self._told, told], axis=1)
         self._count = after
+        y, one = self._told
+        self._center = float(one @ y / (one @ one))
+        rest = y - self._center * one
+        self._scale = float(rest @ rest) / after
 
     def _extended(self, positions: Sequence[int], rows: Float, told: Float) -> Float:
         """Turn correlations of one function into the next row of V, and what was told of it."""
         from scipy.linalg import blas
 
-        known, (row,) = self._rows[: self._count], rows
-        column = known[:, positions[0]].copy()
-        scale = 1.0 / np.sqrt(row[positions[0]] + self._noise - column @ column)
+        known, (row,), (position,) = self._rows[: self._count], rows, positions
+        column = known[:, position].copy()
+        scale = 1.0 / float(row[position] + self._noise - column @ column) ** 0.5
         if self._count:
             blas.dgemv(-scale, known.T, column, scale, row, overwrite_y=1)
+            told[:, 0] -= self._told @ column
         else:
             row *= scale
-        told = (told - column @ self._told) * scale
+        told *= scale
         self._unexplained -= np.multiply(row, row, out=self._room)
-        for total, weight in zip(self._sums, told[0].tolist(), strict=True):
+        for total, weight in zip(self._sums, told[:, 0].tolist(), strict=True):
             blas.daxpy(row, total, a=weight)
         return told
 
@@ -224,15 +231,15 @@ class Posterior:
         own = rows[:, positions] - columns.T @ columns
         own.flat[:: len(own) + 1] += self._noise
         if self._count:
-            told -= columns.T @ self._told
+            told -= self._told @ columns
             rows -= columns.T @ known
         # The inverse of a triangle of a hundred rows is soon made; a product with it, of the
         # transposed, which lie by columns, takes half the time of solving.
         inverse, _ = lapack.dtrtri(_cholesky(own), lower=1, overwrite_c=1)
         blas.dtrmm(1.0, inverse, rows.T, side=1, lower=1, trans_a=1, overwrite_b=1)
-        told = blas.dtrmm(1.0, inverse, told, lower=1)
+        told = blas.dtrmm(1.0, inverse, told, side=1, lower=1, trans_a=1)
         self._unexplained -= np.einsum("ij,ij->j", rows, rows)
-        self._sums += told.T @ rows
+        self._sums += told @ rows
         return np.asarray(told)
 
     def mean(self) -> Float:
@@ -243,7 +250,7 @@ class Posterior:
         """Return the standard deviation of each function's score, noise left out: (functions,)."""
         deviation = np.maximum(self._unexplained, 0.0)
         np.sqrt(deviation, out=deviation)
-        deviation *= np.sqrt(self._scale())
+        deviation *= self._scale**0.5
         return deviation
 
     def sample(
@@ -268,28 +275,17 @@ class Posterior:
         # The jitter is far below the noise; without it rounding may make an eigenvalue negative.
         np.einsum("ii->i", covariance)[:] += 1e-6
         drawn = blas.dtrmv(_cholesky(covariance), rng.standard_normal(len(some)), lower=1)
-        drawn *= np.sqrt(self._scale())
+        drawn *= self._scale**0.5
         drawn += self._expected(self._sums[:, some])
         return np.asarray(drawn)
 
     def _expected(self, sums: Float) -> Float:
         """Return the expected scores of functions, given what was told times their columns."""
         y, one = sums
-        center, _ = self._centered()
-        expected: Float = one * -center
+        expected: Float = one * -self._center
         expected += y
-        expected += center
+        expected += self._center
         return expected
-
-    def _centered(self) -> tuple[float, Float]:
-        """Return the most likely mean, and L^-1 times the scores less it."""
-        y, one = self._told.T
-        center = float(one @ y / (one @ one))
-        return center, y - center * one
-
-    def _scale(self) -> float:
-        _, rest = self._centered()
-        return float(rest @ rest) / self._count
 
 
 def _cholesky(matrix: Float) -> Float:

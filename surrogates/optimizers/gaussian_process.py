@@ -8,7 +8,7 @@ import numpy as np
 
 from act_bench.arguments import whole_number
 from surrogates.gaussian_process import Posterior, most_likely
-from surrogates.optimizers.model_based import Float, ModelBased, Positions, leading_improvement
+from surrogates.optimizers.model_based import Float, ModelBased, Positions, expected_improvement
 from surrogates.protocol import SearchSpace
 
 _GROWTH: Final = 1.25
@@ -75,7 +75,7 @@ class GaussianProcessEI(_GaussianProcess):
     def _acquisition(self, candidates: Positions) -> Float:
         posterior = self._current()
         mean, deviation = posterior.mean()[candidates], posterior.deviation()[candidates]
-        return leading_improvement(mean, deviation, max(self._scores))
+        return expected_improvement(mean, deviation, max(self._scores))
 
 
 class GaussianProcessThompson(_GaussianProcess):

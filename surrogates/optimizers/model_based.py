@@ -51,7 +51,8 @@ class ModelBased(EachOnce, ABC):
             candidates = candidates[acquisition == acquisition.max()]
         elif not candidates.size:
             candidates = self._left()
-        return self._take(int(self._rng.choice(candidates)))
+        # As rng.choice does, which takes five times as long.
+        return self._take(int(candidates[self._rng.integers(candidates.size)]))
 
     def tell(self, result: Result) -> None:
         """Keep a score for the model."""
@@ -99,32 +100,3 @@ def expected_improvement(mean: Float, deviation: Float, best: float) -> Float:
     improvement += density
     improvement *= deviation
     return np.where(doubtful, improvement, np.maximum(gain, 0.0)) if sure else improvement
-
-
-def leading_improvement(mean: Float, deviation: Float, best: float) -> Float:
-    r"""Return the expected improvement where it may be the highest of all; elsewhere -infinity.
-
-    Where the mean lies :math:`a` deviations below the best, the improvement is at most
-    :math:`s \varphi(a)`. So all of it need be computed only where that reaches what one promising
-    prediction gives.
-
-    Parameters
-    ----------
-    mean, deviation : array of shape (functions,)
-        Of normal predictions; all deviations above 0.
-    best : float
-
-    Examples
-    --------
-    >>> leading_improvement(np.array([1.0, -9.0]), np.array([1.0, 1.0]), best=0.5).round(4).tolist()
-    [0.6978, -inf]
-    """
-    promising = int(np.argmax(mean + deviation))
-    some = slice(promising, promising + 1)
-    least = float(expected_improvement(mean[some], deviation[some], best)[0])
-    highest = float(deviation.max()) / np.sqrt(2 * np.pi)  # the bound where a is 0
-    away = np.sqrt(2 * np.log(highest / least)) if 0 < least < highest else np.inf * (least <= 0)
-    leading = np.flatnonzero((mean - best) / deviation >= -away)
-    improvement = np.full(len(mean), -np.inf)
-    improvement[leading] = expected_improvement(mean[leading], deviation[leading], best)
-    return improvement
