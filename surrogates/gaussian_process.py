@@ -134,7 +134,7 @@ def correlation(
 
     ``out`` is where to put them, which may be the first of the distances.
     """
-    total = np.divide(distances[0], -lengths[0], out=out)
+    total = np.multiply(distances[0], -1.0 / lengths[0], out=out)
     for distance, length in zip(distances[1:], lengths[1:], strict=True):
         total -= distance / length
     return np.exp(total, out=total)

@@ -75,6 +75,7 @@ class RandomForestEI(ModelBased):
         super().__init__(space, seed, starts, features)
         self._vectors = np.ascontiguousarray(self._features.vectors(), dtype=np.float32)
         self._predictions = np.zeros((trees, len(space)))
+        self._offsets = np.empty_like(self._predictions)
         self._draws = np.random.RandomState(0)  # what scikit-learn draws from; seeded for each tree
         self._tree = _Tree(max_features=1 / 3, max_depth=_DEEPEST, random_state=self._draws)
         self._regrown = regrown
@@ -93,7 +94,7 @@ class RandomForestEI(ModelBased):
         self._grown_for = len(scores)
         mean = _summed(self._predictions)
         mean /= trees
-        offsets = self._predictions - mean
+        offsets = np.subtract(self._predictions, mean, out=self._offsets)
         offsets *= offsets
         deviation = _summed(offsets)
         deviation /= trees
