@@ -196,7 +196,9 @@ class Posterior:
         for row, *apart in zip(rows, *distances, strict=True):  # one at a time stays in cache
             correlation(apart, self._lengths, out=row)
         told = np.array([scores, [1.0] * len(scores)])
-        told = (self._extended if len(rows) == 1 else self._extended_by_block)(positions, rows, told)
+        told = (self._extended if len(rows) == 1 else self._extended_by_block)(
+            positions, rows, told
+        )
         self._told = np.concatenate([self._told, told], axis=1)
         self._count = after
         y, one = self._told

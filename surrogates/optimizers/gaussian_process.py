@@ -127,7 +127,9 @@ class GaussianProcessThompson(_GaussianProcess):
         parts = self._features.parts
         if self._room.shape[1] != len(some):
             self._room = np.empty((len(parts), len(some), len(some)))
-        distances = [p.between(some, half=True, out=r) for p, r in zip(parts, self._room, strict=True)]
+        distances = [
+            p.between(some, half=True, out=r) for p, r in zip(parts, self._room, strict=True)
+        ]
         worth = np.full(len(candidates), -np.inf)
         worth[drawn] = posterior.sample(some, distances, self._rng)
         return worth
