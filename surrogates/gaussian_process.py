@@ -297,6 +297,7 @@ def _cholesky(matrix: Float) -> Float:
     """
     from scipy.linalg import LinAlgError, lapack
 
+    factor: Float
     factor, failed = lapack.dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
     if failed:
         raise LinAlgError(f"the correlations are not positive definite: row {failed} of them")

@@ -72,10 +72,10 @@ def test_a_draw_needs_the_upper_half_of_the_distances_only() -> None:
     posterior, some = observed(1.5, 0.1), np.array([30, 41, 52, 3])
     apart = DISTANCES[np.ix_(some, some)]
     half = np.where(np.tri(4, k=-1), 7.0, apart)
-    drawn = [
+    whole, drawn = (
         posterior.sample(some, [each.copy()], np.random.default_rng(2)) for each in (apart, half)
-    ]
-    np.testing.assert_array_equal(*drawn)
+    )
+    np.testing.assert_array_equal(drawn, whole)
 
 
 def test_what_is_observed_of_a_union_is_its_product() -> None:
