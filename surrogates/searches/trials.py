@@ -1,8 +1,8 @@
 """The trials of simulated searches, some at a time, in one process or in several.
 
 A trial depends on its number alone, so it is the same wherever it runs and whatever runs beside it.
-BLAS and OpenMP have one thread per process: the matrices of a search are small, and a second one would
-wait, or worse, spin: PyTorch's makes `controller` ten times as slow where other work runs.
+BLAS and OpenMP have one thread per process: the matrices of a search are small, and a second one
+would wait, or worse, spin: PyTorch's makes `controller` ten times as slow where other work runs.
 """
 
 from __future__ import annotations
