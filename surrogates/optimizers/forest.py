@@ -115,7 +115,7 @@ def _summed(rows: Float) -> Float:
 
     It adds every eighth, then the eight sums in pairs, then what is left over; of more than 128
     numbers it adds two halves. Predictions that differ in the order of trees only would be told
-    apart by another order. Rows are added whole, which is faster than ``sum(axis=1)`` of short ones.
+    apart by another order. Adding whole rows is faster than ``sum(axis=1)``.
 
     Examples
     --------
