@@ -10,6 +10,7 @@ import numpy as np
 
 from regenerate.kernels.compiled import compiled
 
+
 @compiled("void(float32[:, ::1], float64[:, ::1])", fastmath={"contract"})
 def mean_and_variance(pixels, found):  # type: ignore[no-untyped-def]
     """Write mean and variance (over n, not n - 1) of the columns of ``pixels`` to (2, channels).
