@@ -189,7 +189,8 @@ def stub(monkeypatch, tmp_path):
             # They know addresses of one Hub only, which must be this one then.
             constants = huggingface_hub.constants
             template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, server.url)
-            monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+            for module in (constants, huggingface_hub.file_download):
+                monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
             monkeypatch.setattr(constants, "ENDPOINT", server.url)
         yield server
         server.shutdown()
