@@ -113,6 +113,12 @@ REPORTS: Final = (
         resumes=True,
     ),
     Report(
+        "results-figures",
+        "builders.reports.results.figures",
+        writes="results-*.png of docs/images, from what is stored",
+        minutes=4,
+    ),
+    Report(
         "comparison",
         "builders.reports.comparison",
         ("mlp", "cnn", "--repeats", "5", "--budget", "30"),
