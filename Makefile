@@ -54,7 +54,8 @@ core: $(VENV)/test-installed
 	$(BIN)/pytest -o filterwarnings=default $(CORE)
 
 # The adapters of examples/adapters, each in an environment with its library; what they do goes to
-# docs/numbers/adapters.csv. The newest versions, which constraints.txt does not name.
+# docs/numbers/adapters.csv. The newest versions, which constraints.txt does not name. One thread: the
+# matrices of these searches are small, and seconds of processor time count threads that wait.
 ADAPTERS ?= $(basename $(notdir $(wildcard examples/adapters/*.py)))
 NEEDS_botorch_outputs = torch==2.13.0 botorch
 NEEDS_carps_task = carps
@@ -70,7 +71,7 @@ adapters: $(addprefix adapter-,$(ADAPTERS))
 adapter-%:
 	$(PYTHON) -m venv .venv-adapters/$*
 	.venv-adapters/$*/bin/pip install --quiet --disable-pip-version-check $(NEEDS_$*) --editable '.[surrogates]'
-	.venv-adapters/$*/bin/python -m builders.reports.adapters $*
+	OMP_NUM_THREADS=1 .venv-adapters/$*/bin/python -m builders.reports.adapters $*
 
 benchmarks: $(VENV)/test-installed
 	$(BIN)/python -m benchmarks

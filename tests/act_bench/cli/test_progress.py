@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import rich.console
+import rich.live
 from rich.progress import TimeElapsedColumn
 
 from act_bench.cli import _progress
@@ -29,6 +34,61 @@ def test_every_bar_has_a_clock_and_is_drawn_more_than_once_a_second() -> None:
         assert any(isinstance(column, TimeElapsedColumn) for column in shown.columns)
         assert shown.live.auto_refresh
         assert shown.live.refresh_per_second >= 1
+
+
+class FakeClock:
+    """Time that passes only while the thread that draws bars waits, for some seconds in all."""
+
+    def __init__(self, seconds: float) -> None:
+        self.now, self.end, self.over = 0.0, seconds, threading.Event()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def event(self) -> FakeClock:
+        """Return what that thread waits for, in place of a ``threading.Event``."""
+        return self
+
+    def wait(self, timeout: float) -> bool:
+        self.now += timeout
+        if self.now > self.end:
+            self.over.set()
+        return self.now > self.end
+
+    def is_set(self) -> bool:
+        return False
+
+    def set(self) -> None:
+        self.now = self.end
+
+
+class TimedWriting(io.StringIO):
+    """A terminal that notes when it is written to."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock, self.times = clock, [0.0]
+
+    def write(self, text: str) -> int:
+        self.times.append(self.clock.now)
+        return super().write(text)
+
+
+@pytest.mark.parametrize("kind", [_progress.working, _progress.bar])
+def test_work_that_reports_nothing_is_seen_every_second(
+    kind: Callable[[str], AbstractContextManager[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock(seconds=90)
+    screen = TimedWriting(clock)
+    console = rich.console.Console(file=screen, force_terminal=True, width=80, get_time=clock)
+    monkeypatch.setattr(_progress, "Console", lambda **_: console)
+    monkeypatch.setattr(rich.live, "Event", clock.event)
+    with kind("umap"):
+        assert clock.over.wait(60)
+    times = [*screen.times, 90.0]
+    assert max(after - before for before, after in pairwise(times)) <= 1
+    seen = set(re.findall(r"0:0[01]:[0-5][0-9]", screen.getvalue()))
+    assert seen >= {f"0:0{second // 60}:{second % 60:02}" for second in range(90)}
 
 
 def test_a_bar_shows_what_it_is_told(terminal: io.StringIO) -> None:
