@@ -5,8 +5,9 @@
 
 Without ``--within`` it makes all of them; with ``--figures`` every picture of the documentation,
 from what is stored where searches or fits would take hours. Reports that need images are left out
-without ``--data-dir``, the folder of those of CIFAR-10 and Imagenette. A long report resumes where it was stopped, so the command may be run again. What a
-report prints goes to ``output/reports/NAME.md``.
+without ``--data-dir``, the folder of those of CIFAR-10 and Imagenette. A long report resumes where
+it was stopped, so the command may be run again. What a report prints goes to
+``output/reports/NAME.md``.
 """
 
 from __future__ import annotations
