@@ -124,6 +124,9 @@ def test_from_the_command_to_the_board(tmp_path: Path) -> None:
     assert (rows["median_regret"] >= 0).all()
     _write_traces(folder.parent, tmp_path / TRACES)
     assert len(read_traces(tmp_path / TRACES)) == 4
+    rows.with_columns(trials=7).write_csv(folder.parent / board.BOARD)
+    again, _ = board.board(folder.parent, [str(folder / "knn.parquet")])
+    assert dict(again.select("optimizer", "trials").iter_rows()) == {"knn": 2, "random": 7}
     (folder / "bad.parquet").write_bytes(b"no Parquet")
     assert "bad.parquet: line 1: expected a Parquet file" in board.board(folder.parent, [])[1][0]
 
