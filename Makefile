@@ -60,7 +60,8 @@ ADAPTERS ?= $(basename $(notdir $(wildcard examples/adapters/*.py)))
 NEEDS_botorch_outputs = torch==2.13.0 botorch
 NEEDS_carps_task = carps
 NEEDS_configspace_smac = ConfigSpace smac
-NEEDS_mf_prior_bench = mf-prior-bench
+# It needs NumPy 1, which pyarrow 26 does not import with.
+NEEDS_mf_prior_bench = mf-prior-bench 'pyarrow<26'
 NEEDS_nevergrad_choice = nevergrad
 NEEDS_optuna_pruning = optuna
 NEEDS_optunahub_problem = optuna optunahub
