@@ -157,7 +157,8 @@ PAGE = """\
 OPENING
 
 Made by `python -m builders.reports.results --table {table}`; the page of [all
-tables](../results.md) says what the words mean.
+tables](../results.md) says what the words mean. `python -m builders.reports.results.figures --table
+{table}` draws its figures again.
 """
 
 
