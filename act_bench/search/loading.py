@@ -26,7 +26,7 @@ from act_bench.tables.rates import (
     tuned_file,
     view_name,
 )
-from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.registry import TableInfo, choose_fidelity, table_info
 from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
@@ -57,8 +57,6 @@ def load_data(
     >>> data.fidelity, len(data.covered)
     ('full', 2913)
     """
-    from act_bench.spaces.paper import load_space
-
     fidelity = choose_fidelity(table, fidelity, edition)
     info = table_info(table)
     if seed is not None:
@@ -97,18 +95,10 @@ def load_data(
         edition=edition,
         fidelity=fidelity,
         seed=seed,
-        chance=info.chance,
-        sha256=read_manifest(path.parent)[path.name].sha256,
-        space=load_space(),
-        outcome=rows["outcome"],
-        validation_accuracy=rows["validation_accuracy"],
-        test_accuracy=rows["test_accuracy"],
-        test_loss=rows["test_loss"],
+        **_measured(info, path, rows),
         cost_s=cost,
         without_run=without_run,
         read_curves=partial(_curves, table, fidelity, seed, len(runs)) if ours else None,
-        validation_loss=rows.get("validation_loss"),
-        floor=info.floor,
         own_rate=about.get("recipe", {}).get("learning_rate"),
         read_rates=partial(table_rates, table) if ours and has_rates else None,
         read_rate=partial(load_data, table, fidelity, edition, seed) if ours else None,
@@ -140,8 +130,6 @@ def _other_rate(
 
 def _at_rate(table: str, fidelity: str, seed: int | None, rate: float) -> BenchmarkData:
     """Read the entries at one learning rate."""
-    from act_bench.spaces.paper import load_space
-
     if rate == own_rate(table, fidelity):
         return load_data(table, fidelity, seed=seed)
     info, path = table_info(table), rates_file(table)
@@ -169,18 +157,10 @@ def _at_rate(table: str, fidelity: str, seed: int | None, rate: float) -> Benchm
         edition="regenerated",
         fidelity=fidelity,
         seed=seed,
-        chance=info.chance,
-        sha256=read_manifest(path.parent)[path.name].sha256,
-        space=load_space(),
-        outcome=rows["outcome"],
-        validation_accuracy=rows["validation_accuracy"],
-        test_accuracy=rows["test_accuracy"],
-        test_loss=rows["test_loss"],
+        **_measured(info, path, rows),
         cost_s=all_costs(rows["runtime_s"], runs),
         without_run=without_run,
         read_curves=partial(_curves, table, fidelity, seed, len(runs), rate),
-        validation_loss=rows["validation_loss"] if info.metric == "validation_loss" else None,
-        floor=info.floor,
         rate=rate,
         own_rate=rate,
         read_rates=partial(table_rates, table),
@@ -191,8 +171,6 @@ def _at_rate(table: str, fidelity: str, seed: int | None, rate: float) -> Benchm
 
 def _tuned(table: str, fidelity: str, seed: int | None) -> BenchmarkData:
     """Read the view ``tuned``: the run with seed 0 at the rate that seed 0 chooses."""
-    from act_bench.spaces.paper import load_space
-
     if seed not in (None, 0):
         raise UnknownNameError(
             f"the tuned table {table} has the runs with seed 0, which choose the rate; got "
@@ -206,20 +184,25 @@ def _tuned(table: str, fidelity: str, seed: int | None) -> BenchmarkData:
         edition="regenerated",
         fidelity=fidelity,
         seed=seed,
-        chance=info.chance,
-        sha256=read_manifest(path.parent)[path.name].sha256,
-        space=load_space(),
-        outcome=rows["outcome"],
-        validation_accuracy=rows["validation_accuracy"],
-        test_accuracy=rows["test_accuracy"],
-        test_loss=rows["test_loss"],
+        **_measured(info, path, rows),
         # Tuning is not free: the trainings at all rates were needed to choose one.
         cost_s=rows["tuning_s"],
-        validation_loss=rows["validation_loss"] if info.metric == "validation_loss" else None,
-        floor=info.floor,
         rate="tuned",
         tuned_rates=rows["learning_rate"],
     )
+
+
+def _measured(info: TableInfo, path: Path, rows: dict[str, list[Any]]) -> dict[str, Any]:
+    """Return what data have at any rate: whose they are, and the metrics of each entry."""
+    from act_bench.spaces.paper import load_space
+
+    return {
+        "chance": info.chance,
+        "floor": info.floor,
+        "sha256": read_manifest(path.parent)[path.name].sha256,
+        "space": load_space(),
+        "validation_loss": rows["validation_loss"] if info.metric == "validation_loss" else None,
+    } | {name: rows[name] for name in _COLUMNS if name != "runtime_s"}
 
 
 def all_costs(runtime_s: Sequence[float | None], runs: Sequence[int]) -> list[float | None]:
