@@ -65,7 +65,8 @@ NEEDS_mf_prior_bench = mf-prior-bench 'pyarrow<26'
 NEEDS_nevergrad_choice = nevergrad
 NEEDS_optuna_pruning = optuna
 NEEDS_optunahub_problem = optuna optunahub
-NEEDS_syne_tune_blackbox = syne-tune
+# Its repository of blackboxes imports what only an extra of it asks for.
+NEEDS_syne_tune_blackbox = syne-tune huggingface-hub
 
 adapters: $(addprefix adapter-,$(ADAPTERS))
 
