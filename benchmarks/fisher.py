@@ -13,7 +13,6 @@ Parts are measured one after the other on one thread.
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import Tensor, nn
 
 from act_bench.functions.expression import Expression, parse
@@ -33,9 +32,11 @@ from builders.reports.fisher.study import quantiles_of
 from regenerate.fisher import FisherConvention, Labels
 from regenerate.fisher.capture import backward, forward, score_gradients
 from regenerate.fisher.factors import input_factor
+from regenerate.fisher.moments.products import mkl_is_faster
 from regenerate.fisher.networks import Setting, initialized, setting
 from regenerate.fisher.spectrum import gradient_factors, pairwise_sums
 from regenerate.recipes import find
+from regenerate.runs.environment import processor
 
 FUNCTIONS = ("relu(x)", "elu(x)", "tanh(x)", "mul(erf(x),softplus(x))")
 BATCH = 64
@@ -151,7 +152,8 @@ def speed(found: Setting, table: str, turns: int) -> None:
                 report([Figure(what, seconds, "s", BUDGET_S)])
                 report([Figure(f"{what}, of plain K-FAC", 1 / ratio, "x")])
     torch.set_num_threads(1)
-    turns_by_part = [by_part(found, "elu(x)") for _ in range(turns)]
+    with threadpool_limits(1, "blas"):
+        turns_by_part = [by_part(found, "elu(x)") for _ in range(turns)]
     parts = {
         part: statistics.median(each[part] for each in turns_by_part) for part in turns_by_part[0]
     }
@@ -171,7 +173,8 @@ def main() -> None:
     parser.add_argument("--table", choices=("cnn", "resnet", "vit"), default="cnn")
     arguments = parser.parse_args()
     blas = [each.get("architecture") for each in threadpool_info() if each["user_api"] == "blas"]
-    print(f"torch {torch.__version__}, {platform.processor()}, BLAS for {blas[0]}, batch 64")
+    faster = "MKL" if mkl_is_faster() else f"OpenBLAS for {blas[0]}"
+    print(f"torch {torch.__version__}, {processor()}, {faster}, batch 64")
     table = arguments.table
     found = noise_setting(table) if arguments.noise else setting(table, data_dir=arguments.data_dir)
     speed(found, table, arguments.turns)

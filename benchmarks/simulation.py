@@ -1,26 +1,37 @@
-"""Simulated searches: seconds for the budgets of docs/reference/search.md, and against random ones.
+r"""Simulated searches: seconds for budgets of docs/reference/search.md, and against random ones.
 
     python -m benchmarks.simulation [--table mlp] [--repeats 3] [--optimizers random,knn]
     python -m benchmarks.simulation --table cnn --jobs 2 --optimizers gp-ei,forest-ei
+    python -m benchmarks.simulation --table cnn --jobs 2 --optimizers all --repeats 1 \
+        --csv docs/numbers/searches-cnn.csv
 
 Each optimizer runs its budgeted number of trials of 100 evaluations, through ``Benchmark.query``.
 Figures are medians over the repeats and hold everything: making the search space, the searches and
 the frame of results. With several jobs they hold starting the processes too. On a busy machine the
 processor seconds of the searches, in the second column, say more.
+
+With ``--csv`` a file has one row an optimizer: its 100 trials and their evaluations, processes, the
+seconds that were forecast after two trials for the others, and processor seconds that each process
+took for its share of all. ``all`` stands for every optimizer that can search the table. Rows that
+the file has of other optimizers stay.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import platform
 import statistics
 import time
 from importlib.metadata import version
+from pathlib import Path
 
+from act_bench.files.atomic import replacing
 from act_bench.search.loading import load_data
 from benchmarks.budget import Figure, report
-from surrogates.optimizers import find_optimizer
-from surrogates.simulation import simulate
+from surrogates.optimizers import NAMES, find_optimizer
+from surrogates.reporting import applies
+from surrogates.simulation import Simulation, simulate
 
 # Trials, and the seconds that the design allows for them where it says so.
 BUDGETS = {
@@ -37,8 +48,43 @@ BUDGETS = {
     "halving": (100, None),
     "hyperband": (100, None),
     "controller": (100, None),
+    "random-rates": (100, None),
+    "knn-rates": (100, None),
+    "gp-ei-rates": (100, None),
+    "aquasurf-rates": (100, None),
 }
 EVALUATIONS = 100
+TRIALS = 100
+"""Of each optimizer, in the file."""
+COLUMNS = ("optimizer", "trials", "evaluations", "processes", "forecast_s", "measured_s")
+
+
+def row(name: str, done: Simulation, jobs: int, forecast_s: float) -> dict[str, object]:
+    """Return what the file has of one optimizer; seconds of several processes with a plus."""
+    shares = done.processes.filter(optimizer=name)["seconds"].to_list()
+    return dict(
+        zip(
+            COLUMNS,
+            (
+                *(name, done.finals.height, EVALUATIONS, jobs, f"{forecast_s:.1f}"),
+                " + ".join(f"{seconds:.1f}" for seconds in shares),
+            ),
+            strict=True,
+        )
+    )
+
+
+def write_rows(path: Path, rows: dict[str, dict[str, object]]) -> None:
+    """Write rows in the order of ``BUDGETS``; those of other optimizers in the file stay."""
+    known: dict[str, dict[str, object]] = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            known = {each["optimizer"]: dict(each) for each in csv.DictReader(file)}
+    known |= rows
+    with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(known[name] for name in BUDGETS if name in known)
 
 
 def main() -> None:
@@ -49,32 +95,46 @@ def main() -> None:
     arguments.add_argument("--optimizers", default=",".join(BUDGETS))
     arguments.add_argument("--jobs", type=int, default=1, help="Processes.")
     arguments.add_argument("--budgeted", action="store_true", help="Those with a budget only.")
+    arguments.add_argument("--csv", type=Path, help="Where to write a row an optimizer.")
     chosen = arguments.parse_args()
     wanted = chosen.optimizers.split(",")
     if chosen.budgeted:
         wanted = [name for name in wanted if BUDGETS[name][1] is not None]
 
     data = load_data(chosen.table)
+    if chosen.optimizers == "all":
+        wanted = [name for name in NAMES if not applies(data, name)]
     # Random search is always measured: the others are told as multiples of it.
     names = dict.fromkeys(["random", *wanted])
     found: dict[str, list[float]] = {name: [] for name in names}
     processor: dict[str, list[float]] = {name: [] for name in names}
+    rows: dict[str, dict[str, object]] = {}
     for _ in range(chosen.repeats):
         for name in names:
-            trials, _budget = BUDGETS[name]
+            trials = TRIALS if chosen.csv else BUDGETS[name][0]
             start = time.perf_counter()
-            factories = {name: find_optimizer(name)}
+            factories, said = {name: find_optimizer(name)}, [0.0]
             done = simulate(
-                data, factories, trials=trials, evaluations=EVALUATIONS, jobs=chosen.jobs
+                data,
+                factories,
+                trials=trials,
+                evaluations=EVALUATIONS,
+                jobs=chosen.jobs,
+                forecast=said.append,
             )
             found[name].append(time.perf_counter() - start)
             processor[name].append(done.seconds[name])
+            rows[name] = row(name, done, chosen.jobs, said[-1])
+            if chosen.csv:
+                write_rows(chosen.csv, rows)
 
     print(f"Python {platform.python_version()}, act-bench {version('act-bench')}")
     print(f"{chosen.table}: {len(data.covered)} entries, {EVALUATIONS} evaluations per search")
-    base = statistics.median(found["random"]) / BUDGETS["random"][0]
+    base = statistics.median(found["random"]) / (TRIALS if chosen.csv else BUDGETS["random"][0])
     for name in names:
         trials, budget = BUDGETS[name]
+        if chosen.csv and trials != TRIALS:  # then the budget is for others
+            trials, budget = TRIALS, None
         middle = statistics.median(found[name])
         per_search = middle / trials
         what = f"{trials:,} searches of {EVALUATIONS} evaluations by {name}"

@@ -52,6 +52,8 @@ FOLDER: Final = ROOT / "docs" / "numbers"
 ALLOWED: Final = FOLDER / "allowed.csv"
 README: Final = FOLDER / "readme.csv"
 """The numbers of README, each with the command that makes it and the file that has it."""
+NO_SOURCES: Final = (ALLOWED, README, FOLDER / "fisher-changes.csv")
+"""Files there whose numbers no page may quote: what is allowed, commands, and a list of entries."""
 
 EMBEDDED: Final = tuple(name for name in BUILT_IN if embedded_fidelities(name))
 """The tables that this package has data of."""
@@ -64,7 +66,6 @@ REPORTS: Final = {
     **{f"calibration-{table}": ("calibration", [table]) for table in ("mlp", "cnn")},
     **{f"calibration-{table}": ("proxies", [table]) for table in ("resnet", "vit")},
     "outcomes": ("outcomes", []),
-    "goals": ("goals", []),
     "energy": ("card.energy", []),
 }
 """Name -> module of ``builders.reports`` and its arguments."""
@@ -234,9 +235,7 @@ def sources(page: str) -> Sources:
     of_one = table in BUILT_IN
     for path in sorted(FOLDER.glob("*.csv")):
         belongs = path.stem.rpartition("-")[2]
-        if path not in (ALLOWED, README) and (
-            not of_one or belongs == table or belongs not in BUILT_IN
-        ):
+        if path not in NO_SOURCES and (not of_one or belongs == table or belongs not in BUILT_IN):
             texts.append(path.read_text("utf-8"))
     studies = ROOT / "docs" / "studies"
     for path in sorted((studies / "results").glob("*.csv")):

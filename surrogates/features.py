@@ -61,9 +61,14 @@ class Part:
             self._known[row] = known
         return known if self.repeats == 1 else np.repeat(known, self.repeats)
 
-    def between(self, positions: NDArray[np.intp]) -> Float:
-        """Return the distances between some functions: (positions, positions)."""
-        return among(self.vectors[positions // self.repeats], self.metric)
+    def between(
+        self, positions: NDArray[np.intp], *, half: bool = False, out: Float | None = None
+    ) -> Float:
+        """Return the distances between some functions: (positions, positions).
+
+        ``half`` and ``out`` are those of :func:`act_bench.spaces.distances.among`.
+        """
+        return among(self.vectors[positions // self.repeats], self.metric, half=half, out=out)
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,6 +42,8 @@ def bars(*columns: ProgressColumn, lasting: bool = False) -> Progress:
     """
     middle = columns or (TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
+    # Older versions of rich end what is disabled with an empty line.
+    console.quiet = not (lasting or console.is_terminal)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -49,8 +51,7 @@ def bars(*columns: ProgressColumn, lasting: bool = False) -> Progress:
         TimeElapsedColumn(),
         console=console,
         transient=not lasting,
-        # rich would end what it did not show with an empty line.
-        disable=not (lasting or console.is_terminal),
+        disable=console.quiet,
     )
 
 

@@ -66,7 +66,8 @@ class Options:
     "--optimizers",
     "names",
     help="Comma-separated, with settings after colons: knn,gp-ei:features=union:starts=20. "
-    "Default: random,local,knn,evolution. The others: docs/reference/search.md.",
+    "all: every one that can search TABLE. Default: random,local,knn,evolution. The others: "
+    "docs/reference/search.md.",
 )
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all randomness."
@@ -123,6 +124,7 @@ def command(options: Options) -> None:
       act-bench simulate mlp --optimizers random,knn,knn:neighbours=5,aquasurf --figures all
       act-bench simulate mlp --workers 4
       act-bench simulate cnn --optimizers gp-ei,forest-ei,tpe --jobs 2
+      act-bench simulate cnn --optimizers all --jobs 2
       act-bench simulate mlp --trials 5 --traces traces && act-bench verify traces/knn-0.jsonl
       act-bench simulate mlp --protocol 1 --optimizers knn
 
@@ -138,7 +140,7 @@ def command(options: Options) -> None:
     from act_bench.search.loading import load_data
 
     with working("load"):
-        from surrogates.optimizers import find_optimizers
+        from surrogates.optimizers import NAMES, find_optimizers
 
     if options.protocol is not None:
         from act_bench.cli._protocol import run
@@ -146,7 +148,9 @@ def command(options: Options) -> None:
         data = load_data(options.table, options.fidelity, options.edition, rate=options.rate)
         run(options.protocol, data, options.names, options.output, options.as_json)
         return
-    chosen, drawn = find_optimizers(options.names), _figures(options.figures)
+    every = options.names == "all"
+    chosen = find_optimizers(NAMES if every else options.names)
+    drawn = _figures(options.figures)
     if len(chosen) < 2 and "significance" in drawn:
         if options.figures != "all":
             raise click.BadParameter(
@@ -157,6 +161,8 @@ def command(options: Options) -> None:
         data = load_data(
             options.table, options.fidelity, options.edition, options.run_seed, options.rate
         )
+    if every:
+        chosen = _applying(chosen, data)
     if options.evaluations > len(data.covered):
         raise click.BadParameter(
             f"{options.table} covers {len(data.covered)} entries, got {options.evaluations}",
@@ -180,6 +186,17 @@ def command(options: Options) -> None:
     else:
         _show(simulation, data)
         click.echo("\n".join(files))
+
+
+def _applying(chosen: dict[str, Factory], data: BenchmarkData) -> dict[str, Factory]:
+    """Return the optimizers that can search the data; say of the others why they cannot."""
+    from surrogates.reporting import applies
+
+    reasons = {name: applies(data, name) for name in chosen}
+    for name, reason in reasons.items():
+        if reason:
+            click.echo(f"{name}: not run: {reason}", err=True)
+    return {name: factory for name, factory in chosen.items() if not reasons[name]}
 
 
 def _jobs(options: Options) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from act_bench.errors import ActBenchError, ExitCode, excerpt
 from act_bench.files.documents import check_types, read_object
@@ -191,6 +192,29 @@ def decoded(name: str, folder: Path | None = None, fix: str = FIX) -> Path:
     if rows != expected:
         raise DataError(f"{path}: expected {expected} rows, got {rows}; {fix}")
     return path
+
+
+def metadata_of(path: Path) -> dict[str, Any]:
+    """Return what a Parquet file says of itself under :data:`ABOUT`; nothing if it says nothing.
+
+    polars reads it where it is loaded, else pyarrow: whoever loads a table has the one and whoever
+    queries a benchmark the other, and to import both takes longer than all else.
+
+    Examples
+    --------
+    >>> metadata_of(verified("cnn-proxy.parquet"))["recipe"]["learning_rate"]
+    0.05
+    """
+    # Named experimental there, and younger than the oldest polars that will do.
+    read = getattr(sys.modules.get("polars"), "read_parquet_metadata", None)
+    if read is None:
+        import pyarrow.parquet as pq
+
+        found = (pq.read_metadata(path).metadata or {}).get(ABOUT, b"{}")
+    else:
+        found = read(path).get(ABOUT.decode(), "{}")
+    document: dict[str, Any] = json.loads(found)
+    return document
 
 
 def read_whole(path: Path) -> pa.Table:

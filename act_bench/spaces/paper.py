@@ -13,7 +13,6 @@ outputs and for formulas that are spelled in another way, SciPy only to say what
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from act_bench.errors import ActBenchError, ExitCode
-from act_bench.files.manifest import ABOUT, SPACE_FILE, verified
+from act_bench.files.manifest import SPACE_FILE, metadata_of, verified
 from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
@@ -270,10 +269,8 @@ class Space(FunctionSpace):
 
     def _stored(self, name: str) -> NDArray[np.float64]:
         import numpy as np
-        import pyarrow.parquet as pq
 
-        about = json.loads(pq.read_metadata(self.path).metadata[ABOUT])
-        stored = np.array(about[name], np.float64)
+        stored = np.array(metadata_of(self.path)[name], np.float64)
         stored.setflags(write=False)
         return stored
 

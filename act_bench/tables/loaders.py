@@ -6,16 +6,15 @@ its own library only.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from act_bench.errors import ArgumentError, ArgumentTypeError, excerpt
 from act_bench.files.manifest import (
-    ABOUT,
     ENTROPY_FILE,
     LIMITS_FILE,
+    metadata_of,
     verified,
 )
 from act_bench.tables.estimates import ESTIMATE_COLUMNS, estimates
@@ -315,12 +314,9 @@ def recipe_rates(path: Path) -> dict[str, float]:
     >>> recipe_rates(runs_file("cnn"))
     {'proxy': 0.05}
     """
-    import pyarrow.parquet as pq
-
-    about = json.loads(pq.read_schema(path).metadata[ABOUT])
     return {
         fidelity: float(settings["recipe"]["learning_rate"])
-        for fidelity, settings in about["fidelities"].items()
+        for fidelity, settings in metadata_of(path)["fidelities"].items()
     }
 
 

@@ -13,12 +13,11 @@ Miikkulainen, NeurIPS 2023).
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from act_bench.files.manifest import ABOUT, EMBEDDING_FILE, DataError, verified
+from act_bench.files.manifest import EMBEDDING_FILE, DataError, metadata_of, verified
 from act_bench.tables.files import table_file, table_files
 from act_bench.tables.registry import TABLES, table_info
 from act_bench.tables.schema import Column, one_of
@@ -111,7 +110,7 @@ def load_map(table: str, feature: Feature = "union") -> Map:
         columns, path = ("x", "y"), verified(EMBEDDING_FILE)
     else:
         columns, path = (f"{feature}_x", f"{feature}_y"), _present(table)
-        made_from = json.loads(pq.read_schema(path).metadata[ABOUT])["spectra_sha"]
+        made_from = metadata_of(path)["spectra_sha"]
         if made_from != spectra_sha(load_spectra(table)):
             raise DataError(
                 f"{path.name} was made from other Fisher spectra than those of the table {table}; "

@@ -16,12 +16,11 @@ that diverge: in the fresh mean a run that diverged counts as one that guesses, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from act_bench.files.manifest import ABOUT
+from act_bench.files.manifest import metadata_of
 from act_bench.tables.files import entries_file, optional_file, table_file, table_files
 from act_bench.tables.registry import table_info
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, Column, UnknownNameError
@@ -306,9 +305,5 @@ def own_rate(table: str, fidelity: str) -> float | None:
     >>> own_rate("cnn", "proxy")
     0.05
     """
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_metadata(entries_file(table, fidelity)).metadata or {}
-    recipe = json.loads(metadata.get(ABOUT, b"{}")).get("recipe", {})
-    rate = recipe.get("learning_rate")
+    rate = metadata_of(entries_file(table, fidelity)).get("recipe", {}).get("learning_rate")
     return None if rate is None else float(rate)

@@ -36,7 +36,7 @@ def entries_without_gradient(table: str) -> list[int]:
     Examples
     --------
     >>> len(entries_without_gradient("mlp"))
-    20
+    17
     """
     return without_gradient(load_spectra(table).reason)
 

@@ -34,6 +34,7 @@ from regenerate.fisher.moments import (
     patch_moment,
     token_moment,
 )
+from regenerate.fisher.moments.products import eigenvalues
 
 SAFE: Final = (1e-6, 1e6)
 """Largest magnitudes that are squared as they are; others are scaled to 1 first."""
@@ -88,14 +89,13 @@ class Factor:
         >>> Factor(matrix[None], log_scale=2.0).log_eigenvalues(zero=64)
         array([[-inf, -inf,   2.]])
         """
-        if not bool(self.matrix.isfinite().all()):
+        # Where a number is not finite, neither is the sum; one pass in place of several.
+        if not bool(self.matrix.sum().isfinite()) and not bool(self.matrix.isfinite().all()):
             raise InvalidSpectrumError("not finite")
         if self.matrix.shape[1] == 1:
             found = self.matrix[:, :, 0].cpu().numpy()
-        elif self.matrix.device.type == "cpu":
-            found = np.linalg.eigvalsh(self.matrix.numpy())
         else:
-            found = torch.linalg.eigvalsh(self.matrix).cpu().numpy()
+            found = eigenvalues(self.matrix)
         largest = found.max(1, keepdims=True).clip(min=0.0)
         if not largest.any():
             raise InvalidSpectrumError("no positive eigenvalue")
@@ -142,7 +142,7 @@ def input_factor(layer: Layer, inputs: Tensor, magnitude: float | None = None) -
             matrix = depthwise_moments(scaled, geometry, homogeneous)
         else:
             matrix = patch_moment(scaled, geometry, homogeneous)[None]
-    return Factor(matrix / len(inputs), 2.0 * math.log(scale))
+    return Factor(matrix.div_(len(inputs)), 2.0 * math.log(scale))
 
 
 def gradient_factor(layer: Layer, gradients: Tensor) -> Factor:
@@ -176,7 +176,7 @@ def gradient_factor(layer: Layer, gradients: Tensor) -> Factor:
             matrix = channel_moments(scaled)[:, None, None]
         else:
             matrix = map_moment(scaled)[None]
-    return Factor(matrix / (len(gradients) * positions), 2.0 * math.log(scale))
+    return Factor(matrix.div_(len(gradients) * positions), 2.0 * math.log(scale))
 
 
 def largest_magnitude(values: Tensor) -> float:
@@ -187,7 +187,9 @@ def largest_magnitude(values: Tensor) -> float:
     InvalidSpectrumError
         If a value is not finite.
     """
-    low, high = torch.aminmax(values)
+    # In the order of memory: torch is slow in another.
+    in_order = values.permute(0, 2, 3, 1) if values.ndim == 4 else values
+    low, high = torch.aminmax(in_order if in_order.is_contiguous() else values)
     magnitude = float(torch.maximum(-low, high))
     if not math.isfinite(magnitude):
         raise InvalidSpectrumError("not finite")

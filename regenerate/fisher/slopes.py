@@ -52,6 +52,9 @@ class TrainedSlopes(nn.Module):
 
         def follow(gradient: Tensor) -> Tensor:
             above = arrived.pop()
+            # A sum is NaN if a number is, and else only where both infinities are.
+            if not gradient.sum().isnan():
+                return gradient
             lost = gradient.isnan() & above.isfinite()
             if not lost.any():
                 return gradient

@@ -29,12 +29,15 @@ class _GaussianProcess(ModelBased):
             positions = np.array(self._positions)
             apart = [np.array([p.distances(i)[positions] for i in positions]) for p in parts]
             found = most_likely(apart, np.array(self._scores))
-            self._posterior = Posterior(found, len(self._space))
+            if self._posterior is None:
+                self._posterior = Posterior(found, len(self._space))
+            else:
+                self._posterior.restart(found)
             self._observed = 0
             self._next_fit = _GROWTH * len(self._scores)
         fresh = self._positions[self._observed :]
         if fresh:
-            distances = [np.array([part.distances(i) for i in fresh]) for part in parts]
+            distances = [[part.distances(i) for i in fresh] for part in parts]
             self._posterior.observe(fresh, distances, self._scores[self._observed :])
         self._observed = len(self._scores)
         return self._posterior
@@ -115,12 +118,18 @@ class GaussianProcessThompson(_GaussianProcess):
         subset = whole_number(subset, "subset", least=1)
         super().__init__(space, seed, starts, features)
         self._subset = subset
+        self._room = np.empty((0, 0, 0))  # where distances are made, again and again
 
     def _acquisition(self, candidates: Positions) -> Float:
         posterior = self._current()
         drawn = self._rng.permutation(len(candidates))[: self._subset]
         some = candidates[drawn]
-        distances = [part.between(some) for part in self._features.parts]
+        parts = self._features.parts
+        if self._room.shape[1] != len(some):
+            self._room = np.empty((len(parts), len(some), len(some)))
+        distances = [
+            p.between(some, half=True, out=r) for p, r in zip(parts, self._room, strict=True)
+        ]
         worth = np.full(len(candidates), -np.inf)
         worth[drawn] = posterior.sample(some, distances, self._rng)
         return worth

@@ -51,7 +51,8 @@ class ModelBased(EachOnce, ABC):
             candidates = candidates[acquisition == acquisition.max()]
         elif not candidates.size:
             candidates = self._left()
-        return self._take(int(self._rng.choice(candidates)))
+        # As rng.choice does, which takes five times as long.
+        return self._take(int(candidates[self._rng.integers(candidates.size)]))
 
     def tell(self, result: Result) -> None:
         """Keep a score for the model."""
@@ -87,7 +88,15 @@ def expected_improvement(mean: Float, deviation: Float, best: float) -> Float:
     from scipy.special import ndtr
 
     gain = mean - best
-    z = np.divide(gain, deviation, out=np.zeros_like(gain), where=deviation > 0)
-    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-    improvement: Float = deviation * (z * ndtr(z) + density)
-    return np.where(deviation > 0, improvement, np.maximum(gain, 0.0))
+    doubtful = deviation > 0
+    sure = not doubtful.all()
+    z = gain / (np.where(doubtful, deviation, 1.0) if sure else deviation)
+    density = z * z
+    density *= -0.5
+    np.exp(density, out=density)
+    density /= np.sqrt(2 * np.pi)
+    improvement: Float = ndtr(z)
+    improvement *= z
+    improvement += density
+    improvement *= deviation
+    return np.where(doubtful, improvement, np.maximum(gain, 0.0)) if sure else improvement

@@ -1,7 +1,8 @@
 """The trials of simulated searches, some at a time, in one process or in several.
 
 A trial depends on its number alone, so it is the same wherever it runs and whatever runs beside it.
-BLAS has one thread per process: the matrices of a search are small, and a second one would wait.
+BLAS and OpenMP have one thread per process: the matrices of a search are small, and a second one
+would wait, or worse, spin: PyTorch's makes `controller` ten times as slow where other work runs.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ Execute = Callable[[Iterable[Chunk]], Iterator[Done]]
 def _executor(work: Work, run: Run, jobs: int) -> Iterator[Execute]:
     """Yield what runs chunks, here or in other processes."""
     if jobs == 1:
-        with one_blas_thread():
+        with one_thread():
             yield lambda chunks: (run(work, chunk) for chunk in chunks)
         return
     from regenerate.sweeps.processes import worker_pool
@@ -207,7 +208,7 @@ def _executor(work: Work, run: Run, jobs: int) -> Iterator[Execute]:
 
 def _in_process(payload: bytes, chunk: Chunk) -> Done:
     work, run = _unpacked(payload)
-    with one_blas_thread():
+    with one_thread():
         return run(work, chunk)
 
 
@@ -218,13 +219,16 @@ def _unpacked(payload: bytes) -> tuple[Work, Run]:
     return found
 
 
-def one_blas_thread() -> AbstractContextManager[object]:
-    """Return a context in which BLAS has one thread, where threadpoolctl is installed."""
+def one_thread() -> AbstractContextManager[object]:
+    """Return a context in which the libraries that are loaded have one thread each.
+
+    Where threadpoolctl is installed, and of BLAS and OpenMP.
+    """
     import scipy.linalg  # noqa: F401  (has a BLAS of its own, which must be loaded to be limited)
 
     try:
         from threadpoolctl import threadpool_limits
     except (ModuleNotFoundError, MissingExtraError):  # the latter is what our packages raise
         return nullcontext()
-    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    limits: AbstractContextManager[object] = threadpool_limits(1)
     return limits

@@ -1,7 +1,7 @@
 """Write what the guard compares with: run only where a number is meant to change.
 
 ``python tests/guard/make.py tables`` the SHA-256 of each entry's tabulated value and slope;
-``python tests/guard/make.py traces`` a search by each optimizer on each table;
+``python tests/guard/make.py traces`` a search by each optimizer on each table, or by those given;
 ``python tests/guard/make.py records --data-dir CIFAR10 --data-dir IMAGENETTE`` trainings of ten
 entries of each image table, minutes long; ``... check`` repeats these and compares to the last bit.
 """
@@ -19,7 +19,7 @@ import torch
 from act_bench.functions.expression import parse
 from act_bench.search.loading import load_data
 from act_bench.spaces.paper import load_space
-from act_bench.tables.registry import TABLES
+from act_bench.tables.files import tables_with_data
 from regenerate.activations import tabulate
 from regenerate.recipes import find
 from regenerate.runs.certificate import results
@@ -66,11 +66,13 @@ def tables() -> None:
 
 
 @main.command()
-def traces() -> None:
+@click.option("--table", "chosen", multiple=True, help="May be repeated.  [default: all with data]")
+@click.option("--optimizer", "names", multiple=True, help="May be repeated.  [default: all]")
+def traces(chosen: tuple[str, ...], names: tuple[str, ...]) -> None:
     """Write a trace of each optimizer on each table."""
     TRACES.mkdir(exist_ok=True)
-    for table in TABLES:
-        for name in NAMES:
+    for table in chosen or tables_with_data():
+        for name in names or NAMES:
             folder = TRACES / table
             folder.mkdir(exist_ok=True)
             simulate(

@@ -59,6 +59,38 @@ def test_posterior_is_that_of_scikit_learn(length: float, noise: float) -> None:
     )
 
 
+def test_other_hyperparameters_go_on_in_the_same_memory() -> None:
+    posterior = observed(3.0, 0.1)
+    posterior.restart(Hyperparameters((0.7,), 0.001))
+    posterior.observe(list(range(25)), [DISTANCES[:25]], SCORES[:25].tolist())
+    fresh = observed(0.7, 0.001)
+    np.testing.assert_allclose(posterior.mean(), fresh.mean(), rtol=1e-9)
+    np.testing.assert_allclose(posterior.deviation(), fresh.deviation(), rtol=1e-9, atol=1e-12)
+
+
+def test_a_draw_needs_the_upper_half_of_the_distances_only() -> None:
+    posterior, some = observed(1.5, 0.1), np.array([30, 41, 52, 3])
+    apart = DISTANCES[np.ix_(some, some)]
+    half = np.where(np.tri(4, k=-1), 7.0, apart)
+    whole, drawn = (
+        posterior.sample(some, [each.copy()], np.random.default_rng(2)) for each in (apart, half)
+    )
+    np.testing.assert_array_equal(drawn, whole)
+
+
+def test_what_is_observed_of_a_union_is_its_product() -> None:
+    """Two distances, given as rows, against one whose lengths are in it."""
+    one, two = DISTANCES, DISTANCES[::-1, ::-1]
+    union = Posterior(Hyperparameters((2.0, 3.0), 0.1), 60)
+    both = Posterior(Hyperparameters((1.0,), 0.1), 60)
+    for some in ([0], [1, 2, 3], [4]):
+        scores = SCORES[some].tolist()
+        union.observe(some, [list(one[some]), list(two[some])], scores)
+        both.observe(some, [one[some] / 2 + two[some] / 3], scores)
+    np.testing.assert_allclose(union.mean(), both.mean())
+    np.testing.assert_allclose(union.deviation(), both.deviation())
+
+
 def test_the_choice_on_the_grid_is_the_most_likely_of_scikit_learn() -> None:
     found = most_likely([DISTANCES[:25, :25]], SCORES[:25])
 

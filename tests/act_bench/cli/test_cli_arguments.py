@@ -62,6 +62,18 @@ def test_too_little_memory_is_a_sentence(monkeypatch):
     assert "Error: not enough memory: Unable to allocate 2.12 TiB" in done.output
 
 
+def test_all_optimizers_are_those_that_can_search_the_table(monkeypatch, tmp_path):
+    monkeypatch.setattr("surrogates.optimizers.NAMES", ("random", "knn", "knn-rates"))
+    done = run(
+        "simulate", "vit", "--trials", 1, "--evaluations", 2, "--optimizers", "all",
+        "--figures", "none", "--output", tmp_path / "all",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "knn-rates: not run: vit, fidelity proxy has one learning rate" in done.output
+    steps = pl.read_parquet(tmp_path / "all" / "steps.parquet")
+    assert steps["optimizer"].unique(maintain_order=True).to_list() == ["random", "knn"]
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")

@@ -29,6 +29,33 @@ def test_all_ways_agree(seed: int, metric: Metric) -> None:
     np.testing.assert_array_equal(to_one(vectors, vectors[::-1], metric), np.diag(rows[:, ::-1]))
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 700])
+def test_blocks_of_rows_change_no_bit(count: int, metric: Metric) -> None:
+    """Recorded searches rest on these bits."""
+    vectors = np.random.default_rng(count).normal(size=(count, 80))
+    for one in (vectors[-1], vectors[::-1]):
+        offsets = vectors - one
+        plain = (
+            np.abs(offsets).sum(axis=-1)
+            if metric == "manhattan"
+            else np.sqrt((offsets * offsets).sum(axis=-1))
+        )
+        np.testing.assert_array_equal(to_one(vectors, one, metric), plain)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_half_of_the_distances_are_made_in_place(metric: Metric) -> None:
+    vectors = np.random.default_rng(0).normal(size=(70, 5))
+    room = np.full((70, 70), np.nan)
+    found = among(vectors, metric, half=True, out=room)
+    assert found is room
+    whole = among(vectors, metric)
+    np.testing.assert_array_equal(whole, whole.T)
+    upper = np.triu_indices(70)
+    np.testing.assert_array_equal(found[upper], whole[upper])
+
+
 @given(SEEDS)
 def test_scaled_vectors_have_the_distances_of_the_poster(seed: int) -> None:
     rng = np.random.default_rng(seed)

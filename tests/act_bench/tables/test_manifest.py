@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 
+import polars  # noqa: F401  (metadata_of uses it where it is loaded)
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -27,6 +31,18 @@ def test_record_matches_the_file(data_folder):
     assert "builders.tables mlp full" in record.made
     assert record.licence == "CC-BY-4.0"
     assert manifest.read_manifest()["mlp-runs.parquet"].counts == {"full": 12}
+
+
+def test_what_a_file_says_of_itself_is_the_same_to_both_libraries(monkeypatch, tmp_path):
+    path = manifest.DATA_FOLDER / "cnn-proxy.parquet"
+    found = manifest.metadata_of(path)  # by polars, which tests load
+    monkeypatch.delitem(sys.modules, "polars")
+    assert manifest.metadata_of(path) == found
+    assert found["fidelity"] == "proxy"
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "silent.parquet")
+    assert manifest.metadata_of(tmp_path / "silent.parquet") == {}
+    monkeypatch.undo()
+    assert manifest.metadata_of(tmp_path / "silent.parquet") == {}
 
 
 def test_missing_file(data_folder):

@@ -43,9 +43,13 @@ def ours(step: LayerPass, gradients: Factor) -> NDArray[np.floating]:
     layer = step.layer
     block = np.kron(whole(gradients), whole(input_factor(layer, step.inputs)))
     places = np.arange(len(block)).reshape(layer.weight.shape[0], -1)
-    if layer.bias is None:
-        return block
-    order = np.concatenate([places[:, :-1].ravel(), places[:, -1]])
+    weights = places if layer.bias is None else places[:, :-1]
+    if layer.weight.ndim == 4:  # patches are (row, column, channel)
+        _, channels, *kernel = layer.weight.shape
+        weights = weights.reshape(-1, *kernel, channels).transpose(0, 3, 1, 2)
+    order = weights.ravel()
+    if layer.bias is not None:
+        order = np.concatenate([order, places[:, -1]])
     return block[np.ix_(order, order)]
 
 

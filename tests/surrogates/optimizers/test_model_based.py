@@ -52,6 +52,16 @@ def result(entry: int, score: float) -> Result:
     )
 
 
+def test_equals_are_drawn_from_as_choice_draws() -> None:
+    """Which is slower; recorded searches rest on what it draws."""
+    for count in (1, 2, 2913):
+        one, other = np.random.default_rng(5), np.random.default_rng(5)
+        equals = np.arange(count) * 3
+        drawn = [equals[one.integers(count)] for _ in range(200)]
+        assert drawn == [other.choice(equals) for _ in range(200)]
+        assert one.random() == other.random()
+
+
 @with_models
 def test_they_start_where_random_search_does(space: SearchSpace, name: str) -> None:
     random, model = find_optimizer("random")(space, 5), find_optimizer(name)(space, 5)
