@@ -68,23 +68,26 @@ core: $(VENV)/test-installed
 	$(BIN)/pytest -o filterwarnings=default $(CORE)
 
 # The adapters of examples/adapters, each in an environment with its library; what they do goes to
-# docs/numbers/adapters.csv. The newest versions, which constraints.txt does not name.
+# docs/numbers/adapters.csv. The newest versions, which constraints.txt does not name. One thread: the
+# matrices of these searches are small, and seconds of processor time count threads that wait.
 ADAPTERS ?= $(basename $(notdir $(wildcard examples/adapters/*.py)))
 NEEDS_botorch_outputs = torch==2.13.0 botorch
 NEEDS_carps_task = carps
 NEEDS_configspace_smac = ConfigSpace smac
-NEEDS_mf_prior_bench = mf-prior-bench
+# It needs NumPy 1, which pyarrow 26 does not import with.
+NEEDS_mf_prior_bench = mf-prior-bench 'pyarrow<26'
 NEEDS_nevergrad_choice = nevergrad
 NEEDS_optuna_pruning = optuna
 NEEDS_optunahub_problem = optuna optunahub
-NEEDS_syne_tune_blackbox = syne-tune
+# Its repository of blackboxes imports what only an extra of it asks for.
+NEEDS_syne_tune_blackbox = syne-tune huggingface-hub
 
 adapters: $(addprefix adapter-,$(ADAPTERS))
 
 adapter-%:
 	$(PYTHON) -m venv .venv-adapters/$*
 	.venv-adapters/$*/bin/pip install --quiet --disable-pip-version-check $(NEEDS_$*) --editable '.[surrogates]'
-	.venv-adapters/$*/bin/python -m builders.reports.adapters $*
+	OMP_NUM_THREADS=1 .venv-adapters/$*/bin/python -m builders.reports.adapters $*
 
 benchmarks: $(VENV)/test-installed
 	$(BIN)/python -m benchmarks

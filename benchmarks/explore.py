@@ -16,8 +16,6 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from PIL import Image
-
 from act_bench.explore import collect, render
 from benchmarks.budget import Figure, report
 from tests.act_bench.headless_browser import MISSING, headless
@@ -87,12 +85,7 @@ def main() -> None:
                 browser.resize(*((390, 844) if name == "390" else (1440, 860)))
                 browser.open(f"{page.as_uri()}#{view}")
                 browser.run(AFTERWARDS.get(name, ""))
-                arguments.screenshots.mkdir(parents=True, exist_ok=True)
-                picture = arguments.screenshots / f"explore-{name}.png"
-                browser.screenshot(picture)
-                Image.open(picture).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(
-                    picture, optimize=True
-                )
+                browser.picture(arguments.screenshots / f"explore-{name}.png")
 
 
 if __name__ == "__main__":

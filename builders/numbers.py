@@ -11,6 +11,7 @@ what is allowed, with its reason:
 * ``docs/numbers/allowed.csv`` has the rest, by page and heading: sizes of networks and data, what
   papers report, times of one machine. ``... numbers --allow PAGE "HEADING" "reason"`` adds what is
   left unexplained under a heading, and ``--check`` lists it.
+* ``docs/numbers/readme.csv`` says which command makes each number of README.
 
 A number on a page is explained if a source of that page has it, to the digits printed; a number
 with `%` also as a fraction. So the check finds numbers that nothing has printed, or that have
@@ -49,8 +50,10 @@ from regenerate.recipes import RECIPES
 ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / "docs" / "numbers"
 ALLOWED: Final = FOLDER / "allowed.csv"
-NO_SOURCES: Final = (ALLOWED, FOLDER / "fisher-changes.csv")
-"""Files there whose numbers no page may quote: what is allowed, and a list of entries."""
+README: Final = FOLDER / "readme.csv"
+"""The numbers of README, each with the command that makes it and the file that has it."""
+NO_SOURCES: Final = (ALLOWED, README, FOLDER / "fisher-changes.csv")
+"""Files there whose numbers no page may quote: what is allowed, commands, and a list of entries."""
 
 EMBEDDED: Final = tuple(name for name in BUILT_IN if embedded_fidelities(name))
 """The tables that this package has data of."""
@@ -290,9 +293,12 @@ def _all_numbers(text: str) -> Iterator[Number]:
 
 def allowed() -> list[dict[str, str]]:
     """Return the rows of what is allowed: ``page``, ``heading``, ``numbers``, ``reason``."""
-    if not ALLOWED.exists():
-        return []
-    with ALLOWED.open(encoding="utf-8", newline="") as file:
+    return rows_of(ALLOWED) if ALLOWED.exists() else []
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -12,14 +12,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+import polars as pl
+
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.loading import load_data
+from act_bench.search.optimum import best_of
 from act_bench.search.trace import Trace, read_trace
 from act_bench.search.verify import Check, check_trace
 from surrogates.optimizers import asks_for_rates, find_optimizer
 from surrogates.protocol import SearchSpace
-from surrogates.searches.single import rerun, trial_seed
-from surrogates.simulation import Progress, Simulation, simulate
+from surrogates.searches.single import recorded_steps, rerun, trial_seed
+from surrogates.searches.trials import Chunk
+from surrogates.simulation import Progress, Simulation, simulate, steps_frame
 
 
 class Protocol(NamedTuple):
@@ -98,6 +102,31 @@ def run(
         files = (f"{name.replace(':', '-')}-{trial}.jsonl" for trial in range(protocol.trials))
         traces = [read_trace(Path(folder) / file) for file in files]
     return simulation, [trace.of_protocol(protocol.version) for trace in traces]
+
+
+def recorded(traces: Sequence[Trace], data: BenchmarkData, name: str) -> pl.DataFrame:
+    """Return the searches of traces as :attr:`Simulation.steps`; nothing is searched again.
+
+    Parameters
+    ----------
+    traces : sequence of Trace
+        Of one optimizer, trial by trial, by one worker and with as many evaluations each.
+    data : BenchmarkData
+        What they searched; regret is from the best at its rate.
+    name : str
+        What the column ``optimizer`` says.
+
+    Examples
+    --------
+    >>> from act_bench.search.loading import load_data
+    >>> data, short = load_data("mlp"), PROTOCOLS[1]._replace(trials=2, evaluations=3)
+    >>> simulation, traces = run(data, "halving", short)
+    >>> recorded(traces, data, "halving").equals(simulation.steps)
+    True
+    """
+    taken = [step for trace in traces for step in recorded_steps(trace, data)]
+    chunk = Chunk(name, 0, len(traces))
+    return steps_frame(chunk, taken, data.worst_score, best_of(data).score)
 
 
 def breaches(traces: Sequence[Trace]) -> list[str]:

@@ -301,7 +301,7 @@ def _run_chunk(work: Work, chunk: Chunk) -> Done:
         if work.traces is not None:
             bench.trace.save(work.traces / f"{name.replace(':', '-')}-{trial}.jsonl")
         seconds.append(process_time() - start)
-    steps = _frame(chunk, taken, work.data.worst_score, work.best)
+    steps = steps_frame(chunk, taken, work.data.worst_score, work.best)
     return Done(chunk, steps, finals, seconds, getpid())
 
 
@@ -335,8 +335,20 @@ def _data_of(table: str | Benchmark | BenchmarkData) -> BenchmarkData:
     return data
 
 
-def _frame(chunk: Chunk, taken: list[Step], worst: float, best: float) -> pl.DataFrame:
-    """Return the steps of a chunk as rows."""
+def steps_frame(chunk: Chunk, taken: list[Step], worst: float, best: float) -> pl.DataFrame:
+    """Return the steps of a chunk as rows of :attr:`Simulation.steps`.
+
+    Parameters
+    ----------
+    chunk
+        Which trials they are of; all have as many evaluations.
+    taken
+        Trial by trial.
+    worst
+        Score of what diverged.
+    best
+        Score that regret is the difference from.
+    """
     entry, accuracy, best_so_far, clock_s, elapsed_s, trained = zip(*taken, strict=True)
     evaluations = len(taken) // chunk.trials
     trials = np.arange(chunk.first, chunk.first + chunk.trials, dtype=np.int32)

@@ -2,11 +2,14 @@
 
 A bar says what is done, how much of it, and for how long. On a terminal it is drawn ten times a
 second, whatever the work reports, so that a command never looks as if it hung; elsewhere, in a log
-or a pipe, a bar that lasts is written once, at the end, and others not at all.
+or a pipe, a bar that lasts is written once, at the end, and others not at all. Where nothing can
+report, a clock is shown by a process of its own.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,6 +23,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from act_bench.cli import _clock
 
 Report = Callable[[float], None]
 """Told how much is done, in the unit of the bar: a share from 0 to 1, or a count."""
@@ -60,7 +65,12 @@ def bar(what: str, total: float = 1.0) -> Iterator[Report]:
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Show that something is done that cannot say how far it is: a bar that pulses, and a clock."""
-    with bars(TextColumn("")) as shown:
-        shown.add_task(what, total=None)
+    """Show that something is done that cannot say how far it is: a clock that nothing can stop."""
+    console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield
+        return
+    program = [sys.executable, "-I", "-S", _clock.__file__, what]
+    # Leaving the block ends its input, which ends it.
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):  # noqa: S603
         yield

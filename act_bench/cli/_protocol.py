@@ -38,6 +38,7 @@ def run(
     click.UsageError
         There is no such version, or an option is given that the protocol sets.
     """
+    from act_bench.cli._progress import bar
     from act_bench.files.folders import making
     from act_bench.search.trace_table import write_traces
     from surrogates import reporting
@@ -65,9 +66,12 @@ def run(
             if why := reporting.applies(data, name):
                 click.echo(f"{name}: not run: {why}", err=True)
                 continue
-            simulation, traces = reporting.run(data, name, protocol)
             path = output / f"{name.replace(':', '-')}.parquet"
-            write_traces(path, traces)
+            with bar(name, protocol.trials) as report:
+                simulation, traces = reporting.run(
+                    data, name, protocol, lambda _, done: report(done)
+                )
+                write_traces(path, traces)
             files.append(str(path))
             rows += simulation.summary()
             regret = cast("list[float]", rows[-1][f"regret_at_{protocol.evaluations}"])

@@ -89,14 +89,17 @@ def command(options: Options) -> None:
     Gaussian give CRReLU. A positive eps, with which the paper starts, raises the entropy, a
     negative one lowers it.
     """
+    from act_bench.cli._progress import working
     from act_bench.functions.catalogue import read
-    from act_bench.functions.corrected import correct
-    from act_bench.functions.entropy import entropy
 
     function, eps = read(options.expression), options.eps
-    law = _density(options.density, options.table, function)
-    corrected = correct(function, law, options.density)
-    nats, flat = entropy(function, law)
+    with working(f"entropy of {function}"):
+        from act_bench.functions.corrected import correct
+        from act_bench.functions.entropy import entropy
+
+        law = _density(options.density, options.table, function)
+        corrected = correct(function, law, options.density)
+        nats, flat = entropy(function, law)
     written = corrected.expression(eps)
     document: dict[str, object] = {
         "expression": str(function),

@@ -84,19 +84,20 @@ def command(options: Options) -> None:
     95 % intervals over the splits), gains.parquet (the union against each feature alone, split by
     split) and surrogates.png.
     """
+    from act_bench.cli._progress import bar, working
     from act_bench.files.folders import making
     from act_bench.search.loading import load_data
-    from surrogates import evaluation
 
-    makers = _makers(options.regressors)
-    data = load_data(
-        options.table, options.fidelity, options.edition, options.run_seed, options.rate
-    )
-    chosen = _listed(options.features) if options.features else evaluation.available_features(data)
+    with working("load"):
+        from surrogates import evaluation
+
+        makers = _makers(options.regressors)
+        data = load_data(
+            options.table, options.fidelity, options.edition, options.run_seed, options.rate
+        )
+        found = evaluation.available_features(data)
+    chosen = _listed(options.features) if options.features else found
     output = options.output or Path("output") / f"surrogates-{data.name}"
-
-    from act_bench.cli._progress import bar
-
     counts = _sizes(options.sizes)
     fits = len(chosen) * len(makers) * len(counts) * options.splits
     with bar("fits", fits) as progress:
@@ -109,9 +110,9 @@ def command(options: Options) -> None:
             seed=options.seed,
             progress=progress,
         )
-    summary, gains = evaluation.summarize(rows), evaluation.union_gains(rows)
-    said = evaluation.verdict(gains)
-    with making(output):
+    with working("intervals and figure"), making(output):
+        summary, gains = evaluation.summarize(rows), evaluation.union_gains(rows)
+        said = evaluation.verdict(gains)
         files = write(output, rows)
     if options.as_json:
         document = {

@@ -63,11 +63,14 @@ def command(
     if not expressions and expressions_file is None:
         raise click.UsageError("expected an EXPRESSION or --expressions FILE, got neither")
     from act_bench.cli._expression_file import read_expressions
+    from act_bench.cli._progress import working
     from act_bench.functions.catalogue import read
     from act_bench.tables.registry import table_info
-    from regenerate.fisher.networks import setting
-    from regenerate.recipes import find
-    from regenerate.training.dispatch import choose_device
+
+    with working("load"):
+        from regenerate.fisher.networks import setting
+        from regenerate.recipes import find
+        from regenerate.training.dispatch import choose_device
 
     # All are parsed before anything is computed.
     functions = [read(text) for text in expressions]
@@ -76,7 +79,8 @@ def command(
     if not functions:
         raise click.UsageError(f"expected an expression in {expressions_file}, got none")
     recipe = find(table, table_info(table).fidelities[-1])
-    found = setting(table, device=choose_device(recipe.network, device), data_dir=data_dir)
+    with working(f"{table}, its network and data"):
+        found = setting(table, device=choose_device(recipe.network, device), data_dir=data_dir)
     if out is None:
         _print(functions, found, as_json=as_json)
     else:
@@ -88,13 +92,14 @@ def _save(
 ) -> None:
     import pyarrow.parquet as pq
 
-    from act_bench.cli._progress import bar
+    from act_bench.cli._progress import bar, working
     from regenerate.fisher.feature_file import extend
 
     distinct = len({str(function) for function in functions})
     started = time.perf_counter()
     computing = extend(out, functions, found)
-    left = distinct - next(computing)
+    with working(str(out)):
+        left = distinct - next(computing)
     with bar("functions", left) as progress:
         for done in computing:
             progress(done - distinct + left)

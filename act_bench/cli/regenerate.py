@@ -14,7 +14,7 @@ from rich.console import Console
 from act_bench.cli._command import Command
 from act_bench.cli._console import console, listing
 from act_bench.cli._options import OutputFile, collected, table_type, training_options
-from act_bench.cli._progress import bar
+from act_bench.cli._progress import bar, working
 from act_bench.cli._sparkline import score_line
 from act_bench.errors import ExitCode
 from act_bench.tables.registry import TABLES, choose_fidelity
@@ -97,14 +97,15 @@ def command(options: Options) -> None:
 
 def _retrain(options: Options) -> tuple[Certificate, str]:
     """Train, look up the record and compare; return the certificate and a note on the record."""
-    from act_bench.files.manifest import DataError
-    from act_bench.functions.catalogue import read
-    from act_bench.functions.expression import parse
-    from act_bench.functions.named import NamedFunction
-    from act_bench.spaces.paper import NotInSpaceError, load_space
-    from regenerate.recipes import find
-    from regenerate.runs.certificate import Certificate, compare, find_record
-    from regenerate.sweeps.seeds import recorded_threads, train_at_once
+    with working("load"):
+        from act_bench.files.manifest import DataError
+        from act_bench.functions.catalogue import read
+        from act_bench.functions.expression import parse
+        from act_bench.functions.named import NamedFunction
+        from act_bench.spaces.paper import NotInSpaceError, load_space
+        from regenerate.recipes import find
+        from regenerate.runs.certificate import Certificate, compare, find_record
+        from regenerate.sweeps.seeds import recorded_threads, train_at_once
 
     fidelity = choose_fidelity(options.table, options.fidelity)
     recipe = find(options.table, fidelity)

@@ -135,9 +135,12 @@ def command(options: Options) -> None:
     significance.parquet (one row per pair of optimizers), simulation.json and the figures. With
     --protocol it writes the traces of each optimizer, NAME.parquet, and nothing else.
     """
+    from act_bench.cli._progress import working
     from act_bench.files.folders import making
     from act_bench.search.loading import load_data
-    from surrogates.optimizers import NAMES, find_optimizers
+
+    with working("load"):
+        from surrogates.optimizers import NAMES, find_optimizers
 
     if options.protocol is not None:
         from act_bench.cli._protocol import run
@@ -154,9 +157,10 @@ def command(options: Options) -> None:
                 "significance needs two optimizers or more", param_hint="--figures"
             )
         drawn = tuple(name for name in drawn if name != "significance")
-    data = load_data(
-        options.table, options.fidelity, options.edition, options.run_seed, options.rate
-    )
+    with working(options.table):
+        data = load_data(
+            options.table, options.fidelity, options.edition, options.run_seed, options.rate
+        )
     if every:
         chosen = _applying(chosen, data)
     if options.evaluations > len(data.covered):
@@ -164,7 +168,8 @@ def command(options: Options) -> None:
             f"{options.table} covers {len(data.covered)} entries, got {options.evaluations}",
             param_hint="--evaluations",
         )
-    _check_settings(chosen, data)
+    with working("optimizers"):
+        _check_settings(chosen, data)
     jobs, limit = _jobs(options), _checked_memory(options, len(chosen))
     output = options.output or Path("output") / f"simulate-{data.name}"
     with ExitStack() as stack:
@@ -172,7 +177,8 @@ def command(options: Options) -> None:
             stack.enter_context(making(folder))
         simulation = _simulate(data, chosen, options, jobs, limit)
         document = _document(simulation, data, options)
-        files = _write(simulation, document, output, drawn)
+        with working("tests and figures"):
+            files = _write(simulation, document, output, drawn)
     if options.as_json:
         processes = simulation.processes.to_dicts()
         rows = {"optimizers": simulation.summary(), "processes": processes, "files": files}

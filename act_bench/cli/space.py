@@ -43,13 +43,15 @@ def command() -> None:
 @json_option
 def build(variant: Variant, *, again: bool, as_json: bool) -> None:
     """Enumerate, evaluate and reduce the space, and keep it in your cache."""
-    from act_bench.cli._progress import bar
-    from builders.space import large as builder  # making a file is the builders' part
+    from act_bench.cli._progress import bar, working
 
     started = time.perf_counter()
+    with working("load"):
+        from builders.space import large as builder  # making a file is the builders' part
     with bar("large space") as progress:
         folder = builder.build(variant, again=again, progress=progress)
-    document = {**_counts(variant), "folder": str(folder)}
+    with working("count"):
+        document = {**_counts(variant), "folder": str(folder)}
     document["seconds"] = round(time.perf_counter() - started, 2)
     if as_json:
         click.echo(json.dumps(document))

@@ -15,7 +15,7 @@ from rich.progress import MofNCompleteColumn, TextColumn
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import PositiveNumber, collected, table_type, training_options
-from act_bench.cli._progress import bars
+from act_bench.cli._progress import bars, working
 from act_bench.tables.registry import TABLES, choose_fidelity
 
 if TYPE_CHECKING:
@@ -149,12 +149,13 @@ def command(options: Options) -> None:
     With --rate, runs whose record diverged before the learning rate had any part in it are left
     out, since they do the same at every rate; unless --expressions names the function.
     """
-    from regenerate.recipes import find
-    from regenerate.recipes.rates import with_rate
-    from regenerate.runs import parts
-    from regenerate.sweeps.selection import without_recorded
-    from regenerate.sweeps.sweep import Shard, plan, sweep
-    from regenerate.sweeps.time_limit import TimeLimit
+    with working("load"):
+        from regenerate.recipes import find
+        from regenerate.recipes.rates import with_rate
+        from regenerate.runs import parts
+        from regenerate.sweeps.selection import without_recorded
+        from regenerate.sweeps.sweep import Shard, plan, sweep
+        from regenerate.sweeps.time_limit import TimeLimit
 
     choices = {
         "--select": options.select_text,

@@ -1,10 +1,13 @@
 """Make the generated pages and pictures of the documentation.
 
-    python -m builders.reports [--list] [--only NAME ...] [--within MINUTES] [--data-dir FOLDER]
+    python -m builders.reports [--list] [--only NAME ...] [--figures] [--within MINUTES]
+                               [--data-dir FOLDER]
 
-Without ``--within`` it makes all of them. Reports that need images are left out without
-``--data-dir``. A long report resumes where it was stopped, so the command may be run again. What a
-report prints goes to ``output/reports/NAME.md``.
+Without ``--within`` it makes all of them; with ``--figures`` every picture of the documentation,
+from what is stored where searches or fits would take hours. Reports that need images are left out
+without ``--data-dir``, the folder of those of CIFAR-10 and Imagenette. A long report resumes where
+it was stopped, so the command may be run again. What a report prints goes to
+``output/reports/NAME.md``.
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ def main() -> None:
     names = [report.name for report in REPORTS]
     parser.add_argument("--list", action="store_true", help="Show them; make none.")
     parser.add_argument("--only", action="append", choices=names, help="May be repeated.")
+    parser.add_argument("--figures", action="store_true", help="Those that draw pictures.")
     parser.add_argument("--within", type=float, help="Those of at most so many minutes.")
-    parser.add_argument("--data-dir", type=Path, help="Folder of the images of CIFAR-10.")
+    parser.add_argument("--data-dir", type=Path, help="Folder of the images.")
     parser.add_argument("--folder", type=Path, default=ROOT / "output" / "reports")
     options = parser.parse_args()
     if options.list:
@@ -41,6 +45,8 @@ def main() -> None:
     failed = []
     for report in REPORTS:
         if options.only and report.name not in options.only:
+            continue
+        if options.figures and not report.figures:
             continue
         if options.within is not None and report.minutes > options.within:
             print(f"{report.name}: left out, takes about {report.minutes:g} minutes")

@@ -30,6 +30,9 @@ class Report:
         Whether it needs the images of CIFAR-10 (``--data-dir``).
     resumes
         Whether it resumes where it was stopped.
+    figures
+        Names of what it draws in ``docs/images``, or makes for the report after it that does;
+        ``*`` stands for any letters. Of two that draw a picture, the shorter one has its name.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Report:
     minutes: float = 1.0
     images: bool = False
     resumes: bool = False
+    figures: tuple[str, ...] = ()
 
 
 TABLES: Final = ("mlp", "cnn", "resnet", "vit")
@@ -47,7 +51,12 @@ LADDERS: Final = ("cnn", "resnet", "vit")
 
 REPORTS: Final = (
     Report(
-        "architecture", "builders.reports.architecture", (), "docs/images/architecture.svg", 0.1
+        "architecture",
+        "builders.reports.architecture",
+        (),
+        "docs/images/architecture.svg",
+        0.1,
+        figures=("architecture.svg",),
     ),
     Report(
         "operators",
@@ -55,6 +64,7 @@ REPORTS: Final = (
         (),
         "docs/reference/operators.md and docs/images/operators/",
         0.1,
+        figures=("operators/*.svg",),
     ),
     # By its name only: nothing but the commands themselves may import them.
     Report("commands", "act_bench.cli._reference", (), "docs/reference/commands.md", 0.1),
@@ -65,6 +75,7 @@ REPORTS: Final = (
             ("plot", name, "--output", f"docs/images/{name}.png"),
             f"docs/images/{name}.png",
             0.3,
+            figures=(f"{name}.png",),
         )
         for name in ("known", "accuracies", "scatter")
     ),
@@ -78,14 +89,21 @@ REPORTS: Final = (
         "docs/images/fisher-signs.png",
         3,
         images=True,
+        figures=("fisher-signs.png",),
     ),
-    Report("build-large-space", "act_bench", ("space", "build"), minutes=5),
+    Report(
+        "build-large-space",
+        "act_bench",
+        ("space", "build"),
+        figures=("large-space.png",),
+    ),
     Report(
         "figure-large-space",
         "act_bench",
         ("plot", "large-space", "--table", "cnn", "--output", "docs/images/large-space.png"),
         "docs/images/large-space.png",
         5,
+        figures=("large-space.png",),
     ),
     Report(
         "explore",
@@ -93,6 +111,16 @@ REPORTS: Final = (
         ("--screenshots", "docs/images"),
         "the pictures of docs/how-to/explore.md",
         2,
+        figures=("explore-*.png",),
+    ),
+    Report("site", "docs.site.build", ("output/docs",), minutes=5, figures=("site-*.png",)),
+    Report(
+        "figure-site",
+        "docs.site.pictures",
+        ("output/docs", "docs/images"),
+        "the pictures of docs/README.md",
+        0.2,
+        figures=("site-*.png",),
     ),
     Report("notebook", "builders.notebook", (), "docs/tutorials/first-look.ipynb", 0.1),
     Report("energy", "builders.reports.card.energy", minutes=0.1),
@@ -113,6 +141,13 @@ REPORTS: Final = (
         resumes=True,
     ),
     Report(
+        "results-figures",
+        "builders.reports.results.figures",
+        writes="the pictures of docs/studies/results/, from what is stored",
+        minutes=4,
+        figures=("results-*.png",),
+    ),
+    Report(
         "comparison",
         "builders.reports.comparison",
         ("mlp", "cnn", "--repeats", "5", "--budget", "30"),
@@ -122,11 +157,21 @@ REPORTS: Final = (
         resumes=True,
     ),
     Report("papers", "builders.reports.studies", ("overview",), "docs/studies/papers.md", 0.1),
+    Report(
+        "papers-inputs",
+        "builders.reports.studies.inputs",
+        (),
+        "docs/studies/papers/inputs.md",
+        images=True,
+        resumes=True,
+        figures=("papers-inputs.png",),
+    ),
     *(
         Report(
             f"entropy-{table}",
             "builders.entropy",
             ("report", "--table", table, "--figure", f"docs/images/eafo-entropy-{table}.png"),
+            figures=(f"eafo-entropy-{table}.png",),
         )
         for table in ("mlp", "cnn")
     ),

@@ -11,7 +11,7 @@ whole trainings, that is its n-th evaluation. Only what was trained to the end c
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from math import ceil
@@ -23,7 +23,7 @@ from act_bench.arguments import whole_number
 from act_bench.errors import ActBenchError, ArgumentError, ExitCode
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import SearchData
-from act_bench.search.events import Partial, Query, Result, Revealed, Setting
+from act_bench.search.events import Charge, Partial, Query, Result, Revealed, Setting
 from act_bench.search.trace import Trace
 from surrogates.metering import Meter, Returned
 from surrogates.optimizers import NAMES, find_optimizer
@@ -132,11 +132,45 @@ def run_search(
     SpaceExhaustedError
         It has nothing left to ask for.
     """
-    steps: list[Step] = []
+    finished = _finished(bench, optimizer, evaluations, workers, meter or Meter())
+    return list(_steps(bench, finished, evaluations))
+
+
+def recorded_steps(trace: Trace, data: SearchData) -> list[Step]:
+    """Return the evaluations of a search by one worker, from its trace: as :func:`run_search` did.
+
+    The optimizer is not run: the data answer again what was asked.
+
+    Examples
+    --------
+    >>> from act_bench.search.loading import load_data
+    >>> from surrogates.reporting import PROTOCOLS, run
+    >>> data = load_data("mlp")
+    >>> simulation, (trace,) = run(data, "knn", PROTOCOLS[1]._replace(trials=1, evaluations=3))
+    >>> [step.entry for step in recorded_steps(trace, data)] == simulation.steps["entry"].to_list()
+    True
+    """
+    bench = Benchmark(data)
+
+    def finished() -> Iterator[tuple[Result, float]]:
+        for event in trace.events:
+            if isinstance(event, Charge):
+                bench.charge(event.cost_s, event.reason)
+            elif isinstance(event, Query):
+                result = bench.query(event.expression, event.result.epochs, event.rate)
+                yield result, bench.clock_s
+
+    return list(_steps(bench, finished(), len(trace.events)))
+
+
+def _steps(
+    bench: Benchmark, finished: Iterable[tuple[Result, float]], evaluations: int
+) -> Iterator[Step]:
+    """Yield the evaluations that trainings amount to, as they finish."""
+    made = idle = 0
     best: float | None = None
     trained: Result | None = None
-    idle = 0
-    for result, elapsed_s in _finished(bench, optimizer, evaluations, workers, meter or Meter()):
+    for result, elapsed_s in finished:
         if result.repeated or result.score is None:
             idle += 1
             if idle >= _PATIENCE * evaluations:
@@ -150,11 +184,11 @@ def run_search(
                 best = result.score
             if trained is None or trained.score is None or result.score > trained.score:
                 trained = result
-        if bench.trainings >= len(steps) + 1:
+        if bench.trainings >= made + 1:
             accuracy, entry = result.validation_accuracy, None if trained is None else trained.entry
-            steps.append(Step(result.entry, accuracy, best, bench.clock_s, elapsed_s, entry))
+            yield Step(result.entry, accuracy, best, bench.clock_s, elapsed_s, entry)
+            made += 1
             trained = None
-    return steps
 
 
 def _finished(

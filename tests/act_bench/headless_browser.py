@@ -121,6 +121,16 @@ class Browser:
         """Write what the window shows as PNG."""
         file.write_bytes(base64.b64decode(str(self.send("GET", "/screenshot"))))
 
+    def picture(self, file: Path) -> None:
+        """Write the same for the documentation, with 256 colors."""
+        from PIL import Image
+
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.screenshot(file)
+        with Image.open(file) as shown:
+            few = shown.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+        few.save(file, optimize=True)
+
 
 @contextmanager
 def headless(folder: Path) -> Iterator[Browser]:

@@ -46,6 +46,19 @@ def test_commands_of_tutorials_run(tutorial: Path, tmp_path: Path, monkeypatch) 
         assert done.output.strip()
 
 
+LINES = [
+    found
+    for page in TUTORIALS
+    for found in re.findall(r'^python -c "(.+)"  # (.+)$', page.read_text("utf-8"), re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize(("program", "printed"), LINES)
+def test_programs_of_one_line_print_what_they_say(program: str, printed: str, capsys) -> None:
+    exec(program, {})  # noqa: S102 - of our own pages
+    assert capsys.readouterr().out == f"{printed}\n"
+
+
 @pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
 def test_options_of_commands_that_are_not_run_exist(tutorial: Path) -> None:
     for name, *rest in commands(tutorial.read_text(encoding="utf-8"), "shell"):

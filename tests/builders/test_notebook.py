@@ -28,4 +28,4 @@ def test_its_cells_give_the_outputs_that_it_shows():
             value = eval(compile(ast.Expression(last.value), "cell", "eval"), namespace)  # noqa: S307
             assert repr(value) == cell["outputs"][0]["data"]["text/plain"]
             shown += 1
-    assert shown == 5
+    assert shown == 6

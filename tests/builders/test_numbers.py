@@ -14,6 +14,23 @@ def test_every_number_has_a_source(page) -> None:
     assert not left, numbers.explain(left)
 
 
+def test_every_number_of_readme_has_its_command() -> None:
+    rows = numbers.rows_of(numbers.README)
+    stated = {(row["heading"], number) for row in rows for number in row["numbers"].split()}
+    stated |= {
+        (row["heading"], number)
+        for row in numbers.allowed()
+        if row["page"] == "README.md"
+        for number in row["numbers"].split()
+    }
+    page = numbers.places(numbers.ROOT / "README.md")
+    assert {(place.heading, place.number.text) for place in page} == stated
+    for row in filter(lambda row: row["file"], rows):
+        known = Sources.of((numbers.ROOT / row["file"]).read_text("utf-8"))
+        for number in row["numbers"].split():
+            assert Number(number).is_in(known), (number, row["file"], row["command"])
+
+
 def test_what_is_allowed_is_there_and_has_a_reason() -> None:
     rows = numbers.allowed()
     there = {

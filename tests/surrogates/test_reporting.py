@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from act_bench.search.trace import TraceError
 from act_bench.search.trace_table import read_traces, write_traces
 from act_bench.search.verify import verdict
 from builders.reports.leaderboard import board
+from builders.reports.results import figures
 from surrogates import reporting
 
 SHORT = reporting.PROTOCOLS[1]._replace(trials=2, evaluations=6)
@@ -41,6 +43,25 @@ def test_a_file_has_all_of_the_traces(searched: Path, tmp_path: Path) -> None:
     assert {each.protocol for each in again} == {1}
     assert reporting.breaches(again) == []
     assert {verdict(checks) for checks in reporting.checked(again)} == {"verified"}
+
+
+def test_figures_are_drawn_from_stored_searches(tmp_path: Path, monkeypatch) -> None:
+    data, steps = load_data("mlp"), {}
+    for name in ("halving", "aquasurf:features=umap-outputs"):
+        simulation, traces = reporting.run(data, name, SHORT)
+        path = tmp_path / "mlp-full" / f"{name.replace(':', '-')}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        write_traces(path, traces)
+        steps[name] = simulation.steps
+    found = figures.stored_searches(data, tmp_path)
+    assert found.keys() == steps.keys()
+    assert all(found[name].equals(steps[name]) for name in steps)
+    monkeypatch.setattr(figures, "EVALUATIONS", SHORT.evaluations)
+    monkeypatch.setattr(figures, "MAIN", tuple(steps))
+    figures.draw_searches(data, found, tmp_path)
+    assert len(list(tmp_path.glob("results-mlp-*.png"))) == 4
+    with pytest.raises(figures.ForeignTracesError, match="another version of the table"):
+        figures.stored_searches(dataclasses.replace(data, sha256="0"), tmp_path)
 
 
 def changed(path: Path, target: Path, **values: object) -> Path:
@@ -103,6 +124,9 @@ def test_from_the_command_to_the_board(tmp_path: Path) -> None:
     assert (rows["median_regret"] >= 0).all()
     _write_traces(folder.parent, tmp_path / TRACES)
     assert len(read_traces(tmp_path / TRACES)) == 4
+    rows.with_columns(trials=7).write_csv(folder.parent / board.BOARD)
+    again, _ = board.board(folder.parent, [str(folder / "knn.parquet")])
+    assert dict(again.select("optimizer", "trials").iter_rows()) == {"knn": 2, "random": 7}
     (folder / "bad.parquet").write_bytes(b"no Parquet")
     assert "bad.parquet: line 1: expected a Parquet file" in board.board(folder.parent, [])[1][0]
 

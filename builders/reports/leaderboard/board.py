@@ -1,11 +1,11 @@
 """Make leaderboard/leaderboard.csv from the traces beside it.
 
-    python -m builders.reports.leaderboard [TABLE ...]
+    python -m builders.reports.leaderboard [TABLE or FILE ...]
 
 A file of traces, ``leaderboard/DATA/OPTIMIZER.parquet``, gives a row if it is complete by the
 protocol and each trace is verified as ``act-bench verify --strict`` does: the data are those here,
 every answer is theirs, and the optimizer, run again, asks the same. What is not is named, and the
-command fails. With tables named, the rows of the others stay as they are.
+command fails. With tables or files of traces named, the other rows stay as they are.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from surrogates.simulation import TOP_SHARE
 
 FOLDER: Final = Path("leaderboard")
 BOARD: Final = "leaderboard.csv"
+KEY: Final = ("protocol", "table", "fidelity", "rate", "optimizer", "settings")
+"""What two rows of the board never have in common."""
 
 
 class RefusedError(ActBenchError, ValueError):
@@ -125,19 +127,31 @@ def _trainings(trace: Trace, data: BenchmarkData) -> float:
     return bench.trainings
 
 
-def board(folder: Path, tables: list[str]) -> tuple[pl.DataFrame, list[str]]:
-    """Return the rows of all files, those of some tables made again, and what was refused."""
+def board(folder: Path, named: list[str]) -> tuple[pl.DataFrame, list[str]]:
+    """Return the rows of all files, those of some tables or files made again, and what was refused.
+
+    Parameters
+    ----------
+    folder
+        Of the traces and the board.
+    named
+        Tables, and files of traces; none: all of them.
+    """
     kept = folder / BOARD
-    old = pl.read_csv(kept).to_dicts() if kept.exists() else []
-    rows = [each for each in old if tables and each["table"] not in tables]
+    old = pl.read_csv(kept, infer_schema_length=None).to_dicts() if kept.exists() else []
+    rows = [each for each in old if named and each["table"] not in named]
+    files = {Path(name).resolve() for name in named}
     refused = []
     for path in sorted(folder.glob("*/*.parquet")):
-        if tables and path.parent.name.partition("-")[0] not in tables:
+        table = path.parent.name.partition("-")[0]
+        if named and table not in named and path.resolve() not in files:
             continue
         try:
-            rows.append(row(path))
+            made = row(path)
         except ValueError as error:  # a TraceError is one
             refused.append(f"{path}: {error}")
+        else:
+            rows = [each for each in rows if any(each[key] != made[key] for key in KEY)] + [made]
     order = ["table", "rate", "median_regret", "mean_regret", "optimizer"]
     return (
         pl.DataFrame(rows, infer_schema_length=None).sort(order) if rows else pl.DataFrame()
@@ -147,10 +161,10 @@ def board(folder: Path, tables: list[str]) -> tuple[pl.DataFrame, list[str]]:
 def main() -> None:
     """Make the file; fail where traces are refused."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("tables", nargs="*")
+    arguments.add_argument("named", nargs="*", metavar="TABLE or FILE")
     arguments.add_argument("--folder", type=Path, default=FOLDER)
     chosen = arguments.parse_args()
-    rows, refused = board(chosen.folder, chosen.tables)
+    rows, refused = board(chosen.folder, chosen.named)
     with replacing(chosen.folder / BOARD) as draft:
         rows.write_csv(draft)
     print(rows.select("table", "optimizer", "median_regret", "clock_to_top"))

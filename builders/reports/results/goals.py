@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.loaders import load_runs
+from act_bench.tables.loaders import load_runs, load_table
 from act_bench.tables.registry import TABLES
 from builders.reports.results.kept import EVALUATIONS, SEED
 from surrogates.exact import evaluations_to_hit
@@ -71,6 +71,8 @@ class Noise(NamedTuple):
 def noise(data: BenchmarkData) -> Noise:
     """Return the seed noise of a table, from its entries with more than one run.
 
+    In the tuned view an entry's value is that of one run, at the rate that was chosen for it.
+
     Examples
     --------
     >>> from act_bench.search.loading import load_data
@@ -80,14 +82,14 @@ def noise(data: BenchmarkData) -> Noise:
     """
     if data.table not in TABLES or data.edition != "regenerated":
         return Noise(0, 1, 0.0, 0.0)  # there are no runs
-    columns = ["entry", "outcome", data.metric]
-    runs = load_runs(data.table, data.fidelity, columns).filter(pl.col("outcome") == "ok")
+    runs = _runs(data).filter(pl.col("outcome") == "ok")
     values = {int(entry): group.to_numpy() for (entry,), group in _by_entry(runs, data.metric)}
     floor = TABLES[data.table].trained_score_at(data.fidelity)
     scores = {entry: data.score(entry) for entry in values}
     score = {entry: s for entry, s in scores.items() if s is not None and s > floor}
     trained = list(score)
-    count = round(float(np.median([len(values[entry]) for entry in trained] or [1])))
+    runs_of = [len(values[entry]) for entry in trained if data.rate != "tuned"]
+    count = round(float(np.median(runs_of or [1])))
     several = sorted(
         (entry for entry in trained if len(values[entry]) > 1), key=lambda entry: -score[entry]
     )
@@ -102,6 +104,16 @@ def noise(data: BenchmarkData) -> Noise:
     random = np.random.default_rng(SEED)
     medians = [np.median(random.choice(each, (RESAMPLES, count)), axis=1) for each in better]
     return Noise(len(better), count, run, _pooled([each.var() for each in medians], free))
+
+
+def _runs(data: BenchmarkData) -> pl.DataFrame:
+    """Return the runs at the learning rates that a view of a table has."""
+    columns = ["entry", "learning_rate", "outcome", data.metric]
+    if data.rate == "default":
+        return load_runs(data.table, data.fidelity, columns)
+    rates = load_table(data.table, data.fidelity, rate=data.rate, columns=columns[:2])
+    runs = load_runs(data.table, data.fidelity, columns, rate="all")
+    return runs.join(rates, on=columns[:2], how="semi")
 
 
 def _by_entry(runs: pl.DataFrame, metric: str) -> Iterator[tuple[tuple[int], pl.Series]]:

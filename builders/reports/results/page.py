@@ -19,14 +19,7 @@ import numpy as np
 import polars as pl
 
 from act_bench import load_table
-from act_bench.figures import Request, draw
-from act_bench.figures.searches import (
-    finals_figure,
-    regret_figure,
-    regret_time_figure,
-    significance_figure,
-)
-from act_bench.figures.style import save
+from act_bench.figures import Request
 from act_bench.figures.tables import tables_with_data
 from act_bench.files.atomic import replacing
 from act_bench.search.loading import load_data
@@ -38,6 +31,13 @@ from builders.reports.results.claims import (
     claim_filter,
     claim_tens,
     claim_union,
+)
+from builders.reports.results.figures import (
+    OPTIMIZERS,
+    draw_learning,
+    draw_searches,
+    draw_table,
+    keep_learning,
 )
 from builders.reports.results.goals import count, said
 from builders.reports.results.kept import (
@@ -63,28 +63,7 @@ from surrogates import evaluation
 from surrogates.exact import random_search_law
 from surrogates.optimizers import plain_name
 
-# From quick to slow; those after a colon are the same search with another setting.
-OPTIMIZERS = (
-    "random",
-    "fisher-filter:baselines=false",
-    "fisher-filter",
-    "aquasurf",
-    "aquasurf:features=umap-outputs",
-    "aquasurf:features=umap-fim",
-    "local",
-    "evolution",
-    "knn",
-    "halving",
-    "hyperband",
-    "gp-ei",
-    "gp-ei:features=umap-union",
-    "gp-thompson",
-    "forest-ei",
-    "controller",
-    "tpe",
-)
 SLOW = ("forest-ei", "tpe")
-MAIN = ("random", "local", "evolution", "knn", "aquasurf", "gp-ei", "forest-ei")
 
 
 def main() -> None:
@@ -178,7 +157,8 @@ PAGE = """\
 OPENING
 
 Made by `python -m builders.reports.results --table {table}`; the page of [all
-tables](../results.md) says what the words mean.
+tables](../results.md) says what the words mean. `python -m builders.reports.results.figures --table
+{table}` draws its figures again.
 """
 
 
@@ -189,21 +169,11 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     law = random_search_law(scores, EVALUATIONS)
     goals, finals, pairs = found.goals, found.finals, found.pairs
-    steps = pl.concat([each.steps for name, each in made.items() if name in MAIN])
-    title = f"{data.table}, fidelity {data.fidelity}: simulated searches"
-    figures = {
-        "regret": regret_figure(steps, law.regret_quartiles()[1], title, info.metric_in_words),
-        "regret-time": regret_time_figure(steps, title, info.metric_in_words),
-        "finals": finals_figure(pl.concat([each.steps for each in made.values()]), title),
-        "significance": significance_figure(pairs, title),
-    }
-    for name, figure in figures.items():
-        save(figure, docs / "images" / f"results-{data.table}-{name}.png")
+    images, pages = docs / "images", docs / "studies" / "results"
+    draw_searches(data, {name: each.steps for name, each in made.items()}, images)
     summary = evaluation.summarize(rows)
-    save(
-        draw("surrogates", Request(results=kept / "surrogates")),
-        docs / "images" / f"results-{data.table}-surrogates.png",
-    )
+    keep_learning(summary, pages)
+    draw_learning(data.table, pages, images)
     image = f"../../images/results-{data.table}"
     runs = load_table(data.table, fidelity=data.fidelity, columns=["runs"])["runs"].to_numpy()
     each = " to ".join(map(str, np.unique([runs.min(), runs.max()]).tolist()))
@@ -227,14 +197,7 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
         "\n## The paper's claims\n",
     ]
     if spectra_of(data):
-        save(
-            draw("maps", Request(tables=(data.table,))),
-            docs / "images" / f"results-{data.table}-maps.png",
-        )
-        save(
-            draw("accuracies", Request(tables=(data.table,))),
-            docs / "images" / f"results-{data.table}-accuracies.png",
-        )
+        draw_table(data.table, images)
         lines += [
             claim_union(data, rows, summary, pairs),
             f"\n![maps by accuracy]({image}-maps.png)\n",

@@ -21,6 +21,13 @@ def test_each_has_a_module_and_a_page(report: Report) -> None:
         assert (ROOT / path).exists()
 
 
+def test_every_picture_is_made_by_a_report() -> None:
+    folder = ROOT / "docs" / "images"
+    made = {path for report in REPORTS for name in report.figures for path in folder.glob(name)}
+    assert {path for path in folder.rglob("*") if path.is_file()} == made
+    assert all(any(folder.glob(name)) for report in REPORTS for name in report.figures)
+
+
 def test_every_report_is_in_the_list() -> None:
     folder = ROOT / "builders" / "reports"
     made = {
