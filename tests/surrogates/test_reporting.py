@@ -142,3 +142,14 @@ def test_the_protocol_sets_its_own_numbers(options: list[str], said: str) -> Non
     done = CliRunner().invoke(main, ["simulate", "mlp", *options])
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_a_board_of_nothing_is_not_written(tmp_path: Path, monkeypatch) -> None:
+    torn = tmp_path / "mlp-full" / "knn.parquet"
+    for expected in ("found none", str(torn)):
+        monkeypatch.setattr("sys.argv", ["leaderboard", "--folder", str(tmp_path)])
+        with pytest.raises(SystemExit, match=expected):
+            board.main()
+        assert not (tmp_path / board.BOARD).exists()
+        torn.parent.mkdir(exist_ok=True)
+        torn.write_bytes(b"not Parquet")

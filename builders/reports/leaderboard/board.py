@@ -165,6 +165,9 @@ def main() -> None:
     arguments.add_argument("--folder", type=Path, default=FOLDER)
     chosen = arguments.parse_args()
     rows, refused = board(chosen.folder, chosen.named)
+    if rows.is_empty():
+        found = f"expected traces in folders of {chosen.folder}, found none"
+        raise SystemExit("\n".join(refused or [found]))
     with replacing(chosen.folder / BOARD) as draft:
         rows.write_csv(draft)
     print(rows.select("table", "optimizer", "median_regret", "clock_to_top"))

@@ -16,6 +16,7 @@ from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
 from act_bench.tables.loaders import load_runs
 from builders.reports.results import claims as results_claims
+from builders.reports.results import figures as results_figures
 from builders.reports.results import goals as results_goals
 from builders.reports.results import kept as results_kept
 from builders.reports.results import map_draws
@@ -271,12 +272,12 @@ def test_the_overview_says_what_is_of_an_earlier_version(
 
 
 def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
-    for name in (*results.OPTIMIZERS, *results_kept.BUDGETS, *results.SLOW):
+    for name in (*results_figures.OPTIMIZERS, *results_kept.BUDGETS, *results.SLOW):
         find_optimizer(name)
-        assert name in results.OPTIMIZERS
-    assert [name for name in results.OPTIMIZERS if not results.needs_spectra(name)] == [
+        assert name in results_figures.OPTIMIZERS
+    assert [name for name in results_figures.OPTIMIZERS if not results.needs_spectra(name)] == [
         name
-        for name in results.OPTIMIZERS
+        for name in results_figures.OPTIMIZERS
         if not any(word in name for word in ("aquasurf", "fisher", "union"))
     ]
 
@@ -284,7 +285,7 @@ def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
 def test_a_small_page_goes_on_from_what_is_kept(
     make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [name for name in results.OPTIMIZERS if name.startswith(("aquasurf", "fisher"))]
+    names = [name for name in results_figures.OPTIMIZERS if name.startswith(("aquasurf", "fisher"))]
     calls: list[str] = []
     simulate = simulation.simulate
 
