@@ -56,22 +56,19 @@ BUDGETS = {
 EVALUATIONS = 100
 TRIALS = 100
 """Of each optimizer, in the file."""
-COLUMNS = ("optimizer", "trials", "evaluations", "processes", "forecast_s", "measured_s")
 
 
 def row(name: str, done: Simulation, jobs: int, forecast_s: float) -> dict[str, object]:
     """Return what the file has of one optimizer; seconds of several processes with a plus."""
     shares = done.processes.filter(optimizer=name)["seconds"].to_list()
-    return dict(
-        zip(
-            COLUMNS,
-            (
-                *(name, done.finals.height, EVALUATIONS, jobs, f"{forecast_s:.1f}"),
-                " + ".join(f"{seconds:.1f}" for seconds in shares),
-            ),
-            strict=True,
-        )
-    )
+    return {
+        "optimizer": name,
+        "trials": done.finals.height,
+        "evaluations": EVALUATIONS,
+        "processes": jobs,
+        "forecast_s": f"{forecast_s:.1f}",
+        "measured_s": " + ".join(f"{seconds:.1f}" for seconds in shares),
+    }
 
 
 def write_rows(path: Path, rows: dict[str, dict[str, object]]) -> None:
@@ -82,7 +79,7 @@ def write_rows(path: Path, rows: dict[str, dict[str, object]]) -> None:
             known = {each["optimizer"]: dict(each) for each in csv.DictReader(file)}
     known |= rows
     with replacing(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, next(iter(known.values())), lineterminator="\n")
         writer.writeheader()
         writer.writerows(known[name] for name in BUDGETS if name in known)
 

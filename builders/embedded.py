@@ -6,7 +6,6 @@ be made from the files alone. ``act_bench.publishing.parquet`` writes them.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,15 @@ import pyarrow.parquet as pq
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.atomic import replacing
-from act_bench.files.manifest import ABOUT, LICENCE, MANIFEST, FileRecord, sha256, write_records
+from act_bench.files.manifest import (
+    ABOUT,
+    LICENCE,
+    MANIFEST,
+    FileRecord,
+    metadata_of,
+    sha256,
+    write_records,
+)
 
 
 class BuildError(ActBenchError, ValueError):
@@ -32,8 +39,7 @@ def read_about(file: Path) -> dict[str, Any]:
     BuildError
         If it says nothing, or not how it is made.
     """
-    metadata = pq.read_schema(file).metadata or {}
-    about: dict[str, Any] = json.loads(metadata.get(ABOUT, b"{}"))
+    about = metadata_of(file)
     if "made" not in about:
         raise BuildError(
             f"{file}: expected Parquet metadata {ABOUT.decode()!r} with 'made', how to make it"

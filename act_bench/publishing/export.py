@@ -18,11 +18,11 @@ from typing import Final, NamedTuple
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.folders import filling, is_draft
 from act_bench.files.manifest import (
-    ABOUT,
     FIX,
     MANIFEST,
     DataError,
     FileRecord,
+    metadata_of,
     sha256,
     write_records,
 )
@@ -188,13 +188,9 @@ def _write(configuration: Configuration, path: Path) -> Written:
         # Not copyfile: of a full disk its error would name the file that is read.
         path.write_bytes(configuration.verify()[0].read_bytes())
         return Written(configuration.record, memory)
-    import pyarrow.parquet as pq
-
     from act_bench.publishing.parquet import write_table
 
-    entries, spectra = (
-        json.loads(pq.read_schema(file).metadata[ABOUT]) for file in configuration.verify()
-    )
+    entries, spectra = (metadata_of(file) for file in configuration.verify())
     about = {**entries, "spectra": spectra, "made": MADE}
     write_table(rows, configuration.columns, path, about)
     record = configuration.record._replace(

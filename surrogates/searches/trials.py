@@ -222,7 +222,7 @@ def _unpacked(payload: bytes) -> tuple[Work, Run]:
 def one_thread() -> AbstractContextManager[object]:
     """Return a context in which the libraries that are loaded have one thread each.
 
-    Where threadpoolctl is installed, and of BLAS and OpenMP.
+    These are BLAS and OpenMP. Without threadpoolctl nothing is limited.
     """
     import scipy.linalg  # noqa: F401  (has a BLAS of its own, which must be loaded to be limited)
 

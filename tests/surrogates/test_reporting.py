@@ -109,7 +109,7 @@ def test_breaches_of_the_protocol_are_named() -> None:
     assert reporting.breaches([traces[0].of_protocol(9)]) == ["there is no protocol 9"]
 
 
-def test_from_the_command_to_the_board(tmp_path: Path) -> None:
+def test_from_the_command_to_the_board(tmp_path: Path, monkeypatch) -> None:
     folder = tmp_path / "board" / "cnn-proxy"
     arguments = ["simulate", "cnn", "--protocol", "1", "--output", str(folder)]
     done = CliRunner().invoke(main, [*arguments, "--optimizers", "random,knn,knn-rates"])
@@ -129,6 +129,11 @@ def test_from_the_command_to_the_board(tmp_path: Path) -> None:
     assert dict(again.select("optimizer", "trials").iter_rows()) == {"knn": 2, "random": 7}
     (folder / "bad.parquet").write_bytes(b"no Parquet")
     assert "bad.parquet: line 1: expected a Parquet file" in board.board(folder.parent, [])[1][0]
+    before = (folder.parent / board.BOARD).read_bytes()
+    monkeypatch.setattr("sys.argv", ["leaderboard", "--folder", str(folder.parent), "cnn"])
+    with pytest.raises(SystemExit, match=r"bad\.parquet.*\nthe board was not written"):
+        board.main()
+    assert (folder.parent / board.BOARD).read_bytes() == before
 
 
 @pytest.mark.parametrize(

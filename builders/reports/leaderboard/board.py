@@ -5,7 +5,8 @@
 A file of traces, ``leaderboard/DATA/OPTIMIZER.parquet``, gives a row if it is complete by the
 protocol and each trace is verified as ``act-bench verify --strict`` does: the data are those here,
 every answer is theirs, and the optimizer, run again, asks the same. What is not is named, and the
-command fails. With tables or files of traces named, the other rows stay as they are.
+command fails without writing: no row may stand for traces that are refused. With tables or files of
+traces named, the other rows stay as they are.
 """
 
 from __future__ import annotations
@@ -159,20 +160,19 @@ def board(folder: Path, named: list[str]) -> tuple[pl.DataFrame, list[str]]:
 
 
 def main() -> None:
-    """Make the file; fail where traces are refused."""
+    """Make the file; fail, and leave it as it is, where traces are refused."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("named", nargs="*", metavar="TABLE or FILE")
     arguments.add_argument("--folder", type=Path, default=FOLDER)
     chosen = arguments.parse_args()
     rows, refused = board(chosen.folder, chosen.named)
-    if rows.is_empty():
-        found = f"expected traces in folders of {chosen.folder}, found none"
-        raise SystemExit("\n".join(refused or [found]))
+    if rows.is_empty() and not refused:
+        refused = [f"expected traces in folders of {chosen.folder}, found none"]
+    if refused:
+        raise SystemExit("\n".join([*refused, "the board was not written"]))
     with replacing(chosen.folder / BOARD) as draft:
         rows.write_csv(draft)
     print(rows.select("table", "optimizer", "median_regret", "clock_to_top"))
-    if refused:
-        raise SystemExit("\n".join(refused))
 
 
 if __name__ == "__main__":
