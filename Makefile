@@ -12,7 +12,7 @@ comma = ,
 EXTRAS = surrogates,regenerate,plots,hub,optuna,ray
 TOOLS ?= dev,docs,gpu-check,jax,adapters
 # Not those that nothing tested depends on (dev, docs), and not gpu-check: torch says which Triton.
-OLDEST = jax,onnx,adapters,test
+TESTED = jax,onnx,adapters,test
 # What computes functions, reads the data and models them, and the command line; nothing that trains.
 CORE = $(addprefix tests/act_bench/,files functions spaces tables search publishing figures explore cli) \
 	$(addprefix tests/surrogates/,regressors test_adapters.py test_embeddings.py test_exact.py \
@@ -44,7 +44,7 @@ tests: $(VENV)/test-installed
 # of all; each in an environment of its own. Old libraries warn of new ones: no error here.
 # `.ci/oldest.txt` names every version, so that pip has nothing to look for.
 test-oldest:
-	$(MAKE) core VENV=.venv-oldest CONSTRAINTS=.ci/oldest.txt TOOLS=$(OLDEST)
+	$(MAKE) core VENV=.venv-oldest CONSTRAINTS=.ci/oldest.txt TOOLS=$(TESTED)
 
 # Writes that file again, by uv: where a bound in pyproject.toml changed.
 oldest-pins: $(BIN)/python
@@ -52,7 +52,7 @@ oldest-pins: $(BIN)/python
 	$(BIN)/pip install --quiet uv
 	$(PYTHON) .ci/lower_bounds.py > build/bounds.txt
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --python-version 3.11 --constraint build/bounds.txt \
-		$(foreach extra,$(subst $(comma), ,$(EXTRAS),$(OLDEST)),--extra $(extra)) pyproject.toml --output-file build/oldest.txt
+		$(foreach extra,$(subst $(comma), ,$(EXTRAS),$(TESTED)),--extra $(extra)) pyproject.toml --output-file build/oldest.txt
 	$(PYTHON) .ci/lower_bounds.py --portable < build/oldest.txt > .ci/oldest.txt
 
 # But for torch, of which each version brings gigabytes for GPUs from PyPI: that of constraints.txt.
@@ -60,7 +60,7 @@ test-newest:
 	@mkdir -p build
 	grep '^torch==' constraints.txt > build/newest.txt
 	rm -rf .venv-newest
-	$(MAKE) core VENV=.venv-newest CONSTRAINTS=build/newest.txt TOOLS=test
+	$(MAKE) core VENV=.venv-newest CONSTRAINTS=build/newest.txt TOOLS=$(TESTED)
 
 # Compiling all that is installed takes longer than the tests take for what they import.
 core: PIP_INSTALL += --no-compile

@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from act_bench.errors import ArgumentError
 
@@ -103,10 +102,14 @@ class Gaussian:
 
     def cdf(self, x: Array) -> Array:
         """Return the probability of at most x."""
+        from scipy import special  # a fifth of a second to import
+
         return np.asarray(special.ndtr(self._standard(x)))
 
     def quantile(self, probability: Array) -> Array:
         """Return the inverse of :meth:`cdf`."""
+        from scipy import special
+
         return self.mean + self.std * np.asarray(special.ndtri(probability))
 
     def _standard(self, x: Array) -> Array:
