@@ -85,7 +85,7 @@ def command(options: SearchOptions) -> None:
     r"""Search for the best activation function of a network by training it.
 
     \b
-      act-bench search --table mlp                              30 functions, seconds each
+      act-bench search --table mlp                              30 functions, a second or less each
       act-bench search --table cnn --fidelity proxy --workers 2
       act-bench search --table mlp --optimizer evolution --budget 100 --out my-search
       act-bench search --table cnn --space large                beyond the table

@@ -15,6 +15,8 @@ import click
 import pytest
 
 from act_bench.cli import main
+from act_bench.tables.configurations import configurations
+from act_bench.tables.registry import TABLES
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("act_bench", "benchmarks", "builders", "regenerate", "surrogates")
@@ -74,6 +76,14 @@ def test_names_in_modules_exist(page: Path) -> None:
             module, _, rest = module.rpartition(".")
         words = {word for file in sources(module) for word in re.findall(r"\w+", file.read_text())}
         assert not rest or rest in words, name
+
+
+def test_the_card_says_what_few_tables_have() -> None:
+    text = " ".join((ROOT / "DATASET_CARD.md").read_text("utf-8").split())
+    [(tables, kinds)] = re.findall(r"In this version only (.*?) has? (.*?)\.", text)
+    for kind in re.findall(r"`(.*?)`", kinds):
+        found = {name.removesuffix(f"-{kind}") for name in configurations() if f"-{kind}" in name}
+        assert found & {*TABLES} == {*re.findall(r"`(.*?)`", tables)}, kind
 
 
 def sources(module: str) -> list[Path]:
