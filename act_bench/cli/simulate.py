@@ -275,7 +275,7 @@ def _duration(seconds: float) -> str:
 
 def _check_settings(chosen: dict[str, Factory], data: BenchmarkData) -> None:
     """Make each optimizer once: what its settings or the table do not allow, it says then."""
-    from surrogates.protocol import SearchSpace
+    from surrogates.search_space import SearchSpace
 
     space = SearchSpace.of(data)
     for name, factory in chosen.items():
