@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from act_bench.tables.loaders import load_runs, load_table
     from act_bench.tables.spectra import load_spectra as load_fisher
     from surrogates import optimizers
-    from surrogates.protocol import SearchSpace
+    from surrogates.search_space import SearchSpace
     from surrogates.simulation import simulate
 
     __version__: str
@@ -74,7 +74,7 @@ __all__ = [
 _SOURCES = {
     "Benchmark": "act_bench.search.benchmark:Benchmark",
     "Expression": "act_bench.functions.expression:Expression",
-    "SearchSpace": "surrogates.protocol:SearchSpace",
+    "SearchSpace": "surrogates.search_space:SearchSpace",
     "act_layer": "act_bench.layers:act_layer",
     "cite": "act_bench.publishing.citation:cite",
     "distance": "act_bench.tables.distances:distance",

@@ -1,4 +1,4 @@
-"""What the commands that embed the runs of sweeps share: options, refusals and what they print."""
+"""What the commands that make embedded files share: options, refusals and what they print."""
 
 from __future__ import annotations
 
@@ -34,13 +34,25 @@ def runs_option(of: str, *, several: bool = False, required: bool = True) -> Cal
     )
 
 
+data_folder_option = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=DATA_FOLDER,
+    help="Where the file is or goes; act_bench/data if not given.",
+)
+"""The option ``--folder`` of what is made once, for all tables."""
+
+table_folder_option = click.option(
+    "--folder",
+    type=click.Path(exists=True, path_type=Path),
+    help="Where the files go.  [default: the folder of the table, or act_bench/data]",
+)
+"""The option ``--folder`` of what is made for a table; see :func:`folder_of`."""
+
+
 def build_options(function: Function) -> Function:
     """Add ``--data-dir`` and ``--folder``."""
-    function = click.option(
-        "--folder",
-        type=click.Path(exists=True, path_type=Path),
-        help="Where the files go.  [default: the folder of the table, or act_bench/data]",
-    )(function)
+    function = table_folder_option(function)
     return click.option(
         "--data-dir",
         type=click.Path(exists=True, path_type=Path),

@@ -7,6 +7,7 @@ be made from the files alone. ``act_bench.publishing.parquet`` writes them.
 from __future__ import annotations
 
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,24 @@ class BuildError(ActBenchError, ValueError):
     """Runs or files from which no table can be made; the message names the first offenders."""
 
     exit_code = ExitCode.DATA
+
+
+def origin(made: str, licence: str = LICENCE) -> dict[str, str]:
+    """Return what every embedded file says of where it is from, besides what it is.
+
+    Parameters
+    ----------
+    made
+        The command that makes it.
+    licence
+        An SPDX expression; by default that of the data of this package.
+
+    Examples
+    --------
+    >>> sorted(origin("python -m builders.entropy build"))
+    ['licence', 'made', 'version']
+    """
+    return {"made": made, "licence": licence, "version": version("act-bench")}
 
 
 def read_about(file: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from act_bench.files.manifest import DATA_FOLDER, EMBEDDING_FILE, LICENCE, verified
+from act_bench.files.manifest import DATA_FOLDER, EMBEDDING_FILE, verified
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.distances import Weighting, layer_weights
@@ -33,7 +33,8 @@ from act_bench.tables.maps import MAP_COLUMNS, map_name, spectra_sha
 from act_bench.tables.registry import TABLES, import_own_tables, table_info
 from act_bench.tables.schema import EMBEDDING_COLUMNS, UnknownNameError
 from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
-from builders.embedded import write_manifest
+from builders.command import table_folder_option
+from builders.embedded import origin, write_manifest
 from surrogates.embeddings import LIBRARIES, UMAP, umap_places
 from surrogates.features import Part, output_part, spectrum_part
 
@@ -123,9 +124,7 @@ def build_table(name: str, folder: Path) -> pa.Table:
 def _about(option: str, method: dict[str, object]) -> dict[str, object]:
     versions = {library: version(library) for library in LIBRARIES}
     return {
-        "made": f"python -m builders.embedding {option}",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin(f"python -m builders.embedding {option}"),
         "method": {"name": "UMAP", "seed": SEED} | versions | method,
     }
 
@@ -138,11 +137,7 @@ def _about(option: str, method: dict[str, object]) -> dict[str, object]:
     multiple=True,
     help="The maps by the spectra of a table; may be given several times.",
 )
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, path_type=Path),
-    help="Where the files go.  [default: the folder of the table, or act_bench/data]",
-)
+@table_folder_option
 @click.option("--check", is_flag=True, help="Write nothing; compare with the embedded files.")
 def main(outputs: bool, tables: tuple[str, ...], folder: Path | None, check: bool) -> None:
     """Make the stored maps and the manifest; without options, all that there can be."""

@@ -7,7 +7,6 @@ draws it. See ``docs/explanation/eafo.md``.
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
 
-from act_bench.files.manifest import DATA_FOLDER, ENTROPY_FILE, LICENCE
+from act_bench.files.manifest import ENTROPY_FILE
 from act_bench.functions.entropy import POINTS, entropy
 from act_bench.functions.expression import parse
 from act_bench.publishing.parquet import write_table
@@ -25,7 +24,8 @@ from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_table
 from act_bench.tables.registry import TABLES
 from act_bench.tables.schema import ENTROPY_COLUMNS
-from builders.embedded import write_manifest
+from builders.command import data_folder_option
+from builders.embedded import origin, write_manifest
 from surrogates.significance import spearman_interval
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def build(folder: Path) -> Path:
     """Write the file and the manifest to ``folder``."""
     about = {
         "table": "entropy",
-        "made": "python -m builders.entropy build",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin("python -m builders.entropy build"),
         "density": "standard Gaussian",
         "points": POINTS,
     }
@@ -187,16 +185,8 @@ def main() -> None:
     """Make entropy.parquet, or report what it predicts."""
 
 
-folder_option = click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the file is or goes; act_bench/data if not given.",
-)
-
-
 @main.command("build")
-@folder_option
+@data_folder_option
 def build_command(folder: Path) -> None:
     """Write entropy.parquet and the manifest."""
     path = build(folder)
@@ -204,7 +194,7 @@ def build_command(folder: Path) -> None:
 
 
 @main.command("report")
-@folder_option
+@data_folder_option
 @click.option("--table", type=click.Choice(list(TABLES)), default="mlp", show_default=True)
 @click.option("--figure", "target", type=click.Path(dir_okay=False, path_type=Path))
 def report_command(folder: Path, table: str, target: Path | None) -> None:

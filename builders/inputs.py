@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from act_bench.files import resumable
-from act_bench.files.manifest import LICENCE, FileRecord
+from act_bench.files.manifest import FileRecord
 from act_bench.functions.catalogue import CATALOGUE, read
 from act_bench.functions.operators import BASELINES
 from act_bench.publishing.parquet import write_table
@@ -29,7 +28,7 @@ from act_bench.tables.loaders import load_table
 from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import arrow_schema
 from builders.command import build_options, folder_of, refusing, show
-from builders.embedded import BuildError, write_manifest
+from builders.embedded import BuildError, origin, write_manifest
 from regenerate.data.fingerprints import fingerprint
 from regenerate.inputs.measured import Measured, measure
 from regenerate.recipes import Recipe, find
@@ -136,9 +135,7 @@ def build(
         "fidelity": recipe.fidelity,
         "recipe": json.loads(recipe.canonical_json()),
         "recipe_sha": recipe.sha,
-        "made": f"python -m builders.inputs {recipe.table}",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin(f"python -m builders.inputs {recipe.table}"),
     }
     write_table(pa.concat_tables(found), INPUT_COLUMNS, folder / inputs_name(recipe.table), about)
     return write_manifest(folder)

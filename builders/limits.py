@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 import polars as pl
 
-from act_bench.files.manifest import LICENCE, FileRecord
+from act_bench.files.manifest import FileRecord
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import load_space
@@ -24,7 +23,7 @@ from act_bench.tables.files import limit_runs_name, limits_name
 from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import LIMIT_ENTRY_COLUMNS, OWN_RATE_RUN_COLUMNS
 from builders.command import build_options, folder_of, refusing, runs_option, show
-from builders.embedded import BuildError, write_manifest
+from builders.embedded import BuildError, origin, write_manifest
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
 from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
@@ -68,10 +67,10 @@ def build(
         "edition": "regenerated",
         "fidelity": recipe.fidelity,
         "data": {"name": data.name, "fingerprint": data.fingerprint},
-        "made": f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity} --limits, then "
-        f"python -m builders.limits {recipe.table} --runs FOLDER",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin(
+            f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity} --limits, then "
+            f"python -m builders.limits {recipe.table} --runs FOLDER"
+        ),
     }
     entries = aggregate(runs, space).filter(pl.col("outcome") != "missing").to_arrow()
     write_table(entries, LIMIT_ENTRY_COLUMNS, folder / limits_name(recipe.table), about | settings)

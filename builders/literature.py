@@ -15,19 +15,19 @@ from __future__ import annotations
 
 import csv
 from decimal import Decimal
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import click
 import pyarrow as pa
 
-from act_bench.files.manifest import DATA_FOLDER, LICENCE, LITERATURE_FILE
+from act_bench.files.manifest import LITERATURE_FILE
 from act_bench.functions.catalogue import CATALOGUE, SOURCES
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import entry_of
 from act_bench.tables.schema import LITERATURE_COLUMNS, arrow_schema
-from builders.embedded import BuildError, write_manifest
+from builders.command import data_folder_option
+from builders.embedded import BuildError, origin, write_manifest
 
 SOURCE: Final = Path(__file__).parent / "reported_results.csv"
 
@@ -123,9 +123,7 @@ def build(folder: Path, source: Path = SOURCE) -> pa.Table:
     """Write the table and the manifest to ``folder``; return the table."""
     table = clean(read_transcription(source))
     about = {
-        "made": "python -m builders.literature, from builders/reported_results.csv",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin("python -m builders.literature, from builders/reported_results.csv"),
         "flags": FLAGS,
     }
     write_table(table, LITERATURE_COLUMNS, folder / LITERATURE_FILE, about)
@@ -134,12 +132,7 @@ def build(folder: Path, source: Path = SOURCE) -> pa.Table:
 
 
 @click.command()
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the file goes; act_bench/data if not given.",
-)
+@data_folder_option
 def main(folder: Path) -> None:
     """Make literature.parquet and the manifest."""
     table = build(folder)

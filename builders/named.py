@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 import polars as pl
 
-from act_bench.files.manifest import LICENCE, DataError, FileRecord
+from act_bench.files.manifest import DataError, FileRecord
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.named import NamedFunction
 from act_bench.publishing.parquet import write_table
@@ -28,7 +27,7 @@ from act_bench.tables.rates import of_metric
 from act_bench.tables.registry import TableInfo, import_own_tables, table_info
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
-from builders.embedded import write_manifest
+from builders.embedded import origin, write_manifest
 from builders.rates import FIRST_SEED, RATE, at_every_rate, choose_rates, fresh_summaries
 from builders.tables import check_functions, read_runs, summaries
 from regenerate.data.fingerprints import load_any
@@ -155,10 +154,10 @@ def build(
         "recipe_sha_by_fidelity_and_rate": dict(sorted(hashes.items())),
         "data": {name: {"name": each.name, "fingerprint": each.fingerprint}
                  for name, each in data.items()},
-        "made": f"act-bench sweep {table} --named --seeds 3, with --rate RATE for other rates, "
-        f"then python -m builders.named {table} --runs FOLDER",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin(
+            f"act-bench sweep {table} --named --seeds 3, with --rate RATE for other rates, "
+            f"then python -m builders.named {table} --runs FOLDER"
+        ),
     }  # fmt: skip
     runs = runs.sort("expression", "fidelity", RATE, "seed")
     write_table(runs.to_arrow(), RUN_COLUMNS, file, about)

@@ -16,13 +16,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 import polars as pl
 
-from act_bench.files.manifest import LICENCE, FileRecord
+from act_bench.files.manifest import FileRecord
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_runs
@@ -37,7 +36,7 @@ from act_bench.tables.rates import (
 from act_bench.tables.registry import Metric, TableInfo, import_own_tables, table_info
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
-from builders.embedded import BuildError, write_manifest
+from builders.embedded import BuildError, origin, write_manifest
 from builders.tables import EntrySpace, aggregate, check_runs, read_runs
 from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
@@ -271,10 +270,10 @@ def build(
         "recipe_sha_by_rate": {f"{rate:g}": hashes[rate] for rate in sorted(hashes)},
         "same_at_every_rate": f"{filled} runs that diverged before the learning rate had a part",
         "data": {"name": data.name, "fingerprint": data.fingerprint},
-        "made": f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity} --rate RATE, then "
-        f"python -m builders.rates {recipe.table} --runs FOLDER",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin(
+            f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity} --rate RATE, then "
+            f"python -m builders.rates {recipe.table} --runs FOLDER"
+        ),
     }
     others = others.sort("entry", RATE, "seed")
     write_table(others.to_arrow(), RUN_COLUMNS, file, about)

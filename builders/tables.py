@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +20,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from act_bench.files.manifest import DATA_FOLDER, LICENCE, FileRecord
+from act_bench.files.manifest import DATA_FOLDER, FileRecord
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.aggregation import is_diverged, median
@@ -29,7 +28,7 @@ from act_bench.tables.files import entries_name, runs_name
 from act_bench.tables.registry import import_own_tables
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, OWN_RATE_RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
-from builders.embedded import BuildError, read_about, write_manifest
+from builders.embedded import BuildError, origin, read_about, write_manifest
 from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
 from regenerate.runs import parts
@@ -283,10 +282,10 @@ def build(
             "fingerprint": data.fingerprint,
             **data.sizes,
         },
-        "made": f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity}, then "
-        f"python -m builders.tables {recipe.table} {recipe.fidelity} --runs FOLDER",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin(
+            f"act-bench sweep {recipe.table} --fidelity {recipe.fidelity}, then "
+            f"python -m builders.tables {recipe.table} {recipe.fidelity} --runs FOLDER"
+        ),
     }
     entries = aggregate(runs, space).to_arrow()
     file = folder / entries_name(recipe.table, recipe.fidelity)

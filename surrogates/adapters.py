@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from act_bench.errors import ArgumentError
 from act_bench.search.events import Result
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

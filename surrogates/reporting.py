@@ -20,7 +20,7 @@ from act_bench.search.optimum import best_of
 from act_bench.search.trace import Trace, read_trace
 from act_bench.search.verify import Check, check_trace
 from surrogates.optimizers import asks_for_rates, find_optimizer
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 from surrogates.searches.single import recorded_steps, rerun, trial_seed
 from surrogates.searches.trials import Chunk
 from surrogates.simulation import Progress, Simulation, simulate, steps_frame

@@ -15,7 +15,7 @@ import numpy as np
 from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import COMMUTATIVE, SWISH_BINARY, SWISH_OPERATORS, SWISH_UNARY
 from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 
 class SwishSpace(SearchSpace):

@@ -16,7 +16,7 @@ from act_bench.files.manifest import read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Outcome
 from act_bench.spaces import paper as space
-from act_bench.tables import maps, spectra
+from act_bench.tables import files, maps, spectra
 from act_bench.tables.learning_curves import LearningCurves
 
 # Test files are imported by path; what they share is imported by its place: tests.*, benchmarks.*.
@@ -134,8 +134,7 @@ def bare_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the name of a table whose spectra and maps are hidden for the test."""
     hidden = {spectra.fisher_name("vit"), maps.map_name("vit")}
     shown = {name: record for name, record in read_manifest().items() if name not in hidden}
-    for module in (spectra, maps):
-        monkeypatch.setattr(module, "table_files", lambda table: shown)
+    monkeypatch.setattr(files, "table_files", lambda table: shown)
     kept = (spectra.load_spectra, maps.load_map)
     for each in kept:
         each.cache_clear()

@@ -132,10 +132,10 @@ def _density(name: str, table: str, function: Expression | NamedFunction) -> Den
     if name == "gaussian":
         return Gaussian()
     from act_bench.tables.registry import TABLES
+    from regenerate.inputs.preactivations import preactivations
     from regenerate.recipes import find
-    from regenerate.training.preactivations import measure
 
-    return Measured(measure(find(table, TABLES[table].default_fidelity), function))
+    return Measured(preactivations(find(table, TABLES[table].default_fidelity), function))
 
 
 def _train_both(corrected: Corrected, options: Options) -> list[Trained]:

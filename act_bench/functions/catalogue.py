@@ -22,8 +22,8 @@ from typing import Final
 
 from act_bench.errors import ActBenchError, ExitCode, did_you_mean
 from act_bench.functions.expression import Expression, ParseError, parse
-from act_bench.functions.hints import SHOWN, shortened
 from act_bench.functions.named import NamedFunction
+from act_bench.functions.notation.hints import SHOWN, shortened
 from act_bench.functions.operators import SWISH_OPERATORS
 from act_bench.functions.parameter import Parameter
 

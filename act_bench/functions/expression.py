@@ -1,4 +1,4 @@
-"""Activation functions as expressions: a frozen tree, its parser and its spelling.
+"""Activation functions as expressions: a frozen tree, and the function that it is.
 
 The notation is that of Bingham and Miikkulainen (NeurIPS 2023): ``max(relu(x),elu(x))``. The
 grammar, in which spaces are allowed between tokens and nothing else is:
@@ -13,17 +13,19 @@ grammar, in which spaces are allowed between tokens and nothing else is:
 Numbers and the clamped operators extend the paper's notation: functions with fitted constants, such
 as those that the GRAFS search finds, are written with them. No space of the papers has them.
 
-This module imports the standard library only. The parser evaluates nothing.
+This module imports the standard library only. The parser, which evaluates nothing, is
+:mod:`act_bench.functions.notation.parser`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
-from act_bench.errors import ActBenchError, ArgumentError, ArgumentTypeError, ExitCode
-from act_bench.functions import hints
+from act_bench.errors import ArgumentError, ArgumentTypeError
 from act_bench.functions.backends import DERIVATIVES, FUNCTIONS
+from act_bench.functions.notation import hints
+from act_bench.functions.notation.parser import ParseError, is_number, read_tree, spelled
 from act_bench.functions.operators import ALL_OPERATORS, OPERATORS, Operator
 from act_bench.functions.steps import VARIABLE, Steps, learns
 
@@ -31,6 +33,16 @@ if TYPE_CHECKING:
     from act_bench.functions.differentiable import ActivationModule
     from act_bench.functions.frameworks.jax_backend import JaxFunction
     from act_bench.functions.numeric import ArrayFunction
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "MAX_SIZE",
+    "Expression",
+    "ParseError",
+    "number",
+    "parse",
+]
 
 MAX_DEPTH: Final = 64
 """Deepest nesting that an expression may have; the variable has depth 0."""
@@ -40,52 +52,6 @@ MAX_SIZE: Final = 5_000
 
 MAX_LENGTH: Final = 50_000
 """Longest text, in characters, that :func:`parse` reads."""
-
-_NAME_CHARACTERS: Final = frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
-)
-_DIGITS: Final = frozenset("0123456789")
-_NUMBER_CHARACTERS: Final = _DIGITS | frozenset(".eE+-")
-_EXCERPT: Final = 60
-
-
-class ParseError(ActBenchError, ValueError):
-    """A text that is no expression.
-
-    Attributes
-    ----------
-    text : str
-        What was to be parsed.
-    position : int
-        Index in ``text`` of the character at fault; ``len(text)`` where the text ended too early.
-    reason : str
-        What was expected, what came, and how to fix it.
-
-    Examples
-    --------
-    >>> parse("add(relux(x),tanh(x))")
-    Traceback (most recent call last):
-    ...
-    act_bench.functions.expression.ParseError: unknown operator 'relux': did you mean 'relu'?
-      add(relux(x),tanh(x))
-          ^ character 5
-    """
-
-    exit_code = ExitCode.EXPRESSION
-
-    def __init__(self, reason: str, text: str, position: int) -> None:
-        self.text = text
-        self.position = position
-        self.reason = reason
-        start = max(0, min(position - _EXCERPT // 2, len(text) - _EXCERPT))
-        excerpt = text[start : start + _EXCERPT]
-        # A caret under a line break or a tab would point at nothing.
-        shown = "".join(c if c.isprintable() else " " for c in excerpt)
-        caret = " " * (position - start) + f"^ character {position + 1}"
-        super().__init__(f"{reason}\n  {shown}\n  {caret}")
-
-    def __reduce__(self) -> tuple[type[ParseError], tuple[str, str, int]]:
-        return ParseError, (self.reason, self.text, self.position)
 
 
 class Expression:
@@ -358,7 +324,7 @@ def number(value: float) -> Expression:
     >>> str(Expression("add", Expression("x"), number(-0.5))), str(number(2.0))
     ('add(x,-0.5)', '2')
     """
-    return Expression(_spelled(value))
+    return Expression(spelled(value))
 
 
 def parse(text: str, operators: Mapping[str, Operator] = OPERATORS) -> Expression:
@@ -398,118 +364,7 @@ def parse(text: str, operators: Mapping[str, Operator] = OPERATORS) -> Expressio
         raise ParseError(
             f"the text has {len(text):,} characters, the limit is {MAX_LENGTH:,}", text, MAX_LENGTH
         )
-    return _Parser(text, operators).parse()
-
-
-class _Parser:
-    """A recursive-descent parser with one character of look-ahead."""
-
-    def __init__(self, text: str, operators: Mapping[str, Operator]) -> None:
-        self.text = text
-        self.operators = operators
-        self.position = 0
-
-    def parse(self) -> Expression:
-        expression = self.read_expression(depth=0)
-        self.skip_spaces()
-        if self.position < len(self.text):
-            found = self.text[self.position]
-            hint = self.hint_after(expression)
-            self.fail(f"expected the end of the expression, found {hints.character(found)}{hint}")
-        return expression
-
-    def read_expression(self, depth: int) -> Expression:
-        self.skip_spaces()
-        if self.peek() in _DIGITS or self.peek() in ("-", "."):
-            return self.read_number()
-        name, start = self.read_name()
-        self.skip_spaces()
-        called = self.peek() == "("
-        if name == VARIABLE:
-            if called:
-                self.fail("the variable x takes no arguments")
-            return Expression(VARIABLE)
-        if name not in self.operators:
-            hint = hints.for_name(name, self.operators, self.text[self.position :])
-            raise ParseError(f"unknown operator {hints.shortened(name)}: {hint}", self.text, start)
-        if not called:
-            self.fail(f"expected '(' after {name}{self.found()}: write {name}(x)")
-        if depth >= MAX_DEPTH:
-            raise ParseError(
-                f"the expression is nested deeper than the limit of {MAX_DEPTH}", self.text, start
-            )
-        opened = self.position
-        arguments = self.read_arguments(opened, depth)
-        try:
-            return Expression(name, *arguments)
-        except ValueError as error:
-            raise ParseError(str(error), self.text, start) from None
-
-    def read_arguments(self, opened: int, depth: int) -> list[Expression]:
-        arguments = []
-        while True:
-            self.position += 1  # past "(" or ","
-            arguments.append(self.read_expression(depth + 1))
-            self.skip_spaces()
-            separator = self.peek()
-            if separator == ")":
-                self.position += 1
-                return arguments
-            if separator != ",":
-                self.fail(
-                    f"expected ',' or ')' to go on with the '(' at character {opened + 1}"
-                    f"{self.found()}{self.hint_after(arguments[-1])}"
-                )
-
-    def read_number(self) -> Expression:
-        start = self.position
-        while self.peek() in _NUMBER_CHARACTERS:
-            self.position += 1
-        spelling = self.text[start : self.position]
-        hint = ": write negative(f) for -f" if spelling == "-" else ""
-        try:
-            value = float(spelling)
-            if value == 0 and spelling.lower().partition("e")[0].strip("-+0."):
-                hint = ": it is too small, and would be 0"
-                raise ValueError(hint)
-            return number(value)
-        except ValueError:
-            reason = f"expected a finite number, found {hints.shortened(spelling)}{hint}"
-            raise ParseError(reason, self.text, start) from None
-
-    def read_name(self) -> tuple[str, int]:
-        self.skip_spaces()
-        start = self.position
-        while self.peek() in _NAME_CHARACTERS:
-            self.position += 1
-        if start == self.position:
-            self.fail(f"expected x or an operator{self.found()}{hints.in_place_of(self.peek())}")
-        if not (self.peek().isascii() or self.peek().isspace()):
-            self.fail(f"expected the end of the name{self.found()}")  # a look-alike within
-        return self.text[start : self.position], start
-
-    def skip_spaces(self) -> None:
-        while self.peek().isspace():
-            self.position += 1
-
-    def peek(self) -> str:
-        """Return the next character, or the empty string at the end."""
-        return self.text[self.position : self.position + 1]
-
-    def hint_after(self, expression: Expression) -> str:
-        """Return what to write where an expression is followed by something that is no part."""
-        rest = self.text[self.position :]
-        if _is_number(expression.operator) and (rest[:1].isalpha() or rest[:1] == "("):
-            rest = "*"  # as in 2x
-        return hints.after_expression(rest)
-
-    def found(self) -> str:
-        if not self.peek():
-            return ", but the text ends here"
-        return f", found {hints.character(self.peek())}"
-
-    def fail(self, reason: str) -> NoReturn:
-        raise ParseError(reason, self.text, self.position)
+    return read_tree(text, operators, Expression, MAX_DEPTH)
 
 
 def _misuse(name: str, count: int) -> str | None:
@@ -517,29 +372,10 @@ def _misuse(name: str, count: int) -> str | None:
     if name == VARIABLE:
         return f"the variable x takes no arguments, got {count}" if count else None
     operator = ALL_OPERATORS.get(name)
-    if operator is None and _is_number(name):
+    if operator is None and is_number(name):
         return f"the number {name} takes no arguments, got {count}" if count else None
     if operator is None:
         return f"unknown operator {hints.shortened(name)}: {hints.for_name(name, OPERATORS)}"
     if not operator.accepts(count):
         return f"{name} takes {operator.expected}, got {count}"
     return None
-
-
-def _spelled(value: float) -> str:
-    value = float(value)  # NumPy's floats have another repr
-    if value != value or value in (float("inf"), float("-inf")):
-        raise ArgumentError(f"a constant must be finite, got {value}")
-    # Whole numbers without ".0", and one zero.
-    return str(int(value)) if value == int(value) and abs(value) < _WHOLE else repr(value)
-
-
-_WHOLE: Final = 1e16
-
-
-def _is_number(name: str) -> bool:
-    """Whether a name is a number in its own spelling: each constant has one."""
-    try:
-        return name == _spelled(float(name))
-    except ValueError:
-        return False

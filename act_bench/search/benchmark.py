@@ -18,7 +18,7 @@ A :class:`Benchmark` is *one search* over one table. What the rules are:
   more epochs, or for all, charges the difference. Only what was trained to the end is an
   evaluation and can be revealed.
 - **Unknown is not free.** Where a table does not say what a training took, its ``cost_s`` is None;
-  the clock leaves it out and says so: :attr:`Benchmark.clock_is_lower_bound`.
+  the clock leaves it out and says so: ``clock_is_lower_bound``.
 - **Outcomes are typed.** ``ok``, ``diverged`` or ``missing``; never a sentinel number.
 - **Threads may share one search.** A query, a charge and the reveal are one step each, so that
   nothing is charged twice; in which order they come is up to the threads. Processes have a copy
@@ -34,48 +34,24 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from act_bench.arguments import finite_number, whole_number
+from act_bench.arguments import finite_number
 from act_bench.errors import ArgumentError, ArgumentTypeError, excerpt
 from act_bench.files.html import html_table
+from act_bench.search.account import Account
 from act_bench.search.benchmark_data import SearchData
-from act_bench.search.described import Described
-from act_bench.search.events import (
-    Charge,
-    Event,
-    Outcome,
-    Partial,
-    Query,
-    Result,
-    Revealed,
-    Searcher,
-)
+from act_bench.search.events import Charge, Partial, Result, Revealed, Searcher
 from act_bench.search.loading import load_data
 from act_bench.search.optimum import Optimum, best_of
-from act_bench.search.refusals import (
-    BesideSpaceError,
-    MissingRunError,
-    SealedError,
-    SearchOverError,
-)
-from act_bench.spaces.paper import NotInSpaceError
-from act_bench.spaces.protocol import Asked, How
+from act_bench.search.refusals import SealedError, SearchOverError
+from act_bench.search.request import understood
+from act_bench.spaces.protocol import Asked
 from act_bench.tables.rates import View, view_name
 
 if TYPE_CHECKING:
     from act_bench.search.trace import Trace
 
 
-Key = int | tuple[int, float]
-"""What is charged once: an entry, or an entry at another learning rate than the benchmark's."""
-
-
-Request = tuple[str, float | None, SearchData, Key, int, How, int | None]
-"""A question that was understood: text and rate as asked, the data that answer it, what is charged
-once, the entry and how the text resolves to it, and epochs (None: all). A plain tuple, for there is
-one for every query."""
-
-
-class Benchmark(Described):
+class Benchmark(Account):
     """One search over one table: its own clock, its own trace and its own seal.
 
     Threads may share it: a query, a charge and the reveal are one step each.
@@ -135,12 +111,7 @@ class Benchmark(Described):
             load_data(table, fidelity, edition, seed, rate) if isinstance(table, str) else table
         )
         self.searcher = searcher
-        self._clock_s = 0.0
-        self._seen: dict[Key, Result] = {}
-        self._begun: dict[Key, int] = {}  # epochs of trainings that were not finished
-        self._events: list[Event] = []
         self._revealed = False
-        self._unknown_costs = False
         self._lock = threading.RLock()  # a query, a charge and the reveal are one step each
 
     @property
@@ -187,38 +158,6 @@ class Benchmark(Described):
         """Take over what another process had, with a lock of its own."""
         self.__dict__.update(state)
         self._lock = threading.RLock()
-
-    @property
-    def clock_s(self) -> float:
-        """Seconds of training charged so far, and whatever was charged besides."""
-        return self._clock_s
-
-    @property
-    def clock_is_lower_bound(self) -> bool:
-        """Whether the table did not say what some of the trainings took, which the clock lacks."""
-        return self._unknown_costs
-
-    @property
-    def evaluations(self) -> int:
-        """Number of different entries trained to the end so far, ``missing`` ones excepted."""
-        return len(self._seen)
-
-    @property
-    def trainings(self) -> float:
-        """Whole trainings that the epochs so far amount to: evaluations, and parts of others."""
-        if not self._begun:
-            return len(self._seen)
-        return len(self._seen) + sum(self._begun.values()) / self._data.curves.epochs
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """Everything that happened in this search, in order."""
-        return tuple(self._events)
-
-    @property
-    def latest(self) -> Event:
-        """What happened last; an IndexError before anything has."""
-        return self._events[-1]
 
     @property
     def trace(self) -> Trace:
@@ -275,7 +214,9 @@ class Benchmark(Described):
         (2, 0.25, 1)
         """
         with self._lock:
-            return self._answer(*self._understood(expression, epochs, rate))
+            if self._revealed:
+                raise _query_after_reveal()
+            return self._answer(*understood(self._data, expression, epochs, rate))
 
     def query_many(
         self,
@@ -307,122 +248,15 @@ class Benchmark(Described):
                 f"expected several functions, got {expressions!r}; query() takes a single one"
             )
         with self._lock:
-            requests = [self._understood(each, epochs, rate) for each in expressions]
+            asked = list(expressions)
+            if asked and self._revealed:
+                raise _query_after_reveal()
+            requests = [understood(self._data, each, epochs, rate) for each in asked]
             self._begin([text for text, *_ in requests])
             return [self._answer(*request) for request in requests]
 
     def _begin(self, texts: Sequence[str]) -> None:
         """Get ready for several functions; there is nothing to do for a look-up."""
-
-    def _understood(
-        self, expression: Asked | Partial, epochs: int | None, rate: float | None
-    ) -> Request:
-        """Return what is asked for, or raise what :meth:`query` raises."""
-        if self._revealed:
-            raise SearchOverError(
-                "this search ended with reveal(): no query may follow the test metrics. "
-                "bench.restart() begins a fresh search over the same data"
-            )
-        data = self._data
-        if isinstance(expression, Partial):
-            expression, epochs, rate = expression
-        text = expression if isinstance(expression, str) else data.space.spelling(expression)
-        if epochs is not None:
-            epochs = whole_number(epochs, "epochs")
-        if rate is not None:
-            rate = finite_number(rate, "rate", above=0)
-        try:
-            entry, how = data.space.resolve(text)
-        except NotInSpaceError as error:
-            rows = _beside(data, error.expression)
-            raise BesideSpaceError(error, data.table, rows) if rows else error from None
-        key: Key = entry
-        if rate is not None and (data := data.at_rate(rate)) is not self._data:
-            key = (entry, rate)
-        if epochs is not None and self._is_whole(epochs):
-            epochs = None
-        if entry in data.without_run:
-            raise _no_run(data, entry)
-        return text, rate, data, key, entry, how, epochs
-
-    def _answer(
-        self,
-        text: str,
-        rate: float | None,
-        data: SearchData,
-        key: Key,
-        entry: int,
-        how: How,
-        epochs: int | None,
-    ) -> Result:
-        """Return the result of a request, charge for it, and note both."""
-        if epochs is not None:
-            result = self._part(data, key, entry, how, epochs)
-        elif (before := self._seen.get(key)) is not None:
-            result = before._replace(cost_s=0.0, how_resolved=how, repeated=True)
-        else:
-            result = self._first(data, key, entry, how)
-        if result.cost_s is None:
-            self._unknown_costs = True
-        else:
-            self._clock_s += result.cost_s
-        self._events.append(Query(text, result, self._clock_s, rate))
-        return result
-
-    def _first(self, data: SearchData, key: Key, entry: int, how: How) -> Result:
-        outcome = data.outcome[entry]
-        if outcome == "missing":
-            return _missing(entry, how)
-        cost_s = data.cost_s[entry]
-        begun = self._begun.pop(key, None)
-        if begun is not None and cost_s is not None:
-            cost_s = max(0.0, cost_s - data.curves.cost_s[entry][begun - 1])
-        result = Result(
-            outcome=outcome,
-            validation_accuracy=data.validation_accuracy[entry],
-            cost_s=cost_s,
-            entry=entry,
-            how_resolved=how,
-            score=data.score(entry),
-            repeated=False,
-            learning_rate=data.learning_rate(entry),
-        )
-        self._seen[key] = result
-        return result
-
-    def _part(self, data: SearchData, key: Key, entry: int, how: How, epochs: int) -> Result:
-        if data.outcome[entry] == "missing":
-            return _missing(entry, how, epochs)
-        curves = data.curves
-        score = curves.scores[entry][epochs - 1]
-        outcome: Outcome = "diverged" if score is None else "ok"
-        begun = self._begun.get(key, 0)
-        repeated = key in self._seen or epochs <= begun
-        cost_s = 0.0
-        if not repeated:
-            before = curves.cost_s[entry][begun - 1] if begun else 0.0
-            cost_s = curves.cost_s[entry][epochs - 1] - before
-            self._begun[key] = epochs
-        return Result(
-            outcome=outcome,
-            validation_accuracy=curves.validation_accuracy[entry][epochs - 1],
-            cost_s=cost_s,
-            entry=entry,
-            how_resolved=how,
-            score=data.worst_score if score is None else score,
-            repeated=repeated,
-            epochs=epochs,
-            learning_rate=data.learning_rate(entry),
-        )
-
-    def _is_whole(self, epochs: int) -> bool:
-        whole = self._data.curves.epochs
-        if not 1 <= epochs <= whole:
-            raise ArgumentError(
-                f"a training of {self._data.table} at fidelity {self._data.fidelity} has {whole} "
-                f"epochs: expected 1 to {whole}, got {epochs}"
-            )
-        return epochs == whole
 
     def charge(self, seconds: float, reason: str) -> None:
         """Add to the clock what a search spent besides training, such as computing features.
@@ -549,34 +383,10 @@ def data_behind(bench: Benchmark) -> SearchData:
     return bench._data
 
 
-def _no_run(data: SearchData, entry: int) -> MissingRunError:
-    return MissingRunError(
-        f"{data.table} at fidelity {data.fidelity} has no run of entry {entry}, "
-        f"{data.space.representatives[entry]}, with seed {data.seed}: other seeds are not "
-        "taken for it. Use seed=None for the medians over the runs that there are"
-    )
-
-
-def _beside(data: SearchData, expression: str) -> list[dict[str, Any]]:
-    """Return what is known of a function outside the space; made-up data have no such rows."""
-    from act_bench.tables.catalogued.named import named_rows
-    from act_bench.tables.registry import TABLES
-
-    if data.table not in TABLES or data.edition != "regenerated":
-        return []
-    return named_rows(data.table, expression, data.fidelity)
-
-
-def _missing(entry: int, how: How, epochs: int | None = None) -> Result:
-    return Result(
-        outcome="missing",
-        validation_accuracy=None,
-        cost_s=0.0,
-        entry=entry,
-        how_resolved=how,
-        score=None,
-        repeated=False,
-        epochs=epochs,
+def _query_after_reveal() -> SearchOverError:
+    return SearchOverError(
+        "this search ended with reveal(): no query may follow the test metrics. "
+        "bench.restart() begins a fresh search over the same data"
     )
 
 

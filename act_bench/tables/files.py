@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
@@ -129,6 +130,35 @@ def optional_file(table: str, name: str, absent: str) -> Path:
     """
     if name not in table_files(table):
         raise DataError(f"the table {table} ({table_info(table).title}) {absent}")
+    return table_file(table, name)
+
+
+def file_of_some(table: str, name_of: Callable[[str], str], what: str, otherwise: str) -> Path:
+    """Return the path of a file that some tables have, checked; where it is absent, say which have.
+
+    Parameters
+    ----------
+    table
+        A key of ``act_bench.tables.registry.TABLES``.
+    name_of
+        Table -> name of its file.
+    what
+        What the file holds, in words.
+    otherwise
+        What to do without it, a sentence.
+
+    Raises
+    ------
+    DataError
+        If there is none, or it is damaged.
+    """
+    name = name_of(table)
+    if name not in table_files(table):
+        others = [other for other in TABLES if name_of(other) in table_files(other)]
+        raise DataError(
+            f"this version of act-bench embeds no {what} of the table {table}; it has those of "
+            f"{', '.join(others) or 'none'}. {otherwise}"
+        )
     return table_file(table, name)
 
 

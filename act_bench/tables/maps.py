@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from act_bench.files.manifest import EMBEDDING_FILE, DataError, metadata_of, verified
-from act_bench.tables.files import table_file, table_files
-from act_bench.tables.registry import TABLES, table_info
+from act_bench.tables.files import file_of_some
+from act_bench.tables.registry import table_info
 from act_bench.tables.schema import Column, one_of
 from act_bench.tables.spectra import load_spectra
 
@@ -125,12 +125,6 @@ def load_map(table: str, feature: Feature = "union") -> Map:
 
 
 def _present(table: str) -> Path:
-    name = map_name(table)
-    if name not in table_files(table):
-        others = [other for other in TABLES if map_name(other) in table_files(other)]
-        raise DataError(
-            f"this version of act-bench embeds no map by the Fisher spectra of the table {table}; "
-            f"it has those of {', '.join(others) or 'none'}. `python -m builders.embedding --table "
-            f"{table}` makes one where the spectra are embedded"
-        )
-    return table_file(table, name)
+    making = f"`python -m builders.embedding --table {table}` makes one"
+    otherwise = f"{making} where the spectra are embedded"
+    return file_of_some(table, map_name, "map by the Fisher spectra", otherwise)

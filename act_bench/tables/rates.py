@@ -44,12 +44,17 @@ LEARNING_RATE: Final = Column(
     "Peak of the learning rate; null where the function diverged at every rate.",
 )
 
-RATE_COLUMNS: Final = (
-    *(_OWN[name] for name in _IDENTITY),
+AT_ONE_RATE: Final = (
     LEARNING_RATE._replace(meaning="Peak of the learning rate of the trainings."),
     *(_OWN[name] for name in METRICS),
     *(_OWN[name] for name in ("validation_accuracy_std", "runtime_s", "outcome", "runs")),
     _OWN["diverged_runs"],
+)
+"""What the runs of a function at one rate amount to, as those of an entry do."""
+
+RATE_COLUMNS: Final = (
+    *(_OWN[name] for name in _IDENTITY),
+    *AT_ONE_RATE,
     Column(
         "filled_runs",
         "int32",

@@ -232,6 +232,13 @@ SPACE_COLUMNS: Final = (
     ),
 )
 
+ANY_ENTRY: Final = Column(
+    "entry", "int32", "", "Number of the function in the space; null outside it."
+)
+"""Where a row may be of a function outside the space."""
+
+FIDELITY: Final = Column("fidelity", "string", "", "Name of the recipe of this table.")
+
 LITERATURE_COLUMNS: Final = (
     Column("row", "int32", "", "Number of the result in the transcription, from 1."),
     Column(
@@ -257,7 +264,7 @@ LITERATURE_COLUMNS: Final = (
         "",
         "The function in the notation of the space; null where it has none.",
     ),
-    Column("entry", "int32", "", "Number of the function in the space; null outside it."),
+    ANY_ENTRY,
     Column("architecture", "string", "", "The network."),
     Column("setting", "string", "", "What else was varied; null if nothing."),
     Column("dataset", "string", "", "The data it was trained on."),

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 from act_bench.files.cache import cache_folder
 from act_bench.files.manifest import ABOUT, DataError
-from act_bench.tables.files import table_file, table_files
-from act_bench.tables.registry import TABLES
+from act_bench.tables.files import file_of_some
 from act_bench.tables.schema import Column, one_of
 
 if TYPE_CHECKING:
@@ -132,15 +131,8 @@ def fisher_file(table: str) -> Path:
     DataError
         If this version embeds no spectra of it, or the file is missing or damaged.
     """
-    name = fisher_name(table)
-    if name not in table_files(table):
-        others = [other for other in TABLES if fisher_name(other) in table_files(other)]
-        raise DataError(
-            f"this version of act-bench embeds no Fisher spectra of the table {table}; it has "
-            f"those of {', '.join(others) or 'none'}. `act-bench features EXPRESSION --table "
-            f"{table}` computes one"
-        )
-    return table_file(table, name)
+    otherwise = f"`act-bench features EXPRESSION --table {table}` computes one"
+    return file_of_some(table, fisher_name, "Fisher spectra", otherwise)
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from act_bench.files import resumable
-from act_bench.files.manifest import LICENCE, FileRecord
+from act_bench.files.manifest import FileRecord
 from act_bench.functions.expression import parse
 from act_bench.publishing.parquet import write_table
 from act_bench.tables.schema import arrow_schema
@@ -28,7 +27,7 @@ from act_bench.tables.spectra import (
     fisher_name,
     nan_for_null,
 )
-from builders.embedded import BuildError, write_manifest
+from builders.embedded import BuildError, origin, write_manifest
 from regenerate.fisher.convention import FisherConvention
 from regenerate.fisher.features import FisherFeature, fisher_feature
 from regenerate.fisher.networks import Setting
@@ -162,9 +161,7 @@ def write(
         "resolution": RESOLUTION,
         "convention": json.loads(convention.canonical_json()),
         "convention_sha": convention.sha,
-        "made": f"python -m builders.fisher {convention.table}{options}",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin(f"python -m builders.fisher {convention.table}{options}"),
     }
     write_table(rows, fisher_columns(len(sizes)), path, about)
 

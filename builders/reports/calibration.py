@@ -39,7 +39,8 @@ RECORDS = {
 }
 FUNCTIONS = {"mlp": 48, "cnn": 20}
 SEEDS = {"mlp": 10, "cnn": 1}
-COLUMNS = {
+Columns = Mapping[str, type[pl.DataType]]
+COLUMNS: Columns = {
     "training": pl.String,
     "expression": pl.String,
     "seed": pl.Int64,
@@ -129,11 +130,17 @@ def sample(count: int) -> list[str]:
     return [*BASELINES, *(known[entry] for entry in order)][:count]
 
 
-def read(path: Path) -> pl.DataFrame:
+def read(path: Path, columns: Columns = COLUMNS) -> pl.DataFrame:
     """Read the records; none if the file is not there."""
-    if not path.exists():
-        return pl.DataFrame(schema=COLUMNS)
-    return pl.read_csv(path, schema=COLUMNS)
+    return pl.read_csv(path, schema=columns) if path.exists() else pl.DataFrame(schema=columns)
+
+
+def add(rows: Sequence[tuple[object, ...]], path: Path, columns: Columns = COLUMNS) -> None:
+    """Write some runs beside those that the records have."""
+    # Read again: another such process may have written in the meantime.
+    found = pl.concat([read(path, columns), pl.DataFrame(rows, schema=columns, orient="row")])
+    with replacing(path) as draft:
+        found.write_csv(draft)
 
 
 def train_missing(
@@ -142,8 +149,7 @@ def train_missing(
     """Train by one recipe what the records do not have, and write them after every function."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for function in functions:
-        records = read(path)
-        mine = records.filter((pl.col("training") == name) & (pl.col("expression") == function))
+        mine = read(path).filter((pl.col("training") == name) & (pl.col("expression") == function))
         left = sorted(set(range(seeds)) - set(mine["seed"]))
         runs = train(recipe, parse(function), left)
         rows = [
@@ -152,9 +158,7 @@ def train_missing(
         ]
         if rows:
             print(name, function, *(run.validation_accuracy for run in runs), flush=True)
-            found = pl.concat([records, pl.DataFrame(rows, schema=COLUMNS, orient="row")])
-            with replacing(path) as draft:
-                found.write_csv(draft)
+            add(rows, path)
 
 
 def scores(records: pl.DataFrame, name: str, seed: int) -> Scores:

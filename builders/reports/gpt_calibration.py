@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
+from builders.reports import calibration
 from builders.reports.calibration import correlation, sample
 from regenerate.recipes import Recipe
 from regenerate.recipes.gpt import LONG, PROXY
@@ -80,7 +80,7 @@ def functions(count: int) -> list[str]:
 
 def read(path: Path) -> pl.DataFrame:
     """Read the records; none if the file is not there."""
-    return pl.read_csv(path, schema=COLUMNS) if path.exists() else pl.DataFrame(schema=COLUMNS)
+    return calibration.read(path, COLUMNS)
 
 
 def train_one(task: tuple[str, Recipe, str, int]) -> tuple[object, ...]:
@@ -98,8 +98,7 @@ def train_missing(
 ) -> None:
     """Train what the records lack, function by function, and write them after every run."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    records = read(path)
-    done = set(records.select("recipe_sha", "expression", "seed").iter_rows())
+    done = set(read(path).select("recipe_sha", "expression", "seed").iter_rows())
     tasks = [
         (name, recipe, text, seed)
         for text in texts
@@ -109,10 +108,7 @@ def train_missing(
     ]
     executor = LocalExecutor(jobs) if jobs > 1 else SerialExecutor()
     for row in executor.run(train_one, tasks):
-        # Read again: another such process may have written in the meantime.
-        records = pl.concat([read(path), pl.DataFrame([row], schema=COLUMNS, orient="row")])
-        with replacing(path) as draft:
-            records.write_csv(draft)
+        calibration.add([row], path, COLUMNS)
         print(*row, flush=True)
 
 

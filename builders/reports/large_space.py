@@ -18,7 +18,7 @@ from act_bench.functions.expression import Expression, parse
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.large import VARIANTS, enumerate_large
 from builders.space.exact import binary, unary
-from builders.space.large import (
+from builders.space.reduction import (
     Reduced,
     decision_points,
     exact_partition,

@@ -21,10 +21,10 @@ import numpy as np
 import polars as pl
 
 from act_bench import load_table
-from act_bench.files.atomic import replacing
 from act_bench.functions.expression import parse
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
+from builders.reports import calibration
 from builders.reports.calibration import Scores, correlation, sample, shown, trained
 from regenerate.recipes import Recipe
 from regenerate.recipes.resnet import PROXY as RESNET
@@ -118,7 +118,7 @@ def table_scores(table: str) -> Scores:
 
 def read(path: Path) -> pl.DataFrame:
     """Read the records; none if the file is not there."""
-    return pl.read_csv(path, schema=COLUMNS) if path.exists() else pl.DataFrame(schema=COLUMNS)
+    return calibration.read(path, COLUMNS)
 
 
 def train_one(task: tuple[str, Recipe, str, int, Path | None]) -> tuple[object, ...]:
@@ -142,8 +142,7 @@ def train_missing(
 ) -> None:
     """Train what the records lack, function by function, and write them after every run."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    records = read(path)
-    done = set(records.select("recipe_sha", "expression", "seed").iter_rows())
+    done = set(read(path).select("recipe_sha", "expression", "seed").iter_rows())
     tasks = [
         (name, recipe, function, seed, data_dir)
         for seed in range(seeds)
@@ -152,9 +151,7 @@ def train_missing(
         if (recipe.sha, function, seed) not in done
     ]
     for row in LocalExecutor(jobs).run(train_one, tasks):
-        records = pl.concat([records, pl.DataFrame([row], schema=COLUMNS, orient="row")])
-        with replacing(path) as draft:
-            records.write_csv(draft)
+        calibration.add([row], path, COLUMNS)
         print(*row, flush=True)
 
 

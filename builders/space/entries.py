@@ -9,19 +9,19 @@ that stands in ``docs/explanation/space.md``, and with ``--write`` puts it there
 from __future__ import annotations
 
 import csv
-from importlib.metadata import version
 from pathlib import Path
 
 import click
 import numpy as np
 import pyarrow as pa
 
-from act_bench.files.manifest import DATA_FOLDER, LICENCE, SPACE_FILE
+from act_bench.files.manifest import SPACE_FILE
 from act_bench.functions.equality import TOLERANCE, space_values
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import enumerate_space, load_space, read_space
 from act_bench.tables.schema import ENTRIES, SPACE_COLUMNS
-from builders.embedded import BuildError, write_manifest
+from builders.command import data_folder_option
+from builders.embedded import BuildError, origin, write_manifest
 from builders.space.cells import REACH, cell_grid, crossings
 from builders.space.classes import Labels, canonical_classes
 from builders.space.outputs import figure_points, space_outputs
@@ -85,9 +85,7 @@ def build(entries: Labels, folder: Path) -> Path:
     )
     about = {
         "table": "space",
-        "made": "python -m builders.space build",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin("python -m builders.space build"),
         "entries": "float32 outputs equal bit by bit (-0 = 0, NaN = NaN), TensorFlow 2.21 kernels",
         "tolerance": TOLERANCE,
         "reach": REACH,
@@ -136,12 +134,7 @@ def main() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CSV with the columns expression and class_n80; by default the entries that are embedded.",
 )
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the files go; act_bench/data if not given.",
-)
+@data_folder_option
 def build_command(source: Path | None, folder: Path) -> None:
     """Write space.parquet and the manifest."""
     if source is None:

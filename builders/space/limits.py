@@ -8,7 +8,6 @@ both sides converge to the same number.
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +17,14 @@ import numpy as np
 import pyarrow as pa
 from mpmath import mpf
 
-from act_bench.files.manifest import DATA_FOLDER, LICENCE, LIMITS_FILE, FileRecord
+from act_bench.files.manifest import LIMITS_FILE, FileRecord
 from act_bench.functions.expression import Expression, parse
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.limits import Limit
 from act_bench.spaces.paper import load_space
 from act_bench.tables.schema import LIMIT_COLUMNS
-from builders.embedded import write_manifest
+from builders.command import data_folder_option
+from builders.embedded import origin, write_manifest
 from builders.space.exact import DIGITS, Number, binary, unary
 
 _NEAR: Final = 25
@@ -107,9 +107,7 @@ def build(folder: Path) -> dict[str, FileRecord]:
     entries = range(len(load_space().representatives))
     about = {
         "table": "limits",
-        "made": "python -m builders.space.limits",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin("python -m builders.space.limits"),
         "mpmath": mpmath.__version__,
     }
     rows = {
@@ -122,12 +120,7 @@ def build(folder: Path) -> dict[str, FileRecord]:
 
 
 @click.command()
-@click.option(
-    "--folder",
-    type=click.Path(exists=True, path_type=Path),
-    default=DATA_FOLDER,
-    help="Where the file goes; act_bench/data if not given.",
-)
+@data_folder_option
 def main(folder: Path) -> None:
     """Write limits.parquet and the manifest."""
     record = build(folder)[LIMITS_FILE]

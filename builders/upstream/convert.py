@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +27,7 @@ from act_bench.spaces.paper import Space, load_space
 from act_bench.tables.registry import UPSTREAM_FIDELITY
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, names
 from act_bench.tables.upstream import UPSTREAM, upstream_folder, upstream_name
-from builders.embedded import write_manifest
+from builders.embedded import origin, write_manifest
 from builders.upstream.report import Report, make_report
 from builders.upstream.rows import RECORDED_SCHEMA, Place, Row, judge, judge_lengths
 from builders.upstream.stream import UpstreamFormatError, read_entries
@@ -103,9 +102,7 @@ def _convert(
         "source_bytes": path.stat().st_size,
         "validation_is_test": known.validation_is_test,
         "runs_a_value": known.runs,
-        "made": f"act-bench import-upstream {table} --accept-licence",
-        "licence": LICENCE,
-        "version": version("act-bench"),
+        **origin(f"act-bench import-upstream {table} --accept-licence", LICENCE),
     }
     # When and from where stay out of the table: the same file gives the same bytes, whose SHA-256
     # the traces of searches carry.

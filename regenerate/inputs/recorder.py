@@ -1,7 +1,8 @@
-"""Record the inputs of the activation functions of a network in one pass."""
+"""Watch, or record, the inputs of the activation functions of a network in one pass."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import torch
@@ -17,8 +18,8 @@ ACTIVATIONS: Final = (TabulatedActivation, ActivationModule, LearningActivation,
 """Modules of activation functions, however they are computed."""
 
 
-def record(network: nn.Module, inputs: Tensor) -> list[Histogram]:
-    """Return a histogram for each place at which an activation function stands.
+def watch(network: nn.Module, inputs: Tensor, see: Callable[[Tensor], None]) -> None:
+    """Show what enters each activation function of a network in one pass, in the order of it.
 
     Batch normalization uses the statistics of this batch, as in training; neither it nor anything
     else in the network is changed.
@@ -30,6 +31,34 @@ def record(network: nn.Module, inputs: Tensor) -> list[Histogram]:
         several places.
     inputs
         A batch as the network takes it.
+    see
+        Is shown the inputs of one place, without a gradient.
+    """
+
+    def seen(_: nn.Module, arguments: tuple[Any, ...]) -> None:
+        see(arguments[0].detach())
+
+    hooks = [module.register_forward_pre_hook(seen) for module in _outermost(network)]
+    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    training = network.training
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            network.train()(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.train(training)
+        for buffer, before in buffers:
+            buffer.copy_(before)
+
+
+def record(network: nn.Module, inputs: Tensor) -> list[Histogram]:
+    """Return a histogram for each place at which an activation function stands.
+
+    Parameters
+    ----------
+    network, inputs
+        As for :func:`watch`.
 
     Returns
     -------
@@ -44,22 +73,7 @@ def record(network: nn.Module, inputs: Tensor) -> list[Histogram]:
     [15]
     """
     found: list[Histogram] = []
-
-    def seen(_: nn.Module, arguments: tuple[Any, ...]) -> None:
-        found.append(Histogram.of(arguments[0].detach().float().cpu().numpy()))
-
-    hooks = [module.register_forward_pre_hook(seen) for module in _outermost(network)]
-    buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    training = network.training
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            network.train()(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        network.train(training)
-        for buffer, before in buffers:
-            buffer.copy_(before)
+    watch(network, inputs, lambda seen: found.append(Histogram.of(seen.float().cpu().numpy())))
     return found
 
 

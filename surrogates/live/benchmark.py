@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, NoReturn
 
-from act_bench.search.benchmark import Benchmark, Key
+from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import Outcome, SearchData
 from act_bench.search.events import Partial, Result, Searcher
+from act_bench.search.request import Key
 from act_bench.spaces.protocol import Asked, How
 from act_bench.tables.rates import View
 from act_bench.tables.registry import Metric

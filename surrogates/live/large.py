@@ -20,7 +20,7 @@ from act_bench.functions.catalogue import read
 from act_bench.spaces import large as large_space
 from act_bench.spaces.paper import NotInSpaceError, finite_outputs, load_space
 from act_bench.spaces.protocol import Asked, FunctionSpace, Resolution
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 Float = NDArray[np.float64]
 

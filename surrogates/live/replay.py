@@ -23,7 +23,7 @@ from surrogates.live.benchmark import LiveData
 from surrogates.live.course import Budget, course
 from surrogates.live.methods import PROPOSERS, find_optimizer
 from surrogates.live.spaces import SPACES, open_space, search_space
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 from surrogates.searches.single import begin
 
 

@@ -19,7 +19,7 @@ from act_bench.tables.schema import one_of
 from surrogates.live.benchmark import LiveData
 from surrogates.live.spectra import SPECTRA, read_spectra, seconds_each
 from surrogates.metering import Meter
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 SPACES: Final = ("paper", "large", "swish")
 """The 2,913 functions of the tables; the large space of ``act-bench space``; the Swish paper's."""

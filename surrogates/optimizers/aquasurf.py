@@ -15,7 +15,7 @@ from act_bench.tables.spectra import Labels
 from surrogates.choices import SPACE_POINTS, Choices
 from surrogates.features import Features
 from surrogates.optimizers.knn import NearestNeighbours
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 Charged = Literal["first", "stored", "pool"]
 """When a search pays for Fisher spectra; see :class:`AQuaSurF`."""

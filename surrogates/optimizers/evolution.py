@@ -19,7 +19,7 @@ class RegularisedEvolution(EachOnce):
     functions that were evaluated, at first random ones. Each step draws ``tournament`` of them at
     random, takes the best as a parent and asks for a mutation of it; once told, the mutation joins
     and the oldest leaves. A mutation is drawn at random from the functions one edit away from any
-    spelling of the parent (:meth:`~surrogates.protocol.SearchSpace.neighbours`).
+    spelling of the parent (:meth:`~surrogates.search_space.SearchSpace.neighbours`).
 
     Differences to the paper: a training has one result here, so no function is evaluated twice. Of
     the neighbours only those count that were not asked for; where there are none, the parent's

@@ -13,7 +13,7 @@ from sklearn.utils import Tags
 from act_bench.arguments import whole_number
 from act_bench.errors import ArgumentError
 from surrogates.optimizers.model_based import Float, ModelBased, Positions, expected_improvement
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 MOST_TREES: Final = 10_000
 """Their predictions for the paper's space, with room for offsets, take half a gigabyte."""

@@ -9,7 +9,7 @@ import numpy as np
 from act_bench.arguments import whole_number
 from surrogates.gaussian_process import Posterior, most_likely
 from surrogates.optimizers.model_based import Float, ModelBased, Positions, expected_improvement
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 _GROWTH: Final = 1.25
 

@@ -50,7 +50,7 @@ CAUGHT = {
     "act_bench/figures/results.py": "an error of plot that names the file",
     "act_bench/files/documents.py": "an error of each reader that names the file",
     "act_bench/files/manifest.py": "a DataError that names the file",
-    "act_bench/functions/expression.py": "a ParseError that points at the number",
+    "act_bench/functions/notation/parser.py": "a ParseError that points at the number",
     "builders/reports/results/ranking.py": "shown nowhere: the page compares what it simulated",
 }
 """Modules that raise built-in errors, and what becomes of these."""

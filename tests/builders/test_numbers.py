@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import pytest
 
-from builders import numbers
-from builders.numbers import Number, Sources, numbers_in
+from builders.numbers import Number, Sources, check, numbers_in, reports
 
 
-@pytest.mark.parametrize("page", numbers.pages(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", check.pages(), ids=lambda page: page.name)
 def test_every_number_has_a_source(page) -> None:
-    left = numbers.unexplained(numbers.places(page))
-    assert not left, numbers.explain(left)
+    left = check.unexplained(check.places(page))
+    assert not left, check.explain(left)
 
 
 def test_every_number_of_readme_has_its_command() -> None:
-    rows = numbers.rows_of(numbers.README)
+    rows = check.rows_of(check.README)
     stated = {(row["heading"], number) for row in rows for number in row["numbers"].split()}
     stated |= {
         (row["heading"], number)
-        for row in numbers.allowed()
+        for row in check.allowed()
         if row["page"] == "README.md"
         for number in row["numbers"].split()
     }
-    page = numbers.places(numbers.ROOT / "README.md")
+    page = check.places(reports.ROOT / "README.md")
     assert {(place.heading, place.number.text) for place in page} == stated
     for row in filter(lambda row: row["file"], rows):
-        known = Sources.of((numbers.ROOT / row["file"]).read_text("utf-8"))
+        known = Sources.of((reports.ROOT / row["file"]).read_text("utf-8"))
         for number in row["numbers"].split():
             assert Number(number).is_in(known), (number, row["file"], row["command"])
 
 
 def test_what_is_allowed_is_there_and_has_a_reason() -> None:
-    rows = numbers.allowed()
+    rows = check.allowed()
     there = {
         (place.page, place.heading, place.number.text)
-        for page in numbers.pages()
-        for place in numbers.places(page)
+        for page in check.pages()
+        for place in check.places(page)
     }
     stale = [
         (row["page"], row["heading"], number)
@@ -49,7 +48,7 @@ def test_what_is_allowed_is_there_and_has_a_reason() -> None:
 
 
 def test_every_report_is_recorded() -> None:
-    missing = [name for name in numbers.REPORTS if not (numbers.FOLDER / f"{name}.csv").exists()]
+    missing = [name for name in reports.REPORTS if not (reports.FOLDER / f"{name}.csv").exists()]
     assert not missing, f"python -m builders.numbers {' '.join(missing)}"
 
 
@@ -59,14 +58,14 @@ def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
         "# Act-Bench-CNN\n\n## The table\n\n58.4 % of 2,913 diverge, in 3,719 runs; 0.58399.\n"
         "```\n99.99 in code\n```\n`77.77` [link](a/88.88.md) ResNet-66 in 2023.\n"
     )
-    left = numbers.unexplained(numbers.places(page))
+    left = check.unexplained(check.places(page))
     assert [place.number.text for place in left] == ["0.58399"]
     assert left[0].heading == "The table"
-    assert "python -m builders.numbers" in numbers.explain(left)
-    monkeypatch.setattr(numbers, "ALLOWED", tmp_path / "allowed.csv")
-    monkeypatch.setattr(numbers, "pages", lambda: [page])
-    assert numbers.allow("cnn.md", "The table", "an example of a reason") == 1
-    assert not numbers.unexplained(numbers.places(page))
+    assert "python -m builders.numbers" in check.explain(left)
+    monkeypatch.setattr(check, "ALLOWED", tmp_path / "allowed.csv")
+    monkeypatch.setattr(check, "pages", lambda: [page])
+    assert check.allow("cnn.md", "The table", "an example of a reason") == 1
+    assert not check.unexplained(check.places(page))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,7 @@ def test_a_number_is_in_a_source_to_the_digits_printed(text, source, found) -> N
 def test_made_up_numbers_are_found() -> None:
     """How much the check sees; more sources make it blind."""
     for page in ("mlp.md", "cnn.md", "resnet.md", "vit.md"):
-        known = numbers.sources(page)
+        known = check.sources(page)
         for digits, most in ((3, 0.4), (4, 0.1)):
             made_up = [Number(f"{n / 499:.{digits}f}") for n in range(1, 499)]
             assert sum(number.is_in(known) for number in made_up) < most * len(made_up)

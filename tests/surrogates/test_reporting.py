@@ -58,7 +58,7 @@ def test_figures_are_drawn_from_stored_searches(tmp_path: Path, monkeypatch) -> 
     assert all(found[name].equals(steps[name]) for name in steps)
     monkeypatch.setattr(figures, "EVALUATIONS", SHORT.evaluations)
     monkeypatch.setattr(figures, "MAIN", tuple(steps))
-    figures.draw_searches(data, found, tmp_path)
+    figures.draw_searches(data, found, figures.compared(found), tmp_path)
     assert len(list(tmp_path.glob("results-mlp-*.png"))) == 4
     with pytest.raises(figures.ForeignTracesError, match="another version of the table"):
         figures.stored_searches(dataclasses.replace(data, sha256="0"), tmp_path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from act_bench.functions.operators import COMMUTATIVE, SWISH_BINARY, SWISH_UNARY
-from act_bench.search.events import Result
 from surrogates.optimizers.controller import Controller
 from surrogates.swish import enumerate_swish, swish_space
+from tests.surrogates.results import result_of
 
 
 def test_functions_are_expressions_up_to_swapped_arguments() -> None:
@@ -34,16 +34,6 @@ def test_the_controller_learns_what_is_paid() -> None:
         assert position is not None
         score = 0.9 if "sin(x)" in text.replace("sinc", "") else 0.1
         asked.append(score > 0.5)
-        controller.tell(
-            Result(
-                outcome="ok",
-                validation_accuracy=score,
-                cost_s=1.0,
-                entry=position,
-                how_resolved="exact",
-                score=score,
-                repeated=False,
-            )
-        )
+        controller.tell(result_of(position, score))
     share = np.mean([("sin(x)" in name) for name in space.expressions])
     assert np.mean(asked[-100:]) > 3 * share

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from act_bench.tables.files import optional_file, table_files
-from act_bench.tables.rates import LEARNING_RATE, TUNED_COLUMNS
+from act_bench.tables.rates import AT_ONE_RATE, TUNED_COLUMNS
 from act_bench.tables.registry import choose_fidelity
-from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, RUN_COLUMNS, Column, names
+from act_bench.tables.schema import ANY_ENTRY, FIDELITY, RUN_COLUMNS, Column, names
 
 if TYPE_CHECKING:
     import polars as pl
 
-_OWN: Final = {column.name: column for column in ENTRY_COLUMNS}
 _TUNED: Final = {column.name: column for column in TUNED_COLUMNS}
 
 NAMED_COLUMNS: Final = (
@@ -34,12 +33,9 @@ NAMED_COLUMNS: Final = (
         "The function as its trainings are recorded: the spelling of its entry in the space, an "
         "expression outside it, or the name again where the notation has no words for it.",
     ),
-    Column("entry", "int32", "", "Number of the function in the space; null outside it."),
-    Column("fidelity", "string", "", "Name of the recipe of this table."),
-    LEARNING_RATE._replace(meaning="Peak of the learning rate of the trainings."),
-    *(_OWN[name] for name in METRICS),
-    *(_OWN[name] for name in ("validation_accuracy_std", "runtime_s", "outcome", "runs")),
-    _OWN["diverged_runs"],
+    ANY_ENTRY,
+    FIDELITY,
+    *AT_ONE_RATE,
     Column(
         "tuned",
         "bool_",

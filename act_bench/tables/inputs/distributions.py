@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from act_bench.tables.files import optional_file
 from act_bench.tables.rates import LEARNING_RATE
 from act_bench.tables.registry import choose_fidelity
-from act_bench.tables.schema import Column
+from act_bench.tables.schema import ANY_ENTRY, FIDELITY, Column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,14 +23,14 @@ INPUT_COLUMNS: Final = (
         "The function as it was trained: the spelling of its entry in the space, an expression "
         "outside it, or a name where the notation has no words for it.",
     ),
-    Column("entry", "int32", "", "Number of the function in the space; null outside it."),
+    ANY_ENTRY,
     Column(
         "chosen_as",
         "string",
         "",
         "Why it is here: baseline, named (of the catalogue), or best: one of the 20 best entries.",
     ),
-    Column("fidelity", "string", "", "Name of the recipe of this table."),
+    FIDELITY,
     LEARNING_RATE._replace(meaning="Peak of the learning rate of the training."),
     Column("seed", "int32", "", "Seed of the training."),
     Column("outcome", "string", "", "ok, or diverged: then only the moment initialization."),

@@ -226,17 +226,7 @@ def chosen_recipes(tables: tuple[str, ...], fidelity: str) -> list[Recipe]:
 @click.option("--device", default="auto", show_default=True)
 @click.option("--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--list", "only_list", is_flag=True, help="Print the entries to train, and end.")
-def main(
-    minutes: float,
-    tables: tuple[str, ...],
-    fidelity: str,
-    seeds: int,
-    expressions: Path | None,
-    out: Path,
-    device: str,
-    data_dir: Path | None,
-    only_list: bool,
-) -> None:
+def main(**told: Any) -> None:
     r"""Check and measure a GPU, and train on it as much of the tables as its minutes allow.
 
     \b
@@ -245,7 +235,7 @@ def main(
     """
     import_own_tables()
     try:
-        report(minutes, tables, fidelity, seeds, expressions, out, device, data_dir, only_list)
+        report(**told)
     except ActBenchError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from error
@@ -262,7 +252,7 @@ def report(
     data_dir: Path | None,
     only_list: bool,
 ) -> None:
-    """Do what the command says."""
+    """Do what the command is told."""
     minutes = finite_number(minutes, "minutes", above=0)
     limit = TimeLimit(60 * minutes)
     recipes = chosen_recipes(tables, fidelity)

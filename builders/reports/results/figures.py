@@ -91,7 +91,15 @@ def stored_searches(data: BenchmarkData, folder: Path) -> dict[str, pl.DataFrame
     return found
 
 
-def draw_searches(data: BenchmarkData, steps: Mapping[str, pl.DataFrame], images: Path) -> None:
+def compared(steps: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return which optimizers differ at the end, given the searches of each."""
+    last = pl.col("evaluation") == EVALUATIONS
+    return pairwise({n: each.filter(last)["regret"].to_numpy() for n, each in steps.items()})
+
+
+def draw_searches(
+    data: BenchmarkData, steps: Mapping[str, pl.DataFrame], pairs: pl.DataFrame, images: Path
+) -> None:
     """Draw the four figures of the searches of a table.
 
     Parameters
@@ -100,14 +108,14 @@ def draw_searches(data: BenchmarkData, steps: Mapping[str, pl.DataFrame], images
         The table.
     steps
         Optimizer -> its searches.
+    pairs
+        Which of them differ, as from :func:`surrogates.significance.pairwise`.
     images
         Folder of the figures.
     """
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     exact = random_search_law(scores, EVALUATIONS).regret_quartiles()[1]
     lines = pl.concat([each for name, each in steps.items() if name in MAIN])
-    last = pl.col("evaluation") == EVALUATIONS
-    pairs = pairwise({n: each.filter(last)["regret"].to_numpy() for n, each in steps.items()})
     title = f"{data.table}, fidelity {data.fidelity}: simulated searches"
     metric = TABLES[data.table].metric_in_words
     figures = {
@@ -158,7 +166,7 @@ def main() -> None:
         steps = stored_searches(data, chosen.traces)
         lacking = [name for name in OPTIMIZERS if name not in steps]
         if set(MAIN) <= set(steps):
-            draw_searches(data, steps, images)
+            draw_searches(data, steps, compared(steps), images)
         _say(f"{table}: searches of {len(steps)} optimizers", lacking)
         if _learning(pages, table).exists():
             draw_learning(table, pages, images)

@@ -170,7 +170,7 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
     law = random_search_law(scores, EVALUATIONS)
     goals, finals, pairs = found.goals, found.finals, found.pairs
     images, pages = docs / "images", docs / "studies" / "results"
-    draw_searches(data, {name: each.steps for name, each in made.items()}, images)
+    draw_searches(data, {name: each.steps for name, each in made.items()}, pairs, images)
     summary = evaluation.summarize(rows)
     keep_learning(summary, pages)
     draw_learning(data.table, pages, images)

@@ -18,7 +18,7 @@ from regenerate.fisher.features import fisher_feature
 from regenerate.fisher.networks import Setting
 from surrogates.live.spectra import SPECTRA, compute_spectra, read_spectra, seconds_each
 from surrogates.metering import Meter
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 Source = Literal["paper", "27", "31"]
 """The 2,913 functions, or the large space of 27 or of 31 operators."""

@@ -34,7 +34,7 @@ from builders.reports.variants.searches import (
     possible,
     searches,
 )
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 
 TABLES: Final = ("cnn", "vit", "resnet", "mlp")
 FILE: Final = "aquasurf.csv"

@@ -23,7 +23,7 @@ from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.spectra import true_label_file
 from builders.reports.results.kept import sha256
 from surrogates.optimizers import find_optimizer
-from surrogates.protocol import SearchSpace
+from surrogates.search_space import SearchSpace
 from surrogates.searches.single import begin, run_search, trial_seed
 
 DRAWS, TRIALS, EVALUATIONS = 20, 10, 100

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from act_bench.cli import query, show, simulate, verify
+from act_bench.cli import _facts, query, show, simulate, verify
 from act_bench.files.manifest import DataError
 from act_bench.search import benchmark, loading
 from act_bench.search import verify as checking
@@ -106,7 +106,7 @@ def test_show_tells_entry_class_spellings_and_operators() -> None:
 
 
 def test_show_prints_the_record_of_each_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
-    record: show.Record = {
+    record: _facts.Record = {
         "table": "mlp",
         "edition": "regenerated",
         "fidelity": "full",
@@ -119,7 +119,7 @@ def test_show_prints_the_record_of_each_fidelity(monkeypatch: pytest.MonkeyPatch
         "validation_accuracy_curve": [0.1, 0.5, 0.9512],
         "validation_loss_curve": [2.3, 1.4, 0.2],
     }
-    monkeypatch.setattr(show, "_records", lambda entry: [record])
+    monkeypatch.setattr(_facts, "_records", lambda entry: [record])
     shown = run(show.command, "relu(x)").output
     assert "0.9512" in shown
     assert "▁▄█" in shown or "▁▅█" in shown
@@ -137,7 +137,7 @@ def test_show_draws_the_median_curve_of_the_runs_that_trained(tmp_path: Path) ->
         }
     )
     runs.write_parquet(tmp_path / "runs.parquet")
-    curves = show.median_curves(str(tmp_path / "runs.parquet"), 3)
+    curves = _facts.median_curves(str(tmp_path / "runs.parquet"), 3)
     assert curves["full"]["validation_accuracy_curve"] == pytest.approx([0.2, 0.7])
     assert curves["full"]["validation_loss_curve"] == pytest.approx([1.9, 0.8])
     assert list(curves) == ["full"]

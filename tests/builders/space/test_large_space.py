@@ -20,7 +20,7 @@ from builders.space.bounded import bounded_apply
 from builders.space.classes import in_order
 from builders.space.compositions import Floats, Layers, numbered, product
 from builders.space.exact import binary, unary
-from builders.space.large import (
+from builders.space.reduction import (
     exact_partition,
     fingerprints,
     float32_partition,

@@ -25,6 +25,7 @@ from regenerate.recipes import Recipe
 from regenerate.recipes import find as recipe_of
 from regenerate.training.dispatch import train
 from regenerate.training.flat_weights import FlatWeights, Sgd
+from tests.regenerate.stripes import striped
 
 LEARNED = [name for name, function in CATALOGUE.items() if function.parameter]
 OWN = [name for name, function in CATALOGUE.items() if not function.expression]
@@ -229,14 +230,7 @@ CNN = Recipe(
 def images(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bright rows in noise in the place of CIFAR-10."""
 
-    def split(count: int, seed: int) -> data.Split:
-        labels = np.arange(count) % 10
-        drawn = np.random.default_rng(seed).integers(0, 60, (count, 32, 32, 3), dtype=np.uint8)
-        for image, label in zip(drawn, labels, strict=True):
-            image[3 * label : 3 * label + 4] += 180
-        return data.Split(drawn, labels.astype(np.int64))
-
-    made = data.ImageData("cifar10", 10, 255, split(200, 0), split(100, 1), split(100, 2))
+    made = striped(200, 100, 100)
     monkeypatch.setattr(data, "load", lambda *_: made)
 
 

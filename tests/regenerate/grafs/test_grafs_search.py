@@ -31,6 +31,7 @@ from regenerate.runs.certificate import results
 from regenerate.runs.store import SearchFolderError
 from regenerate.training.dispatch import train
 from regenerate.training.stacked_trainer import load_images
+from tests.regenerate.stripes import stripes
 
 SETTINGS = Settings(stages=4, steps=2, first_drop=1, warm_start=2, architecture_rate=0.05)
 RECIPE = dataclasses.replace(find("mlp", "full"), epochs=1)
@@ -222,15 +223,8 @@ def test_other_losses_and_networks_are_refused() -> None:
 def few_images(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """Images of stripes in the place of CIFAR-10, and a recipe for them."""
     random = np.random.default_rng(0)
-
-    def split(count: int) -> data.Split:
-        labels = np.arange(count) % 10
-        images = random.integers(0, 60, (count, 32, 32, 3), dtype=np.uint8)
-        for image, label in zip(images, labels, strict=True):
-            image[3 * label : 3 * label + 4] += 180
-        return data.Split(images, labels.astype(np.int64))
-
-    made = data.ImageData("cifar10", 10, 255, split(120), split(40), split(40))
+    splits = [stripes(count, random) for count in (120, 40, 40)]
+    made = data.ImageData("cifar10", 10, 255, *splits)
     monkeypatch.setattr(data, "load", lambda name, data_dir=None, image_size=None: made)
     return dataclasses.replace(
         find("cnn", "proxy"),

@@ -7,7 +7,6 @@ import importlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -26,6 +25,7 @@ from regenerate.training.dispatch import train
 from regenerate.training.flat_weights import FlatWeights
 from regenerate.training.initialization import initialize
 from regenerate.training.schedule import learning_rate
+from tests.regenerate.stripes import striped
 
 TINY = Recipe(
     table="resnet",
@@ -161,20 +161,10 @@ def test_recipes_of_other_tables_are_what_their_runs_were_made_with() -> None:
     assert RECIPES["cnn", "proxy"].sha == "cd51d8b4e4f4"
 
 
-def stripes(count: int, seed: int) -> data.Split:
-    """Ten classes, each with a color."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 10
-    images = random.integers(0, 60, (count, 32, 32, 3), dtype=np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[3 * label : 3 * label + 4, :, label % 3] += 180
-    return data.Split(images, labels.astype(np.int64))
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder under which ``data.load`` finds the stripes."""
-    made = data.ImageData("cifar10", 10, 255, stripes(200, 0), stripes(100, 1), stripes(100, 2))
+    made = striped(200, 100, 100, colored=True)
     monkeypatch.setattr(data, "load", lambda *_: made)
     return tmp_path
 

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,6 +14,7 @@ from act_bench.cli import main
 from act_bench.functions.catalogue import CATALOGUE
 from regenerate import data
 from regenerate.recipes import RECIPES
+from tests.regenerate.stripes import striped
 
 # What issues and papers call by name: formula and source of each are in the catalogue.
 BASELINES = ("elu", "relu", "selu", "sigmoid", "softplus", "softsign", "swish", "tanh")
@@ -35,14 +35,7 @@ OTHERS = ("gelu", "mish", "elish", "crrelu", "prelu", "celu")
 def tiny_cnn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bright rows in noise in the place of CIFAR-10, and recipes that take a second."""
 
-    def split(count: int, seed: int) -> data.Split:
-        labels = np.arange(count) % 10
-        drawn = np.random.default_rng(seed).integers(0, 60, (count, 32, 32, 3), dtype=np.uint8)
-        for image, label in zip(drawn, labels, strict=True):
-            image[3 * label : 3 * label + 4] += 180
-        return data.Split(drawn, labels.astype(np.int64))
-
-    made = data.ImageData("cifar10", 10, 255, split(100, 0), split(50, 1), split(50, 2))
+    made = striped(100, 50, 50)
     monkeypatch.setattr(data, "load", lambda *_, **__: made)
     small: dict[str, Any] = {
         "width": 1 / 12,

@@ -12,32 +12,19 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from regenerate.recipes import Recipe
 from regenerate.runs import parts
 from regenerate.sweeps import sweep
 from regenerate.sweeps.executor import SerialExecutor
 from regenerate.sweeps.processes import WorkerDiedError
 from regenerate.sweeps.sweep import plan
 from regenerate.training.dispatch import DeviceError
+from tests.regenerate.tiny_mlp import TINY
 
 ray = pytest.importorskip("ray")
 
 from regenerate.sweeps.executor_ray import RayExecutor  # noqa: E402  (needs ray)
 
 SWEEP = importlib.import_module("act_bench.cli.sweep").command
-TINY = Recipe(
-    table="mlp",
-    fidelity="tiny",
-    network="mlp",
-    dataset="digits",
-    widths=(16, 16),
-    train_images=100,
-    epochs=1,
-    batch_size=50,
-    optimizer="sgd",
-    learning_rate=0.1,
-    dtype="float64",
-)
 TEXTS = [f"{f}({g}(x))" for f in ("relu", "tanh", "elu") for g in ("erf", "abs", "exp", "cosh")]
 FUNCTIONS = {text: entry for entry, text in enumerate(TEXTS)}
 

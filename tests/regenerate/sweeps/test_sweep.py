@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regenerate.recipes import Recipe, find
+from regenerate.recipes import find
 from regenerate.recipes.rates import with_rate
 from regenerate.runs import parts
 from regenerate.runs.run import Run
@@ -29,20 +29,8 @@ from regenerate.sweeps.processes import WorkerDiedError
 from regenerate.sweeps.sweep import Shard, SweepError, Task, plan
 from regenerate.sweeps.time_limit import TimeLimit
 from regenerate.training.dispatch import DeviceError
+from tests.regenerate.tiny_mlp import TINY
 
-TINY = Recipe(
-    table="mlp",
-    fidelity="tiny",
-    network="mlp",
-    dataset="digits",
-    widths=(16, 16),
-    train_images=100,
-    epochs=1,
-    batch_size=50,
-    optimizer="sgd",
-    learning_rate=0.1,
-    dtype="float64",
-)
 FUNCTIONS = {f"{f}({g}(x))": 0 for f in ("relu", "tanh", "elu", "square") for g in ("erf", "abs")}
 FUNCTIONS = {text: entry for entry, text in enumerate(FUNCTIONS)}
 

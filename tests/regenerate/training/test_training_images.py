@@ -22,6 +22,7 @@ from regenerate.runs.certificate import results
 from regenerate.training.flat_weights import AdamW, FlatWeights, make_optimizer
 from regenerate.training.image_trainer import train
 from regenerate.training.initialization import initialize, second_moment
+from tests.regenerate.stripes import striped, stripes
 
 RECIPE = Recipe(
     table="cnn",
@@ -45,20 +46,10 @@ RECIPE = Recipe(
 )
 
 
-def stripes(count: int, seed: int) -> data.Split:
-    """Ten classes: a bright row at a place that tells the class, in noise."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 10
-    images = random.integers(0, 60, (count, 32, 32, 3), dtype=np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[3 * label : 3 * label + 4] += 180
-    return data.Split(images, labels.astype(np.int64))
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder name under which ``data.load`` finds the stripes."""
-    made = data.ImageData("cifar10", 10, 255, stripes(400, 0), stripes(100, 1), stripes(100, 2))
+    made = striped(400, 100, 100)
 
     def load(name: str, data_dir: Path | None = None) -> data.ImageData:
         assert (name, data_dir) == ("cifar10", tmp_path)

@@ -9,7 +9,6 @@ import pytest
 
 from act_bench.files.manifest import DataError
 from act_bench.functions.expression import parse
-from act_bench.search.events import Result
 from act_bench.spaces import large as large_space
 from act_bench.spaces.paper import finite_outputs, load_space
 from regenerate.recipes import find
@@ -17,6 +16,7 @@ from surrogates.live import Budget, Confirmation, search, table_problem
 from surrogates.live.large import NotInLargeSpaceError, open_large_space
 from surrogates.live.replay import verify_search
 from surrogates.live.transfer import Transfer
+from tests.surrogates.results import result_of
 
 TINY = dataclasses.replace(find("mlp", "full"), epochs=1, widths=(8,), train_images=100)
 OUTER = ("tanh", "sigmoid", "erf", "softsign", "swish")
@@ -48,18 +48,6 @@ def transfer(folder, **settings):
     return space, Transfer(space, 0, **settings)
 
 
-def result(space, expression, score):
-    return Result(
-        outcome="ok",
-        validation_accuracy=score,
-        cost_s=1.0,
-        entry=space.find(expression),
-        how_resolved="exact",
-        score=score,
-        repeated=False,
-    )
-
-
 def test_any_spelling_resolves_and_others_are_refused(tmp_path):
     space = open_large_space()
     assert space.resolve("tanh( elu(x) )") == (2, "exact")
@@ -75,7 +63,7 @@ def test_it_asks_beyond_the_table_and_for_nothing_twice(tmp_path):
     for _ in range(8):
         text = optimizer.ask()
         asked.append(text)
-        optimizer.tell(result(space, text, 0.5))
+        optimizer.tell(result_of(space.find(text), 0.5))
     assert len(set(asked)) == 8
     values = finite_outputs(np.stack([parse(t).to_numpy()(load_space().points) for t in asked]))
     for number, value in enumerate(values):

@@ -10,13 +10,14 @@ import pytest
 
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.events import Outcome, Partial, Result
+from act_bench.search.events import Partial
 from act_bench.search.verify import verify
 from surrogates.optimizers import find_optimizer
 from surrogates.optimizers.halving import Hyperband, SuccessiveHalving, rungs
 from surrogates.protocol import SearchSpace, SpaceExhaustedError
 from surrogates.searches.single import rerun
 from surrogates.simulation import simulate
+from tests.surrogates.results import result_of
 
 MakeData = Callable[..., BenchmarkData]
 
@@ -33,32 +34,18 @@ def ask(optimizer: Hyperband) -> tuple[int, int | None]:
     return int(asked[1:]), None
 
 
-def result(entry: int, score: float | None, epochs: int | None) -> Result:
-    outcome: Outcome = "missing" if score is None else "ok"
-    return Result(
-        outcome=outcome,
-        validation_accuracy=score,
-        cost_s=1.0,
-        entry=entry,
-        how_resolved="exact",
-        score=score,
-        repeated=False,
-        epochs=epochs,
-    )
-
-
 def test_a_bracket_by_hand() -> None:
     """Nine begin, the best three go on, and the best of these is trained to the end."""
     optimizer = SuccessiveHalving(space_of(40, 9), 0)
     first = [ask(optimizer) for _ in range(9)]
     assert {epochs for _, epochs in first} == {1}
     for entry, epochs in first:
-        optimizer.tell(result(entry, entry / 40, epochs))
+        optimizer.tell(result_of(entry, entry / 40, epochs))
     second = [ask(optimizer) for _ in range(3)]
     assert [e for e, _ in second] == sorted((e for e, _ in first), reverse=True)[:3]
     assert {epochs for _, epochs in second} == {3}
     for entry, epochs in second:  # now the worst of them is the best
-        optimizer.tell(result(entry, 1 - entry / 40, epochs))
+        optimizer.tell(result_of(entry, 1 - entry / 40, epochs))
     assert ask(optimizer) == (min(e for e, _ in second), None)
     assert ask(optimizer)[1] == 1  # nothing to wait for: the next bracket
 
@@ -83,7 +70,7 @@ def test_missing_results_end_a_bracket() -> None:
     optimizer = SuccessiveHalving(space_of(12, 9), 0)
     for _ in range(12):
         entry, epochs = ask(optimizer)
-        optimizer.tell(result(entry, None, epochs))
+        optimizer.tell(result_of(entry, None, epochs))
     with pytest.raises(SpaceExhaustedError, match="all 12"):
         optimizer.ask()
 

@@ -11,10 +11,10 @@ import pytest
 from act_bench.errors import MissingExtraError
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.events import Result
 from surrogates.optimizers import find_optimizer
 from surrogates.protocol import SearchSpace
 from surrogates.searches.single import run_search
+from tests.surrogates.results import result_of
 
 MakeData = Callable[..., BenchmarkData]
 
@@ -38,18 +38,6 @@ def line(functions: int = 40, invalid: tuple[int, ...] = ()) -> SearchSpace:
     places = np.arange(float(functions))[:, None]
     names = [[f"x{'' if i == 0 else i}"] for i in range(functions)]
     return SearchSpace(range(functions), names, places / 10, spectra=(places, valid))
-
-
-def result(entry: int, score: float) -> Result:
-    return Result(
-        outcome="ok",
-        validation_accuracy=score,
-        cost_s=1.0,
-        entry=entry,
-        how_resolved="exact",
-        score=score,
-        repeated=False,
-    )
 
 
 def test_equals_are_drawn_from_as_choice_draws() -> None:
@@ -81,7 +69,7 @@ def test_they_find_the_top_of_a_hill(name: str, features: str) -> None:
             position = space.expressions.index(optimizer.ask())
             score = 1.0 - abs(position - 27) / 40
             best = max(best, score)
-            optimizer.tell(result(position, score))
+            optimizer.tell(result_of(position, score))
         hits += best >= 1.0 - 1 / 40  # one of three functions; chance: 0.74 of all searches
     assert hits == 6
 
@@ -96,7 +84,7 @@ def test_random_starts_go_on_while_all_scores_are_equal(name: str) -> None:
         space = SearchSpace(range(20), names, places)
         optimizer = find_optimizer(name)(space, seed, starts=6)
         for _ in range(6):
-            optimizer.tell(result(space.expressions.index(optimizer.ask()), 0.1))
+            optimizer.tell(result_of(space.expressions.index(optimizer.ask()), 0.1))
         far += space.expressions.index(optimizer.ask()) >= 18
     assert far <= 12  # uniformly: 4 in the mean; more than 12 once in 11,000
 
@@ -111,7 +99,7 @@ def test_functions_without_a_valid_spectrum_come_last(name: str, features: str) 
     for _ in range(12):
         position = space.expressions.index(optimizer.ask())
         asked.append(position)
-        optimizer.tell(result(position, position / 12))
+        optimizer.tell(result_of(position, position / 12))
     assert set(asked[-4:]) == set(invalid)
     assert len(set(asked)) == 12
 

@@ -11,10 +11,11 @@ from sklearn.neighbors import KNeighborsRegressor
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.events import Query, Result
+from act_bench.search.events import Query
 from surrogates.optimizers import OPTIMIZERS, find_optimizer
 from surrogates.protocol import Factory, SearchSpace, settings_of
 from surrogates.searches.single import run_search
+from tests.surrogates.results import result_of
 
 MakeData = Callable[..., BenchmarkData]
 
@@ -151,17 +152,7 @@ def test_evolution_walks_on_where_all_neighbours_are_known() -> None:
     space = SearchSpace([0, 1, 2, 3], [[name] for name in names], np.eye(4))
     optimizer = OPTIMIZERS["evolution"](space, 0, population=1, tournament=1)
     first = optimizer.ask()
-    optimizer.tell(
-        Result(
-            outcome="ok",
-            validation_accuracy=0.5,
-            cost_s=1.0,
-            entry=names.index(str(first)),
-            how_resolved="exact",
-            score=0.5,
-            repeated=False,
-        )
-    )
+    optimizer.tell(result_of(names.index(str(first)), 0.5))
     assert {first, *(optimizer.ask() for _ in range(3))} == set(names)
 
 

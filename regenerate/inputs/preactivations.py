@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from act_bench.errors import ArgumentError
 from regenerate.activations.learnable import Activation, layer_module
+from regenerate.inputs.recorder import watch
 from regenerate.networks.mlp import StackedMLP
 from regenerate.recipes import Recipe
 from regenerate.training.stacked_trainer import DTYPES, load_images
 
 
-def measure(
+def preactivations(
     recipe: Recipe, function: Activation, seeds: tuple[int, ...] = (0, 1, 2)
 ) -> NDArray[np.float64]:
     """Return the pre-activations of a perceptron before training, all hidden layers together.
@@ -44,22 +45,16 @@ def measure(
     images = load_images(recipe, None)
     pixels = images.train.images.shape[1]
     met: list[torch.Tensor] = []
-    module = layer_module(function, one=(len(seeds), 1, 1), each=(len(seeds), 1, 1)).to(
-        DTYPES[recipe.dtype]
-    )
-
-    def recorded(x: torch.Tensor) -> torch.Tensor:
-        met.append(x.detach().flatten())
-        out: torch.Tensor = module(x)
-        return out
-
     network = StackedMLP(
         (pixels, *recipe.widths, images.classes),
-        recorded,
+        layer_module(function, one=(len(seeds), 1, 1), each=(len(seeds), 1, 1)),
         seeds,
         initialization=recipe.initialization,
         dtype=DTYPES[recipe.dtype],
     )
-    with torch.no_grad():
-        network(images.train.images.expand(len(seeds), -1, -1))
+    watch(
+        network,
+        images.train.images.expand(len(seeds), -1, -1),
+        lambda seen: met.append(seen.flatten()),
+    )
     return torch.cat(met).to(torch.float64).numpy()
