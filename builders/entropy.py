@@ -203,7 +203,7 @@ def report_command(folder: Path, table: str, target: Path | None) -> None:
 
     stored = pq.read_table(folder / ENTROPY_FILE)
     nats, flat = stored["entropy_nats"].to_numpy(), stored["flat"].to_numpy()
-    click.echo("| feature | functions | values | Spearman, 95 % | explained by 24 neighbours |")
+    click.echo("| feature | functions | values | Spearman, 95 % | explained by 24 neighbors |")
     click.echo("|---|---|---|---|---|")
     for each in predictions(table, nats, flat):
         click.echo(

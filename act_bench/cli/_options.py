@@ -174,11 +174,14 @@ def data_options(function: Function) -> Function:
 def training_options(function: Function) -> Function:
     """Add ``--device`` and ``--data-dir``."""
     device = click.option(
-        "--device", default="auto", show_default=True, help="cpu, cuda, or auto: what is there."
+        "--device",
+        default="auto",
+        show_default=True,
+        help="cpu, cuda, or auto: a GPU where the network can use one.",
     )
     data_dir = click.option(
         "--data-dir",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder of the data set, where it does not come with a library.",
+        help="Folder of the data set; default: from a library, or the Hub.",
     )
     return device(data_dir(function))

@@ -17,7 +17,7 @@ from act_bench.publishing.citation import FORMS, cite
     type=click.Choice(list(FORMS)),
     default="bibtex",
     show_default=True,
-    help="How it is written.",
+    help="Format of the citation.",
 )
 @json_option
 def command(form: str, as_json: bool) -> None:

@@ -61,10 +61,10 @@ class Options:
     type=click.Choice(["gaussian", "measured"]),
     default="gaussian",
     show_default=True,
-    help="Of the pre-activations: the standard Gaussian, or those of the mlp before training.",
+    help="Density of the pre-activations: Gaussian, or measured in the mlp before training.",
 )
 @click.option(
-    "--eps", type=FiniteNumber(), default=0.01, show_default=True, help="Share of the term."
+    "--eps", type=FiniteNumber(), default=0.01, show_default=True, help="Factor of the correction."
 )
 @click.option(
     "--out",
@@ -72,8 +72,16 @@ class Options:
     help="Write x, f, the term and the corrected function to this CSV file.",
 )
 @click.option("--train", is_flag=True, help="Train the function and its correction, eps learned.")
-@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
-@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="0 to N - 1.")
+@click.option(
+    "--table", type=table_type, default="mlp", show_default=True, help="Table whose network to use."
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Train with seeds 0 to N - 1.",
+)
 @training_options
 @json_option
 @collected(Options)

@@ -60,9 +60,15 @@ class Options:
     help="Comma-separated: functions to learn from.",
 )
 @click.option(
-    "--splits", type=click.IntRange(2), default=20, show_default=True, help="Random ones."
+    "--splits",
+    type=click.IntRange(2),
+    default=20,
+    show_default=True,
+    help="Number of random splits.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the splits.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the splits."
+)
 @data_options
 @click.option(
     "--output",

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("expressions", metavar="[EXPRESSION]...", nargs=-1)
-@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
+@click.option(
+    "--table", type=table_type, default="mlp", show_default=True, help="Table whose network to use."
+)
 @click.option(
     "--expressions",
     "expressions_file",
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=OutputFile(),
-    help="Write to this Parquet file; one that is there is gone on with.",
+    help="Write to this Parquet file; an existing one is continued.",
 )
 @training_options
 @json_option

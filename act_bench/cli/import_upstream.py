@@ -31,7 +31,7 @@ https://github.com/cognizant-ai-labs/act-bench
     "--from",
     "source",
     type=click.Path(exists=True, path_type=Path),
-    help="The JSON file, or a folder with act-bench-TABLE.json, in the place of a download.",
+    help="The JSON file, or a folder with act-bench-TABLE.json, instead of a download.",
 )
 @click.option("--base-url", help="Where act-bench-TABLE.json is; default: the authors' address.")
 @json_option

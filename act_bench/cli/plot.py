@@ -61,10 +61,11 @@ def _listing() -> str:
 @click.option(
     "--data-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the images, for networks whose data come with no library.",
+    help="Folder of the images; default: from a library, or the Hub.",
 )
 @click.option(
-    "--model", help="Of inputs: your own network, my_module:make_model, in place of a table."
+    "--model",
+    help="For the figure inputs: your own network, my_module:make_model, instead of a table.",
 )
 @click.option("--data", help="Its data: my_module:load_data.")
 @click.option(

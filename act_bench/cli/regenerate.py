@@ -43,7 +43,9 @@ class Options:
 
 @click.command(cls=Command)
 @click.argument("expression")
-@click.option("--table", type=table_type, default="mlp", show_default=True, help="Whose network.")
+@click.option(
+    "--table", type=table_type, default="mlp", show_default=True, help="Table whose network to use."
+)
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option(
     "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Use seeds 0 to N - 1."
@@ -56,7 +58,7 @@ class Options:
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    help="Of each training on the CPU.  [default: as the record was made]",
+    help="Threads of each training on the CPU.  [default: as the record was made]",
 )
 @click.option(
     "--certificate",

@@ -33,38 +33,50 @@ _DEFAULT_BUDGET: Final = 30
 
 
 @click.command(cls=Command)
-@click.option("--table", type=table_type, help="Whose network to train.")
+@click.option("--table", type=table_type, help="Table whose network to train.")
 @click.option("--fidelity", help="Recipe of the table; its default if not given.")
 @click.option("--model", help="Your own network: my_module:make_model, or path/to/file.py:name.")
 @click.option("--data", help="Its data: my_module:load_data.")
-@click.option("--train", "train_model", help="Its training: my_module:train; a loop is there.")
 @click.option(
-    "--floor", type=FiniteNumber(), help="Of --train: a score that no trained function is below."
+    "--train", "train_model", help="Its training: my_module:train; default: a plain loop."
 )
-@click.option("--epochs", type=click.IntRange(1), help="Of your own network.")
-@click.option("--learning-rate", type=PositiveNumber(), help="Of your own network.")
-@click.option("--batch-size", type=click.IntRange(1), help="Of your own network.")
+@click.option(
+    "--floor", type=FiniteNumber(), help="With --train: a score that no trained function is below."
+)
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of each run of your own network.")
+@click.option("--learning-rate", type=PositiveNumber(), help="Learning rate for your own network.")
+@click.option("--batch-size", type=click.IntRange(1), help="Batch size for your own network.")
 @click.option("--fisher", is_flag=True, help="Compute the Fisher spectra of your own network.")
 @click.option(
     "--space",
     type=click.Choice(["paper", "large", "swish"]),
     default="paper",
     show_default=True,
-    help="Of the tables; of `act-bench space`; or of the Swish paper.",
+    help="Space to search: the tables', that of `act-bench space`, or the Swish paper's.",
 )
 @click.option(
     "--method",
     "--optimizer",
     "method",
-    help="Settings follow after colons: gp-ei:starts=5.  [default: by space]",
+    help="Search method; settings follow after colons: gp-ei:starts=5.  [default: by space]",
 )
 @click.option("--budget", type=click.IntRange(1), help="Functions to train.  [default: 30]")
-@click.option("--seconds", type=PositiveNumber(), help="End when training has taken so long.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the method.")
+@click.option(
+    "--seconds", type=PositiveNumber(), help="End the search after so many seconds of training."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the method."
+)
 @click.option(
     "--seeds", type=click.IntRange(1), help="Runs of each function.  [default: as the table's]"
 )
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Trainings that run at a time.",
+)
 @click.option(
     "--confirm",
     "confirm_text",
@@ -72,7 +84,9 @@ _DEFAULT_BUDGET: Final = 30
     show_default=True,
     help="Train the best 3 again with 3 fresh seeds; 0 for none.",
 )
-@click.option("--sealed", is_flag=True, help="Show no test metrics, to go on later.")
+@click.option(
+    "--sealed", is_flag=True, help="Show no test metrics, so that the search can be continued."
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -85,7 +99,7 @@ def command(options: SearchOptions) -> None:
     r"""Search for the best activation function of a network by training it.
 
     \b
-      act-bench search --table mlp                              30 functions, seconds each
+      act-bench search --table mlp                              30 functions, a second or less each
       act-bench search --table cnn --fidelity proxy --workers 2
       act-bench search --table mlp --optimizer evolution --budget 100 --out my-search
       act-bench search --table cnn --space large                beyond the table

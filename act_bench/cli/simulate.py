@@ -58,10 +58,14 @@ class Options:
     type=click.IntRange(1),
     default=100,
     show_default=True,
-    help="Searches of each optimizer.",
+    help="Searches per optimizer.",
 )
 @click.option(
-    "--evaluations", type=click.IntRange(1), default=100, show_default=True, help="Of each trial."
+    "--evaluations",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Evaluations per trial.",
 )
 @click.option(
     "--optimizers",
@@ -71,7 +75,7 @@ class Options:
     "docs/reference/search.md.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all randomness."
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all randomness."
 )
 @click.option(
     "--workers",

@@ -39,7 +39,7 @@ def command() -> None:
 
 @command.command()
 @variant_option
-@click.option("--again", is_flag=True, help="Make it although it is there and whole.")
+@click.option("--again", is_flag=True, help="Make it even if a whole one exists.")
 @json_option
 def build(variant: Variant, *, again: bool, as_json: bool) -> None:
     """Enumerate, evaluate and reduce the space, and keep it in your cache."""
@@ -75,7 +75,13 @@ def show(variant: Variant, *, as_json: bool) -> None:
 
 @command.command()
 @click.argument("expression")
-@click.option("--count", type=click.IntRange(1), default=10, show_default=True, help="Functions.")
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="How many functions to show.",
+)
 @variant_option
 @json_option
 def neighbours(expression: str, count: int, variant: Variant, *, as_json: bool) -> None:

@@ -56,7 +56,7 @@ class Options:
 @click.option(
     "--rate",
     type=PositiveNumber(),
-    help="Another peak of the learning rate than the recipe's own.",
+    help="Peak of the learning rate, instead of the recipe's own.",
 )
 @click.option("--seeds", type=click.IntRange(1), help="Train with seeds 0 to N - 1.")
 @click.option("--shard", "shard_text", help="Only this share of the functions, such as 3/16.")
@@ -64,7 +64,7 @@ class Options:
 @click.option(
     "--minutes",
     type=PositiveNumber(),
-    help="Begin no function that would end later, by the longest so far.",
+    help="Begin no function that would end after so many minutes, by the longest so far.",
 )
 @click.option(
     "--expressions",
@@ -101,7 +101,9 @@ class Options:
     "these are trained, and -RATE where one is given]",
 )
 @click.option(
-    "--jobs", type=click.IntRange(1), help="Workers.  [default: one for each core; one on a GPU]"
+    "--jobs",
+    type=click.IntRange(1),
+    help="Number of workers.  [default: one for each core; one on a GPU]",
 )
 @click.option(
     "--executor",

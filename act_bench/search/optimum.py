@@ -62,6 +62,11 @@ def optimum(
     any_rate : bool
         Whether a search may ask for other learning rates too.
 
+    Returns
+    -------
+    Optimum
+        Its entry, first spelling, score and learning rate.
+
     Raises
     ------
     act_bench.tables.schema.UnknownNameError

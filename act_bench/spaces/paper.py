@@ -279,6 +279,12 @@ class Space(FunctionSpace):
 def load_space() -> Space:
     """Return the embedded space, read once per process.
 
+    Returns
+    -------
+    Space
+        The 5,103 expressions of the paper's space, the 2,913 entries that they spell, the classes
+        of these, and their outputs.
+
     Raises
     ------
     act_bench.files.manifest.DataError
@@ -286,8 +292,11 @@ def load_space() -> Space:
 
     Examples
     --------
-    >>> load_space() is load_space()
-    True
+    >>> space = load_space()
+    >>> len(space.expressions), len(space), space.outputs.shape
+    (5103, 2913, (2913, 80))
+    >>> space.resolve("max(relu(x),elu(x))")  # any spelling
+    Resolution(entry=20, how='numerical')
     """
     return read_space(verified(SPACE_FILE))
 

@@ -262,10 +262,10 @@ def load_dataset(
         ``"act-bench"``, as for ``datasets.load_dataset``.
     name
         A table (``"mlp"``: its default fidelity with its Fisher spectra), a table at a fidelity
-        (``"mlp-full"``), its runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``) or maps by
-        them (``"mlp-embedding"``), ``"space"``, ``"embedding"``, ``"entropy"``, ``"limits"`` or
-        ``"literature"``. None takes the default configuration of the exported repository, the
-        first table.
+        (``"mlp-full"``), its runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``), maps by
+        them (``"mlp-embedding"``) and what else it has, such as ``"mlp-tuned"``; ``"space"``,
+        ``"embedding"``, ``"entropy"``, ``"limits"`` or ``"literature"``. :func:`configurations`
+        lists all. None takes the default configuration of the exported repository, the first table.
     split
         ``"train"``, the only split there is, or None. Either way one ``Dataset`` is returned, not
         a ``DatasetDict``: the rows are functions, and the splits of the images are columns.

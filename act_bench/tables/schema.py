@@ -140,7 +140,9 @@ LIMIT_ENTRY_COLUMNS: Final = tuple(
 RUN_COLUMNS: Final = (
     Column("expression", "string", "", "The function, spelled as its entry is."),
     Column("entry", "int32", "", "Number of the function, 0 to 2912."),
-    Column("fidelity", "string", "", "Name of the recipe of this table: proxy, reduced or full."),
+    Column(
+        "fidelity", "string", "", "Name of the recipe of this table: proxy, reduced, long or full."
+    ),
     Column(
         "learning_rate",
         "float64",

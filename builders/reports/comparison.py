@@ -79,11 +79,11 @@ def main(
     # Random search first: what it takes is what the others may take.
     names = ["random", *(name for name in methods.split(",") if name != "random")]
     command = (
-        f"builders/reports/comparison.py {' '.join(tables)} --repeats {repeats} --budget {budget}"
+        f"-m builders.reports.comparison {' '.join(tables)} --repeats {repeats} --budget {budget}"
     )
     metrics = dict.fromkeys(table_info(table).metric_in_words for table in tables)
     head = HEAD.format(command=command, repeats=repeats, budget=budget, metric=" or ".join(metrics))
-    parts, said = [head], [f"Each method searched {repeats} times by real training, at equal cost."]
+    parts, said = [head], [f"Each method searched {repeats} times by real training."]
     for table in tables:
         problem = table_problem(table, data_dir=data_dir)
         folder = out / f"comparison-{table}-{problem.fidelity}"
@@ -171,11 +171,11 @@ another seed while seconds are left.
 
 *Searched* is the {metric} that the search saw of its best function; *fresh* is that of
 the same function trained again with seeds that the search did not use; *test* is the same metric
-in test, of these trainings, shown once per search. Each is a mean over the searches with its
-95 % interval (Student's t); methods whose intervals overlap are not significantly different.
+on the test images, of these trainings, shown once per search. Each is a mean over the searches with
+its 95 % interval (Student's t); methods whose intervals overlap are not significantly different.
 *Training* is the mean time of the trainings that the method was told of; *besides* is the rest of
-its clock, a mean too: Fisher spectra of the whole space, or a relaxed search. Terms:
-[glossary](../reference/glossary.md).
+its clock, a mean too: Fisher spectra of the whole space, or a relaxed search. So methods are equal
+in trainings and not on the clock. Terms: [glossary](../reference/glossary.md).
 """
 
 
@@ -188,11 +188,35 @@ def sentence(problem: Problem, rows: list[Row]) -> str:
     """Say whose functions are best on a table when trained again, beside those of random search."""
     best = max(rows, key=lambda row: worth(problem, row))
     others = [f", random search {shown(row.fresh)}" for row in rows if row.method == "random"]
+    alike = [
+        METHODS.get(row.method, row.method)
+        for row in rows
+        if row is not best and _overlap(row.fresh, best.fresh)
+    ]
+    told = f"; not significantly different: {', '.join(alike)}" if alike else ""
+    if len(alike) == len(rows) - 1 > 0:
+        told = "; no other method is significantly different"
     return (
         f"On `{problem.table}` the functions that {METHODS.get(best.method, best.method)} found "
-        f"are best when trained again: {problem.metric.replace('_', ' ')} "
-        f"{shown(best.fresh)}{''.join(others)}."
+        f"are best in the mean when trained again: {problem.metric.replace('_', ' ')} "
+        f"{shown(best.fresh)}{''.join(others)}{told}."
     )
+
+
+def _overlap(first: list[float], second: list[float]) -> bool:
+    """Return whether the intervals of two means overlap; one value has none, and may be any.
+
+    Examples
+    --------
+    >>> _overlap([0.50, 0.52], [0.51, 0.53]), _overlap([0.50, 0.5001], [0.52, 0.5201])
+    (True, False)
+    """
+    if not first or not second:
+        return False
+    one, other = Estimate.of(first), Estimate.of(second)
+    if one.half_width is None or other.half_width is None:
+        return True
+    return abs(one.mean - other.mean) <= one.half_width + other.half_width
 
 
 def section(problem: Problem, rows: list[Row]) -> str:

@@ -59,7 +59,7 @@ class ExactPartition(NamedTuple):
     labels : list of int
         Class of each of the 5,103 expressions, numbered in order of first appearance.
     largest_within : Number
-        Largest relative difference of neighbours that stayed together: the errors of mpmath.
+        Largest relative difference of neighbors that stayed together: the errors of mpmath.
     smallest_cut : Number
         Smallest relative difference at which neighbours were cut apart.
     """

@@ -195,8 +195,8 @@ def _stability(grid: Array, labels: Labels) -> str:
         "| classes | " + " | ".join(f"{number:,}" for number in counts) + " |",
         "",
         (
-            "mpmath: neighbours that stayed together differ relatively by at most "
-            f"{mpmath.nstr(exact.largest_within, 2)}, neighbours that were cut apart by at least "
+            "mpmath: neighbors that stayed together differ relatively by at most "
+            f"{mpmath.nstr(exact.largest_within, 2)}, neighbors that were separated by at least "
             f"{mpmath.nstr(exact.smallest_cut, 2)} (equal means: to {EQUAL_DIGITS} digits)."
         ),
         "",

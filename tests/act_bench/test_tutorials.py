@@ -59,15 +59,6 @@ def test_programs_of_one_line_print_what_they_say(program: str, printed: str, ca
     assert capsys.readouterr().out == f"{printed}\n"
 
 
-@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
-def test_options_of_commands_that_are_not_run_exist(tutorial: Path) -> None:
-    for name, *rest in commands(tutorial.read_text(encoding="utf-8"), "shell"):
-        command = main.get_command(None, name)
-        assert command, name
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in rest if word.startswith("--")} <= known
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -131,6 +131,12 @@ def load_named(table: str, fidelity: str | None = None) -> pl.DataFrame:
         If there is no such table or fidelity.
     DataError
         If the table has none here, or the file is damaged.
+
+    Examples
+    --------
+    >>> named = load_named("mlp")
+    >>> named.filter("tuned", name="gelu").select("entry", "learning_rate").row(0)
+    (None, 0.8)
     """
     import polars as pl
 

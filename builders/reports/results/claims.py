@@ -180,20 +180,16 @@ def claim_draws(draws: list[Draw], goals: tuple[Goal, Goal]) -> str:
             median_with_interval(goal.first(each.trained)) for each in draws if not each.features
         ]
         middles = [middle for middle, _, _ in ends]
-        surely = sum(high < goal.random for _, _, high in ends)
+        fewer = sum(high < goal.random for _, _, high in ends)
         table = report(draws, partial(first_interval, goal))
         at_once = " A baseline is among these functions." * bool(goal.baselines)
         parts.append(
             f"Evaluations until {goal.about}, and the mean regret at the end:\n\n{table}\n\n"
-            f"`aquasurf` needs {_range(middles)}, and surely fewer than random search on {surely} "
-            f"of {len(ends)} maps.{at_once}\n"
+            f"Evaluations of the median search by `aquasurf`: {count(min(middles))} on the best "
+            f"map, {count(max(middles))} on the worst; on {fewer} of {len(ends)} maps the whole "
+            f"interval is below what random search needs.{at_once}\n"
         )
     return "\n".join(parts)
-
-
-def _range(counts: list[float]) -> str:
-    ends = dict.fromkeys([count(min(counts)), count(max(counts))])
-    return " to ".join(ends)
 
 
 def first_interval(goal: Goal, trained: NDArray[np.int32]) -> str:

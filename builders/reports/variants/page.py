@@ -158,15 +158,18 @@ Made by `python -m builders.reports.variants`. Each row is `aquasurf` with these
 they are](../../explanation/aquasurf.md)), {trials} searches of {evaluations} evaluations on each of
 {draws} draws of its map; intervals are 95 % bootstrap intervals over draws. *Regret* is the mean at
 the end, and *gain* how much lower it is than that of the default (in bold where its interval
-excludes 0). Evaluations are medians until a [goal](../results.md) is reached, with the share of
-searches that reach it.
+excludes 0). Evaluations are medians until a [goal](goals.md) is reached, with the share of
+searches that reach it. Terms: [glossary](../../reference/glossary.md).
+
+{said}
 
 """
 
 
 def page(found: pl.DataFrame) -> str:
     """Return the page, from its rows."""
-    lines = [HEAD.format(trials=TRIALS, evaluations=EVALUATIONS, draws=DRAWS)]
+    settings = {"trials": TRIALS, "evaluations": EVALUATIONS, "draws": DRAWS}
+    lines = [HEAD.format(said=" ".join(_summary(found)), **settings)]
     for (table,), group in found.group_by("table", maintain_order=True):
         missing = [name for name in VARIANTS if name not in group["variant"].to_list()]
         lines += [f"## {table}\n"]
@@ -181,6 +184,28 @@ def page(found: pl.DataFrame) -> str:
             names = ", ".join(f"`{name}`" for name in missing)
             lines.append(f"Not measured yet on `{table}`: {names}.\n")
     return "\n".join(lines)
+
+
+def _summary(found: pl.DataFrame) -> list[str]:
+    """Say of each table how many variants are measured, and which end better or worse."""
+    lines = []
+    for (table,), group in found.group_by("table", maintain_order=True):
+        rows = group.filter(pl.col("gain").is_not_null()).rows(named=True)
+        sides = {
+            "lower": [each["variant"] for each in rows if each["gain_low"] > 0],
+            "higher": [each["variant"] for each in rows if each["gain_high"] < 0],
+        }
+        said = [
+            f"a {side} regret than that of the default: {', '.join(f'`{name}`' for name in names)}"
+            for side, names in sides.items()
+            if names
+        ]
+        lines.append(
+            f"Variants measured on `{table}`: {len(rows)} of {len(VARIANTS) - 1}; "
+            f"{'; '.join(said) or 'none differs from the default'}."
+        )
+    missing = [f"`{table}`" for table in TABLES if table not in found["table"].to_list()]
+    return [*lines, f"Not measured: {', '.join(missing)}."] if missing else lines
 
 
 def _number(each: Row, name: str) -> float:
