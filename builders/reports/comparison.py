@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 import numpy as np
+from scipy.stats import ttest_ind
 
 from act_bench.files.atomic import replacing
 from act_bench.tables.registry import table_info
@@ -25,6 +27,7 @@ from regenerate.sweeps.processes import available_cores
 from surrogates.live import Budget, Confirmation, Found, Problem, search, table_problem
 from surrogates.live.confirm import Estimate
 from surrogates.live.methods import PROPOSERS
+from surrogates.significance import LEVEL, holm
 
 METHODS = {
     "random": "random search",
@@ -172,7 +175,8 @@ another seed while seconds are left.
 *Searched* is the {metric} that the search saw of its best function; *fresh* is that of
 the same function trained again with seeds that the search did not use; *test* is the same metric
 on the test images, of these trainings, shown once per search. Each is a mean over the searches with
-its 95 % interval (Student's t); methods whose intervals overlap are not significantly different.
+its 95 % interval (Student's t). Whether another method differs from the best is judged by Welch's
+t-test of the fresh values at 0.05, corrected for the number of methods (Holm).
 *Training* is the mean time of the trainings that the method was told of; *besides* is the rest of
 its clock, a mean too: Fisher spectra of the whole space, or a relaxed search. So methods are equal
 in trainings and not on the clock. Terms: [glossary](../reference/glossary.md).
@@ -188,10 +192,12 @@ def sentence(problem: Problem, rows: list[Row]) -> str:
     """Say whose functions are best on a table when trained again, beside those of random search."""
     best = max(rows, key=lambda row: worth(problem, row))
     others = [f", random search {shown(row.fresh)}" for row in rows if row.method == "random"]
+    beside = [row for row in rows if row is not best]
+    differ = _differ(best.fresh, [row.fresh for row in beside])
     alike = [
         METHODS.get(row.method, row.method)
-        for row in rows
-        if row is not best and _overlap(row.fresh, best.fresh)
+        for row, differs in zip(beside, differ, strict=True)
+        if row.fresh and not differs
     ]
     told = f"; not significantly different: {', '.join(alike)}" if alike else ""
     if len(alike) == len(rows) - 1 > 0:
@@ -203,20 +209,28 @@ def sentence(problem: Problem, rows: list[Row]) -> str:
     )
 
 
-def _overlap(first: list[float], second: list[float]) -> bool:
-    """Return whether the intervals of two means overlap; one value has none, and may be any.
+def _differ(best: list[float], others: Sequence[list[float]]) -> list[bool]:
+    """Return which means differ from the best: Welch's t-test at 0.05, corrected by Holm.
+
+    Values of searches that ended alike have no spread: their means differ where they are not equal.
+    A single value differs from nothing, and so does none.
 
     Examples
     --------
-    >>> _overlap([0.50, 0.52], [0.51, 0.53]), _overlap([0.50, 0.5001], [0.52, 0.5201])
-    (True, False)
+    >>> _differ([0.52, 0.53], [[0.51, 0.55], [0.5200, 0.5201], []])
+    [False, False, False]
+    >>> _differ([0.52, 0.5201, 0.5199], [[0.50, 0.5001, 0.4999]])
+    [True]
     """
-    if not first or not second:
-        return False
-    one, other = Estimate.of(first), Estimate.of(second)
-    if one.half_width is None or other.half_width is None:
-        return True
-    return abs(one.mean - other.mean) <= one.half_width + other.half_width
+    p = []
+    for other in others:
+        if min(len(best), len(other)) < 2:
+            p.append(1.0)
+        elif np.ptp(best) == np.ptp(other) == 0:
+            p.append(float(best[0] == other[0]))
+        else:
+            p.append(float(ttest_ind(best, other, equal_var=False).pvalue))
+    return [each < LEVEL for each in holm(p).tolist()]
 
 
 def section(problem: Problem, rows: list[Row]) -> str:
