@@ -110,11 +110,11 @@ def test_breaches_of_the_protocol_are_named() -> None:
 
 
 def test_from_the_command_to_the_board(tmp_path: Path, monkeypatch) -> None:
-    folder = tmp_path / "board" / "cnn-proxy"
-    arguments = ["simulate", "cnn", "--protocol", "1", "--output", str(folder)]
+    folder = tmp_path / "board" / "vit-proxy"
+    arguments = ["simulate", "vit", "--protocol", "1", "--output", str(folder)]
     done = CliRunner().invoke(main, [*arguments, "--optimizers", "random,knn,knn-rates"])
     assert done.exit_code == 0, done.output
-    assert "knn-rates: not run: cnn, fidelity proxy has one learning rate" in done.output
+    assert "knn-rates: not run: vit, fidelity proxy has one learning rate" in done.output
     done = CliRunner().invoke(main, ["verify", "--strict", str(folder / "knn.parquet")])
     assert done.exit_code == 0, done.output
     rows, refused = board.board(folder.parent, [])
@@ -130,7 +130,7 @@ def test_from_the_command_to_the_board(tmp_path: Path, monkeypatch) -> None:
     (folder / "bad.parquet").write_bytes(b"no Parquet")
     assert "bad.parquet: line 1: expected a Parquet file" in board.board(folder.parent, [])[1][0]
     before = (folder.parent / board.BOARD).read_bytes()
-    monkeypatch.setattr("sys.argv", ["leaderboard", "--folder", str(folder.parent), "cnn"])
+    monkeypatch.setattr("sys.argv", ["leaderboard", "--folder", str(folder.parent), "vit"])
     with pytest.raises(SystemExit, match=r"bad\.parquet.*\nthe board was not written"):
         board.main()
     assert (folder.parent / board.BOARD).read_bytes() == before
