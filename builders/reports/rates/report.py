@@ -27,7 +27,8 @@ from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.loaders import load_runs
 from act_bench.tables.rates import table_rates
 from act_bench.tables.registry import TABLES, TableInfo
-from builders.rates import FIRST_SEED, RATE, at_every_rate, tuned_table
+from builders.rates import FIRST_SEED, RATE, at_every_rate, fresh_summaries, tuned_table
+from builders.reports.seeds import drawn, matrix, with_error
 from builders.tables import read_runs
 from regenerate.recipes import find
 from surrogates.significance import spearman_interval
@@ -61,6 +62,12 @@ class Axis:
         (classes, rates) whether there is a run with seed 0.
     tuned
         One row per class, see ``act_bench.tables.rates``.
+    own_fresh
+        (classes,) mean score of the seeds that chose nothing, at the recipe's own rate; a run that
+        diverged counts as guessing. NaN where there are none.
+    drawn
+        (classes,) whether it belongs to a fair sample of all whose runs at the recipe's own rate
+        have every seed of the table.
     """
 
     rates: tuple[float, ...]
@@ -70,6 +77,8 @@ class Axis:
     first: Scores
     measured: Mask
     tuned: pl.DataFrame
+    own_fresh: Scores
+    drawn: Mask
 
     @property
     def worth(self) -> Scores:
@@ -116,8 +125,22 @@ def axis(table: str, runs: dict[float, pl.DataFrame]) -> Axis:
         ok = (chosen["outcome"] == "ok").to_numpy()
         first[rows[ok], column] = chosen[info.metric].to_numpy()[ok] * info.score(1.0)
     tuned = tuned_table(runs, space, recipe.learning_rate, info)[entry]
-    own = list(runs).index(recipe.learning_rate)
-    return Axis(tuple(runs), own, info, entry.astype(np.int64), first, measured, tuned)
+    own = runs[recipe.learning_rate]
+    others = fresh_summaries(own.filter(pl.col("seed") != FIRST_SEED), info, ["entry"])
+    own_fresh = np.full(len(space.representatives), np.nan)
+    own_fresh[others["entry"].to_numpy()] = others[f"fresh_{info.metric}"].to_numpy()
+    own_fresh *= info.score(1.0)
+    return Axis(
+        tuple(runs),
+        list(runs).index(recipe.learning_rate),
+        info,
+        entry.astype(np.int64),
+        first,
+        measured,
+        tuned,
+        own_fresh[entry],
+        drawn(matrix(own, info))[entry],
+    )
 
 
 def coverage(runs: dict[float, pl.DataFrame]) -> str:
@@ -151,23 +174,55 @@ def best_rates(found: Axis) -> str:
     chosen = found.complete & found.trains.any(axis=1)
     worth = found.worth[chosen]
     best, gain = worth.argmax(axis=1), worth.max(axis=1) - worth[:, found.own]
-    space = load_space()
-    classes = {space.canonical_class[space.resolve(text).entry] for text in BASELINES}
-    own_class = np.asarray(space.canonical_class)[found.entry[chosen]]
     groups = {
         "all that train": np.ones(len(best), bool),
         f"best {TOP} at the recipe's own rate": rank(worth[:, found.own]) < TOP,
-        "baselines": np.isin(own_class, list(classes)),
+        "baselines": np.isin(found.entry[chosen], _baseline_entries()),
     }
     head = " | ".join(f"{rate:g}" for rate in found.rates)
     lines = [
-        f"| functions | n | best at {head} | mean gain |",
+        f"| functions | n | best at {head} | mean gain by seed 0 |",
         "|---|---|" + "---|" * (len(found.rates) + 1),
     ]
     for name, members in groups.items():
         cells = " | ".join(map(str, np.bincount(best[members], minlength=len(found.rates))))
         lines.append(f"| {name} | {members.sum():,} | {cells} | {gain[members].mean():.4f} |")
     return "\n".join(lines)
+
+
+def gains(found: Axis) -> str:
+    """Return what a rate of its own gives a function, by seeds that had no part in choosing it."""
+    tuned = found.scores(found.tuned, f"fresh_{found.info.metric}")
+    first = np.where(found.complete, found.worth.max(axis=1), -np.inf)
+    default = np.where(found.complete, found.worth[:, found.own], -np.inf)
+    trains = found.complete & found.trains.any(axis=1)
+    groups = {
+        "drawn at random, of those that train": found.drawn & trains,
+        f"best {TOP} at the recipe's own rate": rank(default) < TOP,
+        f"best {TOP} when tuned": rank(first) < TOP,
+        "baselines": np.isin(found.entry, _baseline_entries()),
+    }
+    lines = [
+        "| by fresh seeds | n | recipe's own rate | tuned | difference |",
+        "|---|---|---|---|---|",
+    ]
+    for name, members in groups.items():
+        both = members & np.isfinite(tuned) & np.isfinite(found.own_fresh)
+        if both.sum() > 0.9 * members.sum():  # those without are no random ones
+            before, after = found.own_fresh[both], tuned[both]
+            shown = [f"{found.info.score(each.mean()):.4f}" for each in (before, after)]
+            lines.append(
+                f"| {name} | {both.sum():,} of {members.sum():,} | {' | '.join(shown)} | "
+                f"{with_error(after - before)} |"
+            )
+    return "\n".join(lines) if len(lines) > 2 else "No fresh seeds at both rates yet."
+
+
+def _baseline_entries() -> list[int]:
+    """Return the first entry of each baseline's class."""
+    space = load_space()
+    classes = [space.canonical_class[space.resolve(text).entry] for text in BASELINES]
+    return [space.canonical_class.index(each) for each in classes]
 
 
 def rank(values: Scores) -> NDArray[np.int64]:
@@ -305,7 +360,7 @@ def baselines(found: Axis) -> str:
 def page(table: str, runs: dict[float, pl.DataFrame]) -> str:
     """Return the report on one table as Markdown."""
     found = axis(table, runs)
-    sections = (outcomes, best_rates, top, doubled, deviation, seeds, baselines)
+    sections = (outcomes, best_rates, gains, top, doubled, deviation, seeds, baselines)
     return "\n\n".join([f"## {table}", coverage(runs), *(each(found) for each in sections)]) + "\n"
 
 

@@ -81,7 +81,22 @@ def test_fresh_seeds_tell_how_much_the_choice_flatters(found: rates.Axis) -> Non
     assert "0.0500 ± 0.0000 higher" in text
 
 
+def test_what_a_rate_gives_is_told_by_seeds_that_did_not_choose_it(found: rates.Axis) -> None:
+    assert rates.gains(found) == "No fresh seeds at both rates yet."
+    quality = np.where(np.arange(len(SPACE.representatives)) % 2, 0.4, 0.3)
+    frames = {
+        OWN: pl.concat([runs_at(OWN, quality), runs_at(OWN, quality - 0.02, seed=1)]),
+        2 * OWN: pl.concat(
+            [runs_at(2 * OWN, quality + 0.1), runs_at(2 * OWN, quality + 0.05, seed=1)]
+        ),
+    }
+    rows = rates.gains(rates.axis("cnn", frames)).splitlines()
+    assert f"| {len(found.entry):,} of {len(found.entry):,} |" in rows[2]
+    assert all("| +0.0700 ± 0.0000 |" in row for row in rows[2:]), rows
+    assert any("50 of 50 | 0.3800 | 0.4500 |" in row for row in rows)
+
+
 def test_the_whole_page_has_every_section(found: rates.Axis) -> None:
-    for section in (rates.top, rates.doubled, rates.deviation, rates.baselines):
+    for section in (rates.gains, rates.top, rates.doubled, rates.deviation, rates.baselines):
         assert section(found)
     assert "| `elu(x)` |" in rates.baselines(found)
