@@ -12,6 +12,7 @@ from act_bench.functions.operators import BASELINES
 from act_bench.tables.registry import choose_fidelity, table_info
 
 if TYPE_CHECKING:
+    import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -21,6 +22,8 @@ KNOWN: Final = (*(text.removesuffix("(x)") for text in BASELINES), "gelu", "mish
 """The baselines of the benchmark, and three outside its space that everybody knows."""
 BEST: Final = "best of the space"
 _SURE: Final = 0.975
+_ENOUGH: Final = 5
+"""Fresh seeds of which a function's own deviation makes its interval."""
 
 
 class Reach(NamedTuple):
@@ -98,15 +101,15 @@ def at_tuned_rate(table: str, request: Request = Request()) -> dict[str, Reach]:
         return {}
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
     rows = load_table(table, fidelity=fidelity, rate="tuned")
-    found = {
-        name: _fresh(rows.row(entry, named=True), info)
-        for name in KNOWN
-        if (entry := _entry(name)) is not None
-    }
+    pooled = _pooled(rows, info)
+    chosen = {name: entry for name in KNOWN if (entry := _entry(name)) is not None}
     ranked = rows.sort(info.metric, descending=info.higher_is_better, nulls_last=True)
-    best = ranked.row(0, named=True)
-    found[BEST] = _fresh(best, info)._replace(name=best["expression"])
-    return found | _beside(table, fidelity, tuned=True)
+    every = {name: rows.row(entry, named=True) for name, entry in chosen.items()}
+    every[BEST] = best = ranked.row(0, named=True)
+    found = {name: _fresh(row, info, pooled) for name, row in every.items() if row["fresh_runs"]}
+    if BEST in found:
+        found[BEST] = found[BEST]._replace(name=best["expression"])
+    return found | _beside(table, fidelity, tuned=True, pooled=pooled)
 
 
 def _entry(name: str) -> int | None:
@@ -116,7 +119,9 @@ def _entry(name: str) -> int | None:
     return entry_of(find(name))
 
 
-def _beside(table: str, fidelity: str, *, tuned: bool) -> dict[str, Reach]:
+def _beside(
+    table: str, fidelity: str, *, tuned: bool, pooled: float = math.nan
+) -> dict[str, Reach]:
     """Return what the functions outside the space reach, where the table has them."""
     import polars as pl
 
@@ -130,8 +135,8 @@ def _beside(table: str, fidelity: str, *, tuned: bool) -> dict[str, Reach]:
         pl.col("entry").is_null() & pl.col("name").is_in(KNOWN)
     )
     if tuned:
-        chosen = rows.filter("tuned").iter_rows(named=True)
-        return {row["name"]: _fresh(row, info) for row in chosen}
+        chosen = rows.filter(pl.col("tuned") & (pl.col("fresh_runs") > 0)).iter_rows(named=True)
+        return {row["name"]: _fresh(row, info, pooled) for row in chosen}
     own = _own_rate(table, fidelity)
     return {
         row["name"]: Reach(
@@ -159,9 +164,24 @@ def _reach(row: dict[str, float], info: TableInfo) -> Reach:
     return Reach(row["estimate"], 1.96 * row["estimate_std"])
 
 
-def _fresh(row: dict[str, float], info: TableInfo) -> Reach:
+def _fresh(row: dict[str, float], info: TableInfo, pooled: float) -> Reach:
+    """Return a mean of fresh seeds; where these are few, all functions tell how far one strays."""
     value = f"fresh_{info.metric}"
+    if row["fresh_runs"] < _ENOUGH:
+        return Reach(row[value], 1.96 * pooled / math.sqrt(row["fresh_runs"]))
     return Reach(row[value], _half(row[f"{value}_std"], row["fresh_runs"]))
+
+
+def _pooled(rows: pl.DataFrame, info: TableInfo) -> float:
+    """Return the deviation of a run at the tuned rate, as root mean square over what trains."""
+    import polars as pl
+
+    sign = 1 if info.higher_is_better else -1
+    trains = sign * pl.col(info.metric) > info.trained_score
+    std, freedom = pl.col(f"fresh_{info.metric}_std"), pl.col("fresh_runs") - 1
+    several = rows.filter(trains, pl.col("fresh_runs") > 1)
+    found = several.select((std.pow(2) * freedom).sum() / freedom.sum()).item()
+    return math.nan if found is None else math.sqrt(found)
 
 
 def _half(std: float, runs: float) -> float:

@@ -41,6 +41,22 @@ def test_tuned_values_are_of_seeds_that_had_no_part_in_the_choice():
     assert at_tuned_rate("vit") == {} or BEST in at_tuned_rate("vit")
 
 
+def test_few_fresh_seeds_have_the_interval_of_all_and_none_are_left_out(monkeypatch):
+    whole = act_bench.load_table("mlp", rate="tuned")
+    fewer = pl.when(pl.col("entry") == 20).then(2).otherwise("fresh_runs").alias("fresh_runs")
+    elu = whole.row(by_predicate=pl.col("expression") == "add(zero(x),elu(x))", named=True)
+    none = pl.when(pl.col("entry") == elu["entry"]).then(0).otherwise("fresh_runs")
+    table = whole.with_columns(fewer).with_columns(none.alias("fresh_runs"))
+    monkeypatch.setattr("act_bench.tables.loaders.load_table", lambda *_, **__: table)
+    found = at_tuned_rate("mlp")
+    assert "elu" not in found
+    trains = table.filter(pl.col("validation_accuracy") > 0.15, pl.col("fresh_runs") > 1)
+    weights = trains["fresh_runs"] - 1
+    squares = (trains["fresh_validation_accuracy_std"] ** 2 * weights).sum() / weights.sum()
+    assert found["relu"].half == pytest.approx(1.96 * np.sqrt(squares / 2))
+    assert found["tanh"] == at_tuned_rate("mlp")["tanh"]
+
+
 def test_panels_fit_the_data_and_say_what_is_beyond():
     figure = draw("known", Request(("mlp", "cnn")))
     mlp, cnn = figure.axes
@@ -49,7 +65,9 @@ def test_panels_fit_the_data_and_say_what_is_beyond():
     sigmoid = at_own_rate("mlp")["sigmoid"]
     assert f"{sigmoid.value:.2f} ± {sigmoid.half:.2f}" in texts
     assert any(text.startswith("best: ") for text in texts)
-    assert [text.get_text() for text in cnn.texts] == [f"best: {at_own_rate('cnn')[BEST].name}"]
+    assert [text.get_text().split("\n")[0] for text in cnn.texts] == [
+        f"best: {at_own_rate('cnn')[BEST].name}"
+    ]
     order = [label.get_text() for label in mlp.get_yticklabels()]
     assert order[0] == BEST
     assert order[-3:] == ["GELU", "Mish", "Leaky ReLU"], "last, for they are on one of the two"

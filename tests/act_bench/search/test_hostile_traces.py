@@ -1,6 +1,7 @@
 """Traces of others: whatever a line holds, the verdict is a check that failed and its line."""
 
 import copy
+import inspect
 import json
 import tracemalloc
 
@@ -170,7 +171,7 @@ def test_verification_does_not_copy_all_events_for_each(tmp_path, data, lines, m
     charges = [CHARGE % ("0", "0.0")] * 500
     path.write_text("\n".join([texts(lines)[0], *charges]) + "\n")
     copies = []
-    real = vars(Benchmark)["events"].fget
+    real = inspect.getattr_static(Benchmark, "events").fget
 
     def counted(bench):
         copies.append(1)

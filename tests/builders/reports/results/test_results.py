@@ -325,7 +325,7 @@ def test_a_small_page_goes_on_from_what_is_kept(
     for image in {part.split(")")[0] for part in page.split("](../../images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page
-    assert " of 1 maps." in page
+    assert " on 0 of 1 maps " in page or " on 1 of 1 maps " in page
     monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen, "--only", "searches"])
     results.main()
     assert len(calls) == 2 * (1 + len(names))
