@@ -145,12 +145,17 @@ def axis(table: str, runs: dict[float, pl.DataFrame]) -> Axis:
 
 def coverage(runs: dict[float, pl.DataFrame]) -> str:
     """Return what was trained at each rate, at which cost and where."""
-    lines = ["| rate | entries | runs | core-hours | processors |", "|---|---|---|---|---|"]
+    lines = [
+        "| rate | entries | runs | core-hours | seconds a run that does not diverge | processors |",
+        "|---|---|---|---|---|---|",
+    ]
     for rate, of_rate in runs.items():
         made = Counter(json.loads(text)["processor"] for text in of_rate["versions"].to_list())
         where = ", ".join(f"{name} ({count:,})" for name, count in made.most_common())
         entries, hours = of_rate["entry"].n_unique(), of_rate["runtime_s"].sum() / 3600
-        lines.append(f"| {rate:g} | {entries:,} | {of_rate.height:,} | {hours:.2f} | {where} |")
+        seconds = of_rate.filter(pl.col("outcome") == "ok")["runtime_s"].to_numpy().mean()
+        numbers = f"{rate:g} | {entries:,} | {of_rate.height:,} | {hours:.2f} | {seconds:.3g}"
+        lines.append(f"| {numbers} | {where} |")
     return "\n".join(lines)
 
 
