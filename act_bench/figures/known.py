@@ -9,10 +9,10 @@ from act_bench.figures import Request
 from act_bench.figures.style import GRAY, GRID, OKABE_ITO, bare, panels
 from act_bench.figures.tables import tables_with_data
 from act_bench.functions.operators import BASELINES
+from act_bench.tables.rates import FEW_SEEDS
 from act_bench.tables.registry import choose_fidelity, table_info
 
 if TYPE_CHECKING:
-    import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -22,8 +22,6 @@ KNOWN: Final = (*(text.removesuffix("(x)") for text in BASELINES), "gelu", "mish
 """The baselines of the benchmark, and three outside its space that everybody knows."""
 BEST: Final = "best of the space"
 _SURE: Final = 0.975
-_ENOUGH: Final = 5
-"""Fresh seeds of which a function's own deviation makes its interval."""
 
 
 class Reach(NamedTuple):
@@ -94,14 +92,14 @@ def at_own_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  
 def at_tuned_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  # noqa: B008
     """Return what the functions reach at the rate that suits each; empty where there is none."""
     from act_bench.tables.loaders import load_table
-    from act_bench.tables.rates import table_rates
+    from act_bench.tables.rates import fresh_deviation, table_rates
 
     info = table_info(table)
     if request.edition != "regenerated" or not table_rates(table):
         return {}
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
     rows = load_table(table, fidelity=fidelity, rate="tuned")
-    pooled = _pooled(rows, info)
+    pooled = fresh_deviation(rows, info)
     chosen = {name: entry for name in KNOWN if (entry := _entry(name)) is not None}
     ranked = rows.sort(info.metric, descending=info.higher_is_better, nulls_last=True)
     every = {name: rows.row(entry, named=True) for name, entry in chosen.items()}
@@ -167,21 +165,9 @@ def _reach(row: dict[str, float], info: TableInfo) -> Reach:
 def _fresh(row: dict[str, float], info: TableInfo, pooled: float) -> Reach:
     """Return a mean of fresh seeds; where these are few, all functions tell how far one strays."""
     value = f"fresh_{info.metric}"
-    if row["fresh_runs"] < _ENOUGH:
+    if row["fresh_runs"] < FEW_SEEDS:
         return Reach(row[value], 1.96 * pooled / math.sqrt(row["fresh_runs"]))
     return Reach(row[value], _half(row[f"{value}_std"], row["fresh_runs"]))
-
-
-def _pooled(rows: pl.DataFrame, info: TableInfo) -> float:
-    """Return the deviation of a run at the tuned rate, as root mean square over what trains."""
-    import polars as pl
-
-    sign = 1 if info.higher_is_better else -1
-    trains = sign * pl.col(info.metric) > info.trained_score
-    std, freedom = pl.col(f"fresh_{info.metric}_std"), pl.col("fresh_runs") - 1
-    several = rows.filter(trains, pl.col("fresh_runs") > 1)
-    found = several.select((std.pow(2) * freedom).sum() / freedom.sum()).item()
-    return math.nan if found is None else math.sqrt(found)
 
 
 def _half(std: float, runs: float) -> float:

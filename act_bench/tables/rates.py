@@ -28,6 +28,11 @@ from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, Column, UnknownNameE
 if TYPE_CHECKING:
     import polars as pl
 
+    from act_bench.tables.registry import TableInfo
+
+FEW_SEEDS: Final = 5
+"""With fewer fresh seeds a function's own deviation is not used for its interval."""
+
 View = Literal["default", "tuned"] | float
 """Which trainings of an entry: at the recipe's own rate, tuned, or at this rate."""
 
@@ -312,3 +317,38 @@ def own_rate(table: str, fidelity: str) -> float | None:
     """
     rate = metadata_of(entries_file(table, fidelity)).get("recipe", {}).get("learning_rate")
     return None if rate is None else float(rate)
+
+
+def fresh_deviation(tuned: pl.DataFrame, info: TableInfo) -> float:
+    """Return the standard deviation of a fresh run at the tuned rate, pooled over what trains.
+
+    As root mean square, by degrees of freedom. It stands for a function's own deviation where that
+    has fewer than :data:`FEW_SEEDS` runs behind it, of which it says next to nothing.
+
+    Parameters
+    ----------
+    tuned
+        As ``load_table(table, rate="tuned")`` gives it.
+    info
+        The table.
+
+    Returns
+    -------
+    float
+        In the unit of the metric; NaN where no function has two fresh runs.
+
+    Examples
+    --------
+    >>> from act_bench import load_table
+    >>> from act_bench.tables.registry import table_info
+    >>> 0.01 < fresh_deviation(load_table("mlp", rate="tuned"), table_info("mlp")) < 0.2
+    True
+    """
+    import polars as pl
+
+    sign = 1 if info.higher_is_better else -1
+    trains = sign * pl.col(info.metric) > info.trained_score
+    std, freedom = pl.col(f"fresh_{info.metric}_std"), pl.col("fresh_runs") - 1
+    several = tuned.filter(trains, pl.col("fresh_runs") > 1)
+    found = several.select((std.pow(2) * freedom).sum() / freedom.sum()).item()
+    return float("nan") if found is None else float(found) ** 0.5

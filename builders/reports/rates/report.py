@@ -13,9 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -24,123 +23,18 @@ from numpy.typing import NDArray
 from act_bench.files.atomic import replacing
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import finite_outputs, load_space
-from act_bench.tables.loaders import load_runs
-from act_bench.tables.rates import table_rates
-from act_bench.tables.registry import TABLES, TableInfo
-from builders.rates import FIRST_SEED, RATE, at_every_rate, fresh_summaries, tuned_table
-from builders.reports.seeds import drawn, matrix, with_error
-from builders.tables import read_runs
-from regenerate.recipes import find
+from act_bench.tables.rates import FEW_SEEDS, fresh_deviation, table_rates
+from act_bench.tables.registry import TABLES
+from builders.rates import RATE
+from builders.reports.rates.axis import Axis, Scores, axis, runs_of
+from builders.reports.seeds import with_error
 from surrogates.significance import spearman_interval
 
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "studies" / "rates.md"
 BEGIN: Final = "<!-- begin: python -m builders.reports.rates.report -->"
 END: Final = "<!-- end -->"
 TOP = 50
-
-Scores = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Axis:
-    """One table along its learning rates, by canonical class.
-
-    Parameters
-    ----------
-    rates
-        Ascending.
-    own
-        Place of the recipe's own rate among them.
-    info
-        The table.
-    entry
-        (classes,) the first entry of each class.
-    first
-        (classes, rates) score with seed 0: the metric, a loss negated; NaN where it diverged.
-    measured
-        (classes, rates) whether there is a run with seed 0.
-    tuned
-        One row per class, see ``act_bench.tables.rates``.
-    own_fresh
-        (classes,) mean score of the seeds that chose nothing, at the recipe's own rate; a run that
-        diverged counts as guessing. NaN where there are none.
-    drawn
-        (classes,) whether it belongs to a fair sample of all whose runs at the recipe's own rate
-        have every seed of the table.
-    """
-
-    rates: tuple[float, ...]
-    own: int
-    info: TableInfo
-    entry: NDArray[np.int64]
-    first: Scores
-    measured: Mask
-    tuned: pl.DataFrame
-    own_fresh: Scores
-    drawn: Mask
-
-    @property
-    def worth(self) -> Scores:
-        """(classes, rates) scores, that of guessing where it diverged."""
-        return np.where(np.isnan(self.first), self.info.worst_score, self.first)
-
-    @property
-    def complete(self) -> Mask:
-        """Classes with a run at every rate."""
-        return np.asarray(self.measured.all(axis=1))
-
-    @property
-    def trains(self) -> Mask:
-        """(classes, rates) whether it trains."""
-        return self.worth > self.info.trained_score
-
-    def scores(self, rows: pl.DataFrame, column: str) -> Scores:
-        """Return a column of the metric as scores, higher being better; null is NaN."""
-        found = rows[column].cast(float).to_numpy() * self.info.score(1.0)
-        return np.asarray(found, np.float64)
-
-
-def axis(table: str, runs: dict[float, pl.DataFrame]) -> Axis:
-    """Return a table along its rates.
-
-    Parameters
-    ----------
-    table
-        Its name.
-    runs
-        As from ``builders.rates.at_every_rate``.
-    """
-    space, info = load_space(), TABLES[table]
-    recipe = find(table, info.default_fidelity)
-    entry = np.sort(np.unique(np.asarray(space.canonical_class), return_index=True)[1])
-    place = np.full(len(space.representatives), -1)
-    place[entry] = np.arange(len(entry))
-    first = np.full((len(entry), len(runs)), np.nan)
-    measured = np.zeros(first.shape, bool)
-    for column, of_rate in enumerate(runs.values()):
-        chosen = of_rate.filter((pl.col("seed") == FIRST_SEED) & pl.col("entry").is_in(entry))
-        rows = place[chosen["entry"].to_numpy()]
-        measured[rows, column] = True
-        ok = (chosen["outcome"] == "ok").to_numpy()
-        first[rows[ok], column] = chosen[info.metric].to_numpy()[ok] * info.score(1.0)
-    tuned = tuned_table(runs, space, recipe.learning_rate, info)[entry]
-    own = runs[recipe.learning_rate]
-    others = fresh_summaries(own.filter(pl.col("seed") != FIRST_SEED), info, ["entry"])
-    own_fresh = np.full(len(space.representatives), np.nan)
-    own_fresh[others["entry"].to_numpy()] = others[f"fresh_{info.metric}"].to_numpy()
-    own_fresh *= info.score(1.0)
-    return Axis(
-        tuple(runs),
-        list(runs).index(recipe.learning_rate),
-        info,
-        entry.astype(np.int64),
-        first,
-        measured,
-        tuned,
-        own_fresh[entry],
-        drawn(matrix(own, info))[entry],
-    )
+SHOWN = 10
 
 
 def coverage(runs: dict[float, pl.DataFrame]) -> str:
@@ -337,6 +231,32 @@ def correlation(a: Scores, b: Scores) -> str:
     return f"{found:.2f} [{low:.2f}, {high:.2f}]"
 
 
+def best(found: Axis) -> str:
+    """Return the functions that are best by fresh seeds, of those that have them."""
+    name = f"fresh_{found.info.metric}"
+    places = np.argsort(-np.nan_to_num(found.scores(found.tuned, name), nan=-np.inf))[:SHOWN]
+    rows = [found.tuned.row(int(place), named=True) for place in places]
+    lines = ["| best by fresh seeds | tuned rate | seed 0 | fresh mean | fresh seeds |"]
+    lines.append("|---|---|---|---|---|")
+    lines += [
+        f"| `{row['expression']}` | {row[RATE]:g} | {row[found.info.metric]:.4f} | "
+        f"{fresh_mean(found, row)} | {row['fresh_runs']} |"
+        for row in rows
+        if row[name] is not None
+    ]
+    return "\n".join(lines) if len(lines) > 2 else "No fresh seeds yet."
+
+
+def fresh_mean(found: Axis, row: dict[str, Any]) -> str:
+    """Return the mean of a function's fresh seeds with its standard error; empty without any."""
+    name, count = f"fresh_{found.info.metric}", row["fresh_runs"]
+    if row[name] is None:
+        return ""
+    pooled = fresh_deviation(found.tuned, found.info)
+    deviation = pooled if count < FEW_SEEDS else row[f"{name}_std"]
+    return f"{row[name]:.4f} ± {deviation / count**0.5:.4f}"
+
+
 def baselines(found: Axis) -> str:
     """Return the baselines at every rate with seed 0, and tuned with fresh seeds."""
     space = load_space()
@@ -354,10 +274,7 @@ def baselines(found: Axis) -> str:
         ]
         row = found.tuned.row(place, named=True)
         rate = "" if row[RATE] is None else f"{row[RATE]:g}"
-        mean, std = (row[f"fresh_{found.info.metric}{end}"] for end in ("", "_std"))
-        count = row["fresh_runs"]
-        fresh = "" if mean is None else f"{mean:.4f}"
-        fresh += "" if std is None else f" ± {std / count**0.5:.4f}"
+        fresh, count = fresh_mean(found, row), row["fresh_runs"]
         lines.append(f"| `{text}` | {' | '.join(cells)} | {rate} | {fresh} | {count} |")
     return "\n".join(lines)
 
@@ -365,19 +282,8 @@ def baselines(found: Axis) -> str:
 def page(table: str, runs: dict[float, pl.DataFrame]) -> str:
     """Return the report on one table as Markdown."""
     found = axis(table, runs)
-    sections = (outcomes, best_rates, gains, top, doubled, deviation, seeds, baselines)
+    sections = (outcomes, best_rates, gains, top, best, doubled, deviation, seeds, baselines)
     return "\n\n".join([f"## {table}", coverage(runs), *(each(found) for each in sections)]) + "\n"
-
-
-def runs_of(table: str, sources: list[Path]) -> dict[float, pl.DataFrame]:
-    """Return the runs of a table at each rate: embedded ones, and those of sweeps."""
-    recipe = find(table, TABLES[table].default_fidelity)
-    embedded = load_runs(table, recipe.fidelity, rate="all")
-    own = embedded.filter(pl.col(RATE) == recipe.learning_rate)
-    parts = [embedded.filter(pl.col(RATE) != recipe.learning_rate)]
-    parts += [read_runs(source).select(embedded.columns) for source in sources]
-    others = pl.concat(parts).unique(["entry", RATE, "seed"], maintain_order=True)
-    return at_every_rate(own, others, recipe)
 
 
 def write(sections: list[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from act_bench.spaces.paper import load_space
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, arrow_schema
 from builders.reports.rates import report as rates
+from builders.reports.rates.axis import Axis, axis
 from regenerate.recipes import find
 
 SPACE = load_space()
@@ -44,7 +45,7 @@ def runs_at(rate: float, accuracy: np.ndarray, seed: int = 0) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def found() -> rates.Axis:
+def found() -> Axis:
     """A third diverges everywhere, a third is better at twice the rate, a third worse."""
     kind = np.arange(len(SPACE.representatives)) % 3
     quality = np.random.default_rng(0).uniform(0.2, 0.6, len(kind))
@@ -52,17 +53,17 @@ def found() -> rates.Axis:
     twice = np.where(kind == 1, own + 0.1, np.where(kind == 2, np.nan, np.nan))
     frames = {OWN: runs_at(OWN, own), 2 * OWN: runs_at(2 * OWN, twice)}
     frames[2 * OWN] = pl.concat([frames[2 * OWN], runs_at(2 * OWN, twice - 0.05, seed=1)])
-    return rates.axis("cnn", frames)
+    return axis("cnn", frames)
 
 
-def test_functions_are_counted_by_class(found: rates.Axis) -> None:
+def test_functions_are_counted_by_class(found: Axis) -> None:
     classes = len(set(SPACE.canonical_class))
     assert found.first.shape == (classes, 2)
     assert found.complete.all()
     assert (found.rates, found.own) == ((OWN, 2 * OWN), 0)
 
 
-def test_what_is_counted(found: rates.Axis) -> None:
+def test_what_is_counted(found: Axis) -> None:
     kind = found.entry % 3
     rest = int((kind != 0).sum())
     text = rates.outcomes(found)
@@ -74,14 +75,14 @@ def test_what_is_counted(found: rates.Axis) -> None:
     assert [cell.strip() for cell in row.split("|")[2:-1]] == shown
 
 
-def test_fresh_seeds_tell_how_much_the_choice_flatters(found: rates.Axis) -> None:
+def test_fresh_seeds_tell_how_much_the_choice_flatters(found: Axis) -> None:
     text = rates.seeds(found)
     assert f"{(found.entry % 3 == 1).sum():,} functions that train have fresh seeds" in text
     assert "agree at 1.00 [1.00, 1.00]" in text
     assert "0.0500 ± 0.0000 higher" in text
 
 
-def test_what_a_rate_gives_is_told_by_seeds_that_did_not_choose_it(found: rates.Axis) -> None:
+def test_what_a_rate_gives_is_told_by_seeds_that_did_not_choose_it(found: Axis) -> None:
     assert rates.gains(found) == "No fresh seeds at both rates yet."
     quality = np.where(np.arange(len(SPACE.representatives)) % 2, 0.4, 0.3)
     frames = {
@@ -90,13 +91,20 @@ def test_what_a_rate_gives_is_told_by_seeds_that_did_not_choose_it(found: rates.
             [runs_at(2 * OWN, quality + 0.1), runs_at(2 * OWN, quality + 0.05, seed=1)]
         ),
     }
-    rows = rates.gains(rates.axis("cnn", frames)).splitlines()
+    rows = rates.gains(axis("cnn", frames)).splitlines()
     assert f"| {len(found.entry):,} of {len(found.entry):,} |" in rows[2]
     assert all("| +0.0700 ± 0.0000 |" in row for row in rows[2:]), rows
     assert any("50 of 50 | 0.3800 | 0.4500 |" in row for row in rows)
 
 
-def test_the_whole_page_has_every_section(found: rates.Axis) -> None:
-    for section in (rates.gains, rates.top, rates.doubled, rates.deviation, rates.baselines):
+def test_the_whole_page_has_every_section(found: Axis) -> None:
+    for section in (
+        rates.gains,
+        rates.top,
+        rates.best,
+        rates.doubled,
+        rates.deviation,
+        rates.baselines,
+    ):
         assert section(found)
     assert "| `elu(x)` |" in rates.baselines(found)
