@@ -10,6 +10,7 @@ import pytest
 
 import act_bench
 from act_bench.functions.catalogue import CATALOGUE
+from act_bench.functions.expression import ParseError
 
 torch = pytest.importorskip("torch")
 
@@ -34,7 +35,7 @@ def test_what_is_learned_is_learned_per_layer() -> None:
 
 
 def test_an_expression_that_is_none_is_refused_at_once() -> None:
-    with pytest.raises(act_bench.functions.expression.ParseError, match="relux"):
+    with pytest.raises(ParseError, match="relux"):
         act_bench.act_layer("relux(x)")
 
 

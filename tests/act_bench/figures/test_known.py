@@ -52,7 +52,7 @@ def test_few_fresh_seeds_have_the_interval_of_all_and_none_are_left_out(monkeypa
     assert "elu" not in found
     trains = table.filter(pl.col("validation_accuracy") > 0.15, pl.col("fresh_runs") > 1)
     weights = trains["fresh_runs"] - 1
-    squares = (trains["fresh_validation_accuracy_std"] ** 2 * weights).sum() / weights.sum()
+    squares = float((trains["fresh_validation_accuracy_std"] ** 2 * weights).sum() / weights.sum())
     assert found["relu"].half == pytest.approx(1.96 * np.sqrt(squares / 2))
     assert found["tanh"] == at_tuned_rate("mlp")["tanh"]
 
