@@ -188,8 +188,7 @@ def gradient_factors(
     """
     draws = None
     if convention.labels is Labels.PREDICTED_SAMPLE:
-        drawn = uniform(tuple(scores.shape[:-1]), convention.label_seed, "fisher labels")
-        draws = torch.from_numpy(drawn / 2 + 0.5).to(scores.device)
+        draws = label_draws(scores, convention)
     at_scores = score_gradients(scores, convention.labels, true=labels, draws=draws)
     factors: list[Factor] = []
     for gradients in backward(scores, passes, at_scores):
@@ -197,6 +196,25 @@ def gradient_factors(
         found = list(_each_on_a_thread(_gradient_factor, layers, scores.device))
         factors = [a + b for a, b in zip(factors, found, strict=True)] if factors else found
     return factors
+
+
+def label_draws(scores: Tensor, convention: FisherConvention) -> Tensor:
+    """Return the uniform numbers by which labels are drawn, the same for all functions.
+
+    Parameters
+    ----------
+    scores
+        (images, classes), or (images, tokens, classes).
+    convention
+        Its ``label_seed``.
+
+    Returns
+    -------
+    Tensor
+        (images,), or (images, tokens), float64 in [0, 1).
+    """
+    drawn = uniform(tuple(scores.shape[:-1]), convention.label_seed, "fisher labels")
+    return torch.from_numpy(drawn / 2 + 0.5).to(scores.device)
 
 
 def _gradient_factor(layer: tuple[LayerPass, Tensor]) -> Factor:
