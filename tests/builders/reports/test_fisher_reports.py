@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
+from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import LayerSize, Spectra
 from builders.reports.fisher import report as fisher_report
+from builders.reports.fisher import rounding as fisher_rounding
 from builders.reports.fisher import storage as fisher_storage
+from regenerate.fisher.convention import Labels
+from regenerate.fisher.networks import setting
+from regenerate.fisher.spectrum import label_draws
 
 
 def _spectra(quantiles: np.ndarray, reason: dict[int, str] | None = None) -> Spectra:
@@ -98,3 +105,27 @@ def test_what_quantiles_lose_is_measured_on_fresh_spectra(
     worst = re.findall(r"at most ([\d.]+) % off", said)
     assert len(worst) == 2
     assert all(0 < float(each) < 5 for each in worst)
+
+
+def test_rounding_compares_passes_in_float32_with_passes_in_float64() -> None:
+    found = setting("mlp")
+    drawn = dataclasses.replace(found.convention, labels=Labels.PREDICTED_SAMPLE)
+    found = dataclasses.replace(
+        found, convention=drawn, images=found.images[:64], labels=found.labels[:64]
+    )
+    quantiles, probabilities, labels = fisher_rounding.taken(found, "elu(x)", torch.float64)
+    scores = found.network(parse("elu(x)"))(found.images).detach().numpy()
+    expected = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    np.testing.assert_allclose(probabilities.numpy(), expected, atol=1e-12)
+    # The label that a uniform number u draws is the first at which the cumulated sum exceeds u.
+    draws = label_draws(torch.from_numpy(scores), drawn).numpy()
+    assert labels.tolist() == (expected.cumsum(1) < draws[:, None]).sum(1).tolist()
+
+    cells = fisher_rounding.row(found, "elu(x)").strip("| ").split(" | ")
+    assert cells[:2] == ["`mlp`", "`elu(x)`"]
+    change, redrawn, moved, from_embedded = (float(cell) for cell in cells[2:])
+    assert 0 < change < 1e-6
+    assert (redrawn, moved) == (0, 0)
+    # The embedded spectrum of mlp is that of all images and all labels.
+    assert from_embedded > 0.01
+    assert quantiles.shape == (len(setting("mlp").network(parse("x")).state_dict()) // 2, 128)
