@@ -15,6 +15,12 @@ from act_bench.arguments import finite_number, whole_number
 from act_bench.files.manifest import ABOUT, read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.files import entries_file, runs_file
+from act_bench.tables.ladder.sample import (
+    check_view,
+    is_sampled,
+    sample_curves,
+    sample_file,
+)
 from act_bench.tables.rates import (
     View,
     choose_rate,
@@ -61,6 +67,8 @@ def load_data(
     info = table_info(table)
     if seed is not None:
         seed = whole_number(seed, "seed")
+    if edition != "upstream" and is_sampled(table, fidelity):
+        return _sampled(table, fidelity, seed, rate)
     if view_name(rate) != "default":
         rate = rate if isinstance(rate, str) else finite_number(rate, "rate")
         return _other_rate(table, fidelity, edition, seed, rate)
@@ -189,6 +197,35 @@ def _tuned(table: str, fidelity: str, seed: int | None) -> BenchmarkData:
         cost_s=rows["tuning_s"],
         rate="tuned",
         tuned_rates=rows["learning_rate"],
+    )
+
+
+def _sampled(table: str, fidelity: str, seed: int | None, rate: View | None) -> BenchmarkData:
+    """Read a fidelity that a sample is trained at: seed 0, each function at its tuned rate."""
+    check_view(table, fidelity, rate)
+    if seed not in (None, 0):
+        raise UnknownNameError(
+            f"the sample of {table} at fidelity {fidelity} answers with the runs with seed 0; got "
+            f"seed={seed}. Fresh seeds stand in load_table({table!r}, fidelity={fidelity!r})"
+        )
+    info, path = table_info(table), sample_file(table, fidelity)
+    columns = [*_COLUMNS, info.metric, "tuning_s", "learning_rate"]
+    rows, _ = _read_columns(path, list(dict.fromkeys(columns)))
+    chosen, tuning_s = rows["learning_rate"], rows["tuning_s"]
+    return BenchmarkData(
+        table=table,
+        edition="regenerated",
+        fidelity=fidelity,
+        seed=seed,
+        **_measured(info, path, rows),
+        # The trainings that chose the rate, and the long one.
+        cost_s=[
+            None if seconds is None else seconds + (before or 0.0)
+            for seconds, before in zip(rows["runtime_s"], tuning_s, strict=True)
+        ],
+        read_curves=partial(sample_curves, table, fidelity, chosen, tuning_s),
+        rate="tuned",
+        tuned_rates=chosen,
     )
 
 

@@ -30,9 +30,11 @@ from act_bench.tables.files import (
     limit_runs_name,
     limits_name,
     runs_name,
+    sample_runs_name,
     table_files,
 )
 from act_bench.tables.inputs.distributions import INPUT_COLUMNS, inputs_name
+from act_bench.tables.ladder.sample import is_sampled, sample_columns
 from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,
@@ -144,7 +146,16 @@ def known_configurations() -> dict[str, Configuration]:
         for name, fidelity in by_fidelity.items():
             about = f"{subject}; one row per entry; fidelity {fidelity}, edition regenerated."
             file = entries_name(table.name, fidelity)
-            found.append(Configuration(name, file, ENTRY_COLUMNS, about, table.folder))
+            columns: tuple[Column, ...] = ENTRY_COLUMNS
+            if is_sampled(table.name, fidelity):
+                about = f"{about[:-1]}; a sample was trained, each function at its tuned rate."
+                columns = sample_columns(table.name)
+            found.append(Configuration(name, file, columns, about, table.folder))
+        for fidelity in table.sampled:
+            about = f"{subject}; one row per run of the sample at fidelity {fidelity}, with curves."
+            file = sample_runs_name(table.name, fidelity)
+            name = f"{table.name}-{fidelity}-runs"
+            found.append(Configuration(name, file, RUN_COLUMNS, about, table.folder))
         about = f"{subject}; one row per run, with curves; all fidelities, edition regenerated."
         runs, file = f"{table.name}-runs", runs_name(table.name)
         found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))

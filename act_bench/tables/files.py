@@ -49,8 +49,10 @@ def list_tables() -> list[Coverage]:
     found: list[Coverage] = []
     for table in TABLES.values():
         records = table_files(table.name)
-        runs = records.get(runs_name(table.name))
         for fidelity in table.fidelities:
+            sampled = fidelity in table.sampled
+            name = sample_runs_name(table.name, fidelity) if sampled else runs_name(table.name)
+            runs = records.get(name)
             entries = records.get(entries_name(table.name, fidelity))
             counts = entries.counts if entries else {}
             found.append(
@@ -170,6 +172,17 @@ def entries_name(table: str, fidelity: str) -> str:
 def runs_name(table: str) -> str:
     """Return the name of the file with a table's runs at all fidelities."""
     return f"{table}-runs.parquet"
+
+
+def sample_runs_name(table: str, fidelity: str) -> str:
+    """Return the name of the file with the runs of a table's sample at a fidelity, at all rates.
+
+    Examples
+    --------
+    >>> sample_runs_name("cnn", "long")
+    'cnn-long-runs.parquet'
+    """
+    return f"{table}-{fidelity}-runs.parquet"
 
 
 def limits_name(table: str) -> str:

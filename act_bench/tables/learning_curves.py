@@ -51,7 +51,7 @@ def read_curves(
     seed: int | None,
     entries: int,
     metric: str = "validation_accuracy",
-    rate: float | None = None,
+    rate: float | Sequence[float | None] | None = None,
 ) -> LearningCurves:
     """Read the learning curves of one fidelity from a file of runs.
 
@@ -66,9 +66,10 @@ def read_curves(
         Number of entries of the space.
     metric : {"validation_accuracy", "validation_loss"}
         What the table is searched by; losses are read only where it is the loss.
-    rate : float, optional
-        Only runs at this learning rate, in a file that has several.
+    rate : float or sequence of float or None, optional
+        Only runs at this learning rate, in a file that has several; or each entry's at its own.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -76,8 +77,14 @@ def read_curves(
     columns = ["entry", "seed", "outcome", "validation_accuracy_curve", "runtime_s"]
     columns += ["validation_loss_curve"] if by_loss else []
     filters: list[tuple[str, str, object]] = [("fidelity", "==", fidelity)]
-    filters += [("learning_rate", "==", rate)] if rate is not None else []
+    if isinstance(rate, int | float):
+        filters.append(("learning_rate", "==", rate))
+    columns += ["learning_rate"] if isinstance(rate, Sequence) else []
     rows = pq.read_table(path, columns=columns, filters=filters)
+    if isinstance(rate, Sequence):
+        pairs = rows.select(["entry", "learning_rate"]).to_pylist()
+        chosen = [rate[pair["entry"]] == pair["learning_rate"] for pair in pairs]
+        rows = rows.filter(pa.array(chosen, pa.bool_()))
     if seed is not None:
         rows = rows.filter(pc.field("seed") == seed)
     entry, runtime_s, outcome = (

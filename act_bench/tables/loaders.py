@@ -26,6 +26,13 @@ from act_bench.tables.files import (
     table_files,
     without_data,
 )
+from act_bench.tables.ladder.sample import (
+    check_view,
+    is_sampled,
+    sample_columns,
+    sample_file,
+    sample_runs_file,
+)
 from act_bench.tables.rates import (
     LEARNING_RATE,
     RATE_COLUMNS,
@@ -129,6 +136,8 @@ def load_table(
         raise ArgumentError("columns names all that is read: leave out features, or columns")
     if limits:
         return _load_limits(name, edition, fidelity, asked, rate)
+    if edition != "upstream" and is_sampled(name, fidelity):
+        return _load_sample(name, str(fidelity), asked, rate, features)
     if view_name(rate) != "default":
         return _load_view(name, edition, fidelity, asked, rate, features)
     file = entries_file(name, fidelity, edition)
@@ -220,15 +229,45 @@ def _load_view(
     shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
     known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
     wanted = _with_features(names(known), features) if columns is None else columns
-    # Spectra, entropies and limits are the same at every rate; an estimate is of the recipe's own.
+    return _with_shared(table, name, own, wanted)
+
+
+def _load_sample(
+    name: str,
+    fidelity: str,
+    columns: list[str] | None,
+    rate: View | None,
+    features: Feature | None,
+) -> pl.DataFrame:
+    """Load a table at a fidelity that a sample of it is trained at; see `load_table`."""
+    import polars as pl
+
+    check_view(name, fidelity, rate)
+    own = sample_columns(name)
+    table = pl.read_parquet(sample_file(name, fidelity))
+    shared = [column for column in ENTRY_COLUMNS if column.name == "outputs"]
+    wanted = _with_features(names([*own, *shared]), features) if columns is None else columns
+    return _with_shared(table, name, own, wanted)
+
+
+def _with_shared(
+    table: pl.DataFrame, name: str, own: Sequence[Column], wanted: list[str]
+) -> pl.DataFrame:
+    """Join to a table's own columns those that are the same at every fidelity and rate.
+
+    Spectra, entropies and limits are; an estimate is of the recipe's own rate.
+    """
+    import polars as pl
+
     others = [column for column in wanted if column not in names(own)]
     if of_own := [column for column in others if column in names(ESTIMATE_COLUMNS)]:
         raise UnknownNameError(
-            f"{', '.join(of_own)}: estimated at the recipe's own rate only: leave out rate={rate!r}"
+            f"{', '.join(of_own)}: estimated at the default fidelity and the recipe's own rate "
+            f"only, as in load_table({name!r}, columns={of_own!r})"
         )
     _check_columns([column for column in wanted if column in names(own)], own)
     if others:
-        rest = load_table(name, fidelity=fidelity, columns=others)
+        rest = load_table(name, columns=others)
         table = pl.concat([table, rest], how="horizontal")
     return table.select(wanted)
 
@@ -247,13 +286,15 @@ def load_runs(
     name
         A key of ``act_bench.tables.registry.TABLES``.
     fidelity
-        Only the runs of this fidelity; None gives all, distinguished by the column ``fidelity``.
+        Only the runs of this fidelity; None gives those of all fidelities that are not of a sample
+        (``act_bench.tables.ladder.sample``), distinguished by the column ``fidelity``.
     columns
         Names of the columns to read; None reads all, the curves included.
     rate
-        ``"default"``, the runs at the learning rates of the recipes; a number, those at this rate;
-        ``"all"``, distinguished by the column ``learning_rate``. Runs that diverge before the
-        learning rate has any part in them were made at the recipe's own rate only.
+        ``"default"``, the runs at the learning rates of the recipes, or, of a sample, at the rate
+        that each function has in the table; a number, those at this rate; ``"all"``, distinguished
+        by the column ``learning_rate``. Runs that diverge before the learning rate has any part in
+        them were made at the recipe's own rate only.
     limits
         The runs behind ``load_table(name, limits=True)``, and no others.
 
@@ -286,6 +327,9 @@ def load_runs(
 
     if limits and rate != "default":
         raise UnknownNameError(f"runs with limits have the recipe's own rate: leave out {rate!r}")
+    if fidelity is not None and is_sampled(name, fidelity) and not limits:
+        found = _sample_runs(name, fidelity, rate)
+        return found if asked is None else found.select(asked)
     path = limit_runs_file(name) if limits else runs_file(name)
     # The file has the runs at the rates of the recipes, and says in its metadata which these are.
     recorded = recipe_rates(path)
@@ -303,6 +347,22 @@ def load_runs(
     if fidelity is not None:
         runs = runs.filter(pl.col("fidelity") == fidelity)
     return (runs if asked is None else runs.select(asked)).collect()
+
+
+def _sample_runs(name: str, fidelity: str, rate: float | Literal["default", "all"]) -> pl.DataFrame:
+    """Load the runs of a sample: at the rates of the table, at one rate, or all of them."""
+    import polars as pl
+
+    runs = pl.read_parquet(sample_runs_file(name, fidelity)).select(names(RUN_COLUMNS))
+    if rate == "all":
+        return runs
+    own = pl.col(LEARNING_RATE.name)
+    if rate != "default":
+        return runs.filter((own - float(rate)).abs() <= 1e-9 * own)
+    keys = ["entry", LEARNING_RATE.name]
+    return runs.join(
+        pl.read_parquet(sample_file(name, fidelity), columns=keys), on=keys, how="semi"
+    )
 
 
 def recipe_rates(path: Path) -> dict[str, float]:

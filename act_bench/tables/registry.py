@@ -94,6 +94,9 @@ class TableInfo:
         Its recipes, cheapest first.
     default_fidelity
         The highest fidelity that covers every entry, which loaders use by default.
+    sampled
+        Fidelities that a drawn sample of the entries is trained at, each at its tuned rate
+        (``act_bench.tables.ladder.sample``).
     seeds
         Fidelity -> seeds of each function in the published sweep; 1 where not named.
     functions_per_part
@@ -124,6 +127,7 @@ class TableInfo:
     chance: float
     fidelities: tuple[str, ...]
     default_fidelity: str
+    sampled: tuple[str, ...] = ()
     metric: Metric = "validation_accuracy"
     higher_is_better: bool = True
     floor: float | None = None
@@ -269,6 +273,11 @@ def register(info: TableInfo) -> TableInfo:
             f"{info.name}: expected a default fidelity of {', '.join(info.fidelities) or 'none'}, "
             f"got {info.default_fidelity!r}"
         )
+    if strangers := {*info.sampled} - ({*info.fidelities} - {info.default_fidelity}):
+        raise RegistrationError(
+            f"{info.name}: expected sampled fidelities among the fidelities, and not the default "
+            f"one, got {', '.join(sorted(strangers))}"
+        )
     if info.metric not in VALIDATION_METRICS:
         raise RegistrationError(
             f"{info.name}: expected a metric of {', '.join(VALIDATION_METRICS)}, "
@@ -374,6 +383,7 @@ register(
         chance=0.1,
         fidelities=("proxy", "long", "reduced", "full"),
         default_fidelity="proxy",
+        sampled=("long",),
         spectrum_layers=9,
         spectrum_s=1.7,
         spectrum_batch="a9fef76d67c262a6",
@@ -389,6 +399,7 @@ register(
         chance=0.1,
         fidelities=("proxy", "long", "reduced", "full"),
         default_fidelity="proxy",
+        sampled=("long",),
         spectrum_layers=56,
         spectrum_s=1.1,
         spectrum_batch="a9fef76d67c262a6",  # the images of cnn
@@ -404,6 +415,7 @@ register(
         chance=0.1,
         fidelities=("proxy", "long", "reduced", "full"),
         default_fidelity="proxy",
+        sampled=("long",),
         spectrum_layers=65,
         spectrum_s=2.4,
         spectrum_batch="d0bde22ae58fabc9",
@@ -424,6 +436,7 @@ register(
         bits_per_byte=1.4424315,
         fidelities=("proxy", "long", "full"),
         default_fidelity="proxy",
+        sampled=("long",),
         spectrum_layers=8,
         spectrum_s=0.33,
         spectrum_batch="9b1552518a36a175",

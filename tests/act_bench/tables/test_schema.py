@@ -16,6 +16,7 @@ from act_bench.tables.catalogued.named import NAMED_COLUMNS
 from act_bench.tables.configurations import configurations
 from act_bench.tables.files import embedded_fidelities, entries_name
 from act_bench.tables.inputs.distributions import INPUT_COLUMNS
+from act_bench.tables.ladder.sample import SAMPLE_COLUMNS
 from act_bench.tables.maps import MAP_COLUMNS
 from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS
 from act_bench.tables.spectra import fisher_columns
@@ -26,6 +27,7 @@ ALL_COLUMNS = {
     "runs": schema.RUN_COLUMNS,
     "rates": RATE_COLUMNS,
     "tuned": TUNED_COLUMNS,
+    "sample": SAMPLE_COLUMNS,
     "space": schema.SPACE_COLUMNS,
     "embedding": schema.EMBEDDING_COLUMNS,
     "maps": MAP_COLUMNS,

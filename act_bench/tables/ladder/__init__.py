@@ -1,0 +1,1 @@
+"""Tables at fidelities that a sample of the entries is trained at."""

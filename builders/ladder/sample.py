@@ -1,0 +1,288 @@
+"""Choose which functions of a table are trained longer, so that the sample speaks for the table.
+
+    python -m builders.ladder.sample cnn --out sweeps/cnn-long-sample
+
+Longer training costs too much for every function. This draws a sample with known probabilities
+from the tuned table of the default fidelity: some functions are certain to be in it, and the others
+are drawn at random from strata. What is counted are *distinct* functions: one entry, the first, of
+each canonical class, and of classes whose tables of values and slopes are equal, one again. They
+are the same network.
+
+| stratum | which | chosen |
+|---|---|---|
+| `baseline` | the baselines | all |
+| `named` | functions of the catalogue that are in the space | all |
+| `best` | the best of the tuned table | :data:`BEST`, those of the strata above counted |
+| `decile 1` to `decile 10` | what is left of each tenth of those that train, the best first | \
+:data:`EACH_DECILE` of each |
+| `chance` | those that end without having learned | :data:`CHANCE` |
+| `diverged` | those that diverge at every rate | :data:`DIVERGED` |
+
+Each function is trained at the rate that its seed 0 chose in the tuned table. Twenty functions
+(:func:`rate_study`) are trained at every rate: they tell whether that rate suits long training too.
+
+Writes ``sample.csv`` and, for each rate, ``RATE.txt`` with the functions that are trained at it.
+Prints the commands that train them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+import numpy as np
+import polars as pl
+
+from act_bench.files.atomic import replacing
+from act_bench.functions.catalogue import CATALOGUE
+from act_bench.functions.expression import parse
+from act_bench.functions.operators import BASELINES
+from act_bench.spaces.paper import entry_of, load_space
+from act_bench.tables.loaders import load_table
+from act_bench.tables.rates import table_rates
+from act_bench.tables.registry import TableInfo, import_own_tables, table_info
+from builders.command import refusing
+from builders.embedded import BuildError
+from regenerate.activations.tabulation import CODES, from_float64, tabulate, to_float64
+from regenerate.recipes import find
+from regenerate.sweeps.sweep import shuffled
+
+BEST: Final = 40
+EACH_DECILE: Final = 5
+DECILES: Final = 10
+CHANCE: Final = 8
+DIVERGED: Final = 4
+STUDIED_BEST: Final = 2
+"""Functions of the stratum ``best`` that are trained at every rate."""
+
+LONG: Final = "long"
+FILE: Final = "sample.csv"
+COLUMNS: Final = {
+    "expression": pl.String,
+    "entry": pl.Int32,
+    "canonical_class": pl.Int32,
+    "stratum": pl.String,
+    "probability": pl.Float64,
+    "learning_rate": pl.Float64,
+    "every_rate": pl.Boolean,
+}
+"""Of ``sample.csv``: ``probability`` is that of being in the sample, ``every_rate`` says that the
+function is trained at every rate of the table and not only at ``learning_rate``."""
+
+
+def same_network(expression: str) -> bytes:
+    """Return what two functions share if, and only if, they make the same tabulated network.
+
+    Examples
+    --------
+    >>> same_network("max(x,zero(x))") == same_network("relu(x)")
+    True
+    >>> same_network("elu(x)") == same_network("relu(x)")
+    False
+    """
+    tables = tabulate(parse(expression))
+    return tables.value.tobytes() + tables.slope.tobytes()
+
+
+def distinct(tuned: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a table that stand for its distinct functions, in entry order.
+
+    Parameters
+    ----------
+    tuned
+        As ``load_table(table, rate="tuned")`` gives it.
+    """
+    first = tuned.unique("canonical_class", keep="first", maintain_order=True)
+    texts = first["expression"].to_list()
+    few = [_at_few(text) for text in texts]
+    several = {each for each, count in Counter(few).items() if count > 1}
+    known: dict[bytes, int] = {}
+    for row, (text, each) in enumerate(zip(texts, few, strict=True)):
+        # Whole tables only of functions that agree at a few inputs: it takes a tenth of the time.
+        known.setdefault(same_network(text) if each in several else each, row)
+    return first[list(known.values())]
+
+
+def _at_few(expression: str) -> bytes:
+    """Return a function's values at 256 of the inputs of a table."""
+    inputs = to_float64(np.arange(0, CODES, 257, dtype=np.uint16))
+    with np.errstate(all="ignore"):
+        return from_float64(parse(expression).to_numpy()(inputs)).tobytes()
+
+
+def certain(functions: pl.DataFrame, named: Mapping[int, str]) -> pl.DataFrame:
+    """Return the functions that are sure to be in the sample, with their stratum.
+
+    Parameters
+    ----------
+    functions
+        Distinct ones that train, the best first.
+    named
+        Canonical class to ``baseline`` or ``named``.
+    """
+    stratum = [named.get(each, "best") for each in functions["canonical_class"]]
+    told = functions.with_columns(pl.Series("stratum", stratum))
+    return told.with_row_index("rank").filter(
+        (pl.col("rank") < BEST) | (pl.col("stratum") != "best")
+    )
+
+
+def draw(stratum: str, functions: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Draw so many functions at random, by the order of all sweeps, with their probability."""
+    order = shuffled(functions["expression"])[:count]
+    share = len(order) / functions.height if functions.height else 0.0
+    return functions.filter(pl.col("expression").is_in(order)).with_columns(
+        stratum=pl.lit(stratum), probability=pl.lit(share)
+    )
+
+
+def design(
+    tuned: pl.DataFrame, info: TableInfo, named: Mapping[int, str], own_rate: float
+) -> pl.DataFrame:
+    """Return the sample of a table, with the columns :data:`COLUMNS`.
+
+    Parameters
+    ----------
+    tuned
+        As ``load_table(table, rate="tuned")`` gives it: every entry, in entry order.
+    info
+        The table, whose metric says what is best and what trains.
+    named
+        Canonical class to ``baseline`` or ``named``.
+    own_rate
+        The recipe's, for functions that diverge at every rate.
+
+    Raises
+    ------
+    BuildError
+        If an entry was not trained at every rate.
+    """
+    if missing := (tuned["outcome"] == "missing").sum():
+        raise BuildError(
+            f"{info.name}: expected a tuned table of every entry, {missing} were not trained at "
+            "every rate: finish the sweeps at its rates first"
+        )
+    score = pl.col(info.metric) * (1 if info.higher_is_better else -1)
+    functions = distinct(tuned)
+    ran = functions.filter(pl.col("outcome") == "ok")
+    trains = ran.filter(score > info.trained_score).sort(-score, "entry")
+    sure = certain(trains, named).drop("rank").with_columns(probability=pl.lit(1.0))
+    tenths = trains.with_row_index("rank").with_columns(
+        decile=pl.col("rank") * DECILES // trains.height + 1
+    )
+    left = tenths.filter(~pl.col("entry").is_in(sure["entry"].implode()))
+    strata = [
+        draw(
+            f"decile {decile}",
+            left.filter(pl.col("decile") == decile).drop("rank", "decile"),
+            EACH_DECILE,
+        )
+        for decile in range(1, DECILES + 1)
+    ]
+    # Baselines and named functions that do not train have a place among those that do not.
+    strata.append(draw("chance", ran.filter(score <= info.trained_score), CHANCE))
+    strata.append(draw("diverged", functions.filter(pl.col("outcome") == "diverged"), DIVERGED))
+    sample = pl.concat([sure, *strata]).with_columns(pl.col("learning_rate").fill_null(own_rate))
+    studied = rate_study(sample)
+    return sample.with_columns(every_rate=pl.col("expression").is_in(studied)).select(
+        pl.col(name).cast(kind) for name, kind in COLUMNS.items()
+    )
+
+
+def rate_study(sample: pl.DataFrame) -> list[str]:
+    """Return the functions that are trained at every rate: twenty where all baselines train.
+
+    They are the baselines, the first of ``best`` and, of each decile, the one that comes first in
+    the order of all sweeps.
+    """
+    chosen = sample.filter(pl.col("stratum") == "baseline")["expression"].to_list()
+    chosen += sample.filter(pl.col("stratum") == "best")["expression"].head(STUDIED_BEST).to_list()
+    for decile in range(1, DECILES + 1):
+        there = sample.filter(pl.col("stratum") == f"decile {decile}")["expression"]
+        chosen += shuffled(there)[:1]
+    return chosen
+
+
+def named_classes() -> dict[int, str]:
+    """Return the canonical classes of baselines and of named functions of the space."""
+    space = load_space()
+    found: dict[int, str] = {}
+    for function in CATALOGUE.values():
+        entry = entry_of(function)
+        if entry is not None:
+            found[space.canonical_class[entry]] = "named"
+    for name in BASELINES:
+        found[space.canonical_class[space.resolve(name).entry]] = "baseline"
+    return found
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Read a ``sample.csv``.
+
+    Raises
+    ------
+    BuildError
+        If it has other columns.
+    """
+    found = pl.read_csv(path, schema_overrides=COLUMNS)
+    if found.columns != list(COLUMNS):
+        raise BuildError(
+            f"{path}: expected the columns {', '.join(COLUMNS)}, got {', '.join(found.columns)}: "
+            "make it with python -m builders.ladder.sample"
+        )
+    return found
+
+
+def write(sample: pl.DataFrame, rates: tuple[float, ...], folder: Path) -> list[Path]:
+    """Write ``sample.csv`` and a list of functions for each rate; return the lists."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / FILE) as draft:
+        sample.write_csv(draft)
+    lists = []
+    for rate in rates:
+        here = sample.filter(pl.col("every_rate") | (pl.col("learning_rate") == rate))
+        lists.append(folder / f"{rate:g}.txt")
+        with replacing(lists[-1]) as draft:
+            # What answers the question of the rate comes first: a sweep shuffles, people read.
+            lines = here.sort("every_rate", descending=True, maintain_order=True)["expression"]
+            draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return lists
+
+
+@click.command()
+@click.argument("table")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the sample.  [default: sweeps/TABLE-long-sample]",
+)
+def main(table: str, out: Path | None) -> None:
+    r"""Draw the sample of TABLE that is trained long, and print the commands that train it.
+
+    \b
+    python -m builders.ladder.sample cnn
+    """
+    import_own_tables()
+    folder = out or Path("sweeps") / f"{table}-{LONG}-sample"
+    with refusing():
+        info = table_info(table)
+        own = find(table, info.default_fidelity).learning_rate
+        sample = design(load_table(table, rate="tuned"), info, named_classes(), own)
+        lists = write(sample, table_rates(table), folder)
+    for stratum, rows in sample.group_by("stratum", maintain_order=True):
+        click.echo(
+            f"{stratum[0]}: {rows.height}, each with probability {rows['probability'][0]:.3g}"
+        )
+    click.echo(f"{folder / FILE}: {sample.height} functions, {sample['every_rate'].sum()} of them")
+    click.echo("at every rate. To train them:")
+    for rate, path in zip(table_rates(table), lists, strict=True):
+        click.echo(
+            f"  act-bench sweep {table} --fidelity {LONG} --rate {rate:g} --expressions {path}"
+        )
+
+
+if __name__ == "__main__":
+    main()
