@@ -13,6 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
+
+from act_bench.files.manifest import metadata_of
+
+POINTS: Final = "images_seen_at_points"
+"""What files of runs say of themselves where points of the curves lie within an epoch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +36,15 @@ class LearningCurves:
     losses : sequence of sequence of float or None, optional
         (entries, epochs) validation losses, for tables whose metric is the loss. Default: the
         metric is the accuracy.
+    images_seen : sequence of int
+        (epochs,) training images that a run has seen at each point; empty if no run ended.
     """
 
     epochs: int
     validation_accuracy: Sequence[Sequence[float | None]]
     cost_s: Sequence[Sequence[float]]
     losses: Sequence[Sequence[float | None]] | None = None
+    images_seen: Sequence[int] = ()
 
     @cached_property
     def scores(self) -> Sequence[Sequence[float | None]]:
@@ -74,7 +83,7 @@ def read_curves(
     import pyarrow.parquet as pq
 
     by_loss = metric == "validation_loss"
-    columns = ["entry", "seed", "outcome", "validation_accuracy_curve", "runtime_s"]
+    columns = ["entry", "seed", "outcome", "validation_accuracy_curve", "runtime_s", "images_seen"]
     columns += ["validation_loss_curve"] if by_loss else []
     filters: list[tuple[str, str, object]] = [("fidelity", "==", fidelity)]
     if isinstance(rate, int | float):
@@ -93,6 +102,9 @@ def read_curves(
     diverged = [each == "diverged" for each in outcome]
     accuracy = rows.column("validation_accuracy_curve").to_pylist()
     curves = combine(entry, accuracy, diverged, runtime_s, entries)
+    ended = rows.filter(pc.field("outcome") == "ok").column("images_seen")
+    if len(ended):
+        curves = replace(curves, images_seen=_points(path, ended[0].as_py(), curves.epochs))
     if not by_loss:
         return curves
     # Negated, so that a run that has diverged ranks below every other here too.
@@ -100,6 +112,14 @@ def read_curves(
     scores = combine(entry, negated, diverged, runtime_s, entries).validation_accuracy
     losses = [[None if score is None else -score for score in row] for row in scores]
     return replace(curves, losses=losses)
+
+
+def _points(path: Path, images_seen: int, count: int) -> list[int]:
+    """Return the images seen at each point: as the file says, or else after whole epochs."""
+    points = metadata_of(path).get(POINTS)
+    if points is None:
+        points = [images_seen * point // count for point in range(1, count + 1)]
+    return [int(each) for each in points]
 
 
 def combine(

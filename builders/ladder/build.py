@@ -21,6 +21,7 @@ from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.files import sample_runs_name
 from act_bench.tables.ladder.sample import sample_columns, sample_name
+from act_bench.tables.learning_curves import POINTS
 from act_bench.tables.loaders import load_table
 from act_bench.tables.registry import TableInfo, import_own_tables, table_info
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
@@ -134,6 +135,7 @@ def build(
         hashes[f"{rate:g}"] = changed.sha
         of_rate = runs.filter(pl.col(RATE) == rate)
         check_runs(of_rate, recipe.fidelity, changed.sha, data.fingerprint, space)
+    ended = runs.filter(pl.col("outcome") == "ok")["images_seen"]
     about = {
         "table": recipe.table,
         "edition": "regenerated",
@@ -141,6 +143,7 @@ def build(
         "recipe": json.loads(recipe.canonical_json()),
         "recipe_sha_by_rate": hashes,
         "data": {"name": data.name, "fingerprint": data.fingerprint},
+        **({POINTS: recipe.checkpoints(ended[0] // recipe.epochs)} if len(ended) else {}),
         **origin(
             f"python -m builders.ladder.sample {recipe.table}, act-bench sweep {recipe.table} "
             f"--fidelity {recipe.fidelity} --rate RATE --expressions FILE, then "

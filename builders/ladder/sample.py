@@ -22,13 +22,18 @@ Each function is trained at the rate that its seed 0 chose in the tuned table. T
 (:func:`rate_study`) are trained at every rate: they tell whether that rate suits long training too.
 
 Writes ``sample.csv`` and, for each rate, ``RATE.txt`` with the functions that are trained at it.
-Prints the commands that train them.
+Prints the commands that train them. Once they are trained,
+
+    python -m builders.ladder.sample cnn --fresh --runs sweeps/cnn-long --runs sweeps/cnn-long-0.1
+
+writes ``fresh-RATE.txt``: the baselines and the best of the sample by seed 0, which get two more
+seeds. The sample stays as it is.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,8 +49,10 @@ from act_bench.spaces.paper import entry_of, load_space
 from act_bench.tables.loaders import load_table
 from act_bench.tables.rates import table_rates
 from act_bench.tables.registry import TableInfo, import_own_tables, table_info
-from builders.command import refusing
+from builders.command import refusing, runs_option
 from builders.embedded import BuildError
+from builders.rates import FIRST_SEED
+from builders.tables import read_runs
 from regenerate.activations.tabulation import CODES, from_float64, tabulate, to_float64
 from regenerate.recipes import find
 from regenerate.sweeps.sweep import shuffled
@@ -55,6 +62,9 @@ EACH_DECILE: Final = 5
 DECILES: Final = 10
 CHANCE: Final = 8
 DIVERGED: Final = 4
+FRESH: Final = 15
+"""Functions, the best by seed 0, that get further seeds."""
+SEEDS: Final = 3
 STUDIED_BEST: Final = 2
 """Functions of the stratum ``best`` that are trained at every rate."""
 
@@ -236,19 +246,64 @@ def read(path: Path) -> pl.DataFrame:
     return found
 
 
-def write(sample: pl.DataFrame, rates: tuple[float, ...], folder: Path) -> list[Path]:
-    """Write ``sample.csv`` and a list of functions for each rate; return the lists."""
+def fresh(sample: pl.DataFrame, runs: pl.DataFrame, info: TableInfo) -> pl.DataFrame:
+    """Return the functions of a sample that get further seeds: baselines, and the best by seed 0.
+
+    Parameters
+    ----------
+    sample
+        With the columns :data:`COLUMNS`.
+    runs
+        Of long training; those at the rate of the sample count.
+    info
+        The table, whose metric says what is best.
+
+    Raises
+    ------
+    BuildError
+        If a function of the sample has no run with seed 0 at its rate.
+    """
+    first = runs.filter(pl.col("seed") == FIRST_SEED).select("entry", "learning_rate", info.metric)
+    both = sample.join(first, on=["entry", "learning_rate"], how="inner", maintain_order="left")
+    if missing := sample.height - both.height:
+        raise BuildError(
+            f"{missing} functions of the sample have no run with seed {FIRST_SEED} at their rate: "
+            "finish the sweeps first, and name the folders of all with --runs"
+        )
+    best = both.sort(info.metric, descending=info.higher_is_better, nulls_last=True).head(FRESH)
+    chosen = pl.col("entry").is_in(best["entry"].implode())
+    return sample.filter(chosen | (pl.col("stratum") == "baseline"))
+
+
+def write(sample: pl.DataFrame, folder: Path) -> None:
+    """Write ``sample.csv``."""
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / FILE) as draft:
         sample.write_csv(draft)
+
+
+def write_lists(
+    functions: pl.DataFrame, rates: Sequence[float], folder: Path, before: str = ""
+) -> list[Path]:
+    """Write a list of functions for each rate, those that are trained at it; return the paths.
+
+    Parameters
+    ----------
+    functions
+        With ``expression``, ``learning_rate`` and ``every_rate``.
+    rates
+        Of the table.
+    folder
+        Where the lists go.
+    before
+        What their names begin with.
+    """
     lists = []
     for rate in rates:
-        here = sample.filter(pl.col("every_rate") | (pl.col("learning_rate") == rate))
-        lists.append(folder / f"{rate:g}.txt")
+        here = functions.filter(pl.col("every_rate") | (pl.col("learning_rate") == rate))
+        lists.append(folder / f"{before}{rate:g}.txt")
         with replacing(lists[-1]) as draft:
-            # What answers the question of the rate comes first: a sweep shuffles, people read.
-            lines = here.sort("every_rate", descending=True, maintain_order=True)["expression"]
-            draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            draft.write_text("".join(f"{line}\n" for line in here["expression"]), encoding="utf-8")
     return lists
 
 
@@ -259,29 +314,44 @@ def write(sample: pl.DataFrame, rates: tuple[float, ...], folder: Path) -> list[
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the sample.  [default: sweeps/TABLE-long-sample]",
 )
-def main(table: str, out: Path | None) -> None:
+@click.option(
+    "--fresh", "further", is_flag=True, help="List what gets further seeds, by the runs of --runs."
+)
+@runs_option("a sweep of the sample", several=True, required=False)
+def main(table: str, out: Path | None, further: bool, sources: tuple[Path, ...]) -> None:
     r"""Draw the sample of TABLE that is trained long, and print the commands that train it.
 
     \b
     python -m builders.ladder.sample cnn
+    python -m builders.ladder.sample cnn --fresh --runs sweeps/cnn-long --runs sweeps/cnn-long-0.1
     """
     import_own_tables()
     folder = out or Path("sweeps") / f"{table}-{LONG}-sample"
+    if further != bool(sources):
+        raise click.UsageError(
+            "--fresh needs the runs of the sample, --runs, and nothing else does"
+        )
     with refusing():
-        info = table_info(table)
-        own = find(table, info.default_fidelity).learning_rate
-        sample = design(load_table(table, rate="tuned"), info, named_classes(), own)
-        lists = write(sample, table_rates(table), folder)
-    for stratum, rows in sample.group_by("stratum", maintain_order=True):
-        click.echo(
-            f"{stratum[0]}: {rows.height}, each with probability {rows['probability'][0]:.3g}"
-        )
-    click.echo(f"{folder / FILE}: {sample.height} functions, {sample['every_rate'].sum()} of them")
-    click.echo("at every rate. To train them:")
-    for rate, path in zip(table_rates(table), lists, strict=True):
-        click.echo(
-            f"  act-bench sweep {table} --fidelity {LONG} --rate {rate:g} --expressions {path}"
-        )
+        info, rates = table_info(table), table_rates(table)
+        if further:
+            runs = pl.concat([read_runs(source) for source in sources])
+            chosen = fresh(read(folder / FILE), runs, info)
+            chosen = chosen.with_columns(every_rate=pl.lit(value=False))
+            lists = write_lists(chosen, rates, folder, "fresh-")
+        else:
+            own = find(table, info.default_fidelity).learning_rate
+            chosen = design(load_table(table, rate="tuned"), info, named_classes(), own)
+            write(chosen, folder)
+            lists = write_lists(chosen, rates, folder)
+    for (stratum,), rows in chosen.group_by("stratum", maintain_order=True):
+        click.echo(f"{stratum}: {rows.height}, each with probability {rows['probability'][0]:.3g}")
+    several = chosen["every_rate"].sum()
+    click.echo(
+        f"{folder / FILE}: {chosen.height} functions, {several} at every rate. To train them:"
+    )
+    train = f"act-bench sweep {table} --fidelity {LONG}" + (f" --seeds {SEEDS}" if further else "")
+    for rate, path in zip(rates, lists, strict=True):
+        click.echo(f"  {train} --rate {rate:g} --expressions {path}")
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def drawn(folder: Path) -> pl.DataFrame:
     info, own = TABLES[NAME], find(NAME, "proxy").learning_rate
     found = sample.design(load_table(NAME, rate="tuned"), info, sample.named_classes(), own)
     lists = folder / "sample"
-    sample.write(found, (own, OTHER), lists)
+    sample.write(found, lists)
     parts = write(runs_of(found), folder / "long.pq")
     build([parts], lists, find(NAME, LONG), load_any("sotu"), SPACE, folder)
     return found
@@ -160,6 +160,15 @@ def test_queries_are_charged_the_choice_of_the_rate_and_go_by_points(drawn: pl.D
     outside = next(e for e in range(len(SPACE.representatives)) if e not in set(drawn["entry"]))
     assert bench.query(outside).outcome == "missing"
     assert all(check.passed for check in check_trace(bench.trace))
+
+
+def test_curves_know_the_images_at_each_point(drawn: pl.DataFrame) -> None:
+    del drawn
+    recipe = find(NAME, LONG)
+    # The made-up runs have seen 64 sequences.
+    expected = recipe.checkpoints(64 // recipe.epochs)
+    assert tuple(load_data(NAME, LONG).curves.images_seen) == expected
+    assert list(load_data("cnn").curves.images_seen) == [14976, 29952]
 
 
 @pytest.mark.parametrize("optimizer", ["random", "knn", "halving", "hyperband"])

@@ -80,7 +80,8 @@ def test_twenty_are_trained_at_every_rate_and_the_lists_say_so(
     studied = drawn.filter("every_rate")
     assert studied.height == 20
     assert (studied["stratum"] == "baseline").sum() == len(BASELINES)
-    lists = sample.write(drawn, (0.05, 0.1, 0.2), tmp_path)
+    sample.write(drawn, tmp_path)
+    lists = sample.write_lists(drawn, (0.05, 0.1, 0.2), tmp_path)
     assert [path.name for path in lists] == ["0.05.txt", "0.1.txt", "0.2.txt"]
     several = set(studied["expression"])
     for path, rate in zip(lists, (0.05, 0.1, 0.2), strict=True):
@@ -89,6 +90,20 @@ def test_twenty_are_trained_at_every_rate_and_the_lists_say_so(
         assert set(lines) == several | own
         assert len(lines) == len(set(lines))
     assert sample.read(tmp_path / sample.FILE).equals(drawn)
+
+
+def test_further_seeds_go_to_the_baselines_and_the_best_by_seed_0(drawn: pl.DataFrame) -> None:
+    long = pl.Series("validation_accuracy", range(drawn.height)) / drawn.height
+    runs = drawn.select("entry", "learning_rate", long, seed=pl.lit(0))
+    # What another rate or seed gives has no say.
+    others = runs.with_columns(validation_accuracy=1.0, learning_rate=0.4).head(5)
+    others = pl.concat([others, runs.with_columns(validation_accuracy=1.0, seed=1).head(5)])
+    found = sample.fresh(drawn, pl.concat([runs, others]), INFO)
+    best = set(drawn.tail(sample.FRESH)["entry"])
+    baselines = set(drawn.filter(pl.col("stratum") == "baseline")["entry"])
+    assert set(found["entry"]) == best | baselines
+    with pytest.raises(BuildError, match="1 functions of the sample have no run with seed 0"):
+        sample.fresh(drawn, runs.tail(-1), INFO)
 
 
 def test_a_table_with_gaps_is_refused(tuned: pl.DataFrame) -> None:
