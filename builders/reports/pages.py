@@ -137,7 +137,7 @@ REPORTS: Final = (
         "results",
         "builders.reports.results",
         writes="docs/studies/results.md and docs/studies/results/",
-        minutes=240,
+        minutes=80,
         resumes=True,
     ),
     Report(
@@ -186,6 +186,7 @@ REPORTS: Final = (
     Report("outcomes", "builders.reports.outcomes", minutes=2),
     *(Report(f"seeds-{name}", "builders.reports.seeds", (name,)) for name in TABLES),
     *(Report(f"ladder-{name}", "builders.reports.ladder", (name,)) for name in LADDERS),
+    Report("rungs", "builders.reports.rungs"),
     Report("table", "builders.reports.table_report", minutes=2),
     Report("contributions", "builders.reports.contributions"),
     Report("fisher", "builders.reports.fisher.report", minutes=5),

@@ -2,7 +2,7 @@
 
     python -m builders.reports.rungs cnn
 
-Reads the embedded tables alone: seed 0 at the recipe's own rate (``default``) and at its best rate
+Without a table it reports on every one that has such a sample. Reads the embedded tables alone: seed 0 at the recipe's own rate (``default``) and at its best rate
 (``tuned``), both short, and seed 0 at that rate in long training. Prints Markdown:
 
 - whether the rate that short training chooses is the one that long training would choose, over the
@@ -26,6 +26,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from act_bench.tables.files import embedded_fidelities
 from act_bench.tables.loaders import load_runs, load_table
 from act_bench.tables.registry import TABLES, TableInfo, import_own_tables, table_info
 from builders.ladder.sample import LONG
@@ -230,12 +231,16 @@ def sections(table: str) -> Iterator[str]:
 
 
 @click.command()
-@click.argument("table")
-def main(table: str) -> None:
-    """Print how the short training of TABLE speaks for long training."""
+@click.argument("table", required=False)
+def main(table: str | None) -> None:
+    """Print how the short training of TABLE, or of every table, speaks for long training."""
     import_own_tables()
-    for line in sections(table):
-        click.echo(line)
+    tables = [name for name in TABLES if LONG in embedded_fidelities(name)]
+    if not tables and table is None:
+        click.echo("No table has a sample that was trained long yet.")
+    for name in tables if table is None else [table]:
+        for line in sections(name):
+            click.echo(line)
 
 
 if __name__ == "__main__":

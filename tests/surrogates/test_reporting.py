@@ -17,7 +17,7 @@ from act_bench.search.trace import TraceError
 from act_bench.search.trace_table import read_traces, write_traces
 from act_bench.search.verify import verdict
 from builders.reports.leaderboard import board
-from builders.reports.results import figures
+from builders.reports.results import figures, kept
 from surrogates import reporting
 
 SHORT = reporting.PROTOCOLS[1]._replace(trials=2, evaluations=6)
@@ -46,22 +46,24 @@ def test_a_file_has_all_of_the_traces(searched: Path, tmp_path: Path) -> None:
 
 
 def test_figures_are_drawn_from_stored_searches(tmp_path: Path, monkeypatch) -> None:
-    data, steps = load_data("mlp"), {}
+    data, steps, tests = load_data("mlp"), {}, {}
     for name in ("halving", "aquasurf:features=umap-outputs"):
         simulation, traces = reporting.run(data, name, SHORT)
         path = tmp_path / "mlp-full" / f"{name.replace(':', '-')}.parquet"
         path.parent.mkdir(exist_ok=True)
         write_traces(path, traces)
         steps[name] = simulation.steps
-    found = figures.stored_searches(data, tmp_path)
+        tests[name] = simulation.finals["test_accuracy"].to_list()
+    found = kept.stored_searches(data, tmp_path)
     assert found.keys() == steps.keys()
-    assert all(found[name].equals(steps[name]) for name in steps)
+    assert all(found[name].steps.equals(steps[name]) for name in steps)
+    assert found["halving"].test.tolist() == tests["halving"]
     monkeypatch.setattr(figures, "EVALUATIONS", SHORT.evaluations)
     monkeypatch.setattr(figures, "MAIN", tuple(steps))
-    figures.draw_searches(data, found, figures.compared(found), tmp_path)
+    figures.draw_searches(data, steps, figures.compared(steps), tmp_path)
     assert len(list(tmp_path.glob("results-mlp-*.png"))) == 4
-    with pytest.raises(figures.ForeignTracesError, match="another version of the table"):
-        figures.stored_searches(dataclasses.replace(data, sha256="0"), tmp_path)
+    with pytest.raises(kept.ForeignTracesError, match="another version of the table"):
+        kept.stored_searches(dataclasses.replace(data, sha256="0"), tmp_path)
 
 
 def changed(path: Path, target: Path, **values: object) -> Path:

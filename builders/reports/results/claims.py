@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -20,7 +18,6 @@ from builders.reports.results.goals import (
     trainings,
 )
 from builders.reports.results.kept import EVALUATIONS, SEED, Searches
-from builders.reports.results.map_draws import Draw, report
 from builders.reports.results.ranking import against
 from surrogates import evaluation
 from surrogates.optimizers import plain_name
@@ -160,41 +157,9 @@ def by_the_clock(data: BenchmarkData, found: Searches, goal: Goal) -> str:
         f"**By the clock**, in mean trainings of the table: spectra of all functions cost "
         f"{before:,.0f}; with these charged, `aquasurf` is {goal.about} after {interval(whole)}, "
         f"{said} random search after {count(goal.random)}; where spectra exist already, after "
-        f"{interval(whole - before)}.\n"
+        f"{interval(whole - before)}. How much of this depends on the draw of the map, and on each "
+        "choice of the search: [choice by choice](aquasurf.md).\n"
     )
-
-
-def claim_draws(draws: list[Draw], goals: tuple[Goal, Goal]) -> str:
-    """Say how much of the last claim depends on the draw of the map."""
-    about = (
-        "**How much of this depends on the draw of the map.** A map by UMAP is one of many: map 0 "
-        "is the stored one, the others have another seed, or spectra moved by at most half of "
-        "their rounding, 1/512. 100 searches on each; the intervals above know only of the trials "
-        "on one map.\n"
-    )
-    parts = [about]
-    for goal in goals:
-        if not goal.classes:
-            continue
-        ends = [
-            median_with_interval(goal.first(each.trained)) for each in draws if not each.features
-        ]
-        middles = [middle for middle, _, _ in ends]
-        fewer = sum(high < goal.random for _, _, high in ends)
-        table = report(draws, partial(first_interval, goal))
-        at_once = " A baseline is among these functions." * bool(goal.baselines)
-        parts.append(
-            f"Evaluations until {goal.about}, and the mean regret at the end:\n\n{table}\n\n"
-            f"Evaluations of the median search by `aquasurf`: {count(min(middles))} on the best "
-            f"map, {count(max(middles))} on the worst; on {fewer} of {len(ends)} maps the whole "
-            f"interval is below what random search needs.{at_once}\n"
-        )
-    return "\n".join(parts)
-
-
-def first_interval(goal: Goal, trained: NDArray[np.int32]) -> str:
-    """Return in which evaluation the goal is reached, with its interval, as text."""
-    return interval(goal.first(trained))
 
 
 def claim_filter(data: BenchmarkData, pairs: pl.DataFrame) -> str:

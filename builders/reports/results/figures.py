@@ -17,7 +17,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from act_bench.errors import ActBenchError, ExitCode
 from act_bench.figures import Request, draw
 from act_bench.figures.searches import (
     finals_figure,
@@ -31,64 +30,13 @@ from act_bench.figures.tables import tables_with_data
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
-from act_bench.search.trace_table import read_traces
 from act_bench.tables.registry import TABLES
-from builders.reports.results.kept import EVALUATIONS, spectra_of
+from builders.reports.results.kept import EVALUATIONS, OPTIMIZERS, spectra_of, stored_searches
 from surrogates.exact import random_search_law
-from surrogates.reporting import breaches, recorded
 from surrogates.significance import pairwise
 
-# From quick to slow; those after a colon are the same search with another setting.
-OPTIMIZERS: Final = (
-    "random",
-    "fisher-filter:baselines=false",
-    "fisher-filter",
-    "aquasurf",
-    "aquasurf:features=umap-outputs",
-    "aquasurf:features=umap-fim",
-    "local",
-    "evolution",
-    "knn",
-    "halving",
-    "hyperband",
-    "gp-ei",
-    "gp-ei:features=umap-union",
-    "gp-thompson",
-    "forest-ei",
-    "controller",
-    "tpe",
-)
 MAIN: Final = ("random", "local", "evolution", "knn", "aquasurf", "gp-ei", "forest-ei")
 """Those that figures with lines show."""
-
-
-class ForeignTracesError(ActBenchError, ValueError):
-    """Traces that are not of the protocol, or of other data than those here."""
-
-    exit_code = ExitCode.DATA
-
-
-def stored_searches(data: BenchmarkData, folder: Path) -> dict[str, pl.DataFrame]:
-    """Return the searches whose traces are stored, by optimizer, as ``Simulation.steps``.
-
-    Raises
-    ------
-    ForeignTracesError
-        Traces are not complete by the protocol, or of another version of the table.
-    """
-    found = {}
-    for name in OPTIMIZERS:
-        path = folder / data.name / f"{name.replace(':', '-')}.parquet"
-        if not path.exists():
-            continue
-        traces = read_traces(path)
-        wrong = breaches(traces)
-        if traces and traces[0].header.data_sha256 != data.sha256:
-            wrong.append("they are of another version of the table")
-        if wrong:
-            raise ForeignTracesError(f"{path}: {'; '.join(wrong)}: run the protocol again")
-        found[name] = recorded(traces, data, name)
-    return found
 
 
 def compared(steps: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -163,7 +111,7 @@ def main() -> None:
     images, pages = chosen.docs / "images", chosen.docs / "studies" / "results"
     for table in chosen.table or tables_with_data(Request()):
         data = load_data(table)
-        steps = stored_searches(data, chosen.traces)
+        steps = {name: each.steps for name, each in stored_searches(data, chosen.traces).items()}
         lacking = [name for name in OPTIMIZERS if name not in steps]
         if set(MAIN) <= set(steps):
             draw_searches(data, steps, compared(steps), images)

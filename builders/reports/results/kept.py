@@ -1,53 +1,80 @@
-"""What results are made of: searches and evaluations of surrogates, stored once made."""
+"""What results are made of: the searches of the leaderboard, and evaluations of surrogates.
+
+Searches are those of the protocol, whose traces lie in ``leaderboard/DATA/OPTIMIZER.parquet``:
+nothing is searched here. Evaluations of surrogates are stored once made.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench.figures.results import read_steps
+from act_bench.errors import ActBenchError, ExitCode
 from act_bench.figures.tables import invalid_spectra
 from act_bench.files.atomic import replacing
 from act_bench.files.manifest import EMBEDDING_FILE, read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Revealed
+from act_bench.search.trace_table import read_traces
 from act_bench.tables.files import table_files
 from act_bench.tables.maps import map_name
 from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import fisher_name
-from regenerate.runs.environment import processor
 from surrogates import evaluation
-from surrogates.optimizers import find_optimizer
-from surrogates.simulation import simulate
+from surrogates.reporting import breaches, recorded
 
 EVALUATIONS = 100
 SEED = 0
 FAILURE_MODELS = ("knn", "forest")
 FAILURE_FEATURES = ("outputs", "fim", "union")
-# Searches, and the seconds that the design allows for them.
-BUDGETS = {
-    "random": (1000, 1.0),
-    "knn": (100, 20.0),
-    "aquasurf": (100, 20.0),
-    "gp-ei": (100, 60.0),
-    "gp-thompson": (100, 60.0),
-    "forest-ei": (100, 120.0),
-}
+# From quick to slow; those after a colon are the same search with another setting.
+OPTIMIZERS: Final = (
+    "random",
+    "fisher-filter:baselines=false",
+    "fisher-filter",
+    "aquasurf",
+    "aquasurf:features=umap-outputs",
+    "aquasurf:features=umap-fim",
+    "local",
+    "evolution",
+    "knn",
+    "halving",
+    "hyperband",
+    "gp-ei",
+    "gp-ei:features=umap-union",
+    "gp-thompson",
+    "forest-ei",
+    "controller",
+    "tpe",
+)
+
+
+class ForeignTracesError(ActBenchError, ValueError):
+    """Traces that are not of the protocol, or of other data than those here."""
+
+    exit_code = ExitCode.DATA
 
 
 class Searches(NamedTuple):
-    """The searches of one optimizer over one table."""
+    """The searches of one optimizer over one table.
+
+    Attributes
+    ----------
+    steps
+        As ``surrogates.simulation.Simulation.steps``.
+    test
+        (trials,) what the incumbent of each has on the test images, by the metric of the table;
+        NaN where it diverged.
+    """
 
     steps: pl.DataFrame
-    finals: pl.DataFrame
-    each_s: float
-    processor: str
+    test: NDArray[np.float64]
 
     @property
     def regret(self) -> NDArray[np.float64]:
@@ -75,39 +102,30 @@ def sha256(data: BenchmarkData) -> str:
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
-def searches(data: BenchmarkData, name: str, trials: int, folder: Path) -> Searches:
-    """Return the searches of an optimizer, from the folder if they were made before."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name.replace(':', '-')}.parquet"
-    about = path.with_suffix(".json")
-    asked = {
-        "sha256": sha256(data),
-        "trials": trials,
-        "evaluations": EVALUATIONS,
-        "seed": SEED,
-        "columns": "with trained",  # what was kept by earlier versions has none
-    }
-    if about.exists():
-        known = json.loads(about.read_text(encoding="utf-8"))
-        if {key: known.get(key) for key in asked} == asked:
-            finals = read_steps(path.with_suffix(".finals.parquet"))
-            return Searches(read_steps(path), finals, known["each_s"], known["processor"])
-    chosen = {name: find_optimizer(name)}
-    simulate(data, chosen, trials=1, evaluations=EVALUATIONS, seed=SEED)  # what is done once
-    # As many as the budget is for, where these are more; the first ones are kept.
-    count = max(trials, BUDGETS[name][0]) if name == "random" else trials
-    start = time.process_time()
-    found = simulate(data, chosen, trials=count, evaluations=EVALUATIONS, seed=SEED)
-    each_s = (time.process_time() - start) / count
-    steps, finals = (rows.filter(pl.col("trial") < trials) for rows in (found.steps, found.finals))
-    about.unlink(missing_ok=True)  # it vouches for the others, so it goes first and comes last
-    for frame, target in ((steps, path), (finals, path.with_suffix(".finals.parquet"))):
-        with replacing(target) as draft:
-            frame.write_parquet(draft)
-    with replacing(about) as draft:
-        draft.write_text(json.dumps(asked | {"each_s": each_s, "processor": processor()}))
-    print(f"{data.table}, {name}: {1e3 * each_s:.1f} ms of processor time each", flush=True)
-    return Searches(steps, finals, each_s, processor())
+def stored_searches(data: BenchmarkData, folder: Path) -> dict[str, Searches]:
+    """Return the searches whose traces are stored, by optimizer.
+
+    Raises
+    ------
+    ForeignTracesError
+        Traces are not complete by the protocol, or of another version of the table.
+    """
+    found = {}
+    for name in OPTIMIZERS:
+        path = folder / data.name / f"{name.replace(':', '-')}.parquet"
+        if not path.exists():
+            continue
+        traces = read_traces(path)
+        wrong = breaches(traces)
+        if traces and traces[0].header.data_sha256 != data.sha256:
+            wrong.append("they are of another version of the table")
+        if wrong:
+            raise ForeignTracesError(f"{path}: {'; '.join(wrong)}: run the protocol again")
+        column = "test_loss" if data.metric == "validation_loss" else "test_accuracy"
+        revealed = (trace.events[-1] for trace in traces)
+        test = [getattr(each, column) for each in revealed if isinstance(each, Revealed)]
+        found[name] = Searches(recorded(traces, data, name), np.array(test, np.float64))
+    return found
 
 
 def surrogate_rows(data: BenchmarkData, splits: int, folder: Path) -> pl.DataFrame:

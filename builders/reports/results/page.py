@@ -1,13 +1,11 @@
 """Make docs/studies/results.md: every optimizer on every table, and the paper's claims tested.
 
-    python -m builders.reports.results [--table mlp] [--trials 100] [--splits 20] [--docs docs]
+    python -m builders.reports.results [--table mlp] [--splits 20] [--docs docs]
 
 Each table has a page of its own, ``docs/studies/results/TABLE.md``; what the first page says of all
-tables is kept beside them (`results_overview`), so that a new version of one table needs only
-``--table``.
-Each optimizer's searches, and the evaluation of surrogates, are kept under ``output/results`` with
-the hash of the data, so that a run that was stopped goes on. Seconds of computing are those of the
-processor, one thread.
+tables is kept beside them (`overview`), so that a new version of one table needs only ``--table``.
+Searches are those of the leaderboard, whose traces are verified. The evaluation of surrogates is
+kept under ``output/results`` with the hash of the data, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -26,14 +24,12 @@ from act_bench.search.loading import load_data
 from act_bench.tables.registry import TABLES
 from builders.reports.results.beside import put_beside
 from builders.reports.results.claims import (
-    claim_draws,
     claim_failures,
     claim_filter,
     claim_tens,
     claim_union,
 )
 from builders.reports.results.figures import (
-    OPTIMIZERS,
     draw_learning,
     draw_searches,
     draw_table,
@@ -42,14 +38,12 @@ from builders.reports.results.figures import (
 from builders.reports.results.goals import count, said
 from builders.reports.results.kept import (
     EVALUATIONS,
-    Searches,
     failure_rows,
-    searches,
     sha256,
     spectra_of,
+    stored_searches,
     surrogate_rows,
 )
-from builders.reports.results.map_draws import all_draws
 from builders.reports.results.opening import opening, opening_of_all
 from builders.reports.results.overview import (
     CLAIMS_COLUMNS,
@@ -58,28 +52,20 @@ from builders.reports.results.overview import (
     keep,
     overview,
 )
-from builders.reports.results.ranking import budgets, differences, ranking
+from builders.reports.results.ranking import differences, ranking
 from surrogates import evaluation
 from surrogates.exact import random_search_law
-from surrogates.optimizers import plain_name
-
-SLOW = ("forest-ei", "tpe")
 
 
 def main() -> None:
     """Run what is missing and write the page."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--table", action="append", choices=list(TABLES))
-    arguments.add_argument("--trials", type=int, default=100)
-    arguments.add_argument("--slow-trials", type=int, default=100, help=f"Of {', '.join(SLOW)}.")
     arguments.add_argument("--splits", type=int, default=20)
-    arguments.add_argument("--maps", type=int, default=6, help="Draws of the maps, of each table.")
-    arguments.add_argument("--optimizers", default=",".join(OPTIMIZERS))
     arguments.add_argument("--docs", type=Path, default=Path("docs"))
+    arguments.add_argument("--traces", type=Path, default=Path("leaderboard"))
     arguments.add_argument("--kept", type=Path, default=Path("output/results"))
-    arguments.add_argument("--only", choices=["searches", "surrogates"], help="Run, write no page.")
     chosen = arguments.parse_args()
-    names = tuple(chosen.optimizers.split(","))
 
     tables = chosen.table or tables_with_data(Request())
     (chosen.docs / "images").mkdir(parents=True, exist_ok=True)
@@ -89,26 +75,16 @@ def main() -> None:
     for table in tables:
         data = load_data(table)
         kept = chosen.kept / table
-        usable = [name for name in names if not needs_spectra(name) or spectra_of(data)]
-        made: dict[str, Searches] = {}
-        if chosen.only != "surrogates":
-            for name in usable:
-                trials = chosen.slow_trials if name in SLOW else chosen.trials
-                made[name] = searches(data, name, trials, kept / "searches")
-        if chosen.only == "searches":
-            continue
+        made = stored_searches(data, chosen.traces)
         rows = surrogate_rows(data, chosen.splits, kept / "surrogates")
         failures = failure_rows(data, chosen.splits, kept / "failures")
-        if chosen.only is None:
-            found = TableResults(data, made, rows)
-            text = page(found, failures, chosen.docs, kept, chosen.maps)
-            keep(found, pages)
-            text = text.replace(OPENING, opening(pages, table), 1)
-            with replacing(pages / f"{table}.md") as draft:
-                draft.write_text(put_beside(text, pages / f"{table}.md"), encoding="utf-8")
-            print(pages / f"{table}.md")
-    if chosen.only is not None:
-        return
+        found = TableResults(data, made, rows)
+        text = page(found, failures, chosen.docs)
+        keep(found, pages)
+        text = text.replace(OPENING, opening(pages, table), 1)
+        with replacing(pages / f"{table}.md") as draft:
+            draft.write_text(put_beside(text, pages / f"{table}.md"), encoding="utf-8")
+        print(pages / f"{table}.md")
     head = HEAD.format(evaluations=EVALUATIONS).replace(OPENING, opening_of_all(pages), 1)
     with replacing(studies / "results.md") as draft:
         draft.write_text("\n".join([head, overview(pages, stale(pages))]), encoding="utf-8")
@@ -122,11 +98,6 @@ def stale(pages: Path) -> list[str]:
     return [table for table, digest in digests.items() if sha256(load_data(table)) != digest]
 
 
-def needs_spectra(name: str) -> bool:
-    """Return whether an optimizer looks at Fisher spectra."""
-    return plain_name(name) in ("aquasurf", "fisher-filter") or "union" in name or "fim" in name
-
-
 OPENING = "OPENING"
 """Stands where the sentences of :mod:`builders.reports.results.opening` come."""
 
@@ -135,8 +106,10 @@ HEAD = """\
 
 OPENING
 
-Made by `python -m builders.reports.results`, which keeps what it has run: simulated searches of
-{evaluations} evaluations by each optimizer on each table. Regret is in the metric of the table,
+Made by `python -m builders.reports.results` from the traces of the
+[leaderboard](../reference/protocol.md#the-leaderboard), which are verified: simulated searches of
+{evaluations} evaluations by each optimizer on each table. What they take of a processor is said in
+[searches](../reference/search.md). Regret is in the metric of the table,
 the median over an entry's runs: the fewer runs, the more of being the best is luck, which regret
 takes for merit. Goals are sets of functions, counted by canonical class, and ask for more than seed
 noise: *better than every baseline* leaves out respellings of a baseline and may be empty, *within
@@ -162,7 +135,7 @@ tables](../results.md) says what the words mean. `python -m builders.reports.res
 """
 
 
-def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, maps: int) -> str:
+def page(found: TableResults, failures: pl.DataFrame, docs: Path) -> str:
     """Return the page on one table, and draw its figures."""
     data, made, rows = found.data, found.made, found.rows
     info = TABLES[data.table]
@@ -192,9 +165,7 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
         f"![regret against simulated time]({image}-regret-time.png)\n",
         f"![regret at the end]({image}-finals.png)\n",
         f"![which differ]({image}-significance.png)\n",
-        "## Computing time\n",
-        budgets(made),
-        "\n## The paper's claims\n",
+        "## The paper's claims\n",
     ]
     if spectra_of(data):
         draw_table(data.table, images)
@@ -203,7 +174,6 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path, kept: Path, ma
             f"\n![maps by accuracy]({image}-maps.png)\n",
             f"![surrogates]({image}-surrogates.png)\n",
             claim_tens(data, made, finals, goals),
-            claim_draws(all_draws(data, maps, kept / "maps"), goals),
             claim_filter(data, pairs),
             f"\n![accuracies]({image}-accuracies.png)\n",
             claim_failures(failures),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from act_bench.tables.registry import TableInfo
 from builders.reports.results.goals import Goal, count, median_with_interval
-from builders.reports.results.kept import BUDGETS, SEED, Searches
+from builders.reports.results.kept import SEED, Searches
 from surrogates.significance import bootstrap_interval, mean_ranks
 
 MARKS = (10, 30, 100)
@@ -32,7 +32,6 @@ def ranking(
             )
             for n in MARKS
         ]
-        test = pl.Series(found.finals[info.test_metric]).to_numpy()
         low, high = bootstrap_interval(finals[name], np.random.default_rng(SEED))
         first = goal.first(found.trained)
         middle, least, most = median_with_interval(first)
@@ -40,7 +39,7 @@ def ranking(
             f"| `{name}` | {len(first)} | {rank:.2f} | {' | '.join(regret)} | "
             f"{finals[name].mean():.4f} [{low:.4f}, {high:.4f}] | {count(middle)} "
             f"[{count(least)}, {count(most)}] | "
-            f"{np.isfinite(first).mean():.0%} | {np.nanmedian(test):.4f} |"
+            f"{np.isfinite(first).mean():.0%} | {np.nanmedian(found.test):.4f} |"
         )
     lines.append(
         "\nRegret: median (quartiles). Mean rank: normalized rank of the final regret, 0 is "
@@ -77,21 +76,3 @@ def against(pairs: pl.DataFrame, first: str, second: str) -> tuple[float, bool]:
         if (row["first"], row["second"]) == (second, first):
             return 1 - row["superiority"], row["significant"]
     raise LookupError(f"{first} and {second} were not compared")
-
-
-def budgets(made: dict[str, Searches]) -> str:
-    """Return the table of seconds per search against the budgets."""
-    lines = ["| optimizer | ms per search | budget |", "|---|---|---|"]
-    for name, found in made.items():
-        said = ""
-        if name in BUDGETS:
-            count, seconds = BUDGETS[name]
-            share = count * found.each_s / seconds
-            said = f"{seconds:g} s for {count:,} searches: {share:.2f} of it used"
-        lines.append(f"| `{name}` | {1e3 * found.each_s:.1f} | {said} |")
-    processors = ", ".join(sorted({found.processor for found in made.values()}))
-    lines.append(
-        f"\nProcessor time of one thread ({processors}), while other work ran beside it; "
-        "`python -m benchmarks.simulation` measures wall time and ratios on a quiet machine."
-    )
-    return "\n".join(lines)

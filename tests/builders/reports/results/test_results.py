@@ -14,17 +14,16 @@ from scipy.stats import hypergeom
 
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
+from act_bench.search.trace_table import write_traces
 from act_bench.tables.loaders import load_runs
 from builders.reports.results import claims as results_claims
-from builders.reports.results import figures as results_figures
 from builders.reports.results import goals as results_goals
 from builders.reports.results import kept as results_kept
-from builders.reports.results import map_draws
 from builders.reports.results import overview as results_overview
 from builders.reports.results import page as results
 from builders.reports.results import ranking as results_ranking
 from builders.reports.results.kept import EVALUATIONS, Searches
-from surrogates import evaluation, simulation
+from surrogates import evaluation, reporting
 from surrogates.optimizers import find_optimizer
 from surrogates.significance import pairwise
 
@@ -45,7 +44,7 @@ def _searches(best: list[list[float]], trained: int = 0, clock_s: float = 1.0) -
             "clock_s": np.tile(np.arange(1.0, evaluations + 1), trials) * clock_s,
         }
     )
-    return Searches(steps, pl.DataFrame(), 0.01, "a processor")
+    return Searches(steps, np.zeros(trials))
 
 
 def _goal(about: str, *reaches: int, random: float, within: float = 0.5) -> results_goals.Goal:
@@ -94,30 +93,6 @@ def test_the_filters_share_is_counted_from_the_table() -> None:
     assert f"| diverged | {diverged:,} |" in said
     assert "**Refuted on `mlp`**" in said
     assert "with probability 0.50, which may be chance" in said
-
-
-def test_searches_walk_on_the_map_that_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On map 1 nearness is nearness in score, so that the best are found from the baselines on."""
-    data = load_data("mlp")
-    scores = np.array([data.score(entry) for entry in data.covered])
-    by_score = np.stack([scores, scores], axis=1).astype(np.float32)
-    by_score[0] = np.nan
-    stored = map_draws.kept_maps("mlp", 0, Path())
-    monkeypatch.setattr(map_draws, "TRIALS", 3)
-    monkeypatch.setattr(map_draws, "EVALUATIONS", 60)
-    maps = {0: stored, 1: dict.fromkeys(stored, by_score)}
-    monkeypatch.setattr(map_draws, "kept_maps", lambda table, number, folder: maps[number])
-    draws = map_draws.all_draws(data, 2, Path())
-    assert [(each.method, each.number) for each in draws] == [
-        (method, number) for number in (0, 1) for method in map_draws.METHODS
-    ]
-    on_scores = [each for each in draws if each.number == 1]
-    assert max(each.regret.max() for each in on_scores) == 0
-    best = _goal("the best", *np.flatnonzero(scores == scores.max()).tolist(), random=1000)
-    assert best.first(on_scores[0].trained).max() < best.first(draws[0].trained).max()
-    said = results_claims.claim_draws(draws, (best, best))
-    assert "| method | map 0 | map 1 |" in said
-    assert "; 0.0000 |" in next(line for line in said.splitlines() if line.startswith("| `aqua"))
 
 
 def test_goals_are_counted_from_the_table() -> None:
@@ -271,35 +246,27 @@ def test_the_overview_says_what_is_of_an_earlier_version(
     assert "earlier version of the table, to be run again: `made-up`" in said
 
 
-def test_all_names_can_be_found_and_those_with_spectra_are_known() -> None:
-    for name in (*results_figures.OPTIMIZERS, *results_kept.BUDGETS, *results.SLOW):
+def test_all_names_can_be_found() -> None:
+    for name in results_kept.OPTIMIZERS:
         find_optimizer(name)
-        assert name in results_figures.OPTIMIZERS
-    assert [name for name in results_figures.OPTIMIZERS if not results.needs_spectra(name)] == [
-        name
-        for name in results_figures.OPTIMIZERS
-        if not any(word in name for word in ("aquasurf", "fisher", "union"))
-    ]
 
 
-def test_a_small_page_goes_on_from_what_is_kept(
-    make_data: MakeData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_small_page_is_made_of_stored_traces_and_goes_on_from_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [name for name in results_figures.OPTIMIZERS if name.startswith(("aquasurf", "fisher"))]
-    calls: list[str] = []
-    simulate = simulation.simulate
-
-    def counted(data: BenchmarkData, chosen: dict[str, object], **settings: int) -> object:
-        calls.extend(chosen)
-        return simulate(data, chosen, **settings)  # type: ignore[arg-type]
-
-    made = make_data(table="mlp")
-    monkeypatch.setattr(results, "load_data", lambda table: made)
-    monkeypatch.setattr(results_kept, "simulate", counted)
-    monkeypatch.setattr(results_kept, "BUDGETS", {"random": (4, 1.0)})
+    few_trials = reporting.PROTOCOLS[1]._replace(trials=3)
+    monkeypatch.setitem(reporting.PROTOCOLS, 1, few_trials)
+    data, traces = load_data("mlp"), tmp_path / "leaderboard" / "mlp-full"
+    traces.mkdir(parents=True)
+    for name in results_kept.OPTIMIZERS:
+        if name.startswith(("random", "aquasurf", "fisher")):
+            path = traces / f"{name.replace(':', '-')}.parquet"
+            write_traces(path, reporting.run(data, name, few_trials)[1])
+    evaluated: list[object] = []
     evaluate = evaluation.evaluate
 
     def few(data: BenchmarkData, *asked: object, **settings: Any) -> pl.DataFrame:
+        evaluated.append(settings["splits"])
         features = ["umap-outputs", "umap-fim", "umap-union"]
         makers = {"knn": evaluation.REGRESSORS["knn"]}
         chosen = asked or (features, makers)
@@ -307,13 +274,11 @@ def test_a_small_page_goes_on_from_what_is_kept(
 
     monkeypatch.setattr(evaluation, "evaluate", few)
     monkeypatch.setattr(results_kept, "FAILURE_MODELS", ("knn",))
-    monkeypatch.setattr(map_draws, "TRIALS", 3)
-    arguments = ["results.py", "--table", "mlp", "--trials", "3", "--splits", "2", "--maps", "1"]
     folders = ["--docs", str(tmp_path / "docs"), "--kept", str(tmp_path / "kept")]
-    chosen = ["--optimizers", ",".join(["random", *names])]
-    monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen])
+    folders += ["--traces", str(traces.parent)]
+    monkeypatch.setattr(sys, "argv", ["results.py", "--table", "mlp", "--splits", "2", *folders])
     results.main()
-    assert len(calls) == 2 * (1 + len(names))  # one trial beforehand
+    assert len(evaluated) == 4
     assert "| `aquasurf` |" in (tmp_path / "docs" / "studies" / "results.md").read_text()
     page = (tmp_path / "docs" / "studies" / "results" / "mlp.md").read_text()
     for number in ("**1. ", "**2. ", "**3. ", "**Who diverges.**", "(mlp-failures.csv)"):
@@ -321,11 +286,10 @@ def test_a_small_page_goes_on_from_what_is_kept(
     failures = (tmp_path / "docs" / "studies" / "results" / "mlp-failures.csv").read_text()
     assert "\nknn,union,100," in failures
     assert "| knn | union |" not in page
-    assert page.split("\n\n")[1].startswith("Of ")
+    assert page.split("\n\n")[1].startswith("Of 6 optimizers")
     for image in {part.split(")")[0] for part in page.split("](../../images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page
-    assert " on 0 of 1 maps " in page or " on 1 of 1 maps " in page
-    monkeypatch.setattr(sys, "argv", [*arguments, *folders, *chosen, "--only", "searches"])
     results.main()
-    assert len(calls) == 2 * (1 + len(names))
+    assert len(evaluated) == 4
+    assert (tmp_path / "docs" / "studies" / "results" / "mlp.md").read_text() == page
