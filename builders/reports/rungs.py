@@ -2,8 +2,9 @@
 
     python -m builders.reports.rungs cnn
 
-Without a table it reports on every one that has such a sample. Reads the embedded tables alone: seed 0 at the recipe's own rate (``default``) and at its best rate
-(``tuned``), both short, and seed 0 at that rate in long training. Prints Markdown:
+Without a table it reports on every one that has such a sample. Reads the embedded tables alone:
+seed 0 at the recipe's own rate (``default``) and at its best rate (``tuned``), both short, and seed
+0 at that rate in long training. Prints Markdown:
 
 - whether the rate that short training chooses is the one that long training would choose, over the
   functions that were trained long at every rate;
