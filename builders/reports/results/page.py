@@ -121,6 +121,7 @@ reaches the goals by evaluations and by the clock, whoever pays for spectra, is 
 with a setting after a colon are the same search with that setting: `aquasurf:features=umap-outputs`
 uses Fisher spectra as a filter only. Intervals are 95 % bootstrap intervals; differences are called
 significant after Holm's correction over all pairs (Mann-Whitney test of the regret at the end).
+Terms: [glossary](../reference/glossary.md).
 """
 
 
@@ -131,7 +132,7 @@ OPENING
 
 Made by `python -m builders.reports.results --table {table}`; the page of [all
 tables](../results.md) says what the words mean. `python -m builders.reports.results.figures --table
-{table}` draws its figures again.
+{table}` draws its figures again. Terms: [glossary](../../reference/glossary.md).
 """
 
 
