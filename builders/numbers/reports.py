@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import click
+
 from act_bench.files.atomic import replacing
 from act_bench.tables.files import embedded_fidelities
 from act_bench.tables.registry import BUILT_IN
@@ -28,6 +30,7 @@ REPORTS: Final = {
     **{f"ladder-{table}": ("ladder", [table]) for table in ("cnn", "resnet", "vit")},
     **{f"calibration-{table}": ("calibration", [table]) for table in ("mlp", "cnn")},
     **{f"calibration-{table}": ("proxies", [table]) for table in ("resnet", "vit")},
+    "named": ("named", []),
     "outcomes": ("outcomes", []),
     "energy": ("card.energy", []),
 }
@@ -52,7 +55,9 @@ def printed(name: str) -> str:
     sys.argv = [module, *arguments]
     try:
         with contextlib.redirect_stdout(output):
-            importlib.import_module(f"builders.reports.{module}").main()
+            main = importlib.import_module(f"builders.reports.{module}").main
+            # A command of click would end this process.
+            main.main(standalone_mode=False) if isinstance(main, click.Command) else main()
     finally:
         sys.argv = before
     return output.getvalue()

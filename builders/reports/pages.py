@@ -125,6 +125,7 @@ REPORTS: Final = (
     Report("notebook", "builders.notebook", (), "docs/tutorials/first-look.ipynb", 0.1),
     Report("energy", "builders.reports.card.energy", minutes=0.1),
     Report("space", "builders.space", ("report", "--write"), "docs/explanation/space.md"),
+    Report("named", "builders.reports.named", ("--write",), "docs/studies/named.md", 0.1),
     Report("rates", "builders.reports.rates.report", ("--write",), "docs/studies/rates.md", 2),
     Report(
         "joint",
