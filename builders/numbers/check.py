@@ -28,7 +28,10 @@ README: Final = FOLDER / "readme.csv"
 NO_SOURCES: Final = (ALLOWED, README, FOLDER / "fisher-changes.csv")
 """Files there whose numbers no page may quote: what is allowed, commands, and a list of entries."""
 
-GENERATED: Final = ("results.md", "results/*.md", "comparison.md", "papers.md", "papers/*.md")
+GENERATED: Final = (
+    *("results.md", "results/*.md", "comparison.md", "named.md"),
+    *("papers.md", "papers/*.md"),
+)
 """Studies that a command writes whole: no number in them was typed. Neither were those between
 ``<!-- begin: python -m ... -->`` and ``<!-- end -->``."""
 

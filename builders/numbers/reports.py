@@ -30,7 +30,6 @@ REPORTS: Final = {
     **{f"ladder-{table}": ("ladder", [table]) for table in ("cnn", "resnet", "vit")},
     **{f"calibration-{table}": ("calibration", [table]) for table in ("mlp", "cnn")},
     **{f"calibration-{table}": ("proxies", [table]) for table in ("resnet", "vit")},
-    "named": ("named", []),
     "outcomes": ("outcomes", []),
     "energy": ("card.energy", []),
 }
