@@ -11,7 +11,7 @@ TABLE --labels true`` first. A variant takes about half a minute of one core.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +41,8 @@ FILE: Final = "aquasurf.csv"
 RESAMPLES: Final = 2000
 
 ENDS: Final = ("", "_low", "_high")
+_UNIONS: Final = ("", *(f"weighting={name}" for name in WEIGHTINGS[1:]))
+"""The variants that are the union, by the weighting of layers."""
 
 Float = NDArray[np.float64]
 Row = dict[str, object]
@@ -64,11 +66,19 @@ COLUMNS: Final = {
     "gain": pl.Float64,
     "gain_low": pl.Float64,
     "gain_high": pl.Float64,
+    "outputs": pl.Float64,
+    "outputs_low": pl.Float64,
+    "outputs_high": pl.Float64,
+    "spectra": pl.Float64,
+    "spectra_low": pl.Float64,
+    "spectra_high": pl.Float64,
 }
 """Of a variant on a table: the mean regret at the end; evaluations, median, until near the best and
 until better than every baseline (infinite: never; null: there is no such function), and the share
-of searches that get there; and by how much its regret is below that of the default. Intervals are
-95 % bootstrap intervals over draws, with all trials of a draw together."""
+of searches that get there; by how much its regret is below that of the default; and, of the union
+with a weighting, by how much it is below that of the search by outputs alone, and by spectra alone
+with the same weighting. Intervals are 95 % bootstrap intervals over draws, with all trials of a
+draw together."""
 
 
 def regrets(data: BenchmarkData, made: Made) -> Float:
@@ -120,8 +130,18 @@ def difference(first: Float, second: Float) -> Float:
     return mean(first) - mean(second)
 
 
-def row(data: BenchmarkData, made: Made, default: Made) -> Row:
-    """Return the row of a variant."""
+def row(data: BenchmarkData, made: Made, others: Mapping[str, Made]) -> Row:
+    """Return the row of a variant.
+
+    Parameters
+    ----------
+    data
+        The table.
+    made
+        Its searches.
+    others
+        Those of every variant, by its settings; the default among them.
+    """
     near, beyond = goals_of(data)
     own = regrets(data, made)
     cells: Row = {
@@ -136,10 +156,28 @@ def row(data: BenchmarkData, made: Made, default: Made) -> Row:
             firsts = _firsts(goal, made)
             cells |= _three(name, over_draws([firsts], middle))
             cells[f"{name}_reached"] = round(float(np.isfinite(firsts).mean()), 4)
-    if made.variant:
-        gain = over_draws([regrets(data, default), own], difference)
-        cells |= _three("gain", gain, digits=6)
+    for name, variant in compared_with(made.variant).items():
+        if variant in others:
+            gain = over_draws([regrets(data, others[variant]), own], difference)
+            cells |= _three(name, gain, digits=6)
     return dict.fromkeys(COLUMNS) | cells
+
+
+def compared_with(variant: str) -> dict[str, str]:
+    """Return the variants that one is compared with, by the column that tells the outcome.
+
+    Examples
+    --------
+    >>> compared_with("points=1000")
+    {'gain': ''}
+    >>> compared_with("weighting=inverse_size")["spectra"]
+    'features=umap-fim:weighting=inverse_size'
+    """
+    found = {"gain": ""} if variant else {}
+    if variant in _UNIONS:
+        spectra = ":".join(part for part in ("features=umap-fim", variant) if part)
+        found |= {"outputs": "features=umap-outputs", "spectra": spectra}
+    return found
 
 
 def _firsts(goal: Goal, made: Made) -> Float:
@@ -242,28 +280,26 @@ def _evaluations(each: Row, name: str) -> str:
 def _union(rows: dict[str, Row]) -> list[str]:
     """Say for each weighting whether the union searches better than either feature."""
     lines = []
-    for weighting in WEIGHTINGS:
-        setting = f"weighting={weighting}" if weighting != WEIGHTINGS[0] else ""
-        union = rows.get(setting)
-        spectra = rows.get(":".join(part for part in ("features=umap-fim", setting) if part))
-        outputs = rows.get("features=umap-outputs")
-        if union is None or spectra is None or outputs is None:
+    for weighting, variant in zip(WEIGHTINGS, _UNIONS, strict=True):
+        union = rows.get(variant)
+        if union is None or union["outputs"] is None or union["spectra"] is None:
             continue
-        said = [
-            f"{_against(union, other)} {name}"
-            for name, other in (("outputs", outputs), ("spectra", spectra))
-        ]
+        said = [f"{_against(union, name)} {name}" for name in ("outputs", "spectra")]
         lines.append(f"- Layers weighted `{weighting}`: the union ends {' and '.join(said)}.")
     return [*lines, ""] if lines else []
 
 
-def _against(first: Row, second: Row) -> str:
-    """Say how a variant ends against another; intervals that overlap are not told apart."""
-    if _number(first, "regret_high") < _number(second, "regret_low"):
-        return "better than by"
-    if _number(first, "regret_low") > _number(second, "regret_high"):
-        return "worse than by"
-    return "not significantly different from"
+def _against(union: Row, name: str) -> str:
+    """Say how the union ends against one feature, by the interval of their difference."""
+    gain, low, high = (_number(union, f"{name}{end}") for end in ENDS)
+    told = (
+        "better than by"
+        if low > 0
+        else "worse than by"
+        if high < 0
+        else "not significantly differently than by"
+    )
+    return f"{told} ({gain:+.4f} [{low:+.4f}, {high:+.4f}])"
 
 
 def main() -> None:
@@ -289,7 +325,8 @@ def main() -> None:
             if kept is not None:
                 made.append(kept)
         if made and not made[0].variant:
-            rows = [row(data, each, made[0]) for each in made]
+            others = {each.variant: each for each in made}
+            rows = [row(data, each, others) for each in made]
             keep(pl.DataFrame(rows, COLUMNS, orient="row"), folder / FILE)
     found = pl.read_csv(folder / FILE, schema=COLUMNS)
     with replacing(folder / "aquasurf.md") as draft:
