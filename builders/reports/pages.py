@@ -135,6 +135,14 @@ REPORTS: Final = (
         10,
     ),
     Report(
+        "grid-cnn",
+        "builders.reports.rates.grid",
+        ("cnn",),
+        minutes=25,
+        images=True,
+        resumes=True,
+    ),
+    Report(
         "results",
         "builders.reports.results",
         writes="docs/studies/results.md and docs/studies/results/",

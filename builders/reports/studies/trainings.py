@@ -61,7 +61,7 @@ class Trainings:
     rates
         Peaks of the learning rate.
     fresh
-        Seeds beside the one that chooses: 1 to ``fresh``.
+        Seeds beside the one that chooses: 1 to ``fresh``, or none.
     chosen
         Function, as its runs name it, to its rate, where that is known already; then seed 0 has
         nothing to choose, and is not trained.
@@ -90,7 +90,7 @@ class Trainings:
         for rate in self.rates:
             of_rate = [text for text in self.texts if text not in self.chosen]
             self._sweep(folder, rate, plan(_entries(of_rate), [CHOOSING]), resources)
-        if self._choices_left(folder):  # the rates are not known yet
+        if self._choices_left(folder) or not self.fresh:  # the rates are not known yet
             return self.left(folder)
         fresh = range(1, self.fresh + 1)
         chosen = self.best_rates(folder)
