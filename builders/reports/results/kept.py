@@ -55,8 +55,12 @@ OPTIMIZERS: Final = (
 )
 
 
+COMPARED: Final = OPTIMIZERS[:6]
+"""Those that the claims of the papers are about; a table without spectra needs the first."""
+
+
 class ForeignTracesError(ActBenchError, ValueError):
-    """Traces that are not of the protocol, or of other data than those here."""
+    """Traces that are not there, not of the protocol, or of other data than those here."""
 
     exit_code = ExitCode.DATA
 
@@ -125,6 +129,25 @@ def stored_searches(data: BenchmarkData, folder: Path) -> dict[str, Searches]:
         revealed = (trace.events[-1] for trace in traces)
         test = [getattr(each, column) for each in revealed if isinstance(each, Revealed)]
         found[name] = Searches(recorded(traces, data, name), np.array(test, np.float64))
+    return found
+
+
+def searches_of(data: BenchmarkData, folder: Path) -> dict[str, Searches]:
+    """Return the stored searches of a table, those that its claims are about among them.
+
+    Raises
+    ------
+    ForeignTracesError
+        As :func:`stored_searches`, or some that are needed are not stored.
+    """
+    found = stored_searches(data, folder)
+    needed = COMPARED if spectra_of(data) else COMPARED[:1]
+    if lacking := [name for name in needed if name not in found]:
+        raise ForeignTracesError(
+            f"no traces of {', '.join(lacking)} over {data.table}: make them with `act-bench "
+            f"simulate {data.table} --protocol 1 --optimizers {','.join(lacking)} --output "
+            f"{folder / data.name}`"
+        )
     return found
 
 

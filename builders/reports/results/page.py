@@ -39,9 +39,9 @@ from builders.reports.results.goals import count, said
 from builders.reports.results.kept import (
     EVALUATIONS,
     failure_rows,
+    searches_of,
     sha256,
     spectra_of,
-    stored_searches,
     surrogate_rows,
 )
 from builders.reports.results.opening import opening, opening_of_all
@@ -75,7 +75,7 @@ def main() -> None:
     for table in tables:
         data = load_data(table)
         kept = chosen.kept / table
-        made = stored_searches(data, chosen.traces)
+        made = searches_of(data, chosen.traces)
         rows = surrogate_rows(data, chosen.splits, kept / "surrogates")
         failures = failure_rows(data, chosen.splits, kept / "failures")
         found = TableResults(data, made, rows)

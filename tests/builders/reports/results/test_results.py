@@ -246,6 +246,14 @@ def test_the_overview_says_what_is_of_an_earlier_version(
     assert "earlier version of the table, to be run again: `made-up`" in said
 
 
+def test_searches_that_claims_are_about_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(results_kept.ForeignTracesError) as caught:
+        results_kept.searches_of(load_data("mlp"), tmp_path)
+    command = str(caught.value).partition("`")[2]
+    assert command.startswith("act-bench simulate mlp --protocol 1 --optimizers random,fisher-")
+    assert command.endswith(f"aquasurf:features=umap-fim --output {tmp_path / 'mlp-full'}`")
+
+
 def test_all_names_can_be_found() -> None:
     for name in results_kept.OPTIMIZERS:
         find_optimizer(name)
