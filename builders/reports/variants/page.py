@@ -284,7 +284,7 @@ def _union(rows: dict[str, Row]) -> list[str]:
         union = rows.get(variant)
         if union is None or union["outputs"] is None or union["spectra"] is None:
             continue
-        said = [f"{_against(union, name)} {name}" for name in ("outputs", "spectra")]
+        said = [_against(union, name) for name in ("outputs", "spectra")]
         lines.append(f"- Layers weighted `{weighting}`: the union ends {' and '.join(said)}.")
     return [*lines, ""] if lines else []
 
@@ -299,7 +299,7 @@ def _against(union: Row, name: str) -> str:
         if high < 0
         else "not significantly differently than by"
     )
-    return f"{told} ({gain:+.4f} [{low:+.4f}, {high:+.4f}])"
+    return f"{told} {name} ({gain:+.4f} [{low:+.4f}, {high:+.4f}])"
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def test_the_page_goes_on_from_what_is_kept(tmp_path, monkeypatch, capsys):
     assert len(run()) == sum("labels" not in name for name in searches.VARIANTS)
     assert "needs python -m builders.fisher cnn --labels true" in capsys.readouterr().out
     text = (tmp_path / "studies" / "results" / "aquasurf.md").read_text()
-    assert "Layers weighted `reference_code`: the union ends better than by (+" in text
+    assert "Layers weighted `reference_code`: the union ends better than by outputs (+" in text
     union = run("--no-searches")["weighting=reference_code"]
     gain = scores[0] - data.score(poor)
     assert union["outputs"] == union["spectra"] == pytest.approx(gain, abs=1e-6)
