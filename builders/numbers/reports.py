@@ -19,6 +19,7 @@ from builders.numbers.printed import numbers_in
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / "docs" / "numbers"
+CALIBRATION: Final = ROOT / "docs" / "calibration"
 
 EMBEDDED: Final = tuple(name for name in BUILT_IN if embedded_fidelities(name))
 """The tables that this package has data of."""
@@ -26,6 +27,7 @@ EMBEDDED: Final = tuple(name for name in BUILT_IN if embedded_fidelities(name))
 REPORTS: Final = {
     **{f"table-{table}": ("table_report", [table]) for table in EMBEDDED},
     **{f"seeds-{table}": ("seeds", [table]) for table in EMBEDDED},
+    "seeds-drawn-cnn": ("seeds", ["cnn", "--runs", str(CALIBRATION / "cnn-seeds.parquet")]),
     **{f"fisher-{table}": ("fisher.report", [table]) for table in EMBEDDED},
     **{f"ladder-{table}": ("ladder", [table]) for table in ("cnn", "resnet", "vit")},
     **{f"calibration-{table}": ("calibration", [table]) for table in ("mlp", "cnn")},

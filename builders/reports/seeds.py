@@ -3,8 +3,8 @@
 ``python -m builders.reports.seeds cnn`` reads the embedded runs at the default fidelity; without a
 name, those of every table. ``--draw 60`` prints entries drawn at random from those that train,
 one per line: ``act-bench sweep cnn --seeds 5 --expressions FILE --out sweeps/cnn-proxy-seeds``
-trains them, and ``--runs sweeps/cnn-proxy-seeds`` reports on what is there of them. Prints
-Markdown, as it stands in docs/.
+trains them, and ``--runs sweeps/cnn-proxy-seeds`` reports on what is there of them; those of `cnn`
+are ``docs/calibration/cnn-seeds.parquet``. Prints Markdown, as it stands in docs/.
 
 Noise is the standard deviation of one run, pooled as root mean square. Entries *drawn at random*
 are those before the first entry with one seed in the order of all sweeps, which is by hashes: so
@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench import load_runs
+from act_bench import load_runs, load_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.estimates import score_matrix, shrink
 from act_bench.tables.files import tables_with_data
@@ -241,6 +241,21 @@ def print_drawn(info: TableInfo, scores: Scores, source: Path) -> None:
         f"without what all entries share of a seed: "
         f"{pooled(again[finite] - again[finite].mean(axis=0)):.4f}."
     )
+    print_confirmed(info, again, scores, finite & ~before)
+
+
+def print_confirmed(info: TableInfo, again: Scores, scores: Scores, alone: Mask) -> None:
+    """Print how far the record and the estimate are from later seeds, where seed 0 was alone."""
+    estimate = load_table(info.name, columns=["estimate"])["estimate"].cast(float).to_numpy()
+    later = again[alone, 1:].mean(axis=1)
+    print(f"\n| of {alone.sum()} entries with seed 0 alone, less the mean of seeds 1 to ", end="")
+    print(f"{again.shape[1] - 1} | mean | root mean square |\n|---|---|---|")
+    for name, values in {
+        "the record, seed 0": scores[alone, 0],
+        "the estimate": estimate[alone] * info.score(1.0),
+    }.items():
+        gap = values - later
+        print(f"| {name} | {with_error(gap)} | {np.sqrt(np.mean(gap**2)):.4f} |")
 
 
 def main() -> None:
