@@ -218,6 +218,25 @@ def fresh_summaries(fresh: pl.DataFrame, info: TableInfo, by: Sequence[str]) -> 
     )
 
 
+def check_rates(
+    runs: pl.DataFrame, recipe: Recipe, data: AnyData, space: EntrySpace
+) -> dict[float, str]:
+    """Refuse runs that are not of a recipe with their rate; return its hash at each, ascending.
+
+    Raises
+    ------
+    BuildError
+        As :func:`builders.tables.check_runs`.
+    """
+    hashes = {}
+    for rate in sorted(runs[RATE].unique().to_list()):
+        changed = with_rate(recipe, rate)
+        of_rate = runs.filter(pl.col(RATE) == rate)
+        check_runs(of_rate, recipe.fidelity, changed.sha, data.fingerprint, space)
+        hashes[rate] = changed.sha
+    return hashes
+
+
 def build(
     sources: Sequence[Path], recipe: Recipe, data: AnyData, space: EntrySpace, folder: Path
 ) -> dict[str, FileRecord]:
@@ -254,12 +273,7 @@ def build(
             f"expected runs at other rates than the recipe's own, {recipe.learning_rate:g}: make "
             "these with builders.tables"
         )
-    hashes = {recipe.learning_rate: recipe.sha}
-    for rate in rates:
-        changed = with_rate(recipe, rate)
-        hashes[rate] = changed.sha
-        of_rate = others.filter(pl.col(RATE) == rate)
-        check_runs(of_rate, recipe.fidelity, changed.sha, data.fingerprint, space)
+    hashes = {recipe.learning_rate: recipe.sha} | check_rates(others, recipe, data, space)
     runs = at_every_rate(own, others, recipe)
     filled = sum(of_rate.height for of_rate in runs.values()) - own.height - others.height
     about = {

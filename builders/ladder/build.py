@@ -28,11 +28,10 @@ from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, origin, write_manifest
 from builders.ladder.sample import COLUMNS, FILE, LONG, read
-from builders.rates import FIRST_SEED, RATE, fresh_summaries
-from builders.tables import EntrySpace, check_runs, read_runs
+from builders.rates import FIRST_SEED, RATE, check_rates, fresh_summaries
+from builders.tables import EntrySpace, read_runs
 from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
-from regenerate.recipes.rates import with_rate
 
 KEPT = tuple(name for name in COLUMNS if name != "every_rate")
 """What the file keeps of a sample; the runs say at which rates a function was trained."""
@@ -129,19 +128,14 @@ def build(
             f"expected runs of the sample's {sample.height} functions: {others.height} are of "
             f"others, the first of {others['expression'][0]}"
         )
-    hashes = {}
-    for rate in sorted(runs[RATE].unique().to_list()):
-        changed = with_rate(recipe, rate)
-        hashes[f"{rate:g}"] = changed.sha
-        of_rate = runs.filter(pl.col(RATE) == rate)
-        check_runs(of_rate, recipe.fidelity, changed.sha, data.fingerprint, space)
+    hashes = check_rates(runs, recipe, data, space)
     ended = runs.filter(pl.col("outcome") == "ok")["images_seen"]
     about = {
         "table": recipe.table,
         "edition": "regenerated",
         "fidelity": recipe.fidelity,
         "recipe": json.loads(recipe.canonical_json()),
-        "recipe_sha_by_rate": hashes,
+        "recipe_sha_by_rate": {f"{rate:g}": sha for rate, sha in hashes.items()},
         "data": {"name": data.name, "fingerprint": data.fingerprint},
         **({POINTS: recipe.checkpoints(ended[0] // recipe.epochs)} if len(ended) else {}),
         **origin(
