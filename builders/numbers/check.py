@@ -95,7 +95,8 @@ def sources(page: str) -> Sources:
     studies = ROOT / "docs" / "studies"
     for path in sorted((studies / "results").glob("*.csv")):
         belongs = path.stem.partition("-")[0]
-        if not of_one or belongs == table or belongs not in BUILT_IN:
+        # No study of one table quotes the choices of AQuaSurF, which have a page of their own.
+        if not of_one or belongs == table or belongs not in {*BUILT_IN, "aquasurf"}:
             texts.append(_rows(path, table if of_one else None))
     if not of_one:
         texts += [path.read_text("utf-8") for path in sorted((studies / "results").glob("*.md"))]
