@@ -28,6 +28,10 @@ README: Final = FOLDER / "readme.csv"
 NO_SOURCES: Final = (ALLOWED, README, FOLDER / "fisher-changes.csv")
 """Files there whose numbers no page may quote: what is allowed, commands, and a list of entries."""
 
+OF_OTHER_PAGES: Final = ("rates-joint.csv", "grid-cnn.csv", "aquasurf.csv")
+"""Files that no study of one table may quote: learning rates, and the choices of AQuaSurF, have
+pages of their own."""
+
 GENERATED: Final = (
     *("results.md", "results/*.md", "comparison.md", "named.md"),
     *("papers.md", "papers/*.md"),
@@ -90,13 +94,16 @@ def sources(page: str) -> Sources:
     of_one = table in BUILT_IN
     for path in sorted(FOLDER.glob("*.csv")):
         belongs = path.stem.rpartition("-")[2]
+        if of_one and path.name in OF_OTHER_PAGES:
+            continue
         if path not in NO_SOURCES and (not of_one or belongs == table or belongs not in BUILT_IN):
             texts.append(path.read_text("utf-8"))
     studies = ROOT / "docs" / "studies"
     for path in sorted((studies / "results").glob("*.csv")):
         belongs = path.stem.partition("-")[0]
-        # No study of one table quotes the choices of AQuaSurF, which have a page of their own.
-        if not of_one or belongs == table or belongs not in {*BUILT_IN, "aquasurf"}:
+        if of_one and path.name in OF_OTHER_PAGES:
+            continue
+        if not of_one or belongs == table or belongs not in BUILT_IN:
             texts.append(_rows(path, table if of_one else None))
     if not of_one:
         texts += [path.read_text("utf-8") for path in sorted((studies / "results").glob("*.md"))]
