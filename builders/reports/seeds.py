@@ -241,7 +241,7 @@ def print_drawn(info: TableInfo, scores: Scores, source: Path) -> None:
         f"without what all entries share of a seed: "
         f"{pooled(again[finite] - again[finite].mean(axis=0)):.4f}."
     )
-    print_confirmed(info, again, scores, finite & ~before)
+    print_confirmed(info, again, scores, np.asarray(finite & ~before))
 
 
 def print_confirmed(info: TableInfo, again: Scores, scores: Scores, alone: Mask) -> None:
