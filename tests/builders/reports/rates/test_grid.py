@@ -46,7 +46,7 @@ def test_the_finer_grid_is_chosen_by_seed_0_and_judged_by_others(tmp_path: Path)
                 "validation_accuracy"
             ]
             .max()
-        )  # type: ignore[operator]
+        )
         others = own.filter(
             pl.col("seed").is_in([1, 2]), pl.col("learning_rate") == row["finer"]
         ).unique("seed")
