@@ -86,6 +86,8 @@ def load_table(
     fidelity
         One of the table's fidelities; None takes its default, the highest that covers every entry
         (``act-bench tables`` shows it).
+        Of one that a sample is trained at, such as ``long``, the columns are those of
+        ``act_bench.tables.ladder.sample.SAMPLE_COLUMNS``; entries outside it are ``missing``.
     columns
         Names of the columns to read; None reads all of the table's own, the vector ones included.
         Columns that are the same at every fidelity are joined when they are asked for: those of the
