@@ -92,14 +92,14 @@ def at_own_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  
 def at_tuned_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  # noqa: B008
     """Return what the functions reach at the rate that suits each; empty where there is none."""
     from act_bench.tables.loaders import load_table
-    from act_bench.tables.rates import fresh_deviation, table_rates
+    from act_bench.tables.rates import fresh_spread, table_rates
 
     info = table_info(table)
     if request.edition != "regenerated" or not table_rates(table):
         return {}
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
     rows = load_table(table, fidelity=fidelity, rate="tuned")
-    pooled = fresh_deviation(rows, info)
+    pooled = fresh_spread(rows, info).deviation
     chosen = {name: entry for name in KNOWN if (entry := _entry(name)) is not None}
     ranked = rows.sort(info.metric, descending=info.higher_is_better, nulls_last=True)
     every = {name: rows.row(entry, named=True) for name, entry in chosen.items()}

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from act_bench.files.manifest import metadata_of
 from act_bench.tables.files import entries_file, optional_file, table_file, table_files
@@ -319,8 +319,15 @@ def own_rate(table: str, fidelity: str) -> float | None:
     return None if rate is None else float(rate)
 
 
-def fresh_deviation(tuned: pl.DataFrame, info: TableInfo) -> float:
-    """Return the standard deviation of a fresh run at the tuned rate, pooled over what trains.
+class Spread(NamedTuple):
+    """Standard deviation of a run, and the degrees of freedom behind it."""
+
+    deviation: float
+    freedom: int
+
+
+def fresh_spread(tuned: pl.DataFrame, info: TableInfo) -> Spread:
+    """Return how much a fresh run at the tuned rate varies, pooled over what trains.
 
     As root mean square, by degrees of freedom. It stands for a function's own deviation where that
     has fewer than :data:`FEW_SEEDS` runs behind it, of which it says next to nothing.
@@ -334,14 +341,14 @@ def fresh_deviation(tuned: pl.DataFrame, info: TableInfo) -> float:
 
     Returns
     -------
-    float
+    Spread
         In the unit of the metric; NaN where no function has two fresh runs.
 
     Examples
     --------
     >>> from act_bench import load_table
     >>> from act_bench.tables.registry import table_info
-    >>> 0.01 < fresh_deviation(load_table("mlp", rate="tuned"), table_info("mlp")) < 0.2
+    >>> 0.01 < fresh_spread(load_table("mlp", rate="tuned"), table_info("mlp")).deviation < 0.2
     True
     """
     import polars as pl
@@ -350,5 +357,5 @@ def fresh_deviation(tuned: pl.DataFrame, info: TableInfo) -> float:
     trains = sign * pl.col(info.metric) > info.trained_score
     std, freedom = pl.col(f"fresh_{info.metric}_std"), pl.col("fresh_runs") - 1
     several = tuned.filter(trains, pl.col("fresh_runs") > 1)
-    found = several.select((std.pow(2) * freedom).sum() / freedom.sum()).item()
-    return float("nan") if found is None else float(found) ** 0.5
+    squares, total = several.select((std.pow(2) * freedom).sum(), freedom.sum()).row(0)
+    return Spread(float(squares / total) ** 0.5 if total else float("nan"), int(total))

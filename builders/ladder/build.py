@@ -71,7 +71,7 @@ def sample_table(
             pl.col("outcome").fill_null("missing"),
             pl.col("fresh_runs", "fresh_diverged_runs").fill_null(0),
         )
-        .with_columns(pl.when(trained).then(pl.col(RATE, "tuning_s")))
+        .with_columns(pl.when(trained).then("tuning_s").alias("tuning_s"))
         .select(names(sample_columns(info.name)))
     )
 

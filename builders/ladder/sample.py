@@ -97,15 +97,18 @@ def same_network(expression: str) -> bytes:
     return tables.value.tobytes() + tables.slope.tobytes()
 
 
-def distinct(tuned: pl.DataFrame) -> pl.DataFrame:
+def distinct(tuned: pl.DataFrame, named: Mapping[int, str]) -> pl.DataFrame:
     """Return the rows of a table that stand for its distinct functions, in entry order.
 
     Parameters
     ----------
     tuned
         As ``load_table(table, rate="tuned")`` gives it.
+    named
+        Canonical classes that stand for the network that they make, whatever else makes it.
     """
     first = tuned.unique("canonical_class", keep="first", maintain_order=True)
+    first = first.sort(~pl.col("canonical_class").is_in(list(named)), maintain_order=True)
     texts = first["expression"].to_list()
     few = [_at_few(text) for text in texts]
     several = {each for each, count in Counter(few).items() if count > 1}
@@ -113,7 +116,7 @@ def distinct(tuned: pl.DataFrame) -> pl.DataFrame:
     for row, (text, each) in enumerate(zip(texts, few, strict=True)):
         # Whole tables only of functions that agree at a few inputs: it takes a tenth of the time.
         known.setdefault(same_network(text) if each in several else each, row)
-    return first[list(known.values())]
+    return first[list(known.values())].sort("entry")
 
 
 def _at_few(expression: str) -> bytes:
@@ -121,23 +124,6 @@ def _at_few(expression: str) -> bytes:
     inputs = to_float64(np.arange(0, CODES, 257, dtype=np.uint16))
     with np.errstate(all="ignore"):
         return from_float64(parse(expression).to_numpy()(inputs)).tobytes()
-
-
-def certain(functions: pl.DataFrame, named: Mapping[int, str]) -> pl.DataFrame:
-    """Return the functions that are sure to be in the sample, with their stratum.
-
-    Parameters
-    ----------
-    functions
-        Distinct ones that train, the best first.
-    named
-        Canonical class to ``baseline`` or ``named``.
-    """
-    stratum = [named.get(each, "best") for each in functions["canonical_class"]]
-    told = functions.with_columns(pl.Series("stratum", stratum))
-    return told.with_row_index("rank").filter(
-        (pl.col("rank") < BEST) | (pl.col("stratum") != "best")
-    )
 
 
 def draw(stratum: str, functions: pl.DataFrame, count: int) -> pl.DataFrame:
@@ -176,25 +162,28 @@ def design(
             "every rate: finish the sweeps at its rates first"
         )
     score = pl.col(info.metric) * (1 if info.higher_is_better else -1)
-    functions = distinct(tuned)
+    functions = distinct(tuned, named)
     ran = functions.filter(pl.col("outcome") == "ok")
     trains = ran.filter(score > info.trained_score).sort(-score, "entry")
-    sure = certain(trains, named).drop("rank").with_columns(probability=pl.lit(1.0))
-    tenths = trains.with_row_index("rank").with_columns(
-        decile=pl.col("rank") * DECILES // trains.height + 1
+    stratum = [named.get(each) for each in functions["canonical_class"]]
+    told = functions.with_columns(pl.Series("stratum", stratum, pl.String))
+    best = pl.col("entry").is_in(trains.head(BEST)["entry"].implode())
+    sure = (
+        told.filter(best | pl.col("stratum").is_not_null())
+        .with_columns(pl.col("stratum").fill_null("best"), probability=pl.lit(1.0))
+        .sort(score, descending=True, nulls_last=True)
     )
-    left = tenths.filter(~pl.col("entry").is_in(sure["entry"].implode()))
+    is_left = ~pl.col("entry").is_in(sure["entry"].implode())
+    tenth = pl.col("rank") * DECILES // trains.height + 1
+    left = trains.with_row_index("rank").with_columns(decile=tenth).drop("rank").filter(is_left)
     strata = [
-        draw(
-            f"decile {decile}",
-            left.filter(pl.col("decile") == decile).drop("rank", "decile"),
-            EACH_DECILE,
-        )
-        for decile in range(1, DECILES + 1)
+        draw(f"decile {each}", left.filter(pl.col("decile") == each).drop("decile"), EACH_DECILE)
+        for each in range(1, DECILES + 1)
     ]
-    # Baselines and named functions that do not train have a place among those that do not.
-    strata.append(draw("chance", ran.filter(score <= info.trained_score), CHANCE))
-    strata.append(draw("diverged", functions.filter(pl.col("outcome") == "diverged"), DIVERGED))
+    others = functions.filter(is_left)
+    weak = others.filter(pl.col("outcome") == "ok", score <= info.trained_score)
+    strata.append(draw("chance", weak, CHANCE))
+    strata.append(draw("diverged", others.filter(pl.col("outcome") == "diverged"), DIVERGED))
     sample = pl.concat([sure, *strata]).with_columns(pl.col("learning_rate").fill_null(own_rate))
     studied = rate_study(sample)
     return sample.with_columns(every_rate=pl.col("expression").is_in(studied)).select(
@@ -203,7 +192,7 @@ def design(
 
 
 def rate_study(sample: pl.DataFrame) -> list[str]:
-    """Return the functions that are trained at every rate: twenty where all baselines train.
+    """Return the functions that are trained at every rate: twenty.
 
     They are the baselines, the first of ``best`` and, of each decile, the one that comes first in
     the order of all sweeps.

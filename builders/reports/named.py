@@ -6,7 +6,8 @@ Every table with named functions has a section: each function at the recipe's ow
 rate at which seed 0 is best, there by seeds that had no part in the choice. Functions outside the
 space that train are compared with the best baseline, by fresh seeds: Welch's t-test where both have
 :data:`~act_bench.tables.rates.FEW_SEEDS` or more, and else Student's, with the deviation of a fresh
-run pooled over the functions that train; two-sided, corrected by Holm over the functions compared.
+run pooled over the functions of the space that train. Tests are two-sided and corrected by Holm
+over the functions that are compared.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
-import numpy as np
 import polars as pl
 from scipy import stats
 
@@ -24,7 +24,8 @@ from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
 from act_bench.tables.catalogued.named import load_named, named_name
 from act_bench.tables.files import table_files
-from act_bench.tables.rates import FEW_SEEDS, LEARNING_RATE
+from act_bench.tables.loaders import load_table
+from act_bench.tables.rates import FEW_SEEDS, LEARNING_RATE, Spread, fresh_spread, tuned_name
 from act_bench.tables.registry import TABLES, TableInfo
 from regenerate.recipes import find
 from surrogates.significance import holm
@@ -34,13 +35,6 @@ LEVEL: Final = 0.05
 TERMS: Final = "Terms: [glossary](../reference/glossary.md).\n"
 
 Row = dict[str, Any]
-
-
-class Spread(NamedTuple):
-    """Standard deviation of a fresh run, and the degrees of freedom behind it."""
-
-    deviation: float
-    freedom: int
 
 
 class Compared(NamedTuple):
@@ -62,18 +56,6 @@ class Compared(NamedTuple):
 def trained(tuned: pl.DataFrame, info: TableInfo) -> pl.DataFrame:
     """Return the rows of functions that train with fresh seeds."""
     return tuned.filter(pl.col(f"fresh_{info.metric}") * info.score(1.0) > info.trained_score)
-
-
-def pooled(tuned: pl.DataFrame, info: TableInfo) -> Spread:
-    """Return how much a fresh run of a function that trains varies, as pooled root mean square.
-
-    Functions of the same entry count once.
-    """
-    rows = trained(tuned, info).filter(pl.col("fresh_runs") > 1).unique("expression")
-    freedom = rows["fresh_runs"].to_numpy() - 1
-    squares = rows[f"fresh_{info.metric}_std"].to_numpy() ** 2 * freedom
-    total = int(freedom.sum())
-    return Spread(float(np.sqrt(squares.sum() / total)) if total else float("nan"), total)
 
 
 def spread(row: Row, info: TableInfo, of_all: Spread) -> Spread:
@@ -99,11 +81,21 @@ def p_value(first: Row, second: Row, info: TableInfo, of_all: Spread) -> float:
     return float(2 * stats.t.sf(abs(first[name] - second[name]) / sum(parts) ** 0.5, freedom))
 
 
-def compared(tuned: pl.DataFrame, info: TableInfo) -> Compared:
-    """Compare the functions outside the space with the best baseline, by fresh seeds."""
+def compared(tuned: pl.DataFrame, info: TableInfo, of_all: Spread) -> Compared:
+    """Compare the functions outside the space with the best baseline, by fresh seeds.
+
+    Parameters
+    ----------
+    tuned
+        Named functions at the rate that suits each.
+    info
+        The table.
+    of_all
+        How much a fresh run varies, over the functions of the space that train.
+    """
     space, name = load_space(), f"fresh_{info.metric}"
     entries = [space.resolve(text).entry for text in BASELINES]
-    fresh, of_all = trained(tuned, info), pooled(tuned, info)
+    fresh = trained(tuned, info)
     score = pl.col(name) * info.score(1.0)
     baseline = fresh.filter(pl.col("entry").is_in(entries)).sort(score).row(-1, named=True)
     outside = fresh.filter(pl.col("entry").is_null()).to_dicts()
@@ -122,7 +114,8 @@ def section(table: str) -> str:
     first, fresh = f"first_{info.metric}", f"fresh_{info.metric}"
     own = rows.filter(pl.col(LEARNING_RATE.name) == own_rate).select("name", own=first)
     tuned = rows.filter("tuned").join(own, on="name", how="left", maintain_order="left")
-    found, of_all = compared(tuned, info), pooled(tuned, info)
+    of_all = fresh_spread(load_table(table, rate="tuned"), info)
+    found = compared(tuned, info, of_all)
     order = pl.coalesce(pl.col(fresh), pl.col(first)) * info.score(1.0)
     heads = ("function", "entry", f"at {own_rate:g}", "tuned rate", "seed 0", "fresh mean", "seeds")
     against = f"against {found.baseline['title']}"
@@ -194,7 +187,9 @@ functions otherwise.
 @click.option("--write", is_flag=True, help=f"Into docs/studies/{PAGE.name}.")
 def main(write: bool) -> None:
     """Print the page, or write it."""
-    tables = [name for name in TABLES if named_name(name) in table_files(name)]
+    tables = [
+        name for name in TABLES if {named_name(name), tuned_name(name)} <= {*table_files(name)}
+    ]
     text = "\n".join([HEAD, *(section(name) + "\n" for name in tables), TERMS])
     if not write:
         click.echo(text)

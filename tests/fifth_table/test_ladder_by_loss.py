@@ -209,6 +209,20 @@ def test_weights_make_of_a_sample_the_correlation_of_all() -> None:
     assert abs(weighted - whole) < 0.03 < abs(plain - whole)
 
 
+def test_what_is_not_trained_yet_keeps_its_rate(drawn: pl.DataFrame, tmp_path: Path) -> None:
+    recipe, data = find(NAME, LONG), load_any("sotu")
+    sample.write(drawn, tmp_path)
+    rows = runs_of(drawn)
+    half = [row for row in rows if row["entry"] != drawn["entry"][0]]
+    build([write(half, tmp_path / "half.pq")], tmp_path, recipe, data, SPACE, tmp_path)
+    table = pl.read_parquet(tmp_path / f"{NAME}-long.parquet")
+    late = table.filter(pl.col("entry") == drawn["entry"][0]).row(0, named=True)
+    assert (late["outcome"], late["learning_rate"]) == ("missing", drawn["learning_rate"][0])
+    build([write(rows, tmp_path / "all.pq")], None, recipe, data, SPACE, tmp_path)
+    table = pl.read_parquet(tmp_path / f"{NAME}-long.parquet")
+    assert (table["outcome"] != "missing").sum() == drawn.height
+
+
 def test_the_sample_may_grow_and_strangers_are_refused(
     drawn: pl.DataFrame, folder: Path, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MEANINGS: Final = {
     LEARNING_RATE.name: "Peak of the learning rate, the one that seed 0 chose at the default "
-    "fidelity; the recipe's own where it diverged at every rate. Null if missing.",
+    "fidelity; the recipe's own where it diverged at every rate. Null outside the sample.",
     "outcome": "ok or diverged, of the run with seed 0; missing: not trained.",
     "tuning_s": "Cost of the trainings with seed 0 at the default fidelity that chose the rate.",
     "fresh_runs": "Number of runs with other seeds at this rate.",

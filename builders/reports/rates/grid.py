@@ -25,11 +25,12 @@ from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_runs, load_table
 from act_bench.tables.rates import table_rates
-from act_bench.tables.registry import TableInfo, table_info
-from builders.rates import FIRST_SEED, RATE, choose_rates
+from act_bench.tables.registry import table_info
+from builders.rates import FIRST_SEED, RATE, choose_rates, fresh_summaries
 from builders.reports.studies.trainings import Resources, Trainings
 from regenerate.recipes import Recipe, find
 from regenerate.sweeps.executor import LocalExecutor
+from regenerate.sweeps.processes import available_cores
 from regenerate.sweeps.sweep import shuffled
 from regenerate.sweeps.time_limit import TimeLimit
 
@@ -71,12 +72,6 @@ def functions(table: str, drawn: int = DRAWN) -> list[str]:
             break
         found.append(text)
     return found
-
-
-def scores(runs: pl.DataFrame, info: TableInfo) -> pl.DataFrame:
-    """Return runs with their score, that of guessing where one diverged."""
-    value = pl.col(info.metric).fill_null(info.worst_value) * info.score(1.0)
-    return runs.with_columns(score=value).select("expression", RATE, "seed", "score")
 
 
 class Grid:
@@ -140,9 +135,10 @@ class Grid:
         every = pl.concat([self.known, self.fresh.runs(self.folder)]).unique(
             ["expression", RATE, "seed"], maintain_order=True
         )
-        others = scores(every.filter(pl.col("seed").is_between(1, FRESH)), self.info)
-        means = others.group_by("expression", RATE).agg(pl.col("score").mean())
-        mean = {(text, rate): score for text, rate, score in means.rows()}
+        others = every.filter(pl.col("seed").is_between(1, FRESH))
+        fresh = fresh_summaries(others, self.info, ["expression", RATE])
+        means = fresh.select("expression", RATE, f"fresh_{self.info.metric}").rows()
+        mean = {(text, rate): self.info.score(value) for text, rate, value in means}
         chosen = self.chosen()
         return pl.DataFrame(
             {
@@ -195,20 +191,20 @@ def said(found: pl.DataFrame, grid: Grid) -> str:
 @click.option(
     "--minutes", type=click.FloatRange(0, min_open=True), help="Begin nothing that would end later."
 )
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
 def main(
     table: str,
     drawn: int,
     data_dir: Path | None,
     folder: Path | None,
     minutes: float | None,
-    jobs: int,
+    jobs: int | None,
 ) -> None:
     """Train what is missing of a finer grid for TABLE, and say what it gives."""
     recipe = find(table, table_info(table).default_fidelity)
     grid = Grid(recipe, functions(table, drawn), folder or RECORDS / f"{table}-grid")
     limit = TimeLimit(60 * minutes) if minutes else None
-    if left := grid.train(Resources(LocalExecutor(jobs), data_dir, limit)):
+    if left := grid.train(Resources(LocalExecutor(jobs or available_cores()), data_dir, limit)):
         click.echo(f"{left} trainings are left: run the same command again to go on")
         return
     click.echo(said(grid.compared(), grid))

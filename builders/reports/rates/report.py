@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from act_bench.files.atomic import replacing
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import finite_outputs, load_space
-from act_bench.tables.rates import FEW_SEEDS, fresh_deviation, table_rates
+from act_bench.tables.rates import FEW_SEEDS, fresh_spread, table_rates
 from act_bench.tables.registry import TABLES
 from builders.rates import RATE
 from builders.reports.rates.axis import Axis, Scores, axis, runs_of
@@ -252,7 +252,7 @@ def fresh_mean(found: Axis, row: dict[str, Any]) -> str:
     name, count = f"fresh_{found.info.metric}", row["fresh_runs"]
     if row[name] is None:
         return ""
-    pooled = fresh_deviation(found.tuned, found.info)
+    pooled = fresh_spread(found.tuned, found.info).deviation
     deviation = pooled if count < FEW_SEEDS else row[f"{name}_std"]
     return f"{row[name]:.4f} ± {deviation / count**0.5:.4f}"
 

@@ -125,7 +125,7 @@ def stored_searches(data: BenchmarkData, folder: Path) -> dict[str, Searches]:
             wrong.append("they are of another version of the table")
         if wrong:
             raise ForeignTracesError(f"{path}: {'; '.join(wrong)}: run the protocol again")
-        column = "test_loss" if data.metric == "validation_loss" else "test_accuracy"
+        column = data.metric.replace("validation", "test")
         revealed = (trace.events[-1] for trace in traces)
         test = [getattr(each, column) for each in revealed if isinstance(each, Revealed)]
         found[name] = Searches(recorded(traces, data, name), np.array(test, np.float64))

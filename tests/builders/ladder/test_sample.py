@@ -63,13 +63,17 @@ def test_what_is_drawn_is_drawn_with_the_probability_that_is_told(
     trains = drawn.join(tuned.select("entry", "validation_accuracy"), on="entry").filter(
         pl.col("validation_accuracy") > INFO.trained_score
     )
-    functions = sample.distinct(tuned)
+    functions = sample.distinct(tuned, sample.named_classes())
     population = (functions["validation_accuracy"].fill_null(0) > INFO.trained_score).sum()
     assert (1 / trains["probability"]).sum() == pytest.approx(population)
-    diverged = drawn.filter(pl.col("stratum") == "diverged")
+    diverged = drawn.join(tuned.select("entry", "outcome"), on="entry").filter(
+        pl.col("outcome") == "diverged"
+    )
     count = (functions["outcome"] == "diverged").sum()
     assert (1 / diverged["probability"]).sum() == pytest.approx(count)
     assert set(diverged["learning_rate"]) == {0.05}
+    # ReLU^2 diverges on cnn at every rate, and is there for its name.
+    assert "named" in set(diverged["stratum"])
     sizes = drawn.group_by("stratum").len()
     assert dict(sizes.rows()) | {f"decile {n}": 5 for n in range(1, 11)} == dict(sizes.rows())
 
@@ -104,6 +108,30 @@ def test_further_seeds_go_to_the_baselines_and_the_best_by_seed_0(drawn: pl.Data
     assert set(found["entry"]) == best | baselines
     with pytest.raises(BuildError, match="1 functions of the sample have no run with seed 0"):
         sample.fresh(drawn, runs.tail(-1), INFO)
+
+
+def test_a_baseline_that_does_not_train_is_certain_too(tuned: pl.DataFrame) -> None:
+    relu = SPACE.resolve("relu(x)").entry
+    fallen = tuned.with_columns(
+        pl.when(pl.col("entry") == relu).then(0.1).otherwise("validation_accuracy")
+        .alias("validation_accuracy")
+    )  # fmt: skip
+    found = sample.design(fallen, INFO, sample.named_classes(), 0.05)
+    row = found.row(by_predicate=pl.col("entry") == relu, named=True)
+    assert (row["stratum"], row["probability"], row["every_rate"]) == ("baseline", 1.0, True)
+    assert found["expression"].is_unique().all()
+
+
+def test_of_classes_that_make_the_same_network_one_stays_the_named_one_first() -> None:
+    table = pl.DataFrame(
+        {
+            "expression": ["add(zero(x),elu(x))", "relu(x)", "sub(elu(x),zero(x))", "elu(x)"],
+            "entry": [1, 2, 3, 4],
+            "canonical_class": [10, 20, 30, 30],
+        }
+    )
+    assert sample.distinct(table, {})["entry"].to_list() == [1, 2]
+    assert sample.distinct(table, {30: "named"})["entry"].to_list() == [2, 3]
 
 
 def test_a_table_with_gaps_is_refused(tuned: pl.DataFrame) -> None:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 from act_bench.tables.catalogued.named import load_named
+from act_bench.tables.rates import Spread
 from act_bench.tables.registry import TABLES
 from builders.reports import named
 
@@ -22,7 +23,7 @@ def row(mean: float, std: float, runs: int) -> named.Row:
 
 
 def test_p_values_are_those_of_welch_and_of_a_pooled_deviation() -> None:
-    info, of_all = TABLES["cnn"], named.Spread(0.01, 30)
+    info, of_all = TABLES["cnn"], Spread(0.01, 30)
     many, other = row(0.55, 0.01, 9), row(0.56, 0.004, 6)
     welch = stats.ttest_ind_from_stats(0.55, 0.01, 9, 0.56, 0.004, 6, equal_var=False)
     assert named.p_value(many, other, info, of_all) == pytest.approx(welch.pvalue)
@@ -31,29 +32,10 @@ def test_p_values_are_those_of_welch_and_of_a_pooled_deviation() -> None:
     assert named.p_value(many, few, info, of_all) == pytest.approx(2 * stats.t.sf(t, 30))
 
 
-def test_the_pooled_deviation_is_over_functions_that_train_each_once() -> None:
-    info = TABLES["cnn"]
-    tuned = pl.DataFrame(
-        [
-            {"expression": text, **row(mean, std, runs)}
-            for text, mean, std, runs in (
-                ("a", 0.5, 0.01, 3),
-                ("b", 0.4, 0.02, 2),
-                ("b", 0.4, 0.02, 2),
-                ("c", 0.1, 0.9, 3),
-                ("d", 0.5, None, 1),
-            )
-        ]
-    )
-    found = named.pooled(tuned, info)
-    assert found.freedom == 3
-    assert found.deviation == pytest.approx(np.sqrt((2 * 0.01**2 + 0.02**2) / 3))
-
-
 def test_functions_outside_the_space_that_train_are_compared_with_the_best_baseline() -> None:
     info = TABLES["cnn"]
     tuned = load_named("cnn").filter("tuned")
-    found = named.compared(tuned, info)
+    found = named.compared(tuned, info, Spread(0.006, 300))
     fresh = "fresh_validation_accuracy"
     assert found.baseline["name"] == "swish"
     trains = tuned.filter(pl.col("entry").is_null(), pl.col(fresh) > info.trained_score)
