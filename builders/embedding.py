@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from act_bench.files.manifest import DATA_FOLDER, EMBEDDING_FILE, verified
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import finite_outputs, load_space
-from act_bench.tables.distances import Weighting, layer_weights
+from act_bench.tables.distances import DEFAULT_WEIGHTING, layer_weights
 from act_bench.tables.files import table_files
 from act_bench.tables.maps import MAP_COLUMNS, map_name, spectra_sha
 from act_bench.tables.registry import TABLES, import_own_tables, table_info
@@ -41,9 +41,6 @@ from surrogates.features import Part, output_part, spectrum_part
 SEED: Final = UMAP.seed
 ROUNDING: Final = 1e-4
 """How far a map that was made again may lie from the stored one; maps are 9 to 36 wide."""
-
-WEIGHTING: Final[Weighting] = "uniform"
-"""Of the layers, as in ``act_bench.distance`` by default."""
 
 
 def embed(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -78,7 +75,7 @@ def embed_spectra(outputs: NDArray[np.float32], spectra: Spectra) -> dict[str, N
         float32; NaN for a function without a valid spectrum.
     """
     valid = np.asarray(spectra.valid)
-    weights = layer_weights([layer.weights for layer in spectra.layers], WEIGHTING)
+    weights = layer_weights([layer.weights for layer in spectra.layers])
     by_outputs = output_part(finite_outputs(outputs)[valid])
     by_spectra = spectrum_part(spectra.quantiles[valid], weights)
     found = {}
@@ -112,7 +109,7 @@ def build_table(name: str, folder: Path) -> pa.Table:
         "outputs": {"metric": "euclidean", "neighbours": UMAP.euclidean_neighbours},
         "fim": {"metric": "manhattan", "neighbours": UMAP.manhattan_neighbours},
         "union": "fuzzy union of both graphs",
-        "weighting": WEIGHTING,
+        "weighting": DEFAULT_WEIGHTING,
     }
     about = _about(f"--table {name}", method)
     about |= {"table": name, "spectra_sha": spectra_sha(spectra)}

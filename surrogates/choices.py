@@ -13,7 +13,7 @@ from act_bench.arguments import plain_fields, whole_number
 from act_bench.errors import ArgumentError
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import OUTPUT_BOUND
-from act_bench.tables.distances import Weighting
+from act_bench.tables.distances import DEFAULT_WEIGHTING, Weighting
 from act_bench.tables.schema import one_of
 from act_bench.tables.spectra import Labels
 
@@ -37,9 +37,9 @@ class Choices:
 
     Parameters
     ----------
-    weighting : {"uniform", "reference_code", "inverse_size"}
-        Of the layers of a Fisher spectrum: all alike, by one over the width of the bins in the
-        published code, or by one over the layer's size (Eq. 2); see
+    weighting : {"inverse_size", "uniform", "reference_code"}
+        Of the layers of a Fisher spectrum: by one over the layer's size (Eq. 2), all alike, or by
+        one over the width of the bins in the published code; see
         ``act_bench.tables.distances.layer_weights``.
     points : int
         Where outputs are taken: at that many draws of N(0, 1), clipped to [-5, 5] and the same for
@@ -59,7 +59,7 @@ class Choices:
         There is no such weighting, or no such labels.
     """
 
-    weighting: Weighting = "uniform"
+    weighting: Weighting = DEFAULT_WEIGHTING
     points: int = SPACE_POINTS
     clip: float = OUTPUT_BOUND
     labels: Labels = "predicted"

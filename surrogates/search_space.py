@@ -156,8 +156,9 @@ class SearchSpace:
             This space has them in one way only.
         """
         raise ArgumentError(
-            f"expected weighting=uniform and labels=predicted, the only Fisher spectra of this "
-            f"space, got weighting={choices.weighting} and labels={choices.labels}"
+            f"expected the default weighting={DEFAULT.weighting} and labels={DEFAULT.labels}, for "
+            f"this space has its Fisher spectra in one way only, got "
+            f"weighting={choices.weighting} and labels={choices.labels}"
         )
 
     def _stored_map(self, kind: str) -> Float | None:  # noqa: ARG002

@@ -26,6 +26,9 @@ Feature = Literal["outputs", "fim"]
 Weighting = Literal["reference_code", "uniform", "inverse_size"]
 Floats = NDArray[np.float64]
 
+DEFAULT_WEIGHTING: Final[Weighting] = "inverse_size"
+"""Of the layers of a Fisher spectrum, wherever no other is asked for: Eq. 2 to the letter."""
+
 CDF_RANGE: Final = (-100.0, 100.0)
 """Log eigenvalues that the reference code's bins cover."""
 
@@ -55,8 +58,9 @@ def distance(
         Whose network; needed for ``fim``, and must have embedded spectra if ``a`` or ``b`` is an
         expression.
     weighting
-        Of the layers, for ``fim``; see :func:`layer_weights`. Default: ``uniform``; for the edition
-        ``upstream``, ``reference_code``, the only one that needs no sizes of the layers.
+        Of the layers, for ``fim``; see :func:`layer_weights`. Default: :data:`DEFAULT_WEIGHTING`;
+        for the edition ``upstream``, ``reference_code``, the only one that needs no sizes of the
+        layers.
     edition
         ``regenerated``, or ``upstream``: the authors' CDF vectors, where they are imported.
 
@@ -92,7 +96,7 @@ def distance(
             return float("nan")
         first, second = (vector[None] for vector in vectors)
         return float(cdf_distances(first, second, weighting=weighting or "reference_code")[0, 0])
-    weighting = weighting or "uniform"
+    weighting = weighting or DEFAULT_WEIGHTING
     weights = layer_weights([layer.weights for layer in load_spectra(table).layers], weighting)
     return float(fim_distances(_spectrum(a, table)[None], _spectrum(b, table)[None], weights)[0, 0])
 
@@ -123,7 +127,7 @@ def output_distances(a: ArrayLike, b: ArrayLike | None = None) -> Floats:
     return all_pairs(first, second) / float(np.sqrt(first.shape[1]))
 
 
-def layer_weights(sizes: Sequence[int], weighting: Weighting = "uniform") -> Floats:
+def layer_weights(sizes: Sequence[int], weighting: Weighting = DEFAULT_WEIGHTING) -> Floats:
     """Return what each layer's distance is multiplied by in Eq. 2.
 
     Parameters

@@ -125,7 +125,8 @@ the spectra exist already, as in a table. *Pool*: a random pool of 50 functions 
 spectrum is charged as it enters. *First*: all spectra are computed before the first training. An
 evaluation of AQuaSurF costs more than the mean: it trains what does not diverge early, and of the
 image tables the baselines and the best have three runs, which are all charged; *one run each* is
-the clock with stored spectra if one were.
+the clock with stored spectra if one were. The weighting of layers was
+[chosen by these tables](../../explanation/aquasurf.md), which flatters AQuaSurF here.
 
 """
 

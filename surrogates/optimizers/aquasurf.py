@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from act_bench.arguments import whole_number
 from act_bench.spaces.paper import OUTPUT_BOUND
-from act_bench.tables.distances import Weighting
+from act_bench.tables.distances import DEFAULT_WEIGHTING, Weighting
 from act_bench.tables.schema import one_of
 from act_bench.tables.spectra import Labels
 from surrogates.choices import SPACE_POINTS, Choices
@@ -79,7 +79,7 @@ class AQuaSurF(NearestNeighbours):
         neighbours: int = 3,
         features: str = "umap-union",
         only_valid: bool = True,
-        weighting: Weighting = "uniform",
+        weighting: Weighting = DEFAULT_WEIGHTING,
         points: int = SPACE_POINTS,
         clip: float = OUTPUT_BOUND,
         labels: Labels = "predicted",

@@ -119,7 +119,7 @@ def test_a_space_has_another_map_for_each_draw(
 
     monkeypatch.setattr(embeddings, "Maps", Maps)
     for draw in (1, 2):
-        found = space.features("umap-union", Choices(points=7, weighting="inverse_size", map=draw))
+        found = space.features("umap-union", Choices(points=7, weighting="uniform", map=draw))
         np.testing.assert_array_equal(found.vectors()[found.known], draw)
         assert (found.vectors()[~found.known] == 0).all()
     assert asked == [[7, 3 * 128]]  # one graph for all draws

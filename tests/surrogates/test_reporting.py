@@ -136,6 +136,10 @@ def test_from_the_command_to_the_board(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(SystemExit, match=r"bad\.parquet.*\nthe board was not written"):
         board.main()
     assert (folder.parent / board.BOARD).read_bytes() == before
+    for gone in ("bad", "random"):
+        (folder / f"{gone}.parquet").unlink()
+    again, _ = board.board(folder.parent, [str(folder / "knn.parquet")])
+    assert again["traces"].to_list() == ["vit-proxy/knn.parquet"]
 
 
 @pytest.mark.parametrize(

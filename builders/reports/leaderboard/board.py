@@ -6,7 +6,7 @@ A file of traces, ``leaderboard/DATA/OPTIMIZER.parquet``, gives a row if it is c
 protocol and each trace is verified as ``act-bench verify --strict`` does: the data are those here,
 every answer is theirs, and the optimizer, run again, asks the same. What is not is named, and the
 command fails without writing: no row may stand for traces that are refused. With tables or files of
-traces named, the other rows stay as they are.
+traces named, the other rows stay as they are, but for those whose file is gone.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ from surrogates.simulation import TOP_SHARE
 
 FOLDER: Final = Path("leaderboard")
 BOARD: Final = "leaderboard.csv"
-KEY: Final = ("protocol", "table", "fidelity", "rate", "optimizer", "settings")
-"""What two rows of the board never have in common."""
 
 
 class RefusedError(ActBenchError, ValueError):
@@ -140,19 +138,18 @@ def board(folder: Path, named: list[str]) -> tuple[pl.DataFrame, list[str]]:
     """
     kept = folder / BOARD
     old = pl.read_csv(kept, infer_schema_length=None).to_dicts() if kept.exists() else []
-    rows = [each for each in old if named and each["table"] not in named]
+    known = {folder / each["traces"]: each for each in old if "traces" in each}
     files = {Path(name).resolve() for name in named}
-    refused = []
+    rows, refused = [], []
     for path in sorted(folder.glob("*/*.parquet")):
         table = path.parent.name.partition("-")[0]
         if named and table not in named and path.resolve() not in files:
+            rows += [known[path]] if path in known else []
             continue
         try:
-            made = row(path)
+            rows.append(row(path) | {"traces": path.relative_to(folder).as_posix()})
         except ValueError as error:  # a TraceError is one
             refused.append(f"{path}: {error}")
-        else:
-            rows = [each for each in rows if any(each[key] != made[key] for key in KEY)] + [made]
     order = ["table", "rate", "median_regret", "mean_regret", "optimizer"]
     return (
         pl.DataFrame(rows, infer_schema_length=None).sort(order) if rows else pl.DataFrame()

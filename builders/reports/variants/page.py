@@ -170,8 +170,8 @@ def compared_with(variant: str) -> dict[str, str]:
     --------
     >>> compared_with("points=1000")
     {'gain': ''}
-    >>> compared_with("weighting=inverse_size")["spectra"]
-    'features=umap-fim:weighting=inverse_size'
+    >>> compared_with("weighting=uniform")["spectra"]
+    'features=umap-fim:weighting=uniform'
     """
     found = {"gain": ""} if variant else {}
     if variant in _UNIONS:

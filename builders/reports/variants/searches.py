@@ -23,31 +23,32 @@ from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.spectra import true_label_file
 from builders.reports.results.kept import sha256
 from surrogates.optimizers import find_optimizer
+from surrogates.protocol import settings_of
 from surrogates.search_space import SearchSpace
 from surrogates.searches.single import begin, run_search, trial_seed
 
 DRAWS, TRIALS, EVALUATIONS = 20, 10, 100
 
-WEIGHTINGS: Final = ("uniform", "reference_code", "inverse_size")
+WEIGHTINGS: Final = ("inverse_size", "uniform", "reference_code")
 
 PUBLISHED: Final = "weighting=reference_code:points=1000:clip=0"
 """The published choices, labels apart."""
 
 VARIANTS: Final = (
     "",
+    "weighting=uniform",
     "weighting=reference_code",
-    "weighting=inverse_size",
     PUBLISHED,
     "features=umap-outputs",
     "features=umap-fim",
+    "features=umap-fim:weighting=uniform",
     "features=umap-fim:weighting=reference_code",
-    "features=umap-fim:weighting=inverse_size",
     "points=1000",
     "clip=0",
     "labels=true",
     f"{PUBLISHED}:labels=true",
     "features=umap-outputs:points=1000:clip=0",
-    "weighting=inverse_size:points=1000:clip=0",
+    "points=1000:clip=0",
 )
 """Settings of AQuaSurF; none is this package's default."""
 
@@ -84,6 +85,7 @@ def searches(
     path = folder / data.table / f"{variant.replace(':', '-') or 'default'}.npz"
     asked = {
         "sha256": _digest(data, variant),
+        "settings": settings_of(find_optimizer(_name(variant))),
         "draws": DRAWS,
         "trials": TRIALS,
         "evaluations": EVALUATIONS,
@@ -109,14 +111,17 @@ def searches(
 
 def _drawn(data: BenchmarkData, space: SearchSpace, variant: str, draw: int) -> list[list[int]]:
     """Return what the searches on one draw of the map train: (trials, evaluations)."""
-    name = ":".join(part for part in ("aquasurf", variant, f"map={draw}") if part)
-    factory = find_optimizer(name)
+    factory = find_optimizer(_name(variant, f"map={draw}"))
     found = []
     for trial in range(TRIALS):
         bench = Benchmark(data)
         optimizer = begin(bench, space, factory, trial_seed(draw, trial))
         found.append([step.entry for step in run_search(bench, optimizer, EVALUATIONS)])
     return found
+
+
+def _name(*settings: str) -> str:
+    return ":".join(part for part in ("aquasurf", *settings) if part)
 
 
 def _digest(data: BenchmarkData, variant: str) -> str:

@@ -48,7 +48,7 @@ def test_the_page_goes_on_from_what_is_kept(tmp_path, monkeypatch, capsys):
 
     def found(data, space, variant, draw):
         drawn.append((variant, draw))
-        trained = {"": [poor, also], "weighting=reference_code": [best, also]}
+        trained = {"": [poor, also], "weighting=uniform": [best, also]}
         return [trained.get(variant, [poor, poor])] * searches.TRIALS
 
     monkeypatch.setattr(searches, "_drawn", found)
@@ -62,21 +62,21 @@ def test_the_page_goes_on_from_what_is_kept(tmp_path, monkeypatch, capsys):
 
     rows = run("--variants", "2")
     assert len(drawn) == 2 * searches.DRAWS
-    assert set(rows) == {"", "weighting=reference_code"}
-    published = rows["weighting=reference_code"]
-    assert (published["near"], published["near_reached"], published["beyond"]) == (1, 1, 1)
+    assert set(rows) == {"", "weighting=uniform"}
+    best_found = rows["weighting=uniform"]
+    assert (best_found["near"], best_found["near_reached"], best_found["beyond"]) == (1, 1, 1)
     assert (rows[""]["near"], rows[""]["beyond"]) == (np.inf, 2)
     scores = [data.score(entry) for entry in (best, also)]
-    assert published["gain"] == pytest.approx(scores[0] - scores[1], abs=1e-6)
-    assert published["gain_low"] == published["gain_high"]  # no draw differs
+    assert best_found["gain"] == pytest.approx(scores[0] - scores[1], abs=1e-6)
+    assert best_found["gain_low"] == best_found["gain_high"]  # no draw differs
     run("--variants", "4", "--no-searches")
     assert len(drawn) == 2 * searches.DRAWS
     monkeypatch.setenv("ACT_BENCH_CACHE", str(tmp_path / "cache"))
     assert len(run()) == sum("labels" not in name for name in searches.VARIANTS)
     assert "needs python -m builders.fisher cnn --labels true" in capsys.readouterr().out
     text = (tmp_path / "studies" / "results" / "aquasurf.md").read_text()
-    assert "Layers weighted `reference_code`: the union ends better than by outputs (+" in text
-    union = run("--no-searches")["weighting=reference_code"]
+    assert "Layers weighted `uniform`: the union ends better than by outputs (+" in text
+    union = run("--no-searches")["weighting=uniform"]
     gain = scores[0] - data.score(poor)
     assert union["outputs"] == union["spectra"] == pytest.approx(gain, abs=1e-6)
     assert "Not measured yet on `cnn`: `labels=true`" in text

@@ -184,7 +184,7 @@ def test_a_pool_that_is_searched_to_its_end_asks_for_everything(make_data: MakeD
 def test_a_trace_with_a_pool_is_replayed_with_its_charges(
     data: BenchmarkData, tmp_path: Path, workers: int
 ) -> None:
-    name = "aquasurf:spectra=pool:pool=5:weighting=inverse_size:features=fim"
+    name = "aquasurf:spectra=pool:pool=5:weighting=uniform:features=fim"
     simulate(
         data, {name: find_optimizer(name)}, trials=1, evaluations=15, workers=workers,
         traces=tmp_path,
@@ -245,7 +245,7 @@ def test_a_space_without_the_choice_says_so() -> None:
     plain = SearchSpace([0, 1], [["relu(x)"], ["elu(x)"]], np.eye(2),
                         spectra=(np.eye(2), np.ones(2, dtype=bool)))  # fmt: skip
     for choices, says in (
-        (Choices(weighting="inverse_size"), "only Fisher spectra of this space"),
+        (Choices(weighting="uniform"), "Fisher spectra in one way only"),
         (Choices(clip=0), "expected clip=10"),
     ):
         with pytest.raises(ValueError, match=says):
@@ -277,7 +277,7 @@ def test_settings_follow_the_name() -> None:
         "neighbours": 5,
         "features": "umap-union",
         "only_valid": False,
-        "weighting": "uniform",
+        "weighting": "inverse_size",
         "points": 80,
         "clip": 0.0,
         "labels": "predicted",
