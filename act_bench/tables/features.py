@@ -109,7 +109,8 @@ def load_features(
           (`act_bench.spaces.paper.finite_outputs`), over sqrt(80): their Euclidean distance is
           that of Eq. 3.
         - ``"fim"``: 128 quantiles of the log eigenvalues of each layer's block of the Fisher
-          information, over 128: their Manhattan distance is that of Eq. 2.
+          information, over 128 and over the size of the layer: their Manhattan distance is that
+          of Eq. 2.
         - ``"union"``: both side by side, the outputs first.
         - ``"umap-outputs"``, ``"umap-fim"``, ``"umap-union"``: the place in the stored map
           (`act_bench.tables.maps.load_map`), two values.

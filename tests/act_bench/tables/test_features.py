@@ -55,7 +55,9 @@ def test_distances_of_the_rows_are_those_of_the_paper():
     np.testing.assert_allclose(all_pairs(outputs[:40]), output_distances(some), atol=1e-12)
     spectra = load_spectra("mlp")
     some = spectra.quantiles[spectra.valid][:40]
-    np.testing.assert_allclose(all_pairs(fim[:40], metric="manhattan"), fim_distances(some))
+    sizes = np.array([layer.weights for layer in spectra.layers])
+    expected = fim_distances(some, weights=1 / sizes)
+    np.testing.assert_allclose(all_pairs(fim[:40], metric="manhattan"), expected)
     assert np.array_equal(union, np.hstack([outputs[spectra.valid], fim]))
     places = load_map("mlp", "union")
     assert np.array_equal(
