@@ -71,6 +71,10 @@ def test_the_page_goes_on_from_what_is_kept(tmp_path, monkeypatch, capsys):
     assert best_found["gain_low"] == best_found["gain_high"]  # no draw differs
     run("--variants", "4", "--no-searches")
     assert len(drawn) == 2 * searches.DRAWS
+    about = tmp_path / "kept" / "cnn" / "default.json"
+    about.write_text(about.read_text().replace("inverse_size", "uniform"))
+    run("--variants", "2")  # the default was another then
+    assert len(drawn) == 3 * searches.DRAWS
     monkeypatch.setenv("ACT_BENCH_CACHE", str(tmp_path / "cache"))
     assert len(run()) == sum("labels" not in name for name in searches.VARIANTS)
     assert "needs python -m builders.fisher cnn --labels true" in capsys.readouterr().out
