@@ -32,6 +32,9 @@ OF_OTHER_PAGES: Final = ("rates-joint.csv", "grid-cnn.csv", "aquasurf.csv")
 """Files that no study of one table may quote: learning rates, and the choices of AQuaSurF, have
 pages of their own."""
 
+DRAWN: Final = "-learning.csv"
+"""End of the names of files that figures are drawn from: thousands of numbers, quoted nowhere."""
+
 GENERATED: Final = (
     *("results.md", "results/*.md", "comparison.md", "named.md"),
     *("papers.md", "papers/*.md"),
@@ -101,7 +104,7 @@ def sources(page: str) -> Sources:
     studies = ROOT / "docs" / "studies"
     for path in sorted((studies / "results").glob("*.csv")):
         belongs = path.stem.partition("-")[0]
-        if of_one and path.name in OF_OTHER_PAGES:
+        if path.name.endswith(DRAWN) or (of_one and path.name in OF_OTHER_PAGES):
             continue
         if not of_one or belongs == table or belongs not in BUILT_IN:
             texts.append(_rows(path, table if of_one else None))

@@ -154,13 +154,13 @@ def by_the_clock(data: BenchmarkData, found: Searches, goal: Goal) -> str:
     whole = goal.clock(found.trained, found.clock_s) / training
     spectra = TABLES[data.table].spectrum_s
     before = (spectra or 0.0) * len(data.covered) / training
-    said = "sooner than" if np.median(whole) < goal.random else "not before"
+    said = "sooner than" if np.median(whole) < goal.random else "no sooner than"
     return (
         f"**By the clock**, in mean trainings of the table: spectra of all functions cost "
         f"{before:,.0f}; with these charged, `aquasurf` is {goal.about} after {interval(whole)}, "
-        f"{said} random search after {count(goal.random)}; where spectra exist already, after "
-        f"{interval(whole - before)}. How much of this depends on the draw of the map, and on each "
-        "choice of the search: [choice by choice](aquasurf.md).\n"
+        f"{said} random search, which needs {count(goal.random)}; where spectra exist already, "
+        f"after {interval(whole - before)}. How much of this depends on the draw of the map, and "
+        "on each choice of the search: [choice by choice](aquasurf.md).\n"
     )
 
 

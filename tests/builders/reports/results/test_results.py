@@ -173,10 +173,10 @@ def test_the_claim_of_tens_is_judged_by_what_searches_of_this_length_can_tell() 
 
     assert "**By evaluations: Confirmed on the stored map.**" in said(soon, far)
     assert "within 100, 100% of its searches are and 7% of random ones" in said(soon, far)
-    assert "is good after 4 [4, 4], sooner than random search after 854" in said(soon, far)
+    assert "is good after 4 [4, 4], sooner than random search, which needs 854" in said(soon, far)
     assert "**By evaluations: Refuted.**" in said(never, near)
     assert "**By evaluations: Not shown for the reference search.**" in said(never, far)
-    assert "not before random search after 854" in said(never, far)
+    assert "no sooner than random search, which needs 854" in said(never, far)
     # Where nothing beats every baseline the other goal is judged.
     empty = far._replace(
         about="beyond", reaches=np.zeros(2913, dtype=bool), classes=0, random=np.inf
