@@ -80,5 +80,5 @@ def test_runs_of_the_formula_as_written_and_of_other_entries_are_refused(tmp_pat
 
 
 def test_a_table_without_them_says_how_to_make_them() -> None:
-    with pytest.raises(DataError, match="act-bench sweep resnet --limits"):
-        limits_file("resnet")
+    with pytest.raises(DataError, match="act-bench sweep gpt --limits"):
+        limits_file("gpt")
