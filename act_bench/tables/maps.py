@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from act_bench.files.manifest import EMBEDDING_FILE, DataError, metadata_of, verified
+from act_bench.tables.distances import DEFAULT_WEIGHTING
 from act_bench.tables.files import file_of_some
 from act_bench.tables.registry import table_info
 from act_bench.tables.schema import Column, one_of
@@ -94,7 +95,8 @@ def load_map(table: str, feature: Feature = "union") -> Map:
     UnknownNameError
         If there is no such table or feature.
     DataError
-        If this version embeds no such map, or one of other spectra than those it embeds.
+        If this version embeds no such map, or one of other spectra than those it embeds, or with
+        other weights of their layers than the default.
 
     Examples
     --------
@@ -110,10 +112,12 @@ def load_map(table: str, feature: Feature = "union") -> Map:
         columns, path = ("x", "y"), verified(EMBEDDING_FILE)
     else:
         columns, path = (f"{feature}_x", f"{feature}_y"), _present(table)
-        made_from = metadata_of(path)["spectra_sha"]
-        if made_from != spectra_sha(load_spectra(table)):
+        about = metadata_of(path)
+        made_from = about["spectra_sha"], about["method"]["weighting"]
+        if made_from != (spectra_sha(load_spectra(table)), DEFAULT_WEIGHTING):
             raise DataError(
-                f"{path.name} was made from other Fisher spectra than those of the table {table}; "
+                f"{path.name} was made from other Fisher spectra than those of the table {table}, "
+                f"or with other weights of layers than {DEFAULT_WEIGHTING}; "
                 f"`python -m builders.embedding --table {table}` makes it again"
             )
     rows = pq.read_table(path, columns=list(columns))

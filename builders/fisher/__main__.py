@@ -23,7 +23,7 @@ from regenerate.fisher.networks import setting
 @click.option(
     "--parts",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the parts.  [default: sweeps/TABLE-fisher]",
+    help="Folder of the parts.  [default: sweeps/TABLE-fisher; with true labels TABLE-fisher-true]",
 )
 @click.option(
     "--shard",

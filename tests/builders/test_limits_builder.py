@@ -13,6 +13,7 @@ import pytest
 from act_bench.files.manifest import DataError
 from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import load_space
+from act_bench.tables import files
 from act_bench.tables.files import limits_file
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, RUN_COLUMNS, names
 from builders import limits
@@ -79,6 +80,7 @@ def test_runs_of_the_formula_as_written_and_of_other_entries_are_refused(tmp_pat
         build(tmp_path / "again", [run(0, 0, 0.5)])
 
 
-def test_a_table_without_them_says_how_to_make_them() -> None:
-    with pytest.raises(DataError, match="act-bench sweep gpt --limits"):
-        limits_file("gpt")
+def test_a_table_without_them_says_how_to_make_them(monkeypatch) -> None:
+    monkeypatch.setattr(files, "table_files", lambda table: {})
+    with pytest.raises(DataError, match="act-bench sweep cnn --limits"):
+        limits_file("cnn")

@@ -138,7 +138,7 @@ def board(folder: Path, named: list[str]) -> tuple[pl.DataFrame, list[str]]:
     """
     kept = folder / BOARD
     old = pl.read_csv(kept, infer_schema_length=None).to_dicts() if kept.exists() else []
-    known = {folder / each["traces"]: each for each in old if "traces" in each}
+    known = {folder / each["traces"]: each for each in old}
     files = {Path(name).resolve() for name in named}
     rows, refused = [], []
     for path in sorted(folder.glob("*/*.parquet")):

@@ -45,3 +45,9 @@ def test_a_map_of_other_spectra_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(maps, "load_spectra", lambda table: other)
     with pytest.raises(DataError, match=r"other Fisher spectra.*--table mlp"):
         load_map.__wrapped__("mlp", "fim")
+
+
+def test_a_map_with_other_weights_of_layers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maps, "DEFAULT_WEIGHTING", "uniform")
+    with pytest.raises(DataError, match=r"other weights of layers than uniform.*--table mlp"):
+        load_map.__wrapped__("mlp", "union")
