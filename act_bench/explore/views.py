@@ -180,7 +180,13 @@ def _curves(
         return np.empty((entries, 0), np.float32)
     found = read_curves(path, fidelity, None, entries, info.metric, rate)
     values = found.validation_accuracy if found.losses is None else found.losses
-    return np.array(values, np.float32).reshape(entries, -1)
+    return _float32(values).reshape(entries, -1)
+
+
+def _float32(curves: Sequence[Sequence[float | None]]) -> NDArray[np.float32]:
+    """Return curves, NaN for None; losses above 3.4e38, off every plot, as infinity."""
+    with np.errstate(over="ignore"):
+        return np.array(curves, np.float32)
 
 
 def _named_curves(
@@ -210,6 +216,6 @@ def _named_curves(
         len(outside),
     )
     if found.epochs:
-        values = sign * np.array(found.validation_accuracy, np.float32)
+        values = sign * _float32(found.validation_accuracy)
         curves[:, : found.epochs] = values[:, :epochs]
     return curves

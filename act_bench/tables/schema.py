@@ -3,8 +3,9 @@
 This is the one place that says what a column is. The builders write with it, the loaders check
 against it, the dataset card and ``docs/reference/tables.md`` are made from it.
 
-Accuracies are fractions in [0, 1], losses are in nats, times in seconds. Scalar metrics are
-float64, curves and outputs float32.
+Accuracies are fractions in [0, 1], losses are in nats, times in seconds. Metrics and
+curves of losses are float64, for a loss may pass 3.4e38 on the way to a good end; curves of
+accuracies and outputs are float32.
 """
 
 from __future__ import annotations
@@ -181,14 +182,14 @@ RUN_COLUMNS: Final = (
     Column("test_loss", "float64", "nats", "Mean on the test images, after the last epoch."),
     Column(
         "train_loss_curve",
-        "list<float32>",
+        "list<float64>",
         "nats",
-        "Mean loss over the steps of each epoch; stops where a diverged run stopped. Infinite "
-        "where a finite loss is above 3.4e38.",
+        "Mean loss over the steps of each epoch; stops where a diverged run stopped. Infinite in "
+        "some older runs of mlp, where a finite loss above 3.4e38 was not kept.",
     ),
     Column(
         "validation_loss_curve",
-        "list<float32>",
+        "list<float64>",
         "nats",
         "Mean loss on the validation images after each epoch; infinite as in train_loss_curve.",
     ),

@@ -101,7 +101,8 @@ class RunStore:
 def write_runs(folder: Path, runs: Sequence[Run]) -> list[Run]:
     """Write the runs of one training of one function as a part; return them as they are read.
 
-    Parquet keeps curves in float32: a search must not see other digits after a restart.
+    Parquet keeps curves of accuracies in float32: a search must not see other digits after a
+    restart.
 
     Raises
     ------
