@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from act_bench.files.atomic import replacing
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.tables.distances import DEFAULT_WEIGHTING
 from act_bench.tables.spectra import true_label_file
 from builders.reports.results.kept import sha256
 from surrogates.optimizers import find_optimizer
@@ -31,18 +32,18 @@ DRAWS, TRIALS, EVALUATIONS = 20, 10, 100
 
 WEIGHTINGS: Final = ("inverse_size", "uniform", "reference_code")
 
+_OTHERS: Final = tuple(f"weighting={name}" for name in WEIGHTINGS if name != DEFAULT_WEIGHTING)
+
 PUBLISHED: Final = "weighting=reference_code:points=1000:clip=0"
 """The published choices, labels apart."""
 
 VARIANTS: Final = (
     "",
-    "weighting=uniform",
-    "weighting=reference_code",
+    *_OTHERS,
     PUBLISHED,
     "features=umap-outputs",
     "features=umap-fim",
-    "features=umap-fim:weighting=uniform",
-    "features=umap-fim:weighting=reference_code",
+    *(f"features=umap-fim:{weighting}" for weighting in _OTHERS),
     "points=1000",
     "clip=0",
     "labels=true",
