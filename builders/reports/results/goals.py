@@ -1,8 +1,9 @@
 """What a search is to reach, and in which evaluation it does: here goals are defined.
 
 A goal is a set of functions, so it is counted by canonical class, and a class is worth the mean
-score of its entries that train. There are two, and both ask for more than seed noise,
-:func:`noise`:
+score of its entries that train. In the tuned view an entry is worth the mean of its fresh seeds,
+which had no part in choosing its rate; a class without any is in no goal. There are two goals, and
+both ask for more than seed noise, :func:`goal_noise`:
 
 - **beats every baseline**: classes that are worth more than the best baseline by at least the
   margin, one noise. A respelling of a baseline is in that baseline's class, so it never counts. The
@@ -106,6 +107,40 @@ def noise(data: BenchmarkData) -> Noise:
     return Noise(len(better), count, run, _pooled([each.var() for each in medians], free))
 
 
+def goal_noise(data: BenchmarkData) -> Noise:
+    """Return the seed noise of what goals go by: a value, or the mean of fresh seeds where tuned.
+
+    Examples
+    --------
+    >>> from act_bench.search.loading import load_data
+    >>> found = goal_noise(load_data("cnn", rate="tuned"))
+    >>> found.entries, found.runs, round(found.run, 4), round(found.value, 4)
+    (36, 2, 0.0045, 0.0032)
+    """
+    if data.rate != "tuned":
+        return noise(data)
+    floor = TABLES[data.table].trained_score_at(data.fidelity)
+    std = f"fresh_{data.metric}_std"
+    fresh = _fresh(data, ["fresh_runs", std]).filter(pl.col("score") > floor)
+    several = fresh.filter(pl.col("fresh_runs") > 1).sort("score", "entry", descending=True)
+    best = several.head(max(AT_LEAST, -(-several.height // 10)))
+    if not best.height:
+        return Noise(0, 1, 0.0, 0.0)
+    count = round(float(np.median(fresh["fresh_runs"].to_numpy())))
+    run = _pooled((best[std] ** 2).to_list(), (best["fresh_runs"] - 1).to_numpy())
+    return Noise(best.height, count, run, run / float(np.sqrt(count)))
+
+
+def _fresh(data: BenchmarkData, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """Return the entries of a tuned view that end well and have fresh seeds: entry, score, more."""
+    mean = f"fresh_{data.metric}"
+    asked = ["entry", "outcome", mean, *columns]
+    table = load_table(data.table, data.fidelity, rate="tuned", columns=asked)
+    found = table.filter(pl.col("outcome") == "ok", pl.col(mean).is_not_null())
+    sign = 1 if TABLES[data.table].higher_is_better else -1
+    return found.with_columns(score=sign * pl.col(mean)).drop("outcome")
+
+
 def _runs(data: BenchmarkData) -> pl.DataFrame:
     """Return the runs at the learning rates that a view of a table has."""
     columns = ["entry", "learning_rate", "outcome", data.metric]
@@ -193,8 +228,9 @@ def trainings(data: BenchmarkData) -> float:
 
 def said(data: BenchmarkData, goals: Sequence[Goal]) -> str:
     """Return what the goals of a table are, in a few sentences."""
-    found, (near, beyond) = noise(data), goals
-    runs = "one run" if found.runs == 1 else f"the median of {found.runs} runs"
+    found, (near, beyond) = goal_noise(data), goals
+    of_several = "mean of {} fresh runs" if data.rate == "tuned" else "median of {} runs"
+    runs = "one run" if found.runs == 1 else f"the {of_several.format(found.runs)}"
     above = (
         f"{counted(beyond)}: at least {beyond.least:.4f}"
         if beyond.classes
@@ -212,11 +248,16 @@ def class_scores(data: BenchmarkData) -> Scores:
     """Return what the class of each entry is worth: (entries,).
 
     That is the mean score of the entries of the class that are ``ok``, of which some have more runs
-    than others; -inf where there are none.
+    than others, in the tuned view of those with fresh seeds, by these; -inf where there are none.
     """
     classes = np.asarray(data.space.canonical_class)
     ok = np.array([outcome == "ok" for outcome in data.outcome])
     scores = np.array([data.score(entry) if ok[entry] else 0.0 for entry in range(len(ok))])
+    if data.rate == "tuned":
+        fresh = _fresh(data)
+        ok, scores = np.zeros(len(ok), bool), np.zeros(len(ok))
+        ok[fresh["entry"].to_numpy()] = True
+        scores[fresh["entry"].to_numpy()] = fresh["score"].to_numpy()
     count = np.bincount(classes, ok)
     total = np.bincount(classes, scores)
     means = np.divide(total, count, out=np.full(len(count), -np.inf), where=count > 0)
@@ -234,7 +275,7 @@ def goals_of(
     data
         The table.
     margin
-        Seed noise that a goal must exceed. Default: that of an entry's value, :func:`noise`.
+        Seed noise that a goal must exceed. Default: :func:`goal_noise`.
     worth
         What the class of each entry is worth, (entries,). Default: :func:`class_scores`.
 
@@ -245,7 +286,7 @@ def goals_of(
     >>> near.classes, beyond.classes, beyond.random
     (2, 5, 377)
     """
-    margin = noise(data).value if margin is None else margin
+    margin = goal_noise(data).value if margin is None else margin
     worth = class_scores(data) if worth is None else worth
     ok = np.array([outcome == "ok" for outcome in data.outcome])
     classes = np.asarray(data.space.canonical_class)
