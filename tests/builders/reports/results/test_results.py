@@ -294,7 +294,7 @@ def test_a_small_page_is_made_of_stored_traces_and_goes_on_from_what_is_kept(
     failures = (tmp_path / "docs" / "studies" / "results" / "mlp-failures.csv").read_text()
     assert "\nknn,union,100," in failures
     assert "| knn | union |" not in page
-    assert page.split("\n\n")[1].startswith("Of 6 optimizers")
+    assert page.split("\n\n")[1].startswith("- Of 6 optimizers")
     for image in {part.split(")")[0] for part in page.split("](../../images/")[1:]}:
         assert (tmp_path / "docs" / "images" / image).stat().st_size > 1000
     assert "| `random` | 3 |" in page
