@@ -199,6 +199,8 @@ the end, and *gain* how much lower it is than that of the default (in bold where
 excludes 0). Evaluations are medians until a [goal](goals.md) is reached, with the share of
 searches that reach it. Terms: [glossary](../../reference/glossary.md).
 
+The gain of each on every table; an empty cell is not measured:
+
 {said}
 
 """
@@ -207,7 +209,7 @@ searches that reach it. Terms: [glossary](../../reference/glossary.md).
 def page(found: pl.DataFrame) -> str:
     """Return the page, from its rows."""
     settings = {"trials": TRIALS, "evaluations": EVALUATIONS, "draws": DRAWS}
-    lines = [HEAD.format(said=" ".join(_summary(found)), **settings)]
+    lines = [HEAD.format(said="\n".join(_summary(found)), **settings)]
     for (table,), group in found.group_by("table", maintain_order=True):
         missing = [name for name in VARIANTS if name not in group["variant"].to_list()]
         lines += [f"## {table}\n"]
@@ -225,25 +227,25 @@ def page(found: pl.DataFrame) -> str:
 
 
 def _summary(found: pl.DataFrame) -> list[str]:
-    """Say of each table how many variants are measured, and which end better or worse."""
-    lines = []
-    for (table,), group in found.group_by("table", maintain_order=True):
-        rows = group.filter(pl.col("gain").is_not_null()).rows(named=True)
-        sides = {
-            "lower": [each["variant"] for each in rows if each["gain_low"] > 0],
-            "higher": [each["variant"] for each in rows if each["gain_high"] < 0],
-        }
-        said = [
-            f"a {side} regret than that of the default: {', '.join(f'`{name}`' for name in names)}"
-            for side, names in sides.items()
-            if names
-        ]
-        lines.append(
-            f"Variants measured on `{table}`: {len(rows)} of {len(VARIANTS) - 1}; "
-            f"{'; '.join(said) or 'none differs from the default'}."
-        )
-    missing = [f"`{table}`" for table in TABLES if table not in found["table"].to_list()]
-    return [*lines, f"Not measured: {', '.join(missing)}."] if missing else lines
+    """Return a table of the gains of all variants on all tables, an empty cell where unmeasured."""
+    tables = found["table"].unique(maintain_order=True).to_list()
+    cells = {(each["table"], each["variant"]): _gain(each) for each in found.iter_rows(named=True)}
+    measured = [name for name in VARIANTS if name and any((t, name) in cells for t in tables)]
+    lines = [f"| gain | {' | '.join(f'`{table}`' for table in tables)} |"]
+    lines.append("|---" * (len(tables) + 1) + "|")
+    for name in measured:
+        row = " | ".join(cells.get((table, name), "") for table in tables)
+        lines.append(f"| `{name}` | {row} |")
+    missing = [f"`{table}`" for table in TABLES if table not in tables]
+    return [*lines, *([f"\nNot measured: {', '.join(missing)}."] if missing else [])]
+
+
+def _gain(each: Row) -> str:
+    """Return a gain, in bold where its interval excludes 0."""
+    if each["gain"] is None:
+        return ""
+    sure = "**" * (_number(each, "gain_low") > 0 or _number(each, "gain_high") < 0)
+    return f"{sure}{_number(each, 'gain'):+.4f}{sure}"
 
 
 def _number(each: Row, name: str) -> float:
@@ -254,11 +256,10 @@ def _number(each: Row, name: str) -> float:
 
 
 def _line(each: Row) -> str:
-    gain = ""
-    if each["gain"] is not None:
-        gained, low, high = (_number(each, f"gain{end}") for end in ENDS)
-        sure = "**" * (low > 0 or high < 0)
-        gain = f"{sure}{gained:+.4f}{sure} [{low:+.4f}, {high:+.4f}]"
+    gain = _gain(each)
+    if gain:
+        low, high = _number(each, "gain_low"), _number(each, "gain_high")
+        gain = f"{gain} [{low:+.4f}, {high:+.4f}]"
     regret, low, high = (_number(each, f"regret{end}") for end in ENDS)
     cells = [
         f"`{each['variant'] or 'default'}`",
