@@ -32,6 +32,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "steps.activations": ("--expressions", "8", "--compiled", "0", "--turns", "7"),
     "steps.training": ("--turns", "5"),
     "steps.mobilevit": ("--turns", "2", "--repeats", "2"),
+    "steps.gpt": ("--turns", "3", "--repeats", "5"),
     "steps.mlp": ("--rounds", "3", "--sample", "20"),
     "simulation": ("--repeats", "1", "--budgeted"),
     "upstream": ("--turns", "1"),

@@ -63,7 +63,7 @@ def test_in_the_tuned_view_goals_go_by_seeds_that_chose_no_rate() -> None:
     means: dict[int, list[float]] = {}
     for entry, values in fresh.items():
         if data.outcome[entry] == "ok":
-            means.setdefault(data.space.canonical_class[entry], []).append(np.mean(values))
+            means.setdefault(data.space.canonical_class[entry], []).append(float(np.mean(values)))
     worth = {number: np.mean(values) for number, values in means.items()}
     baselines = {data.space.canonical_class[data.space.resolve(text).entry] for text in BASELINES}
     least = max(worth[number] for number in baselines) + goal_noise(data).value
