@@ -15,12 +15,14 @@ from act_bench.functions.expression import parse
 from regenerate import data, draws
 from regenerate.activations import TabulatedActivation, tabulate
 from regenerate.images.batches import SHIFT, Pixels, batches, load_splits
+from regenerate.networks import build
 from regenerate.networks.all_cnn_c import AllCNNC
 from regenerate.recipes import Recipe
 from regenerate.recipes.rates import same_at_every_rate, with_rate
 from regenerate.runs.certificate import results
+from regenerate.training import image_trainer
 from regenerate.training.flat_weights import AdamW, FlatWeights, make_optimizer
-from regenerate.training.image_trainer import train
+from regenerate.training.image_trainer import evaluate, train
 from regenerate.training.initialization import initialize, second_moment
 from tests.regenerate.stripes import striped, stripes
 
@@ -96,6 +98,21 @@ def test_evaluations_within_an_epoch_change_no_bit(folder: Path, text: str) -> N
         assert len(run.validation_accuracy_curve) == len(run.train_loss_curve) == len(looks) == 6
         assert looks[-1] == run.images_seen
         assert run.validation_accuracy_curve[2::3] == once.validation_accuracy_curve
+
+
+@pytest.mark.parametrize("name", ["all_cnn_c", "resnet56"])
+def test_an_evaluation_does_not_depend_on_how_many_images_pass_at_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    activation = TabulatedActivation(tabulate(parse("elu(x)")))
+    network = build(name, lambda: activation, width=0.25)
+    FlatWeights(network)
+    images = torch.randn(730, 16, 16, 3).to(torch.bfloat16)
+    pixels = Pixels(images, torch.randint(0, 10, (730,)))
+    several = evaluate(RECIPE, network, pixels)
+    monkeypatch.setattr(image_trainer, "CPU_PIXELS", 0)
+    assert evaluate(RECIPE, network, pixels) == several, "to the last bit"
 
 
 @pytest.mark.parametrize("text", ["div(one(x),zero(x))", "pow(negative(x),x)", "exp(exp(x))"])
