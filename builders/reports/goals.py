@@ -213,11 +213,17 @@ def main() -> None:
     arguments.add_argument("--evaluations", type=int, default=EVALUATIONS)
     arguments.add_argument("--docs", type=Path, default=Path("docs"))
     chosen = arguments.parse_args()
-    made = [
-        row
+    views = [
+        (table, rate)
         for rate in ([chosen.rate] if chosen.rate else RATES)
         for table in chosen.table or TABLES
         if rate == "default" or tuned_name(table) in table_files(table)
+    ]
+    if not views:
+        arguments.error(f"none of {', '.join(chosen.table)} has a tuned view in this version")
+    made = [
+        row
+        for table, rate in views
         for row in rows(load_data(table, rate=rate), chosen.trials, chosen.evaluations)
     ]
     found = pl.DataFrame(made)
