@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -38,7 +38,7 @@ from surrogates.simulation import simulate
 
 TABLES: Final = ("mlp", "cnn", "resnet", "vit")
 TRIALS, EVALUATIONS = 100, 300
-RATES: Final = ("default", "tuned")
+RATES: Final[tuple[Literal["default", "tuned"], ...]] = ("default", "tuned")
 WAYS: Final = ("stored", "pool", "first")
 
 
@@ -215,8 +215,9 @@ def main() -> None:
     chosen = arguments.parse_args()
     views = [
         (table, rate)
-        for rate in ([chosen.rate] if chosen.rate else RATES)
+        for rate in RATES
         for table in chosen.table or TABLES
+        if chosen.rate in (None, rate)
         if rate == "default" or tuned_name(table) in table_files(table)
     ]
     if not views:

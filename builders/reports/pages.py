@@ -185,6 +185,7 @@ REPORTS: Final = (
         for table in ("mlp", "cnn")
     ),
     Report("goals", "builders.reports.goals", (), "docs/studies/results/goals.md", 5),
+    Report("tuned", "builders.reports.results.tuned", (), "docs/studies/results/tuned.md"),
     Report("aquasurf", "builders.reports.variants", (), "docs/studies/results/aquasurf.md", 60),
     Report(
         "leaderboard",

@@ -143,7 +143,9 @@ def evaluate(recipe: Recipe, network: nn.Module, pixels: Pixels) -> Metrics:
         scores = network(to_network(images)).float()
         losses += [
             evaluation_loss(recipe, some, theirs)
-            for some, theirs in zip(scores.split(size), labels.split(size), strict=True)
+            for some, theirs in zip(
+                torch.split(scores, size), torch.split(labels, size), strict=True
+            )
         ]
         correct.append((scores.argmax(1) == labels).sum())
     count = len(pixels)

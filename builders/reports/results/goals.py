@@ -121,7 +121,7 @@ def goal_noise(data: BenchmarkData) -> Noise:
         return noise(data)
     floor = TABLES[data.table].trained_score_at(data.fidelity)
     std = f"fresh_{data.metric}_std"
-    fresh = _fresh(data, ["fresh_runs", std]).filter(pl.col("score") > floor)
+    fresh = fresh_scores(data, ["fresh_runs", std]).filter(pl.col("score") > floor)
     several = fresh.filter(pl.col("fresh_runs") > 1).sort("score", "entry", descending=True)
     best = several.head(max(AT_LEAST, -(-several.height // 10)))
     if not best.height:
@@ -131,7 +131,7 @@ def goal_noise(data: BenchmarkData) -> Noise:
     return Noise(best.height, count, run, run / float(np.sqrt(count)))
 
 
-def _fresh(data: BenchmarkData, columns: Sequence[str] = ()) -> pl.DataFrame:
+def fresh_scores(data: BenchmarkData, columns: Sequence[str] = ()) -> pl.DataFrame:
     """Return the entries of a tuned view that end well and have fresh seeds: entry, score, more."""
     mean = f"fresh_{data.metric}"
     asked = ["entry", "outcome", mean, *columns]
@@ -254,7 +254,7 @@ def class_scores(data: BenchmarkData) -> Scores:
     ok = np.array([outcome == "ok" for outcome in data.outcome])
     scores = np.array([data.score(entry) if ok[entry] else 0.0 for entry in range(len(ok))])
     if data.rate == "tuned":
-        fresh = _fresh(data)
+        fresh = fresh_scores(data)
         ok, scores = np.zeros(len(ok), bool), np.zeros(len(ok))
         ok[fresh["entry"].to_numpy()] = True
         scores[fresh["entry"].to_numpy()] = fresh["score"].to_numpy()

@@ -116,8 +116,9 @@ noise: *better than every baseline* leaves out respellings of a baseline and may
 noise of the best* never is (`builders/reports/results/goals.py`; each table's page states both).
 The clock counts mean trainings of the table, and Fisher spectra; how soon the paper's search
 reaches the goals by evaluations and by the clock, whoever pays for spectra, is on
-[a page of its own](results/goals.md), and what it owes to each choice on
-[another](results/aquasurf.md). Optimizers
+[a page of its own](results/goals.md), what it owes to each choice on
+[another](results/aquasurf.md), and what searches over tuned functions end with on
+[a third](results/tuned.md). Optimizers
 with a setting after a colon are the same search with that setting: `aquasurf:features=umap-outputs`
 uses Fisher spectra as a filter only. Intervals are 95 % bootstrap intervals; differences are called
 significant after Holm's correction over all pairs (Mann-Whitney test of the regret at the end).

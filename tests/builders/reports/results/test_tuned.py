@@ -1,0 +1,77 @@
+"""What searches over tuned functions end with: by the runs themselves."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from act_bench import load_runs
+from act_bench.search.events import Query
+from act_bench.search.loading import load_data
+from act_bench.search.trace_table import read_traces
+from builders.reports.results import tuned
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFrame, str]:
+    """Return the rows and the page of what is stored."""
+    docs = tmp_path_factory.mktemp("docs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["tuned", "--docs", str(docs)])
+        tuned.main()
+    folder = docs / "studies" / "results"
+    return pl.read_csv(folder / "tuned.csv"), (folder / "tuned.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("optimizer", ["aquasurf", "evolution"])
+def test_a_row_is_what_the_runs_say(found: tuple[pl.DataFrame, str], optimizer: str) -> None:
+    (row,) = found[0].filter(table="cnn", optimizer=optimizer).to_dicts()
+    data = load_data("cnn", rate="tuned")
+    columns = ["entry", "learning_rate", "seed", "validation_accuracy"]
+    runs = load_runs("cnn", columns=columns, rate="all").rows(named=True)
+    by_seed: dict[int, dict[float, float]] = {}
+    fresh: dict[tuple[int, float], list[float]] = {}
+    for run in runs:
+        value = 0.1 if run["validation_accuracy"] is None else run["validation_accuracy"]
+        if run["seed"] == 0:
+            by_seed.setdefault(run["entry"], {})[run["learning_rate"]] = value
+        else:
+            fresh.setdefault((run["entry"], run["learning_rate"]), []).append(value)
+    chosen, confirmed, functions = [], [], set()
+    for trace in read_traces(Path("leaderboard/cnn-proxy-tuned") / f"{optimizer}.parquet"):
+        seen = [event.result.entry for event in trace.events if isinstance(event, Query)]
+        best = max(seen, key=lambda entry: max(by_seed[entry].values()))
+        rate = max(by_seed[best], key=lambda rate: by_seed[best][rate])
+        functions.add(best)
+        chosen.append(by_seed[best][rate])
+        confirmed.append(np.mean(fresh[best, rate]))
+    assert row["searches"] == len(chosen) == 100
+    assert row["functions"] == len(functions)
+    assert row["chosen"] == pytest.approx(np.mean(chosen), abs=1e-6)
+    assert row["fresh"] == pytest.approx(np.mean(confirmed), abs=1e-6)
+    top = max(data.score(entry) for entry in data.covered)
+    assert row["regret"] == pytest.approx(top - np.mean(chosen), abs=1e-6)
+
+
+def test_the_page_says_it_of_every_tuned_table(found: tuple[pl.DataFrame, str]) -> None:
+    rows, page = found
+    assert rows["table"].unique(maintain_order=True).to_list() == ["mlp", "cnn"]
+    assert page == Path("docs/studies/results/tuned.md").read_text(encoding="utf-8")
+    swish = "the best baseline, `swish(x)`, has 0.5565"
+    assert swish in page
+    for (table,), group in rows.group_by("table", maintain_order=True):
+        assert group["regret"].to_list() == sorted(group["regret"].to_list())
+        section = page.split(f"## {table}\n")[1].split("\n## ")[0]
+        assert section.count("\n| `") == group.height
+
+
+def test_tables_without_traces_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["tuned", "--docs", str(tmp_path), "--traces", str(tmp_path / "none")]
+    monkeypatch.setattr(sys, "argv", asked)
+    with pytest.raises(SystemExit, match="no traces of a tuned view"):
+        tuned.main()
+    assert "mlp: no traces of its tuned view" in capsys.readouterr().out
