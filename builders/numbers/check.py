@@ -28,9 +28,12 @@ README: Final = FOLDER / "readme.csv"
 NO_SOURCES: Final = (ALLOWED, README, FOLDER / "fisher-changes.csv")
 """Files there whose numbers no page may quote: what is allowed, commands, and a list of entries."""
 
-OF_OTHER_PAGES: Final = ("rates-joint.csv", "grid-cnn.csv", "aquasurf.csv")
-"""Files that no study of one table may quote: learning rates, and the choices of AQuaSurF, have
-pages of their own."""
+OF_OTHER_PAGES: Final = (
+    *("rates-joint.csv", "rates-joint-confirmed.csv", "grid-cnn.csv"),
+    *("aquasurf.csv", "tuned.csv"),
+)
+"""Files that no study of one table may quote: learning rates, tuned functions, and the choices of
+AQuaSurF, have pages of their own."""
 
 DRAWN: Final = "-learning.csv"
 """End of the names of files that figures are drawn from: thousands of numbers, quoted nowhere."""

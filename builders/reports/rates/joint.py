@@ -5,7 +5,8 @@ at the recipe's own rate and over the pairs of function and rate, and compares t
 seconds of training were spent. The reference is the best validation accuracy of the table at any
 rate, so a search at the recipe's own rate keeps a regret that it cannot lose. Prints Markdown;
 ``--write`` puts the sections of all tables that have rates into ``docs/studies/rates.md``, and the
-figures into ``docs/studies/rates-joint.csv``.
+figures into ``docs/studies/rates-joint.csv``; below each stands what
+:mod:`builders.reports.rates.confirmed` finds, and in ``rates-joint-confirmed.csv``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from act_bench.files.atomic import replacing
 from act_bench.search.loading import load_data
 from act_bench.tables.rates import table_rates
 from act_bench.tables.registry import TABLES
+from builders.reports.rates import confirmed
 from surrogates.optimizers import asks_for_rates, find_optimizer
 from surrogates.simulation import Simulation, simulate
 
@@ -118,12 +120,23 @@ def section(figures: pl.DataFrame) -> str:
 @click.command()
 @click.argument("tables", nargs=-1)
 @click.option("--trials", default=50, show_default=True)
+@click.option(
+    "--traces",
+    type=click.Path(path_type=Path),
+    default=Path("leaderboard"),
+    show_default=True,
+    help="Folder of the traces of the protocol.",
+)
 @click.option("--write", is_flag=True, help="Put it into docs/studies/rates.md.")
-def main(tables: tuple[str, ...], trials: int, write: bool) -> None:
+def main(tables: tuple[str, ...], trials: int, traces: Path, write: bool) -> None:
     """Compare searches at the recipe's own rate with those over functions and rates."""
     chosen = tables or tuple(name for name in TABLES if table_rates(name))
     figures = [compare(table, trials) for table in chosen]
-    text = "\n".join(section(each) for each in figures)
+    others = [confirmed.compare(table, traces) for table in chosen]
+    text = "\n".join(
+        "\n".join([section(each), *([confirmed.section(other)] if other.height else [])])
+        for each, other in zip(figures, others, strict=True)
+    )
     click.echo(text)
     if write:
         document = STUDIES / "rates.md"
@@ -135,6 +148,8 @@ def main(tables: tuple[str, ...], trials: int, write: bool) -> None:
             draft.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
         with replacing(STUDIES / "rates-joint.csv") as draft:
             pl.concat(figures).write_csv(draft, float_precision=6)
+        with replacing(STUDIES / "rates-joint-confirmed.csv") as draft:
+            pl.concat(other for other in others if other.height).write_csv(draft, float_precision=6)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,179 @@
+"""What searches with and without rates have found, by the mean of all seeds but the first.
+
+The best pair of many is lucky: the first seed also says which rate suits its function. So what the
+searches of the leaderboard have found when the same seconds of training were spent is looked up at
+the other seeds, which all entries near the top have at the recipe's own rate and at their tuned
+rate. A search may have seen them in a median; the mean does not forgive a seed that collapses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from act_bench import load_runs
+from act_bench.search.benchmark_data import BenchmarkData
+from act_bench.search.events import Charge, Query
+from act_bench.search.loading import load_data
+from act_bench.search.trace import Trace
+from act_bench.search.trace_table import read_traces
+from act_bench.tables.registry import TABLES
+from builders.rates import FIRST_SEED, RATE
+
+PLAIN: Final = ("random", "knn", "gp-ei", "aquasurf")
+BUDGET: Final = 50
+"""In mean trainings at the recipe's own rate: no search of the protocol ends before."""
+_RESAMPLES: Final = 2000
+
+Values = NDArray[np.float64]
+Pair = tuple[int, float]
+
+
+class Found(NamedTuple):
+    """What the searches of one optimizer have found, in the score of the table.
+
+    Attributes
+    ----------
+    seen
+        (searches,) what each has seen of the best.
+    fresh
+        (searches,) the mean of its seeds but the first; NaN where there are none.
+    """
+
+    seen: Values
+    fresh: Values
+
+    @property
+    def filled(self) -> Values:
+        """The same; where there is none, what was seen less what seeing flatters the others by."""
+        known = np.isfinite(self.fresh)
+        flattery = float((self.seen - self.fresh)[known].mean()) if known.any() else 0.0
+        return np.where(known, self.fresh, self.seen - flattery)
+
+
+def incumbent(trace: Trace, budget_s: float, own_rate: float) -> tuple[Pair, float] | None:
+    """Return the best pair of function and rate within a budget of training, and its score.
+
+    What a search was charged for features is not counted: it is the same with and without rates.
+    """
+    best, charged = None, 0.0
+    for event in trace.events:
+        if isinstance(event, Charge):
+            charged += event.cost_s
+        elif isinstance(event, Query):
+            if event.clock_s - charged > budget_s:
+                break
+            score, rate = event.result.score, event.rate or own_rate
+            if score is not None and (best is None or score > best[1]):
+                best = ((event.result.entry, _key(rate)), score)
+    return best
+
+
+def found_by(
+    data: BenchmarkData, traces: Sequence[Trace], fresh: dict[Pair, float], own_rate: float
+) -> Found:
+    """Return what searches have found when `BUDGET` was spent."""
+    budget = BUDGET * float(np.mean([data.cost_s[entry] or 0.0 for entry in data.covered]))
+    best = [incumbent(trace, budget, own_rate) for trace in traces]
+    pairs = [each for each in best if each is not None]
+    return Found(
+        np.array([score for _, score in pairs], np.float64),
+        np.array([fresh.get(pair, np.nan) for pair, _ in pairs], np.float64),
+    )
+
+
+def fresh_seeds(data: BenchmarkData) -> dict[Pair, float]:
+    """Return the mean score of all seeds but the first, a diverged run as if it guessed."""
+    info = TABLES[data.table]
+    columns = ["entry", RATE, "seed", data.metric]
+    runs = load_runs(data.table, data.fidelity, columns, rate="all")
+    others = runs.filter(pl.col("seed") != FIRST_SEED)
+    value = pl.col(data.metric).fill_null(info.worst_value)
+    means = others.group_by("entry", RATE).agg(value.mean())
+    return {(entry, _key(rate)): info.score(mean) for entry, rate, mean in means.rows()}
+
+
+def _key(rate: float) -> float:
+    return round(rate, 9)
+
+
+def compare(table: str, folder: Path) -> pl.DataFrame:
+    """Return one row for each optimizer whose traces are stored, with and without rates.
+
+    ``gain`` is how much more the searches over rates find, by the other seeds; intervals are
+    bootstrap ones over searches.
+    """
+    data = load_data(table)
+    fresh, own_rate = fresh_seeds(data), _own_rate(data)
+    rng, rows = np.random.default_rng(0), []
+    for plain in PLAIN:
+        paths = [folder / data.name / f"{name}.parquet" for name in (plain, f"{plain}-rates")]
+        if not all(path.exists() for path in paths):
+            continue
+        pair = [found_by(data, read_traces(path), fresh, own_rate) for path in paths]
+        before, after = (_means(each.filled, rng) for each in pair)
+        for path, found, drawn in zip(paths, pair, (before, after), strict=True):
+            low, high = np.quantile(drawn, [0.025, 0.975])
+            row = {
+                "table": table,
+                "optimizer": path.stem,
+                "searches": len(found.seen),
+                "trainings": BUDGET,
+                "seen": float(found.seen.mean()),
+                "fresh": float(found.filled.mean()),
+                "low": float(low),
+                "high": float(high),
+                "without_fresh": int(np.isnan(found.fresh).sum()),
+                "gain": None,
+                "gain_low": None,
+                "gain_high": None,
+            }
+            if path is paths[1]:
+                row["gain"] = float(pair[1].filled.mean() - pair[0].filled.mean())
+                row["gain_low"], row["gain_high"] = np.quantile(after - before, [0.025, 0.975])
+            rows.append(row)
+    return pl.DataFrame(rows)
+
+
+def _own_rate(data: BenchmarkData) -> float:
+    rates = load_runs(data.table, data.fidelity, [RATE])[RATE].unique().to_list()
+    return float(rates[0])
+
+
+def _means(values: Values, rng: np.random.Generator) -> Values:
+    means: Values = rng.choice(values, (_RESAMPLES, values.size)).mean(axis=1)
+    return means
+
+
+def section(rows: pl.DataFrame) -> str:
+    """Return the Markdown of one table."""
+    about = (
+        f"What these have found after {BUDGET} trainings' worth, spectra not counted, in the mean "
+        "over searches: as the search saw it, a median where a pair has several seeds, and by the "
+        "mean of all seeds but the first, which says what rate suits a function. A run that "
+        "diverged counts as a guess, and the mean, unlike the median, does not forgive it. *Gain* "
+        "is how much more is found with rates, by that mean, in bold where its interval excludes "
+        "0; intervals of 95 % over searches. Where a pair has one seed, what was seen stands for "
+        "it, less what the others lose."
+    )
+    lines = [
+        about,
+        "",
+        "| optimizer | seen | other seeds | with one seed | gain |",
+        "|---" * 5 + "|",
+    ]
+    for row in rows.iter_rows(named=True):
+        gain = ""
+        if row["gain"] is not None:
+            sure = "**" * (row["gain_low"] > 0 or row["gain_high"] < 0)
+            ends = f"[{row['gain_low']:+.4f}, {row['gain_high']:+.4f}]"
+            gain = f"{sure}{row['gain']:+.4f}{sure} {ends}"
+        value = f"{row['fresh']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
+        cells = [f"`{row['optimizer']}`", f"{row['seen']:.4f}", value, row["without_fresh"], gain]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) + "\n"
