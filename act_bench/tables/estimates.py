@@ -15,6 +15,9 @@ It stands beside the measurement and never in its place.
   entries that have both, after shrinking, so that being chosen does not count; what it is above
   them is subtracted.
 * Only entries that train have an estimate, and only runs that did not diverge count.
+
+In the tuned view the first seed also chose the rate, and what it is above the others by that is
+part of the offset. There further seeds are fresh, and of enough of them the mean is the estimate.
 """
 
 from __future__ import annotations
@@ -53,6 +56,12 @@ ROUNDS: Final = 3
 """Of prior and offset; the third moves the offset by less than a ten-thousandth."""
 NEIGHBORS: Final = 40
 """Entries whose variances between seeds are pooled at each level."""
+LEAST_VARIANCE: Final = 1e-6
+"""Between two images of a validation set there is nothing: never below a thousandth, squared."""
+TUNED_OWN_FROM: Final = 5
+"""Fresh seeds from which on their mean is the estimate in the tuned view. Next to the rates that
+diverge some functions collapse with some seeds and others never, and noise pooled over both would
+shrink the best of those that never do too far."""
 
 
 class Estimates(NamedTuple):
@@ -73,7 +82,9 @@ class Estimates(NamedTuple):
     offset: float
 
 
-def shrink(scores: NDArray[np.float64], trained_score: float) -> Estimates:
+def shrink(
+    scores: NDArray[np.float64], trained_score: float, own_from: int | None = None
+) -> Estimates:
     """Return what entries would reach with many seeds.
 
     Parameters
@@ -83,6 +94,9 @@ def shrink(scores: NDArray[np.float64], trained_score: float) -> Estimates:
         column is the seed that all entries have.
     trained_score
         An entry trains where the mean of its runs is above this.
+    own_from
+        From how many further seeds on their mean and its standard error are the estimate, without
+        a prior; None never.
 
     Returns
     -------
@@ -128,6 +142,11 @@ def shrink(scores: NDArray[np.float64], trained_score: float) -> Estimates:
         offset += float(np.average(one - rest[both[several]], weights=weight))
     center, count = _means(shifted)
     mean[trains], std[trains] = _posterior(center[trains], count[trains], grid, variance, prior)
+    if own_from is not None:
+        others, number = _means(scores[:, 1:])
+        many = trains & (number >= own_from)
+        mean[many] = others[many]
+        std[many] = np.nanstd(scores[many, 1:], axis=1, ddof=1) / np.sqrt(number[many])
     return Estimates(mean, std, offset)
 
 
@@ -150,8 +169,7 @@ def noise_variance(scores: NDArray[np.float64], levels: NDArray[np.float64]) -> 
         :, :NEIGHBORS
     ]
     pooled = squares[near].sum(axis=1) / freedom[near].sum(axis=1)
-    # Between two images of a validation set there is nothing: never below a thousandth.
-    return np.asarray(np.maximum(pooled, 1e-6), np.float64)
+    return np.asarray(np.maximum(pooled, LEAST_VARIANCE), np.float64)
 
 
 def _means(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -226,14 +244,18 @@ def score_matrix(runs: pl.DataFrame, info: TableInfo, entries: int) -> NDArray[n
     return scores
 
 
-def estimates(runs: pl.DataFrame, info: TableInfo, entries: int) -> pl.DataFrame:
+def estimates(
+    runs: pl.DataFrame, info: TableInfo, entries: int, own_from: int | None = None
+) -> pl.DataFrame:
     """Return ``estimate`` and ``estimate_std`` of every entry, from the runs of one recipe.
 
-    See `score_matrix` for the parameters.
+    Or, in the tuned view, from the runs of each entry at its own rate; what the first seed is above
+    the others there by having chosen it is part of the offset. See `score_matrix` and `shrink` for
+    the parameters.
     """
     import polars as pl
 
-    found = shrink(score_matrix(runs, info, entries), info.trained_score)
+    found = shrink(score_matrix(runs, info, entries), info.trained_score, own_from)
     mean = found.mean if info.higher_is_better else -found.mean
     columns = zip((column.name for column in ESTIMATE_COLUMNS), (mean, found.std), strict=True)
     return pl.DataFrame(dict(columns)).fill_nan(None)

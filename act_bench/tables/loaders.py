@@ -17,7 +17,7 @@ from act_bench.files.manifest import (
     metadata_of,
     verified,
 )
-from act_bench.tables.estimates import ESTIMATE_COLUMNS, estimates
+from act_bench.tables.estimates import ESTIMATE_COLUMNS, TUNED_OWN_FROM, estimates
 from act_bench.tables.files import (
     entries_file,
     limit_runs_file,
@@ -95,8 +95,9 @@ def load_table(
         what the function passes on (``entropy_nats``, ``flat``), and its limit where the formula
         gives no number at 0 (``limit_at_zero``, ``slope_at_zero``). These are this package's own in
         either edition; the authors' spectra come from ``act_bench.tables.upstream.load_cdfs``. So
-        is, in the edition ``regenerated`` at the recipe's own rate, what the entry would reach with
-        many seeds (``estimate``, ``estimate_std``; ``act_bench.tables.estimates``).
+        is, in the edition ``regenerated``, what the entry would reach with many seeds at the
+        recipe's own rate, or in the tuned view at its own (``estimate``, ``estimate_std``;
+        ``act_bench.tables.estimates``).
     rate
         ``"default"``, the recipe's own learning rate; a number, another one; or ``"tuned"``, for
         every entry the run with seed 0 at the rate that seed 0 chooses, with columns of its own
@@ -231,7 +232,19 @@ def _load_view(
     shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
     known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
     wanted = _with_features(names(known), features) if columns is None else columns
+    if rate == "tuned" and set(wanted) & set(names(ESTIMATE_COLUMNS)):
+        table = pl.concat([table, _tuned_estimates(name, table)], how="horizontal")
+        own = (*own, *ESTIMATE_COLUMNS)
     return _with_shared(table, name, own, wanted)
+
+
+def _tuned_estimates(name: str, tuned: pl.DataFrame) -> pl.DataFrame:
+    """Return `ESTIMATE_COLUMNS` of every entry at its tuned rate, computed from the runs there."""
+    info = table_info(name)
+    at_rate = ["entry", LEARNING_RATE.name]
+    runs = load_runs(name, columns=[*at_rate, "seed", info.metric], rate="all")
+    own = runs.join(tuned.select(at_rate), on=at_rate, how="semi")
+    return estimates(own, info, tuned.height, TUNED_OWN_FROM)
 
 
 def _load_sample(
@@ -257,15 +270,15 @@ def _with_shared(
 ) -> pl.DataFrame:
     """Join to a table's own columns those that are the same at every fidelity and rate.
 
-    Spectra, entropies and limits are; an estimate is of the recipe's own rate.
+    Spectra, entropies and limits are; an estimate is of one rate, or of the tuned view.
     """
     import polars as pl
 
     others = [column for column in wanted if column not in names(own)]
     if of_own := [column for column in others if column in names(ESTIMATE_COLUMNS)]:
         raise UnknownNameError(
-            f"{', '.join(of_own)}: estimated at the default fidelity and the recipe's own rate "
-            f"only, as in load_table({name!r}, columns={of_own!r})"
+            f"{', '.join(of_own)}: estimated at the default fidelity, at the recipe's own rate and "
+            f"in the tuned view only, as in load_table({name!r}, columns={of_own!r})"
         )
     _check_columns([column for column in wanted if column in names(own)], own)
     if others:

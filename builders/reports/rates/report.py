@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 from act_bench.files.atomic import replacing
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import finite_outputs, load_space
-from act_bench.tables.rates import FEW_SEEDS, fresh_spread, table_rates
+from act_bench.tables.files import table_files
+from act_bench.tables.rates import FEW_SEEDS, fresh_spread, table_rates, tuned_name
 from act_bench.tables.registry import TABLES
 from builders.rates import RATE
 from builders.reports.rates.axis import Axis, Scores, axis, runs_of
+from builders.reports.rates.held_out import estimated
 from builders.reports.seeds import with_error
 from surrogates.significance import spearman_interval
 
@@ -283,7 +285,10 @@ def page(table: str, runs: dict[float, pl.DataFrame]) -> str:
     """Return the report on one table as Markdown."""
     found = axis(table, runs)
     sections = (outcomes, best_rates, gains, top, best, doubled, deviation, seeds, baselines)
-    return "\n\n".join([f"## {table}", coverage(runs), *(each(found) for each in sections)]) + "\n"
+    made = [f"## {table}", coverage(runs), *(each(found) for each in sections)]
+    if tuned_name(table) in table_files(table):
+        made.append(estimated(table))
+    return "\n\n".join(made) + "\n"
 
 
 def write(sections: list[str]) -> None:

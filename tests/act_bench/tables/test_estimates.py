@@ -92,7 +92,46 @@ def test_the_loader_has_them_beside_the_measurement(table: str) -> None:
     assert found["limit_at_zero"].count() == 185
 
 
-def test_estimates_are_of_the_recipe_s_own_rate() -> None:
-    with pytest.raises(UnknownNameError, match="own rate"):
-        load_table("mlp", rate="tuned", columns=["estimate"])
+def test_from_some_further_seeds_on_their_mean_is_the_estimate() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.normal(0.5, 0.03, (200, 1)) + rng.normal(0, 0.01, (200, 7))
+    scores[:, 0] += 0.02  # as if it had chosen something
+    scores[50:, 3:] = np.nan
+    found, pooled = shrink(scores, TRAINED, own_from=5), shrink(scores, TRAINED)
+    further = scores[:50, 1:]
+    np.testing.assert_allclose(found.mean[:50], further.mean(axis=1))
+    np.testing.assert_allclose(found.std[:50], further.std(axis=1, ddof=1) / np.sqrt(6))
+    np.testing.assert_array_equal(found.mean[50:], pooled.mean[50:])
+    assert np.abs(found.mean[:50] - pooled.mean[:50]).max() > 0.001
+
+
+def test_estimates_are_of_one_rate_or_of_the_tuned_view() -> None:
+    with pytest.raises(UnknownNameError, match="in the tuned view only"):
+        load_table("cnn", rate=0.1, columns=["estimate"])
     assert load_table("mlp", rate="tuned", columns=["slope_at_zero"]).height == 2913
+
+
+@pytest.mark.parametrize("table", ["mlp", "cnn"])
+def test_estimates_of_the_tuned_view_do_not_believe_the_seed_that_chose(table: str) -> None:
+    fresh = "fresh_validation_accuracy"
+    columns = ["validation_accuracy", fresh, "fresh_runs", "fresh_diverged_runs"]
+    columns += ["estimate", "estimate_std", "limit_at_zero"]
+    found = load_table(table, rate="tuned", columns=columns)
+    assert found.columns == columns
+    # A fresh run that diverged counts as a guess in the mean, and not in the estimate.
+    several = pl.col("fresh_runs") > 1, pl.col("fresh_diverged_runs") == 0
+    known = found.filter(*several, pl.col("estimate").is_not_null())
+    best = known.sort("validation_accuracy", descending=True).head(100)
+    measured, estimate, mean, std = best.select(
+        "validation_accuracy", "estimate", fresh, "estimate_std"
+    ).to_numpy().T  # fmt: skip
+    assert abs((estimate - mean).mean()) < 0.4 * (measured - mean).mean()
+    alone = found.filter(pl.col("fresh_runs") == 0, pl.col("estimate").is_not_null())
+    if table == "cnn":
+        one, estimate, spread = alone.select(
+            "validation_accuracy", "estimate", "estimate_std"
+        ).to_numpy().T  # fmt: skip
+        assert (estimate < one).mean() > 0.9
+        assert spread.mean() > std.mean()
+    else:
+        np.testing.assert_allclose(estimate, mean)
