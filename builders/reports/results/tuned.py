@@ -51,9 +51,8 @@ with* counts the different functions that the searches of an optimizer end with,
 has seen. What these are worth is given by the seed that chose the rates and by its fresh seeds,
 which had no part in that; both are in the metric of the table, means over the searches. Goals are
 [by fresh seeds](goals.md): medians of evaluations, and the share of searches that arrive. Intervals
-are 95 % bootstrap intervals over searches. Where an optimizer ends with one function they do not
-know what the mean of its fresh seeds is uncertain by, which is said above. Terms:
-[glossary](../../reference/glossary.md).
+are 95 % bootstrap intervals over searches: they do not hold that the mean of a few fresh seeds is
+itself uncertain, by as much as is said above. Terms: [glossary](../../reference/glossary.md).
 """
 
 COLUMNS: Final = (
