@@ -2,6 +2,11 @@
 
 import dataclasses
 import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from act_bench.tables.schema import RUN_COLUMNS, names
 from regenerate.runs import parts
@@ -45,6 +50,19 @@ def test_table_and_back():
     )
     rows = parts.to_table([RUN, diverged]).to_pylist()
     assert [Run.from_row(row) for row in rows] == [RUN, diverged]
+
+
+def test_parts_with_curves_in_float32_are_read(tmp_path: Path) -> None:
+    run = dataclasses.replace(RUN, train_loss_curve=(2.5, 0.1), validation_loss_curve=(2.5, 2.0))
+    table = parts.to_table([run])
+    place = table.schema.get_field_index("train_loss_curve")
+    short = table.column(place).cast(pa.list_(pa.float32()))
+    pq.write_table(table.set_column(place, "train_loss_curve", short), tmp_path / "part.parquet")
+    (part,) = parts.read(tmp_path)
+    assert part.table.schema == table.schema
+    assert not part.sealed
+    (row,) = part.table.to_pylist()
+    assert Run.from_row(row).train_loss_curve == (2.5, float(np.float32(0.1)))
 
 
 def test_environment_says_what_can_change_the_last_bits():
