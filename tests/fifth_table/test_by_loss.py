@@ -171,7 +171,8 @@ def test_commands_show_losses_and_bits(tmp_path: Path) -> None:
     shown = json.loads(command("show", text, "--json"))
     record = next(each for each in shown["records"] if each["table"] == NAME)
     assert record["validation_loss_curve"][0] < 1.5
-    assert record["validation_accuracy_curve"][0] == record["validation_loss_curve"][0] / 4
+    quarter = np.float32(record["validation_loss_curve"][0] / 4)  # accuracies are float32
+    assert record["validation_accuracy_curve"][0] == quarter
     chosen = next(each for each in shown["rates"] if each["table"] == NAME and each["tuned"])
     assert chosen["fresh_validation_loss"] is not None
     assert chosen["fresh_validation_accuracy"] is None
