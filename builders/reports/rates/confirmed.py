@@ -22,8 +22,10 @@ from act_bench.search.events import Charge, Query
 from act_bench.search.loading import load_data
 from act_bench.search.trace import Trace
 from act_bench.search.trace_table import read_traces
+from act_bench.tables.rates import own_rate
 from act_bench.tables.registry import TABLES
-from builders.rates import FIRST_SEED, RATE
+from builders.rates import FIRST_SEED, RATE, fresh_summaries
+from builders.reports.results.goals import trainings
 
 PLAIN: Final = ("random", "knn", "gp-ei", "aquasurf")
 BUDGET: Final = 50
@@ -56,7 +58,7 @@ class Found(NamedTuple):
         return np.where(known, self.fresh, self.seen - flattery)
 
 
-def incumbent(trace: Trace, budget_s: float, own_rate: float) -> tuple[Pair, float] | None:
+def incumbent(trace: Trace, budget_s: float, own: float) -> tuple[Pair, float] | None:
     """Return the best pair of function and rate within a budget of training, and its score.
 
     What a search was charged for features is not counted: it is the same with and without rates.
@@ -68,18 +70,18 @@ def incumbent(trace: Trace, budget_s: float, own_rate: float) -> tuple[Pair, flo
         elif isinstance(event, Query):
             if event.clock_s - charged > budget_s:
                 break
-            score, rate = event.result.score, event.rate or own_rate
+            score, rate = event.result.score, event.rate or own
             if score is not None and (best is None or score > best[1]):
                 best = ((event.result.entry, _key(rate)), score)
     return best
 
 
 def found_by(
-    data: BenchmarkData, traces: Sequence[Trace], fresh: dict[Pair, float], own_rate: float
+    data: BenchmarkData, traces: Sequence[Trace], fresh: dict[Pair, float], own: float
 ) -> Found:
     """Return what searches have found when `BUDGET` was spent."""
-    budget = BUDGET * float(np.mean([data.cost_s[entry] or 0.0 for entry in data.covered]))
-    best = [incumbent(trace, budget, own_rate) for trace in traces]
+    budget = BUDGET * trainings(data)
+    best = [incumbent(trace, budget, own) for trace in traces]
     pairs = [each for each in best if each is not None]
     return Found(
         np.array([score for _, score in pairs], np.float64),
@@ -90,12 +92,11 @@ def found_by(
 def fresh_seeds(data: BenchmarkData) -> dict[Pair, float]:
     """Return the mean score of all seeds but the first, a diverged run as if it guessed."""
     info = TABLES[data.table]
-    columns = ["entry", RATE, "seed", data.metric]
+    columns = ["entry", RATE, "seed", "outcome", info.metric, info.test_metric]
     runs = load_runs(data.table, data.fidelity, columns, rate="all")
-    others = runs.filter(pl.col("seed") != FIRST_SEED)
-    value = pl.col(data.metric).fill_null(info.worst_value)
-    means = others.group_by("entry", RATE).agg(value.mean())
-    return {(entry, _key(rate)): info.score(mean) for entry, rate, mean in means.rows()}
+    means = fresh_summaries(runs.filter(pl.col("seed") != FIRST_SEED), info, ["entry", RATE])
+    rows = means.select("entry", RATE, f"fresh_{info.metric}").rows()
+    return {(entry, _key(rate)): info.score(mean) for entry, rate, mean in rows}
 
 
 def _key(rate: float) -> float:
@@ -109,13 +110,15 @@ def compare(table: str, folder: Path) -> pl.DataFrame:
     bootstrap ones over searches.
     """
     data = load_data(table)
-    fresh, own_rate = fresh_seeds(data), _own_rate(data)
+    fresh, own = fresh_seeds(data), own_rate(table, data.fidelity)
+    if own is None:  # there is nothing to compare without it
+        return pl.DataFrame()
     rng, rows = np.random.default_rng(0), []
     for plain in PLAIN:
         paths = [folder / data.name / f"{name}.parquet" for name in (plain, f"{plain}-rates")]
         if not all(path.exists() for path in paths):
             continue
-        pair = [found_by(data, read_traces(path), fresh, own_rate) for path in paths]
+        pair = [found_by(data, read_traces(path), fresh, own) for path in paths]
         before, after = (_means(each.filled, rng) for each in pair)
         for path, found, drawn in zip(paths, pair, (before, after), strict=True):
             low, high = np.quantile(drawn, [0.025, 0.975])
@@ -138,11 +141,6 @@ def compare(table: str, folder: Path) -> pl.DataFrame:
                 row["gain_low"], row["gain_high"] = np.quantile(after - before, [0.025, 0.975])
             rows.append(row)
     return pl.DataFrame(rows)
-
-
-def _own_rate(data: BenchmarkData) -> float:
-    rates = load_runs(data.table, data.fidelity, [RATE])[RATE].unique().to_list()
-    return float(rates[0])
 
 
 def _means(values: Values, rng: np.random.Generator) -> Values:
