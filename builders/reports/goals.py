@@ -30,6 +30,7 @@ from builders.reports.results.goals import (
     count,
     goal_noise,
     goals_of,
+    has_goals,
     median_with_interval,
     trainings,
 )
@@ -214,19 +215,17 @@ def main() -> None:
     arguments.add_argument("--docs", type=Path, default=Path("docs"))
     chosen = arguments.parse_args()
     views = [
-        (table, rate)
+        load_data(table, rate=rate)
         for rate in RATES
         for table in chosen.table or TABLES
         if chosen.rate in (None, rate)
         if rate == "default" or tuned_name(table) in table_files(table)
     ]
+    views = [data for data in views if has_goals(data)]
     if not views:
-        arguments.error(f"none of {', '.join(chosen.table)} has a tuned view in this version")
-    made = [
-        row
-        for table, rate in views
-        for row in rows(load_data(table, rate=rate), chosen.trials, chosen.evaluations)
-    ]
+        asked = ", ".join(chosen.table)
+        arguments.error(f"none of {asked} has a tuned view with fresh seeds in this version")
+    made = [row for data in views for row in rows(data, chosen.trials, chosen.evaluations)]
     found = pl.DataFrame(made)
     folder = chosen.docs / "studies" / "results"
     folder.mkdir(parents=True, exist_ok=True)

@@ -141,6 +141,24 @@ def fresh_scores(data: BenchmarkData, columns: Sequence[str] = ()) -> pl.DataFra
     return found.with_columns(score=sign * pl.col(mean)).drop("outcome")
 
 
+def has_goals(data: BenchmarkData) -> bool:
+    """Return whether goals can be told: in the tuned view baselines that end well need fresh seeds.
+
+    A table whose second rate has just been trained has them for a few entries only.
+
+    Examples
+    --------
+    >>> from act_bench.search.loading import load_data
+    >>> has_goals(load_data("cnn", rate="tuned")), has_goals(load_data("vit"))
+    (True, True)
+    """
+    if data.rate != "tuned":
+        return True
+    known = set(fresh_scores(data)["entry"].to_list())
+    baselines = [data.space.resolve(text).entry for text in BASELINES]
+    return known.issuperset(entry for entry in baselines if data.outcome[entry] == "ok")
+
+
 def _runs(data: BenchmarkData) -> pl.DataFrame:
     """Return the runs at the learning rates that a view of a table has."""
     columns = ["entry", "learning_rate", "outcome", data.metric]

@@ -30,6 +30,7 @@ from builders.reports.results.goals import (
     fresh_scores,
     goal_noise,
     goals_of,
+    has_goals,
     median_with_interval,
 )
 from builders.reports.results.kept import EVALUATIONS, SEED, Searches, stored_searches
@@ -190,6 +191,9 @@ def main() -> None:
         if tuned_name(table) not in table_files(table):
             continue
         data = load_data(table, rate="tuned")
+        if not has_goals(data):
+            print(f"{table}: its baselines have no fresh seeds at their tuned rates yet")
+            continue
         made = stored_searches(data, chosen.traces)
         if not made:
             print(f"{table}: no traces of its tuned view in {chosen.traces}")

@@ -11,6 +11,7 @@ from act_bench.functions.operators import BASELINES
 from act_bench.search.loading import load_data
 from act_bench.tables.registry import TABLES
 from builders.reports import goals
+from builders.reports.results import goals as results_goals
 from builders.reports.results.goals import goal_noise, goals_of, trainings
 
 
@@ -50,6 +51,16 @@ def test_the_page_says_each_goal_by_evaluations_and_by_the_clock(tmp_path, monke
     page = goals.page(found.with_columns(classes=empty), 2, 40)
     assert "| `mlp` | better than every baseline | 0.0036 | none |" in page
     assert "Of the 2 goals below that something reaches" in page
+
+
+def test_a_tuned_view_without_fresh_seeds_of_baselines_has_no_goals(monkeypatch) -> None:
+    data = load_data("cnn", rate="tuned")
+    fresh = results_goals.fresh_scores(data)
+    swish = data.space.resolve("swish(x)").entry
+    monkeypatch.setattr(
+        results_goals, "fresh_scores", lambda *_: fresh.filter(pl.col("entry") != swish)
+    )
+    assert not results_goals.has_goals(data)
 
 
 def test_in_the_tuned_view_goals_go_by_seeds_that_chose_no_rate() -> None:
