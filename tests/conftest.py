@@ -16,7 +16,8 @@ from act_bench.files.manifest import read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Outcome
 from act_bench.spaces import paper as space
-from act_bench.tables import files, maps, spectra
+from act_bench.tables import files, maps, rates, spectra
+from act_bench.tables.catalogued import named
 from act_bench.tables.learning_curves import LearningCurves
 
 # Test files are imported by path; what they share is imported by its place: tests.*, benchmarks.*.
@@ -141,3 +142,19 @@ def bare_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield "vit"
     for each in kept:
         each.cache_clear()
+
+
+@pytest.fixture
+def one_rate_table(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the name of a table whose other learning rates and named functions are hidden."""
+    table = "vit"
+    hidden = {
+        rates.rates_name(table),
+        rates.tuned_name(table),
+        rates.rate_runs_name(table),
+        named.named_name(table),
+    }
+    shown = {name: record for name, record in read_manifest().items() if name not in hidden}
+    for module in (files, rates, named):
+        monkeypatch.setattr(module, "table_files", lambda table: shown)
+    return table

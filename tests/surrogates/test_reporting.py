@@ -111,9 +111,9 @@ def test_breaches_of_the_protocol_are_named() -> None:
     assert reporting.breaches([traces[0].of_protocol(9)]) == ["there is no protocol 9"]
 
 
-def test_from_the_command_to_the_board(tmp_path: Path, monkeypatch) -> None:
+def test_from_the_command_to_the_board(tmp_path: Path, monkeypatch, one_rate_table: str) -> None:
     folder = tmp_path / "board" / "vit-proxy"
-    arguments = ["simulate", "vit", "--protocol", "1", "--output", str(folder)]
+    arguments = ["simulate", one_rate_table, "--protocol", "1", "--output", str(folder)]
     done = CliRunner().invoke(main, [*arguments, "--optimizers", "random,knn,knn-rates"])
     assert done.exit_code == 0, done.output
     assert "knn-rates: not run: vit, fidelity proxy has one learning rate" in done.output

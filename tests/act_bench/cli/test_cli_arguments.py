@@ -62,10 +62,10 @@ def test_too_little_memory_is_a_sentence(monkeypatch):
     assert "Error: not enough memory: Unable to allocate 2.12 TiB" in done.output
 
 
-def test_all_optimizers_are_those_that_can_search_the_table(monkeypatch, tmp_path):
+def test_all_optimizers_are_those_that_can_search_the_table(monkeypatch, tmp_path, one_rate_table):
     monkeypatch.setattr("surrogates.optimizers.NAMES", ("random", "knn", "knn-rates"))
     done = run(
-        "simulate", "vit", "--trials", 1, "--evaluations", 2, "--optimizers", "all",
+        "simulate", one_rate_table, "--trials", 1, "--evaluations", 2, "--optimizers", "all",
         "--figures", "none", "--output", tmp_path / "all",
     )  # fmt: skip
     assert done.exit_code == 0, done.output

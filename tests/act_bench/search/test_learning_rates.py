@@ -265,12 +265,12 @@ def test_rates_that_there_are_not(rates, arguments, message):
             ask("mlp", **arguments)
 
 
-def test_a_table_with_one_rate_says_so():
+def test_a_table_with_one_rate_says_so(one_rate_table: str):
     with pytest.raises(UnknownNameError, match=r"it has 0\.05"):
         act_bench.load_table("cnn", rate=0.123)
     with pytest.raises(manifest.DataError, match="has one learning rate in this version"):
-        act_bench.Benchmark("resnet", rate="tuned")
-    assert act_bench.Benchmark("resnet").rates == ()
+        act_bench.Benchmark(one_rate_table, rate="tuned")
+    assert act_bench.Benchmark(one_rate_table).rates == ()
 
 
 def test_runs_at_the_recipes_own_rate_are_refused_by_the_builder(folder, tmp_path):
