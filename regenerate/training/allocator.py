@@ -33,26 +33,35 @@ def keep_freed_memory() -> None:
     trim_threshold, mmap_threshold, arena_max = -1, -3, -8
     # Older versions of glibc refuse more than 32 MiB. Where both are refused nothing may be set:
     # any setting ends the threshold's own growth, and every feature map would be mapped anew.
-    if not any(mallopt(mmap_threshold, size) for size in (1 << 30, 1 << 25)):
+    mapped = next((size for size in (1 << 30, 1 << 25) if mallopt(mmap_threshold, size)), None)
+    if mapped is None:
         return
     mallopt(trim_threshold, -1)  # never; a number could be at most 2 GiB
     mallopt(arena_max, 1)
-    _ask_for_huge_pages(library)
+    _ask_for_huge_pages(library, mapped // 2)
 
 
-def _ask_for_huge_pages(library: ctypes.CDLL) -> None:
+def _ask_for_huge_pages(library: ctypes.CDLL, block: int) -> None:
     """Let the heap grow by `HUGE` bytes, ask for huge pages there, and free them unused.
 
     Feature maps of some hundred megabytes are more than the processor holds addresses of in pages
     of 4 KiB. Memory is taken when it is written to, so this takes none.
+
+    Parameters
+    ----------
+    library
+        The C library.
+    block
+        Bytes to ask for at a time: fewer than what is mapped on its own, since that is no part of
+        the heap and gone when it is freed.
     """
     library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     library.free.restype, library.free.argtypes = None, [ctypes.c_void_p]
     library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    address = library.malloc(HUGE)
-    if not address:
-        return
     page, advice = mmap.PAGESIZE, mmap.MADV_HUGEPAGE
-    start = -(-address // page) * page
-    library.madvise(start, (address + HUGE - start) // page * page, advice)  # may refuse
-    library.free(address)
+    blocks = [library.malloc(block) for _ in range(HUGE // block)]
+    for address in filter(None, blocks):
+        start = address // page * page
+        library.madvise(start, address + block - start, advice)  # may refuse
+    for address in blocks:
+        library.free(address)
