@@ -24,6 +24,7 @@ from act_bench.search.loading import load_data
 from act_bench.tables.files import table_files
 from act_bench.tables.rates import tuned_name
 from act_bench.tables.registry import TABLES
+from builders.reports.results import retrained
 from builders.reports.results.goals import (
     Goal,
     count,
@@ -53,7 +54,13 @@ has seen. What these are worth is given by the seed that chose the rates and by 
 which had no part in that; both are in the metric of the table, means over the searches. Goals are
 [by fresh seeds](goals.md): medians of evaluations, and the share of searches that arrive. Intervals
 are 95 % bootstrap intervals over searches: they do not hold that the mean of a few fresh seeds is
-itself uncertain, by as much as is said above. Terms: [glossary](../../reference/glossary.md).
+itself uncertain, by as much as is said above.
+
+A second table of each shows what a search ends with that trains the best few functions that it has
+seen (by canonical class) with one more seed, at the rates that it knows, and takes the best by the
+mean of both seeds; with 1 there is nothing to choose. It is given by the fresh seeds that had no
+part: each is the second one in turn. The gain is against 1, over the same searches.
+Terms: [glossary](../../reference/glossary.md).
 """
 
 COLUMNS: Final = (
@@ -129,8 +136,18 @@ def _reached(name: str, goal: Goal, searches: Searches) -> Row:
     return {name: middle, f"{name}_low": low, f"{name}_high": high, f"{name}_share": share}
 
 
-def said(data: BenchmarkData, found: list[Row]) -> str:
-    """Say of a table which optimizer ends best, and what that is worth by fresh seeds."""
+def said(data: BenchmarkData, found: list[Row], again: list[Row]) -> str:
+    """Say of a table which optimizer ends best, and what that is worth by fresh seeds.
+
+    Parameters
+    ----------
+    data
+        The tuned view of the table.
+    found
+        Its rows.
+    again
+        Its rows where the best few are trained once more.
+    """
     info = TABLES[data.table]
     sign = 1 if info.higher_is_better else -1
     fresh = dict(fresh_scores(data).select("entry", "score").rows())
@@ -149,22 +166,19 @@ def said(data: BenchmarkData, found: list[Row]) -> str:
         f"`{best}`, has {sign * known[best]:.4f}, and the best function "
         f"{sign * max(fresh.values()):.4f}. Of {len(found)} optimizers {better} end with something "
         "better than that baseline, in the mean."
+        + (retrained.said(data, again, known[best]) if again else "")
     )
 
 
-def page(found: Iterable[Row], sentences: Iterable[str]) -> str:
-    """Return the page, from its rows."""
-    head = HEAD.format(said="\n".join(sentences), evaluations=EVALUATIONS)
-    lines, table = [head], None
-    for row in found:
-        if row["table"] != table:
-            table = row["table"]
-            lines += [f"\n## {table}\n", COLUMNS, "|---" * COLUMNS.count(" | ") + "|---|"]
-        lines.append(
-            f"| `{row['optimizer']}` | {_interval(row, 'regret')} | {row['functions']} | "
-            f"{row['chosen']:.4f} | {_interval(row, 'fresh')} | {_evaluations(row, 'beyond')} | "
-            f"{_evaluations(row, 'near')} |"
-        )
+def section(table: str, found: Iterable[Row]) -> str:
+    """Return the section of a table, from its rows."""
+    lines = [f"## {table}\n", COLUMNS, "|---" * COLUMNS.count(" | ") + "|---|"]
+    lines += [
+        f"| `{row['optimizer']}` | {_interval(row, 'regret')} | {row['functions']} | "
+        f"{row['chosen']:.4f} | {_interval(row, 'fresh')} | {_evaluations(row, 'beyond')} | "
+        f"{_evaluations(row, 'near')} |"
+        for row in found
+    ]
     return "\n".join([*lines, ""])
 
 
@@ -186,7 +200,8 @@ def main() -> None:
     arguments.add_argument("--traces", type=Path, default=Path("leaderboard"))
     chosen = arguments.parse_args()
     found: list[Row] = []
-    sentences = []
+    again: list[Row] = []
+    sentences, sections = [], []
     for table in TABLES:
         if tuned_name(table) not in table_files(table):
             continue
@@ -199,16 +214,22 @@ def main() -> None:
             print(f"{table}: no traces of its tuned view in {chosen.traces}")
             continue
         of_table = rows(data, made)
-        found += of_table
-        sentences.append(said(data, of_table))
+        more = retrained.rows(data, made)
+        found, again = [*found, *of_table], [*again, *more]
+        sentences.append(said(data, of_table, more))
+        sections.append(section(table, of_table))
+        if more:
+            sections.append(retrained.section(table, more))
     if not found:
         raise SystemExit(f"no traces of a tuned view in {chosen.traces}: nothing is written")
     folder = chosen.docs / "studies" / "results"
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "tuned.csv") as draft:
-        pl.DataFrame(found).write_csv(draft)
+    for name, rows_of in (("tuned", found), ("tuned-retrained", again)):
+        with replacing(folder / f"{name}.csv") as draft:
+            pl.DataFrame(rows_of, infer_schema_length=None).write_csv(draft)
+    head = HEAD.format(said="\n".join(sentences), evaluations=EVALUATIONS)
     with replacing(folder / "tuned.md") as draft:
-        draft.write_text(page(found, sentences), encoding="utf-8")
+        draft.write_text("\n".join([head, *sections, ""]), encoding="utf-8")
     print(folder / "tuned.md")
 
 
