@@ -28,10 +28,7 @@ README: Final = FOLDER / "readme.csv"
 NO_SOURCES: Final = (ALLOWED, README, FOLDER / "fisher-changes.csv")
 """Files there whose numbers no page may quote: what is allowed, commands, and a list of entries."""
 
-OF_OTHER_PAGES: Final = (
-    *("rates-joint.csv", "rates-joint-confirmed.csv", "grid-cnn.csv"),
-    *("aquasurf.csv", "tuned.csv"),
-)
+OF_OTHER_PAGES: Final = ("grid-cnn.csv", "aquasurf.csv", "tuned.csv")
 """Files that no study of one table may quote: learning rates, tuned functions, and the choices of
 AQuaSurF, have pages of their own."""
 
@@ -43,10 +40,10 @@ GENERATED: Final = (
     *("papers.md", "papers/*.md"),
 )
 """Studies that a command writes whole: no number in them was typed. Neither were those between
-``<!-- begin: python -m ... -->`` and ``<!-- end -->``."""
+``<!-- begin: python -m ... -->`` and ``<!-- end -->``, which may say of what: ``<!-- end: joint -->``."""
 
 _CODE: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_GENERATED: Final = re.compile(r"<!-- begin: python -m .*?<!-- end -->", re.DOTALL)
+_GENERATED: Final = re.compile(r"<!-- begin: python -m .*?<!-- end(?:: \w+)? -->", re.DOTALL)
 
 
 class Place(NamedTuple):
@@ -120,9 +117,14 @@ def sources(page: str) -> Sources:
 
 
 def _sections(text: str, table: str) -> list[str]:
-    """Return the sections of a page without those of other tables."""
-    sections = re.split(r"^## ", text, flags=re.MULTILINE)
-    return [each for each in sections if each.partition("\n")[0] not in {*BUILT_IN} - {table}]
+    """Return the sections of a page without those of other tables: ``## vit``, ``### Goals: vit``."""
+    sections = re.split(r"^###? ", text, flags=re.MULTILINE)
+    others = {*BUILT_IN} - {table}
+    return [each for each in sections if _subject(each) not in others]
+
+
+def _subject(section: str) -> str:
+    return section.partition("\n")[0].rpartition(": ")[2]
 
 
 def _rows(path: Path, table: str | None) -> str:

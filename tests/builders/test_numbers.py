@@ -68,6 +68,23 @@ def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
     assert not check.unexplained(check.places(page))
 
 
+def test_what_a_command_writes_into_a_study_was_not_typed(tmp_path) -> None:
+    """Whatever stands in its closing mark; the last of several regions too."""
+    page = tmp_path / "rates.md"
+    page.write_text(
+        "0.11111\n<!-- begin: python -m a -->\n0.22222\n<!-- end -->\n0.33333\n"
+        "<!-- begin: python -m b -->\n0.44444\n<!-- end: joint -->\n0.55555\n"
+    )
+    typed = [place.number.text for place in check.places(page)]
+    assert typed == ["0.11111", "0.33333", "0.55555"]
+
+
+def test_a_study_of_one_table_may_not_quote_the_sections_of_others() -> None:
+    joint = "### Function and rate together: vit\n0.1\n### Function and rate together: cnn\n0.2\n"
+    kept = check._sections(f"\n## vit\n0.3\n## cnn\n0.4\n{joint}", "vit")
+    assert [text for text in ("0.1", "0.2", "0.3", "0.4") if text in "".join(kept)] == ["0.1", "0.3"]
+
+
 @pytest.mark.parametrize(
     ("text", "source", "found"),
     [
