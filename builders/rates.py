@@ -37,7 +37,7 @@ from act_bench.tables.registry import Metric, TableInfo, import_own_tables, tabl
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, origin, write_manifest
-from builders.tables import EntrySpace, aggregate, check_runs, read_runs
+from builders.tables import EntrySpace, aggregate, check_runs, read_runs, with_embedded
 from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
 from regenerate.recipes.rates import same_at_every_rate, with_rate
@@ -209,7 +209,7 @@ def fresh_summaries(fresh: pl.DataFrame, info: TableInfo, by: Sequence[str]) -> 
     shown, tested = (
         pl.col(name).fill_null(info.worst_value) for name in (info.metric, info.test_metric)
     )
-    return fresh.group_by(by).agg(
+    return fresh.sort("seed").group_by(by).agg(  # a sum depends on its order in the last bit
         pl.len().cast(pl.Int32).alias("fresh_runs"),
         (pl.col("outcome") == "diverged").sum().cast(pl.Int32).alias("fresh_diverged_runs"),
         shown.mean().alias(f"fresh_{info.metric}"),
@@ -262,11 +262,9 @@ def build(
     """
     columns = names(RUN_COLUMNS)
     own = load_runs(recipe.table, recipe.fidelity)
-    parts = [read_runs(source).select(columns) for source in sources]
     file = folder / rate_runs_name(recipe.table)
-    if file.exists():
-        parts.append(read_runs(file).select(columns))
-    others = pl.concat(parts).unique(maintain_order=True)
+    others = pl.concat([read_runs(source).select(columns) for source in sources])
+    others = with_embedded(others, file)
     rates = sorted(others[RATE].unique().to_list())
     if recipe.learning_rate in rates:
         raise BuildError(
