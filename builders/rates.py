@@ -209,7 +209,8 @@ def fresh_summaries(fresh: pl.DataFrame, info: TableInfo, by: Sequence[str]) -> 
     shown, tested = (
         pl.col(name).fill_null(info.worst_value) for name in (info.metric, info.test_metric)
     )
-    return fresh.sort("seed").group_by(by).agg(  # a sum depends on its order in the last bit
+    fresh = fresh.sort("seed")  # a sum depends on its order in the last bit
+    return fresh.group_by(by).agg(
         pl.len().cast(pl.Int32).alias("fresh_runs"),
         (pl.col("outcome") == "diverged").sum().cast(pl.Int32).alias("fresh_diverged_runs"),
         shown.mean().alias(f"fresh_{info.metric}"),

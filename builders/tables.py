@@ -4,8 +4,8 @@
 checks them against the recipe and the space, and writes ``mlp-full.parquet`` (one row per entry),
 ``mlp-runs.parquet`` (one row per run) and ``manifest.json``. Runs of the same recipe and of other
 fidelities that are there stay, so a sweep may add seeds to some functions; those of another recipe
-at this fidelity are gone. The same runs give the same bytes. ``python -m builders.tables manifest`` makes
-the manifest again over all files.
+at this fidelity are gone. The same runs give the same bytes. ``python -m builders.tables manifest``
+makes the manifest again over all files.
 """
 
 from __future__ import annotations
@@ -239,8 +239,8 @@ def summaries(runs: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         ``diverged_runs``.
     """
     diverged = pl.col("outcome") == "diverged"
-    # A sum depends on its order in the last bit, and rows within a group keep theirs.
-    grouped = runs.sort("seed").group_by(by).agg(
+    runs = runs.sort("seed")  # a sum depends on its order in the last bit
+    grouped = runs.group_by(by).agg(
         *METRICS,  # the values of all runs, null where one diverged
         pl.col("validation_accuracy").filter(~diverged).std().alias("validation_accuracy_std"),
         pl.col("runtime_s").mean(),

@@ -40,7 +40,7 @@ GENERATED: Final = (
     *("papers.md", "papers/*.md"),
 )
 """Studies that a command writes whole: no number in them was typed. Neither were those between
-``<!-- begin: python -m ... -->`` and ``<!-- end -->``, which may say of what: ``<!-- end: joint -->``."""
+``<!-- begin: python -m ... -->`` and ``<!-- end -->``, or ``<!-- end: NAME -->``."""
 
 _CODE: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _GENERATED: Final = re.compile(r"<!-- begin: python -m .*?<!-- end(?:: \w+)? -->", re.DOTALL)
@@ -117,7 +117,7 @@ def sources(page: str) -> Sources:
 
 
 def _sections(text: str, table: str) -> list[str]:
-    """Return the sections of a page without those of other tables: ``## vit``, ``### Goals: vit``."""
+    """Return the sections of a page without those of other tables: ``vit``, ``Goals: vit``."""
     sections = re.split(r"^###? ", text, flags=re.MULTILINE)
     others = {*BUILT_IN} - {table}
     return [each for each in sections if _subject(each) not in others]

@@ -82,7 +82,10 @@ def test_what_a_command_writes_into_a_study_was_not_typed(tmp_path) -> None:
 def test_a_study_of_one_table_may_not_quote_the_sections_of_others() -> None:
     joint = "### Function and rate together: vit\n0.1\n### Function and rate together: cnn\n0.2\n"
     kept = check._sections(f"\n## vit\n0.3\n## cnn\n0.4\n{joint}", "vit")
-    assert [text for text in ("0.1", "0.2", "0.3", "0.4") if text in "".join(kept)] == ["0.1", "0.3"]
+    assert [text for text in ("0.1", "0.2", "0.3", "0.4") if text in "".join(kept)] == [
+        "0.1",
+        "0.3",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -260,9 +260,9 @@ def test_files_say_what_they_are_and_are_laid_out_for_reading(tmp_path):
 def test_nothing_is_written_when_a_run_is_refused(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
+    twice = _parts(tmp_path / "sweep", [_run(), _run(runtime_s=9.0)])
     with pytest.raises(BuildError):
-        runs = [_run(), _run(runtime_s=9.0)]
-        build(_parts(tmp_path / "sweep", runs), RECIPE, DATA, SPACE, data)
+        build(twice, RECIPE, DATA, SPACE, data)
     assert not list(data.iterdir())
 
 
