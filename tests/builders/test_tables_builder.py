@@ -159,7 +159,9 @@ def _parts(folder, *groups):
 
 def test_build_gives_the_same_bytes_in_any_order(tmp_path):
     drawn = np.random.default_rng(0).uniform(0.4, 0.6, (3, 7))
-    runs = [_run(*at, metrics=(value,) * 6) for at, value in np.ndenumerate(drawn)]
+    runs = [
+        _run(n, seed, (value,) * 6) for n, row in enumerate(drawn) for seed, value in enumerate(row)
+    ]
     sums = []
     for name, groups in {"one": [runs], "other": [runs[12:][::-1], runs[:12]]}.items():
         folder = tmp_path / f"{name}-data"
