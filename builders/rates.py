@@ -135,9 +135,13 @@ def tuned_table(
     costs = first.group_by("entry").agg(
         pl.col("runtime_s").sum().alias("tuning_s"), pl.len().cast(pl.Int32).alias("rates")
     )
+    complete = pl.col("rates") == len(runs)
     chosen = choose_rates(first, own_rate, "entry", info.metric)
+    tuned_to = chosen.filter(pl.col("outcome") == "ok").join(
+        costs.filter(complete), on="entry", how="semi"
+    )
     fresh = every.filter(pl.col("seed") != FIRST_SEED).join(
-        chosen.filter(pl.col("outcome") == "ok").select("entry", RATE), on=["entry", RATE]
+        tuned_to.select("entry", RATE), on=["entry", RATE]
     )
     fresh = fresh_summaries(fresh, info, ["entry"])
     entries = pl.DataFrame(
@@ -148,7 +152,6 @@ def tuned_table(
         },
         schema_overrides={"entry": pl.Int32, "canonical_class": pl.Int32},
     )
-    complete = pl.col("rates") == len(runs)
     table = (
         entries.join(chosen.drop("expression"), on="entry", how="left", maintain_order="left")
         .join(costs, on="entry", how="left", maintain_order="left")

@@ -287,8 +287,8 @@ def baselines(found: Axis) -> str:
     for text in BASELINES:
         place = of_class[space.canonical_class[space.resolve(text).entry]]
         cells = [
-            "diverged" if np.isnan(value) else f"{found.info.score(value):.4f}"
-            for value in found.first[place].tolist()
+            ("diverged" if np.isnan(value) else f"{found.info.score(value):.4f}") if ran else ""
+            for value, ran in zip(found.first[place], found.measured[place], strict=True)
         ]
         row = found.tuned.row(place, named=True)
         rate = "" if row[RATE] is None else f"{row[RATE]:g}"

@@ -122,6 +122,16 @@ def test_fresh_seeds_at_the_own_rate_alone_say_nothing_of_the_best() -> None:
     assert "By fresh seeds, which" in rates.top(complete)
 
 
+def test_what_a_sweep_has_not_trained_yet_did_not_diverge() -> None:
+    quality = np.full(len(SPACE.representatives), 0.4)
+    elu, relu = (SPACE.resolve(text).entry for text in ("elu(x)", "relu(x)"))
+    other = runs_at(2 * OWN, np.where(np.arange(len(quality)) == relu, np.nan, quality))
+    unfinished = {OWN: runs_at(OWN, quality), 2 * OWN: other.filter(pl.col("entry") != elu)}
+    rows = rates.baselines(axis("cnn", unfinished)).splitlines()
+    assert "| `elu(x)` | 0.4000 |  |  |  | 0 |" in rows
+    assert f"| `relu(x)` | 0.4000 | diverged | {OWN:g} |  | 0 |" in rows
+
+
 def test_the_whole_page_has_every_section(found: Axis) -> None:
     for section in (
         rates.gains,
