@@ -52,6 +52,16 @@ def test_every_report_is_recorded() -> None:
     assert not missing, f"python -m builders.numbers {' '.join(missing)}"
 
 
+@pytest.mark.parametrize("name", ["energy", "outcomes", "table-resnet", "table-vit"])
+def test_a_record_is_what_its_report_prints(name: str, tmp_path, monkeypatch) -> None:
+    """Of reports that take a second: what the embedded files say changes with each embedding."""
+    recorded = (reports.FOLDER / f"{name}.csv").read_text("utf-8")
+    monkeypatch.setattr(reports, "FOLDER", tmp_path)
+    reports.record(name, reports.printed(name))
+    now = (tmp_path / f"{name}.csv").read_text("utf-8")
+    assert now == recorded, f"python -m builders.numbers {name}, then --check"
+
+
 def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
     page = tmp_path / "cnn.md"
     page.write_text(
