@@ -28,9 +28,12 @@ README: Final = FOLDER / "readme.csv"
 NO_SOURCES: Final = (ALLOWED, README, FOLDER / "fisher-changes.csv")
 """Files there whose numbers no page may quote: what is allowed, commands, and a list of entries."""
 
-OF_OTHER_PAGES: Final = ("grid-cnn.csv", "aquasurf.csv", "tuned.csv")
-"""Files that no study of one table may quote: learning rates, tuned functions, and the choices of
-AQuaSurF, have pages of their own."""
+OF_OTHER_PAGES: Final = (
+    *("rates.md", "grid-cnn.csv"),
+    *("aquasurf.csv", "tuned.csv", "tuned-retrained.csv"),
+)
+"""Pages and files that no study of one table may quote: learning rates, tuned functions, and the
+choices of AQuaSurF, have pages of their own, and their many numbers would stand for any."""
 
 DRAWN: Final = "-learning.csv"
 """End of the names of files that figures are drawn from: thousands of numbers, quoted nowhere."""
@@ -111,20 +114,10 @@ def sources(page: str) -> Sources:
     if not of_one:
         texts += [path.read_text("utf-8") for path in sorted((studies / "results").glob("*.md"))]
     for path in sorted(studies.glob("*.md")):
-        for region in _GENERATED.findall(path.read_text("utf-8")):
-            texts += _sections(region, table) if of_one else [region]
+        if of_one and path.name in OF_OTHER_PAGES:
+            continue
+        texts += _GENERATED.findall(path.read_text("utf-8"))
     return Sources.of(*texts)
-
-
-def _sections(text: str, table: str) -> list[str]:
-    """Return the sections of a page without those of other tables: ``vit``, ``Goals: vit``."""
-    sections = re.split(r"^###? ", text, flags=re.MULTILINE)
-    others = {*BUILT_IN} - {table}
-    return [each for each in sections if _subject(each) not in others]
-
-
-def _subject(section: str) -> str:
-    return section.partition("\n")[0].rpartition(": ")[2]
 
 
 def _rows(path: Path, table: str | None) -> str:
