@@ -24,7 +24,7 @@ from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import LIMIT_ENTRY_COLUMNS, OWN_RATE_RUN_COLUMNS
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, origin, write_manifest
-from builders.tables import EntrySpace, aggregate, check_runs, read_runs
+from builders.tables import EntrySpace, aggregate, check_runs, read_runs, with_embedded
 from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
 
@@ -53,7 +53,8 @@ def build(
         If a run is of another recipe, or of an entry that is defined at 0.
     """
     filled = dataclasses.replace(recipe, undefined="limit")
-    runs = read_runs(source)
+    file = folder / limit_runs_name(recipe.table)
+    runs = with_embedded(read_runs(source), file, filled)
     check_runs(runs, recipe.fidelity, filled.sha, data.fingerprint, space)
     limits = load_limits()
     if others := sorted(set(runs["entry"]) - limits.keys()):
@@ -74,7 +75,6 @@ def build(
     }
     entries = aggregate(runs, space).filter(pl.col("outcome") != "missing").to_arrow()
     write_table(entries, LIMIT_ENTRY_COLUMNS, folder / limits_name(recipe.table), about | settings)
-    file = folder / limit_runs_name(recipe.table)
     about["fidelities"] = {recipe.fidelity: settings}
     runs = runs.sort("entry", "seed")
     write_table(runs.to_arrow(), OWN_RATE_RUN_COLUMNS, file, about)

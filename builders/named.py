@@ -29,7 +29,7 @@ from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import origin, write_manifest
 from builders.rates import FIRST_SEED, RATE, at_every_rate, choose_rates, fresh_summaries
-from builders.tables import check_functions, read_runs, summaries
+from builders.tables import check_functions, read_runs, summaries, with_embedded
 from regenerate.data.fingerprints import load_any
 from regenerate.recipes import Recipe, find
 from regenerate.recipes.rates import with_rate
@@ -131,11 +131,9 @@ def build(
     """
     columns = names(RUN_COLUMNS)
     entries = {name: entry_of(function) for name, function in CATALOGUE.items()}
-    parts = [read_runs(source).select(columns) for source in sources]
     file = folder / named_runs_name(table)
-    if file.exists():
-        parts.append(read_runs(file).select(columns))
-    runs = pl.concat(parts).unique(maintain_order=True)
+    runs = pl.concat([read_runs(source).select(columns) for source in sources])
+    runs = with_embedded(runs, file)
     recipes = {fidelity: find(table, fidelity) for fidelity in runs["fidelity"].unique().sort()}
     data = {
         fidelity: load_any(recipe.dataset, data_dir, image_size=recipe.image_size)

@@ -37,7 +37,7 @@ from act_bench.tables.registry import Metric, TableInfo, import_own_tables, tabl
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, origin, write_manifest
-from builders.tables import EntrySpace, aggregate, check_runs, read_runs
+from builders.tables import EntrySpace, aggregate, check_runs, read_runs, with_embedded
 from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
 from regenerate.recipes.rates import same_at_every_rate, with_rate
@@ -135,9 +135,13 @@ def tuned_table(
     costs = first.group_by("entry").agg(
         pl.col("runtime_s").sum().alias("tuning_s"), pl.len().cast(pl.Int32).alias("rates")
     )
+    complete = pl.col("rates") == len(runs)
     chosen = choose_rates(first, own_rate, "entry", info.metric)
+    tuned_to = chosen.filter(pl.col("outcome") == "ok").join(
+        costs.filter(complete), on="entry", how="semi"
+    )
     fresh = every.filter(pl.col("seed") != FIRST_SEED).join(
-        chosen.filter(pl.col("outcome") == "ok").select("entry", RATE), on=["entry", RATE]
+        tuned_to.select("entry", RATE), on=["entry", RATE]
     )
     fresh = fresh_summaries(fresh, info, ["entry"])
     entries = pl.DataFrame(
@@ -148,7 +152,6 @@ def tuned_table(
         },
         schema_overrides={"entry": pl.Int32, "canonical_class": pl.Int32},
     )
-    complete = pl.col("rates") == len(runs)
     table = (
         entries.join(chosen.drop("expression"), on="entry", how="left", maintain_order="left")
         .join(costs, on="entry", how="left", maintain_order="left")
@@ -209,6 +212,7 @@ def fresh_summaries(fresh: pl.DataFrame, info: TableInfo, by: Sequence[str]) -> 
     shown, tested = (
         pl.col(name).fill_null(info.worst_value) for name in (info.metric, info.test_metric)
     )
+    fresh = fresh.sort("seed")  # a sum depends on its order in the last bit
     return fresh.group_by(by).agg(
         pl.len().cast(pl.Int32).alias("fresh_runs"),
         (pl.col("outcome") == "diverged").sum().cast(pl.Int32).alias("fresh_diverged_runs"),
@@ -262,11 +266,9 @@ def build(
     """
     columns = names(RUN_COLUMNS)
     own = load_runs(recipe.table, recipe.fidelity)
-    parts = [read_runs(source).select(columns) for source in sources]
     file = folder / rate_runs_name(recipe.table)
-    if file.exists():
-        parts.append(read_runs(file).select(columns))
-    others = pl.concat(parts).unique(maintain_order=True)
+    others = pl.concat([read_runs(source).select(columns) for source in sources])
+    others = with_embedded(others, file)
     rates = sorted(others[RATE].unique().to_list())
     if recipe.learning_rate in rates:
         raise BuildError(

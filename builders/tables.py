@@ -2,9 +2,10 @@
 
 ``python -m builders.tables mlp full --runs sweeps/mlp-full`` reads the Parquet parts of a sweep,
 checks them against the recipe and the space, and writes ``mlp-full.parquet`` (one row per entry),
-``mlp-runs.parquet`` (one row per run; runs of other fidelities that are there stay) and
-``manifest.json``. The same runs give the same bytes. ``python -m builders.tables manifest`` makes
-the manifest again over all files.
+``mlp-runs.parquet`` (one row per run) and ``manifest.json``. Runs of the same recipe and of other
+fidelities that are there stay, so a sweep may add seeds to some functions; those of another recipe
+at this fidelity are gone. The same runs give the same bytes. ``python -m builders.tables manifest``
+makes the manifest again over all files.
 """
 
 from __future__ import annotations
@@ -81,6 +82,40 @@ def read_runs(source: Path) -> pl.DataFrame:
     runs = pl.from_arrow(pa.concat_tables(tables))
     assert isinstance(runs, pl.DataFrame)  # noqa: S101  (a table gives a frame, a column a series)
     return runs
+
+
+def with_embedded(runs: pl.DataFrame, file: Path, recipe: Recipe | None = None) -> pl.DataFrame:
+    """Return the runs of sweeps and those that are embedded already, each once.
+
+    Parameters
+    ----------
+    runs
+        Of sweeps.
+    file
+        With the runs that are embedded; it may not be there yet.
+    recipe
+        Only those by this recipe; None: all of them.
+
+    Raises
+    ------
+    BuildError
+        If a run of a sweep is embedded already with another result, time or place.
+    """
+    embedded = read_runs(file).select(runs.columns) if file.exists() else runs.clear()
+    if recipe is not None:
+        # Files of runs at their recipes' own rates need not say which these are.
+        rate = pl.col("learning_rate").fill_null(recipe.learning_rate)
+        runs, embedded = runs.with_columns(rate), embedded.with_columns(rate)
+        embedded = embedded.filter(pl.col("recipe_sha") == recipe.sha)
+    every = pl.concat([embedded, runs]).unique(maintain_order=True)
+    again = every.slice(embedded.height).join(embedded, on=list(parts.KEY), how="semi")
+    if again.height:
+        raise BuildError(
+            f"expected runs that {file} lacks, or the same ones: {again.height} are there in "
+            f"another record, the first is {again.select(parts.KEY).row(0)}. To take those of the "
+            "sweep, move the file away and name all sweeps that its runs are from"
+        )
+    return every
 
 
 def check_runs(
@@ -204,6 +239,7 @@ def summaries(runs: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         ``diverged_runs``.
     """
     diverged = pl.col("outcome") == "diverged"
+    runs = runs.sort("seed")  # a sum depends on its order in the last bit
     grouped = runs.group_by(by).agg(
         *METRICS,  # the values of all runs, null where one diverged
         pl.col("validation_accuracy").filter(~diverged).std().alias("validation_accuracy_std"),
@@ -264,14 +300,16 @@ def build(
     space
         Gives the entries.
     folder
-        Where the files go. Runs of other fidelities in a runs file that is there are kept.
+        Where the files go. Of a runs file that is there, those by this recipe and those of other
+        fidelities are kept.
 
     Raises
     ------
     BuildError
         If the runs are not as ``check_runs`` wants them.
     """
-    runs = read_runs(source)
+    file = folder / runs_name(recipe.table)
+    runs = with_embedded(read_runs(source), file, recipe)
     check_runs(runs, recipe.fidelity, recipe.sha, data.fingerprint, space)
     settings = {"recipe": json.loads(recipe.canonical_json()), "recipe_sha": recipe.sha}
     about = {
@@ -288,10 +326,10 @@ def build(
         ),
     }
     entries = aggregate(runs, space).to_arrow()
-    file = folder / entries_name(recipe.table, recipe.fidelity)
-    write_table(entries, ENTRY_COLUMNS, file, about | {"fidelity": recipe.fidelity} | settings)
+    of_entries = folder / entries_name(recipe.table, recipe.fidelity)
+    own = about | {"fidelity": recipe.fidelity} | settings
+    write_table(entries, ENTRY_COLUMNS, of_entries, own)
 
-    file = folder / runs_name(recipe.table)
     fidelities = {}
     if file.exists():
         others = read_runs(file).filter(pl.col("fidelity") != recipe.fidelity)

@@ -59,12 +59,14 @@ def applies(data: BenchmarkData, name: str) -> str:
     Examples
     --------
     >>> from act_bench.search.loading import load_data
-    >>> applies(load_data("mlp"), "knn-rates"), applies(load_data("vit"), "knn-rates")
-    ('', 'vit, fidelity proxy has one learning rate')
+    >>> applies(load_data("mlp"), "knn-rates")
+    ''
+    >>> applies(load_data("mlp", rate="tuned"), "knn-rates")
+    'mlp, fidelity full, rate tuned has one learning rate for each function'
     """
     factory = find_optimizer(name)
     if asks_for_rates(factory) and not data.rates:
-        return f"{data.title} has one learning rate"
+        return f"{data.title} has one learning rate for each function"
     try:
         factory(SearchSpace.of(data), 0)
     except (ValueError, LookupError) as error:

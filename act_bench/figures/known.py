@@ -166,7 +166,8 @@ def _fresh(row: dict[str, float], info: TableInfo, pooled: float) -> Reach:
     """Return a mean of fresh seeds; where these are few, all functions tell how far one strays."""
     value = f"fresh_{info.metric}"
     if row["fresh_runs"] < FEW_SEEDS:
-        return Reach(row[value], 1.96 * pooled / math.sqrt(row["fresh_runs"]))
+        known = math.isfinite(pooled)  # it is not where no function has two fresh seeds
+        return Reach(row[value], 1.96 * pooled / math.sqrt(row["fresh_runs"]) if known else 0.0)
     return Reach(row[value], _half(row[f"{value}_std"], row["fresh_runs"]))
 
 
@@ -241,7 +242,8 @@ def _panel(
     axes.axhspan(-0.5, 0.5, color=GRID, alpha=0.6, linewidth=0, zorder=0)
     best = f"best: {own[BEST].name}"
     axes.annotate(
-        f"{best}\ntuned: {tuned[BEST].name}" if tuned else best,
+        # The best of a rate that was trained with one seed has no value to show yet.
+        f"{best}\ntuned: {tuned[BEST].name}" if BEST in tuned else best,
         (0, 1),
         xycoords="axes fraction",
         xytext=(0, 4),

@@ -209,8 +209,8 @@ def table_rates(table: str) -> tuple[float, ...]:
 
     Examples
     --------
-    >>> table_rates("resnet")
-    ()
+    >>> table_rates("cnn")
+    (0.05, 0.1, 0.2)
     """
     name = rates_name(table)
     if name not in table_files(table):

@@ -29,7 +29,7 @@ from builders.command import build_options, folder_of, refusing, runs_option, sh
 from builders.embedded import BuildError, origin, write_manifest
 from builders.ladder.sample import COLUMNS, FILE, LONG, read
 from builders.rates import FIRST_SEED, RATE, check_rates, fresh_summaries
-from builders.tables import EntrySpace, read_runs
+from builders.tables import EntrySpace, read_runs, with_embedded
 from regenerate.data.fingerprints import AnyData, load_any
 from regenerate.recipes import Recipe, find
 
@@ -118,10 +118,8 @@ def build(
         raise BuildError(f"{file.name} is not there yet: name the folder of its sample, --sample")
     sample = pl.concat(samples).unique("entry", keep="last", maintain_order=True)
     columns = names(RUN_COLUMNS)
-    parts = [read_runs(source).select(columns) for source in sources]
-    if runs_file.exists():
-        parts.append(read_runs(runs_file).select(columns))
-    runs = pl.concat(parts).unique(maintain_order=True)
+    runs = pl.concat([read_runs(source).select(columns) for source in sources])
+    runs = with_embedded(runs, runs_file)
     others = runs.filter(~pl.col("entry").is_in(sample["entry"].implode()))
     if others.height:
         raise BuildError(

@@ -29,11 +29,11 @@ NO_SOURCES: Final = (ALLOWED, README, FOLDER / "fisher-changes.csv")
 """Files there whose numbers no page may quote: what is allowed, commands, and a list of entries."""
 
 OF_OTHER_PAGES: Final = (
-    *("rates-joint.csv", "rates-joint-confirmed.csv", "grid-cnn.csv"),
-    *("aquasurf.csv", "tuned.csv"),
+    *("rates.md", "grid-cnn.csv"),
+    *("aquasurf.csv", "tuned.csv", "tuned-retrained.csv"),
 )
-"""Files that no study of one table may quote: learning rates, tuned functions, and the choices of
-AQuaSurF, have pages of their own."""
+"""Pages and files that no study of one table may quote: learning rates, tuned functions, and the
+choices of AQuaSurF, have pages of their own, and their many numbers would stand for any."""
 
 DRAWN: Final = "-learning.csv"
 """End of the names of files that figures are drawn from: thousands of numbers, quoted nowhere."""
@@ -43,10 +43,10 @@ GENERATED: Final = (
     *("papers.md", "papers/*.md"),
 )
 """Studies that a command writes whole: no number in them was typed. Neither were those between
-``<!-- begin: python -m ... -->`` and ``<!-- end -->``."""
+``<!-- begin: python -m ... -->`` and ``<!-- end -->``, or ``<!-- end: NAME -->``."""
 
 _CODE: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_GENERATED: Final = re.compile(r"<!-- begin: python -m .*?<!-- end -->", re.DOTALL)
+_GENERATED: Final = re.compile(r"<!-- begin: python -m .*?<!-- end(?:: \w+)? -->", re.DOTALL)
 
 
 class Place(NamedTuple):
@@ -114,15 +114,10 @@ def sources(page: str) -> Sources:
     if not of_one:
         texts += [path.read_text("utf-8") for path in sorted((studies / "results").glob("*.md"))]
     for path in sorted(studies.glob("*.md")):
-        for region in _GENERATED.findall(path.read_text("utf-8")):
-            texts += _sections(region, table) if of_one else [region]
+        if of_one and path.name in OF_OTHER_PAGES:
+            continue
+        texts += _GENERATED.findall(path.read_text("utf-8"))
     return Sources.of(*texts)
-
-
-def _sections(text: str, table: str) -> list[str]:
-    """Return the sections of a page without those of other tables."""
-    sections = re.split(r"^## ", text, flags=re.MULTILINE)
-    return [each for each in sections if each.partition("\n")[0] not in {*BUILT_IN} - {table}]
 
 
 def _rows(path: Path, table: str | None) -> str:

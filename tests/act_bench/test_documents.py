@@ -16,6 +16,9 @@ import pytest
 
 from act_bench.cli import main
 from act_bench.tables.configurations import configurations
+from act_bench.tables.files import embedded_fidelities
+from act_bench.tables.rates import table_rates
+from act_bench.tables.registry import BUILT_IN
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("act_bench", "benchmarks", "builders", "regenerate", "surrogates")
@@ -78,7 +81,7 @@ def test_names_in_modules_exist(page: Path) -> None:
 
 
 def test_the_card_says_what_few_tables_have() -> None:
-    text = " ".join((ROOT / "DATASET_CARD.md").read_text("utf-8").split())
+    text = _one_line((ROOT / "DATASET_CARD.md").read_text("utf-8"))
     said = re.findall(r"In this version only (.*?) ha(?:s|ve) (.*?)\.", text)
     assert said
     for tables, kinds in said:
@@ -86,6 +89,24 @@ def test_the_card_says_what_few_tables_have() -> None:
             of = f"-{kind}"
             found = {name.removesuffix(of) for name in configurations() if name.endswith(of)}
             assert found == {*re.findall(r"`(.*?)`", tables)}, kind
+
+
+def test_readme_says_how_many_rates_each_table_has() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    words = ("the recipe's rate", None, "two rates", "three rates", "four rates", "five rates")
+    with_data = [name for name in BUILT_IN if embedded_fidelities(name)]
+    for table in with_data:
+        (row,) = re.findall(rf"^\| `{table}` \|.*$", text, re.MULTILINE)
+        assert f"; {words[len(table_rates(table))]} |" in row, table
+    said = re.search(
+        r"((?:`\w+`(?: and |, )?)+) ha(?:s|ve) the recipe's rate only", _one_line(text)
+    )
+    lacking = {name for name in with_data if not table_rates(name)}
+    assert lacking == {*re.findall(r"`(\w+)`", said[1] if said else "")}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def sources(module: str) -> list[Path]:

@@ -52,6 +52,16 @@ def test_every_report_is_recorded() -> None:
     assert not missing, f"python -m builders.numbers {' '.join(missing)}"
 
 
+@pytest.mark.parametrize("name", ["energy", "outcomes", "table-resnet", "table-vit"])
+def test_a_record_is_what_its_report_prints(name: str, tmp_path, monkeypatch) -> None:
+    """Of reports that take a second: what the embedded files say changes with each embedding."""
+    recorded = (reports.FOLDER / f"{name}.csv").read_text("utf-8")
+    monkeypatch.setattr(reports, "FOLDER", tmp_path)
+    reports.record(name, reports.printed(name))
+    now = (tmp_path / f"{name}.csv").read_text("utf-8")
+    assert now == recorded, f"python -m builders.numbers {name}, then --check"
+
+
 def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
     page = tmp_path / "cnn.md"
     page.write_text(
@@ -66,6 +76,27 @@ def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(check, "pages", lambda: [page])
     assert check.allow("cnn.md", "The table", "an example of a reason") == 1
     assert not check.unexplained(check.places(page))
+
+
+def test_what_a_command_writes_into_a_study_was_not_typed(tmp_path) -> None:
+    """Whatever stands in its closing mark; the last of several regions too."""
+    page = tmp_path / "rates.md"
+    page.write_text(
+        "0.11111\n<!-- begin: python -m a -->\n0.22222\n<!-- end -->\n0.33333\n"
+        "<!-- begin: python -m b -->\n0.44444\n<!-- end: joint -->\n0.55555\n"
+    )
+    typed = [place.number.text for place in check.places(page)]
+    assert typed == ["0.11111", "0.33333", "0.55555"]
+
+
+def test_a_study_of_one_table_may_not_quote_what_is_said_of_rates() -> None:
+    """Its numbers are so many that they would stand for any: with four tables, for two of five."""
+    page = (reports.ROOT / "docs" / "studies" / "rates.md").read_text("utf-8")
+    written = [n for region in check._GENERATED.findall(page) for n in numbers_in(region)]
+    exact = [number for number in written if number.text.startswith("0.") and len(number.text) > 5]
+    assert all(number.is_in(check.sources("rates.md")) for number in exact)
+    for table in ("mlp.md", "cnn.md"):
+        assert sum(number.is_in(check.sources(table)) for number in exact) < len(exact) / 2
 
 
 @pytest.mark.parametrize(

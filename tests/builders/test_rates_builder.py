@@ -155,7 +155,7 @@ def test_tuned_is_seed_0_at_the_rate_that_seed_0_chooses(first):
 
 def test_an_entry_that_lacks_a_rate_is_missing_and_shows_nothing():
     runs = {
-        0.1: frame(*(run(entry, 0.1, 0, 0.5) for entry in range(4))),
+        0.1: frame(*(run(entry, 0.1, seed, 0.5) for entry in range(4) for seed in range(3))),
         0.2: frame(*(run(entry, 0.2, 0, 0.6) for entry in range(3))),
     }
     row = tuned_table(runs, SPACE, own_rate=0.1, info=TABLES["mlp"]).to_dicts()[3]
@@ -163,6 +163,7 @@ def test_an_entry_that_lacks_a_rate_is_missing_and_shows_nothing():
     assert [row[name] for name in (*METRICS, "learning_rate", "runtime_s", "tuning_s")] == (
         [None] * 9
     )
+    assert (row["fresh_runs"], row["fresh_validation_accuracy"]) == (0, None), "of no chosen rate"
 
 
 def test_a_run_of_another_rate_than_its_hash_says_is_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from types import SimpleNamespace
@@ -157,9 +158,12 @@ def _parts(folder, *groups):
 
 
 def test_build_gives_the_same_bytes_in_any_order(tmp_path):
-    runs = [_run(entry, seed) for entry in range(3) for seed in range(3)]
+    drawn = np.random.default_rng(0).uniform(0.4, 0.6, (3, 7))
+    runs = [
+        _run(n, seed, (value,) * 6) for n, row in enumerate(drawn) for seed, value in enumerate(row)
+    ]
     sums = []
-    for name, groups in {"one": [runs], "other": [runs[5:][::-1], runs[:5]]}.items():
+    for name, groups in {"one": [runs], "other": [runs[12:][::-1], runs[:12]]}.items():
         folder = tmp_path / f"{name}-data"
         folder.mkdir()
         build(_parts(tmp_path / name, *groups), RECIPE, DATA, SPACE, folder)
@@ -170,7 +174,11 @@ def test_build_gives_the_same_bytes_in_any_order(tmp_path):
 
 def test_runs_of_other_fidelities_stay(tmp_path):
     other: Any = SimpleNamespace(
-        table="mlp", fidelity="proxy", sha="f" * 12, canonical_json=lambda: '{"epochs":1}'
+        table="mlp",
+        fidelity="proxy",
+        sha="f" * 12,
+        learning_rate=RECIPE.learning_rate,
+        canonical_json=lambda: '{"epochs":1}',
     )
     proxy = _parts(tmp_path / "proxy", [_run(0, 0, fidelity="proxy", recipe_sha="f" * 12)])
     full = _parts(tmp_path / "full", [_run(0, 0), _run(1, 0)])
@@ -180,12 +188,57 @@ def test_runs_of_other_fidelities_stay(tmp_path):
     records = build(proxy, other, DATA, SPACE, data)
     assert records["mlp-runs.parquet"].counts == {"full": 2, "proxy": 1}
     before = sha256(data / "mlp-runs.parquet")
-    build(full, RECIPE, DATA, SPACE, data)  # again: replaced, not added
+    build(full, RECIPE, DATA, SPACE, data)  # again: each once
     assert read_runs(data / "mlp-runs.parquet").height == 3
     fidelities = read_about(data / "mlp-runs.parquet")["fidelities"]
     assert fidelities["proxy"] == {"recipe": {"epochs": 1}, "recipe_sha": "f" * 12}
     assert fidelities["full"]["recipe_sha"] == RECIPE.sha
     assert before != sha256(data / "mlp-full.parquet")
+
+
+def test_a_sweep_may_add_seeds_and_those_that_are_there_stay(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    first = _parts(tmp_path / "first", [_run(0, 0), _run(1, 0, metrics=None)])
+    build(first, RECIPE, DATA, SPACE, data)
+    more = _parts(tmp_path / "more", [_run(0, 1, metrics=(0.7,) * 6), _run(0, 0)])
+    build(more, RECIPE, DATA, SPACE, data)
+    entries = pl.read_parquet(data / "mlp-full.parquet")
+    assert entries["outcome"].to_list() == ["ok", "diverged", "missing"]
+    assert entries["runs"].to_list() == [2, 1, 0]
+    assert entries["validation_accuracy"][0] == pytest.approx(0.6)
+    both = _parts(tmp_path / "both", [_run(0, 1, metrics=(0.7,) * 6), _run(0, 0)],
+                  [_run(1, 0, metrics=None)])  # fmt: skip
+    anew = tmp_path / "anew"
+    anew.mkdir()
+    build(both, RECIPE, DATA, SPACE, anew)
+    for name in ("mlp-full.parquet", "mlp-runs.parquet"):
+        assert sha256(data / name) == sha256(anew / name), "in one step or two, the same bytes"
+
+
+def test_another_record_of_a_run_that_is_there_is_refused(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    build(_parts(tmp_path / "sweep", [_run(0, 0), _run(1, 0)]), RECIPE, DATA, SPACE, data)
+    before = {file.name: sha256(file) for file in data.iterdir()}
+    again = _parts(tmp_path / "again", [_run(1, 0, runtime_s=9.0), _run(2, 0)])
+    with pytest.raises(BuildError, match=r"mlp-runs\.parquet lacks.*: 1 are there.*\('b', 'full'"):
+        build(again, RECIPE, DATA, SPACE, data)
+    assert {file.name: sha256(file) for file in data.iterdir()} == before
+    (data / "mlp-runs.parquet").unlink()  # as the message says
+    build(again, RECIPE, DATA, SPACE, data)
+    assert pl.read_parquet(data / "mlp-full.parquet")["runs"].to_list() == [0, 1, 1]
+
+
+def test_runs_of_a_recipe_that_changed_are_gone(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    build(_parts(tmp_path / "sweep", [_run(0, 0), _run(1, 0)]), RECIPE, DATA, SPACE, data)
+    changed: Any = dataclasses.replace(RECIPE, epochs=RECIPE.epochs + 1)
+    runs = _parts(tmp_path / "changed", [_run(0, 0, recipe_sha=changed.sha)])
+    build(runs, changed, DATA, SPACE, data)
+    assert pl.read_parquet(data / "mlp-full.parquet")["runs"].to_list() == [1, 0, 0]
+    assert read_about(data / "mlp-runs.parquet")["fidelities"]["full"]["recipe_sha"] == changed.sha
 
 
 def test_files_say_what_they_are_and_are_laid_out_for_reading(tmp_path):
@@ -209,8 +262,9 @@ def test_files_say_what_they_are_and_are_laid_out_for_reading(tmp_path):
 def test_nothing_is_written_when_a_run_is_refused(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
+    twice = _parts(tmp_path / "sweep", [_run(), _run(runtime_s=9.0)])
     with pytest.raises(BuildError):
-        build(_parts(tmp_path / "sweep", [_run(), _run()]), RECIPE, DATA, SPACE, data)
+        build(twice, RECIPE, DATA, SPACE, data)
     assert not list(data.iterdir())
 
 

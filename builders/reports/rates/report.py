@@ -37,6 +37,8 @@ BEGIN: Final = "<!-- begin: python -m builders.reports.rates.report -->"
 END: Final = "<!-- end -->"
 TOP = 50
 SHOWN = 10
+ENOUGH: Final = 0.9
+"""Share of some functions that needs fresh seeds: those that have none are no random ones."""
 
 
 def coverage(runs: dict[float, pl.DataFrame]) -> str:
@@ -109,7 +111,7 @@ def gains(found: Axis) -> str:
     ]
     for name, members in groups.items():
         both = members & np.isfinite(tuned) & np.isfinite(found.own_fresh)
-        if both.sum() > 0.9 * members.sum():  # those without are no random ones
+        if both.sum() > ENOUGH * members.sum():
             before, after = found.own_fresh[both], tuned[both]
             shown = [f"{found.info.score(each.mean()):.4f}" for each in (before, after)]
             lines.append(
@@ -139,6 +141,18 @@ def rank(values: Scores) -> NDArray[np.int64]:
     return places
 
 
+def confirmed(found: Axis) -> bool:
+    """Return whether the best when tuned have fresh seeds, all but a few.
+
+    A table whose second rate has just been trained has them at its own rate alone. What they say is
+    then of the functions that this rate suits.
+    """
+    tuned = found.tuned.filter(pl.Series(found.complete))
+    first = np.nan_to_num(found.scores(tuned, found.info.metric), nan=-np.inf)
+    fresh = tuned["fresh_runs"].to_numpy() > 0
+    return bool(fresh[rank(first) < TOP].mean() > ENOUGH)
+
+
 def top(found: Axis) -> str:
     """Return how many of the best at the recipe's own rate are among the best when tuned."""
     complete = found.complete
@@ -152,7 +166,7 @@ def top(found: Axis) -> str:
     )
     fresh = np.nan_to_num(found.scores(tuned, f"fresh_{found.info.metric}"), nan=-np.inf)
     enough = int(np.isfinite(fresh).sum())
-    if enough >= 2 * TOP:
+    if enough >= 2 * TOP and confirmed(found):
         both = (default & (rank(fresh) < TOP)).sum()
         text += f" By fresh seeds, which {enough:,} functions have, {both} are."
     return text
@@ -205,8 +219,8 @@ def seeds(found: Axis) -> str:
     table = found.tuned.filter(
         pl.col("outcome") == "ok", pl.col("fresh_runs") > 0, pl.Series(trains)
     )
-    if table.height < 3:
-        return "No fresh seeds yet."
+    if table.height < 3 or not confirmed(found):
+        return "No fresh seeds of the best when tuned yet."
     first = found.scores(table, info.metric)
     fresh = found.scores(table, f"fresh_{info.metric}")
     flattery = first - fresh
@@ -234,7 +248,9 @@ def correlation(a: Scores, b: Scores) -> str:
 
 
 def best(found: Axis) -> str:
-    """Return the functions that are best by fresh seeds, of those that have them."""
+    """Return the functions that are best by fresh seeds; an empty text before they have them."""
+    if not confirmed(found):
+        return ""
     name = f"fresh_{found.info.metric}"
     places = np.argsort(-np.nan_to_num(found.scores(found.tuned, name), nan=-np.inf))[:SHOWN]
     rows = [found.tuned.row(int(place), named=True) for place in places]
@@ -246,7 +262,7 @@ def best(found: Axis) -> str:
         for row in rows
         if row[name] is not None
     ]
-    return "\n".join(lines) if len(lines) > 2 else "No fresh seeds yet."
+    return "\n".join(lines)
 
 
 def fresh_mean(found: Axis, row: dict[str, Any]) -> str:
@@ -271,8 +287,8 @@ def baselines(found: Axis) -> str:
     for text in BASELINES:
         place = of_class[space.canonical_class[space.resolve(text).entry]]
         cells = [
-            "diverged" if np.isnan(value) else f"{found.info.score(value):.4f}"
-            for value in found.first[place].tolist()
+            ("diverged" if np.isnan(value) else f"{found.info.score(value):.4f}") if ran else ""
+            for value, ran in zip(found.first[place], found.measured[place], strict=True)
         ]
         row = found.tuned.row(place, named=True)
         rate = "" if row[RATE] is None else f"{row[RATE]:g}"
@@ -286,9 +302,9 @@ def page(table: str, runs: dict[float, pl.DataFrame]) -> str:
     found = axis(table, runs)
     sections = (outcomes, best_rates, gains, top, best, doubled, deviation, seeds, baselines)
     made = [f"## {table}", coverage(runs), *(each(found) for each in sections)]
-    if tuned_name(table) in table_files(table):
+    if tuned_name(table) in table_files(table) and confirmed(found):
         made.append(estimated(table))
-    return "\n\n".join(made) + "\n"
+    return "\n\n".join(filter(None, made)) + "\n"
 
 
 def write(sections: list[str]) -> None:

@@ -141,6 +141,23 @@ def fresh_scores(data: BenchmarkData, columns: Sequence[str] = ()) -> pl.DataFra
     return found.with_columns(score=sign * pl.col(mean)).drop("outcome")
 
 
+def best_with_fresh(data: BenchmarkData) -> int:
+    """Return how many of the best of a tuned view have fresh seeds, before the first that has none.
+
+    Examples
+    --------
+    >>> from act_bench.search.loading import load_data
+    >>> best_with_fresh(load_data("cnn", rate="tuned"))
+    300
+    """
+    scores = {
+        entry: data.score(entry) or 0.0 for entry in data.covered if data.outcome[entry] == "ok"
+    }
+    known = set(fresh_scores(data)["entry"].to_list())
+    order = sorted(scores, key=lambda entry: -scores[entry])
+    return next((n for n, entry in enumerate(order) if entry not in known), len(order))
+
+
 def has_goals(data: BenchmarkData) -> bool:
     """Return whether goals can be told: in the tuned view baselines that end well need fresh seeds.
 

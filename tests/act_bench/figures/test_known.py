@@ -59,6 +59,30 @@ def test_few_fresh_seeds_have_the_interval_of_all_and_none_are_left_out(monkeypa
     assert found["tanh"] == at_tuned_rate("mlp")["tanh"]
 
 
+@pytest.mark.parametrize("fresh_runs", [0, 1])
+def test_a_rate_that_was_just_trained_has_few_fresh_seeds_or_none(monkeypatch, fresh_runs: int):
+    """The best when tuned may have none, and a deviation needs two of some function."""
+    whole = act_bench.load_table
+    best = at_tuned_rate("mlp")[BEST].name
+
+    def just_trained(*asked, **named):
+        table = whole(*asked, **named)
+        if named.get("rate") != "tuned":
+            return table
+        is_best = pl.col("expression") == best
+        return table.with_columns(
+            fresh_runs=pl.when(is_best).then(fresh_runs).otherwise(1),
+            fresh_validation_accuracy_std=pl.lit(None, pl.Float64),
+        )
+
+    monkeypatch.setattr("act_bench.tables.loaders.load_table", just_trained)
+    (axes,) = draw("known", Request(("mlp",))).axes
+    heads = [text.get_text() for text in axes.texts if text.get_text().startswith("best: ")]
+    shown = f"\ntuned: {best}" if fresh_runs else ""
+    assert heads == [f"best: {at_own_rate('mlp')[BEST].name}{shown}"]
+    assert at_tuned_rate("mlp")["relu"].half == 0
+
+
 def test_panels_fit_the_data_and_say_what_is_beyond(one_rate_table: str):
     figure = draw("known", Request(("mlp", one_rate_table)))
     mlp, vit = figure.axes

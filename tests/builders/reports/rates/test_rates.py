@@ -97,6 +97,41 @@ def test_what_a_rate_gives_is_told_by_seeds_that_did_not_choose_it(found: Axis) 
     assert any("50 of 50 | 0.3800 | 0.4500 |" in row for row in rows)
 
 
+def test_fresh_seeds_at_the_own_rate_alone_say_nothing_of_the_best() -> None:
+    """So it is when a second rate has just been trained: those that it suits have none yet."""
+    kind = np.arange(len(SPACE.representatives)) % 2
+    quality = np.random.default_rng(0).uniform(0.2, 0.6, len(kind))
+    own = [runs_at(OWN, quality), runs_at(OWN, quality - 0.02, seed=1)]
+    twice = [runs_at(2 * OWN, quality + np.where(kind, 0.05, -0.05))]
+    frames = {OWN: pl.concat(own), 2 * OWN: pl.concat(twice)}
+    just_trained = axis("cnn", frames)
+    assert (just_trained.tuned["fresh_runs"] > 0).sum() > 1000
+    assert not rates.confirmed(just_trained)
+    assert rates.best(just_trained) == ""
+    assert rates.seeds(just_trained) == "No fresh seeds of the best when tuned yet."
+    assert "By fresh seeds" not in rates.top(just_trained)
+    page = rates.page("cnn", frames)
+    assert "best by fresh seeds" not in page
+    assert "`estimate`" not in page
+    assert "\n\n\n" not in page
+
+    twice.append(runs_at(2 * OWN, quality + 0.04, seed=1))
+    complete = axis("cnn", frames | {2 * OWN: pl.concat(twice)})
+    assert rates.confirmed(complete)
+    assert "| best by fresh seeds |" in rates.best(complete)
+    assert "By fresh seeds, which" in rates.top(complete)
+
+
+def test_what_a_sweep_has_not_trained_yet_did_not_diverge() -> None:
+    quality = np.full(len(SPACE.representatives), 0.4)
+    elu, relu = (SPACE.resolve(text).entry for text in ("elu(x)", "relu(x)"))
+    other = runs_at(2 * OWN, np.where(np.arange(len(quality)) == relu, np.nan, quality))
+    unfinished = {OWN: runs_at(OWN, quality), 2 * OWN: other.filter(pl.col("entry") != elu)}
+    rows = rates.baselines(axis("cnn", unfinished)).splitlines()
+    assert "| `elu(x)` | 0.4000 |  |  |  | 0 |" in rows
+    assert f"| `relu(x)` | 0.4000 | diverged | {OWN:g} |  | 0 |" in rows
+
+
 def test_the_whole_page_has_every_section(found: Axis) -> None:
     for section in (
         rates.gains,
