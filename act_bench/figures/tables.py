@@ -248,7 +248,7 @@ def scatter(request: Request) -> Figure:
         rank = spearmanr(a.score[trained], b.score[trained]).statistic
         title = f"Spearman {rank:.2f} among the {int(trained.sum()):,} that train in both"
         axes.set_title(title, loc="left", fontsize=9)
-        axes.set(xlabel=textwrap.fill(a.axis_label, 48), ylabel=textwrap.fill(b.axis_label, 48))
+        axes.set(xlabel=textwrap.fill(a.axis_label, 60), ylabel=textwrap.fill(b.axis_label, 48))
         axes.set_box_aspect(1)
         axes.grid(color=GRID, linewidth=0.5)
         axes.set_axisbelow(True)

@@ -52,6 +52,12 @@ def test_every_report_is_recorded() -> None:
     assert not missing, f"python -m builders.numbers {' '.join(missing)}"
 
 
+def test_what_the_runs_cost_is_recorded_of_these_runs() -> None:
+    recorded = {row["line"] for row in check.rows_of(reports.FOLDER / "energy.csv")}
+    printed = {line for line in reports.printed("energy").splitlines() if [*numbers_in(line)]}
+    assert printed == recorded, "python -m builders.numbers energy, and the card has the sum"
+
+
 def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
     page = tmp_path / "cnn.md"
     page.write_text(
