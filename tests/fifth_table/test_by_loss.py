@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from act_bench import Benchmark, load_runs, load_table
+from act_bench import Benchmark, explore, load_runs, load_table
 from act_bench.cli import main
 from act_bench.explore.views import table_data
 from act_bench.figures import Request, draw, known
@@ -38,6 +38,7 @@ from surrogates.live import Budget, Confirmation, Found, search, table_problem
 from surrogates.live.replay import verify_search
 from surrogates.optimizers import find_optimizer
 from surrogates.simulation import simulate
+from tests.act_bench.page_scripts import in_node
 from tests.fifth_table.reversed_table import (
     BASELINE_ENTRIES,
     NAME,
@@ -226,6 +227,29 @@ def test_explore_has_losses() -> None:
     assert set(data["views"]) == {"default", f"{OTHER:g}", "tuned"}
     assert "validation_loss_std" in data["views"]["default"]["metrics"]
     assert "fresh_validation_loss_std" in data["views"]["tuned"]["metrics"]
+
+
+def test_the_page_has_intervals_of_losses(tmp_path: Path) -> None:
+    run = in_node(explore.collect(), tmp_path)
+    baseline = BASELINE_ENTRIES[0]
+    table = load_table(NAME, columns=["validation_loss", "validation_loss_std", "runs"])
+    alone = next(e for e, (loss, _, n) in enumerate(table.rows()) if n == 1 and (loss or 9) < 1.8)
+    view = f"'{NAME}-proxy', 'default'"
+    found = run(f"return [{baseline}, {alone}].map((e) => model.estimate({view}, e));")
+    value, std, runs = table.row(baseline)
+    # Student's t times the standard error of the median of three, 1.16 times that of a mean.
+    half = pytest.approx(4.303 * 1.16 * std / runs**0.5, rel=1e-3)
+    assert found[0] == {
+        "value": pytest.approx(value), "half": half, "pooled": False, "seeds": 3,
+    }  # fmt: skip
+    trains = table.filter(pl.col("validation_loss") < 1.81)["validation_loss_std"].drop_nulls()
+    beside = load_named(NAME).filter(
+        pl.col("entry").is_null(), pl.col("learning_rate") == RECIPE.learning_rate
+    )
+    several = np.concatenate([trains, beside["validation_loss_std"]])
+    pooled = float(np.sqrt(np.mean(several**2)))
+    assert found[1]["half"] == pytest.approx(1.96 * pooled, rel=1e-3)
+    assert found[1]["pooled"]
 
 
 def test_figures_draw_scores(monkeypatch: pytest.MonkeyPatch) -> None:
