@@ -24,6 +24,7 @@ from builders.reports.agreement import gpt as agreement_report
 from builders.reports.fisher import report as fisher_report
 from builders.reports.fisher.report import negated_pairs
 from builders.reports.leaderboard import board
+from builders.reports.rates import confirmed
 from builders.reports.rates import report as rates_report
 from builders.reports.results import goals
 from builders.reports.studies import measured
@@ -106,6 +107,20 @@ def test_the_leaderboard_has_the_loss_on_test(tmp_path: Path) -> None:
         write_traces(tmp_path / "random.parquet", traces)
         row = board.row(tmp_path / "random.parquet")
     assert row["test"] == pytest.approx(simulation.finals["test_loss"].median(), abs=1e-6)
+
+
+def test_what_searches_over_rates_find_is_a_loss(tmp_path: Path) -> None:
+    short = reporting.PROTOCOLS[1]._replace(trials=3, evaluations=60)
+    data = load_data(NAME)
+    (tmp_path / data.name).mkdir()
+    for name in ("random", "random-rates"):
+        _, traces = reporting.run(data, name, short)
+        write_traces(tmp_path / data.name / f"{name}.parquet", traces)
+    before, after = confirmed.compare(NAME, tmp_path).to_dicts()
+    for row in (before, after):
+        assert 1.3 < row["low"] <= row["fresh"] <= row["high"] < 1.8
+        assert 1.3 < row["seen"] < 1.8
+    assert after["gain"] == pytest.approx(before["fresh"] - after["fresh"])
 
 
 def test_what_the_tables_say_of_the_papers_goes_by_scores() -> None:
