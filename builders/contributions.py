@@ -158,7 +158,7 @@ def agreement(theirs: pl.DataFrame, ours: pl.DataFrame, info: TableInfo) -> Agre
     )
     medians = {
         (row["expression"], row["side"]): row
-        for row in summaries(shared, ["expression", "side"]).iter_rows(named=True)
+        for row in summaries(shared, ["expression", "side"], info.metric).iter_rows(named=True)
     }
     common = {text for text, _ in medians}
     one_sided, pairs = [], {}

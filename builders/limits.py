@@ -20,6 +20,7 @@ from act_bench.publishing.parquet import write_table
 from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import load_space
 from act_bench.tables.files import limit_runs_name, limits_name
+from act_bench.tables.rates import of_metric
 from act_bench.tables.registry import import_own_tables, table_info
 from act_bench.tables.schema import LIMIT_ENTRY_COLUMNS, OWN_RATE_RUN_COLUMNS
 from builders.command import build_options, folder_of, refusing, runs_option, show
@@ -73,8 +74,10 @@ def build(
             f"python -m builders.limits {recipe.table} --runs FOLDER"
         ),
     }
-    entries = aggregate(runs, space).filter(pl.col("outcome") != "missing").to_arrow()
-    write_table(entries, LIMIT_ENTRY_COLUMNS, folder / limits_name(recipe.table), about | settings)
+    metric = table_info(recipe.table).metric
+    entries = aggregate(runs, space, metric).filter(pl.col("outcome") != "missing").to_arrow()
+    columns = of_metric(LIMIT_ENTRY_COLUMNS, metric)
+    write_table(entries, columns, folder / limits_name(recipe.table), about | settings)
     about["fidelities"] = {recipe.fidelity: settings}
     runs = runs.sort("entry", "seed")
     write_table(runs.to_arrow(), OWN_RATE_RUN_COLUMNS, file, about)

@@ -91,7 +91,7 @@ def named_table(
     ).with_columns(tuned=pl.lit(value=True))
     by = list(GROUP)
     return (
-        summaries(runs, by)
+        summaries(runs, by, info.metric)
         .join(catalogue, on="expression")
         .join(
             first.select(*by, pl.col(info.metric).alias(f"first_{info.metric}")), on=by, how="left"

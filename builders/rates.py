@@ -82,7 +82,10 @@ def at_every_rate(
 
 
 def rates_table(
-    runs: dict[float, pl.DataFrame], trained: pl.DataFrame, space: EntrySpace
+    runs: dict[float, pl.DataFrame],
+    trained: pl.DataFrame,
+    space: EntrySpace,
+    metric: Metric = "validation_accuracy",
 ) -> pl.DataFrame:
     """Return one row per entry and rate, in the order of entries and then rates.
 
@@ -96,9 +99,11 @@ def rates_table(
         The runs at the recipe's own rate and at others, without those that were filled in.
     space
         Gives the entries.
+    metric
+        Of the table.
     """
     tables = [
-        aggregate(of_rate, space).with_columns(pl.lit(rate).alias(RATE))
+        aggregate(of_rate, space, metric).with_columns(pl.lit(rate).alias(RATE))
         for rate, of_rate in runs.items()
     ]
     counts = trained.group_by("entry", RATE).agg(pl.len().cast(pl.Int32).alias("trained"))
@@ -107,7 +112,7 @@ def rates_table(
         .join(counts, on=["entry", RATE], how="left")
         .with_columns(filled_runs=pl.col("runs") - pl.col("trained").fill_null(0))
         .sort("entry", RATE)
-        .select(names(RATE_COLUMNS))
+        .select(names(of_metric(RATE_COLUMNS, metric)))
     )
 
 
@@ -294,9 +299,10 @@ def build(
     others = others.sort("entry", RATE, "seed")
     write_table(others.to_arrow(), RUN_COLUMNS, file, about)
     trained = pl.concat([own.select(columns), others])
-    table = rates_table(runs, trained, space).to_arrow()
-    write_table(table, RATE_COLUMNS, folder / rates_name(recipe.table), about)
     info = table_info(recipe.table)
+    table = rates_table(runs, trained, space, info.metric).to_arrow()
+    columns_of_rates = of_metric(RATE_COLUMNS, info.metric)
+    write_table(table, columns_of_rates, folder / rates_name(recipe.table), about)
     tuned = tuned_table(runs, space, recipe.learning_rate, info).to_arrow()
     file = folder / tuned_name(recipe.table)
     write_table(tuned, of_metric(TUNED_COLUMNS, info.metric), file, about)

@@ -26,7 +26,8 @@ from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
 from act_bench.tables.aggregation import is_diverged, median
 from act_bench.tables.files import entries_name, runs_name
-from act_bench.tables.registry import import_own_tables
+from act_bench.tables.rates import of_metric
+from act_bench.tables.registry import Metric, import_own_tables, table_info
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, OWN_RATE_RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, origin, read_about, write_manifest
@@ -126,7 +127,7 @@ def check_runs(
     Raises
     ------
     BuildError
-        For another fidelity, recipe or fingerprint of the images, an expression that is no entry's
+        For another fidelity, recipe or fingerprint of the data, an expression that is no entry's
         first spelling or has another entry number, the same entry, rate and seed twice, an outcome
         other than ok or diverged, an ok run without finite metrics or with an accuracy outside
         [0, 1], or a diverged run with metrics.
@@ -167,7 +168,7 @@ def check_functions(
     rules = {
         f"fidelity {fidelity}": pl.col("fidelity") == fidelity,
         f"recipe {recipe_sha}": pl.col("recipe_sha") == recipe_sha,
-        f"images {fingerprint}": pl.col("versions").str.json_path_match("$.data") == fingerprint,
+        f"data {fingerprint}": pl.col("versions").str.json_path_match("$.data") == fingerprint,
         "the first spelling of an entry and its number": pl.col("known")
         & pl.col("entry").eq_missing(pl.col("number")),
         "each entry, learning rate and seed once": ~pl.struct(
@@ -188,7 +189,9 @@ def check_functions(
             )
 
 
-def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
+def aggregate(
+    runs: pl.DataFrame, space: EntrySpace, metric: Metric = "validation_accuracy"
+) -> pl.DataFrame:
     """Return one row per entry, in entry order: medians in which a diverged run ranks last.
 
     The rule is that of ``act_bench.tables.aggregation``.
@@ -199,18 +202,20 @@ def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
         Runs of one recipe, as ``check_runs`` accepts them.
     space
         Gives the entries, also those without a run, which become ``missing``.
+    metric
+        Whose spread over the seeds the table says.
 
     Returns
     -------
     polars.DataFrame
-        ``act_bench.tables.schema.ENTRY_COLUMNS``.
+        ``act_bench.tables.schema.ENTRY_COLUMNS``, as of the metric.
     """
     rates = runs["learning_rate"].unique()
     if len(rates) > 1:
         raise BuildError(
             f"expected runs of one learning rate, got {sorted(rates)}: aggregate each by itself"
         )
-    medians = summaries(runs, ["entry"])
+    medians = summaries(runs, ["entry"], metric)
     entries = (
         _space_frame(space)
         .join(medians, on="entry", how="left", maintain_order="left")
@@ -219,10 +224,12 @@ def aggregate(runs: pl.DataFrame, space: EntrySpace) -> pl.DataFrame:
             pl.col("runs", "diverged_runs").fill_null(0),
         )
     )
-    return entries.select(names(ENTRY_COLUMNS))
+    return entries.select(names(of_metric(ENTRY_COLUMNS, metric)))
 
 
-def summaries(runs: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+def summaries(
+    runs: pl.DataFrame, by: Sequence[str], metric: Metric = "validation_accuracy"
+) -> pl.DataFrame:
     """Return what the runs of each group come to, in no order.
 
     Parameters
@@ -231,18 +238,20 @@ def summaries(runs: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         With the run columns.
     by
         The columns that tell the groups apart.
+    metric
+        Whose spread over the seeds is returned.
 
     Returns
     -------
     polars.DataFrame
-        ``by``, the metrics, ``validation_accuracy_std``, ``runtime_s``, ``outcome``, ``runs`` and
-        ``diverged_runs``.
+        ``by``, the metrics, the metric's name with ``_std``, ``runtime_s``, ``outcome``, ``runs``
+        and ``diverged_runs``.
     """
-    diverged = pl.col("outcome") == "diverged"
+    diverged, spread = pl.col("outcome") == "diverged", f"{metric}_std"
     runs = runs.sort("seed")  # a sum depends on its order in the last bit
     grouped = runs.group_by(by).agg(
         *METRICS,  # the values of all runs, null where one diverged
-        pl.col("validation_accuracy").filter(~diverged).std().alias("validation_accuracy_std"),
+        pl.col(metric).filter(~diverged).std().alias(spread),
         pl.col("runtime_s").mean(),
         pl.len().cast(pl.Int32).alias("runs"),
         diverged.sum().cast(pl.Int32).alias("diverged_runs"),
@@ -254,8 +263,8 @@ def summaries(runs: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         pl.Series("outcome", outcomes, dtype=pl.String),
         # One finite run of several has a spread as well, but the entry has no metrics.
         pl.when(pl.Series([outcome == "ok" for outcome in outcomes], dtype=pl.Boolean))
-        .then("validation_accuracy_std")
-        .alias("validation_accuracy_std"),
+        .then(spread)
+        .alias(spread),
     )
 
 
@@ -325,10 +334,11 @@ def build(
             f"python -m builders.tables {recipe.table} {recipe.fidelity} --runs FOLDER"
         ),
     }
-    entries = aggregate(runs, space).to_arrow()
+    metric = table_info(recipe.table).metric
+    entries = aggregate(runs, space, metric).to_arrow()
     of_entries = folder / entries_name(recipe.table, recipe.fidelity)
     own = about | {"fidelity": recipe.fidelity} | settings
-    write_table(entries, ENTRY_COLUMNS, of_entries, own)
+    write_table(entries, of_metric(ENTRY_COLUMNS, metric), of_entries, own)
 
     fidelities = {}
     if file.exists():

@@ -209,12 +209,14 @@ def _records(entry: int) -> list[Record]:
     from act_bench.files.manifest import DataError
     from act_bench.tables.files import embedded_fidelities, runs_file, runs_name, table_files
     from act_bench.tables.loaders import load_table
+    from act_bench.tables.rates import of_metric
     from act_bench.tables.registry import TABLES, UPSTREAM_FIDELITY
     from act_bench.tables.schema import ENTRY_COLUMNS, UnknownNameError, scalar_names
 
-    metrics = [name for name in scalar_names(ENTRY_COLUMNS) if name not in _KEYS]
     records: list[Record] = []
-    for table in TABLES:
+    for table, info in TABLES.items():
+        columns = scalar_names(of_metric(ENTRY_COLUMNS, info.metric))
+        metrics = [name for name in columns if name not in _KEYS]
         fidelities = embedded_fidelities(table)
         curves: dict[str, Curves] = {}
         if fidelities and runs_name(table) in table_files(table):

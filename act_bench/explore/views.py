@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from act_bench.tables.registry import TableInfo
 
-SHOWN: Final = (*METRICS, "validation_accuracy_std", "runs", "runtime_s")
+
+def shown_columns(info: TableInfo) -> tuple[str, ...]:
+    """Return the columns of a view at one rate."""
+    return (*METRICS, f"{info.metric}_std", "runs", "runtime_s")
 
 
 def tuned_columns(info: TableInfo) -> tuple[str, ...]:
@@ -49,12 +52,16 @@ class ViewData(TypedDict):
 
 
 class TableData(TypedDict):
-    """One table at one fidelity, with a view per learning rate, the recipe's own first."""
+    """One table at one fidelity, with a view per learning rate, the recipe's own first.
+
+    ``trained`` is the value of the metric beyond which a function trains, ``worst`` that of a run
+    that diverged.
+    """
 
     title: str
     table: str
     fidelity: str
-    chance: float
+    trained: float
     worst: float
     metric: str
     higherIsBetter: bool
@@ -72,15 +79,16 @@ def table_data(name: str, fidelity: str, outside: Sequence[str]) -> TableData:
     own = own_rate(name, fidelity)
     named = _named(name, fidelity, outside)
     runs = runs_file(name) if runs_name(name) in table_files(name) else None
-    frame = load_table(name, fidelity=fidelity, columns=["outcome", *SHOWN])
-    views = {"default": _view(info, fidelity, frame, SHOWN, own, named, (runs, None), outside)}
+    shown = shown_columns(info)
+    frame = load_table(name, fidelity=fidelity, columns=["outcome", *shown])
+    views = {"default": _view(info, fidelity, frame, shown, own, named, (runs, None), outside)}
     rates = table_rates(name) if fidelity == info.default_fidelity else ()
     for rate in rates:
         if own is not None and abs(rate - own) < 1e-9:
             continue
-        frame = load_table(name, rate=rate, columns=["outcome", *SHOWN])
+        frame = load_table(name, rate=rate, columns=["outcome", *shown])
         source = (rate_runs_file(name), rate)
-        views[f"{rate:g}"] = _view(info, fidelity, frame, SHOWN, rate, named, source, outside)
+        views[f"{rate:g}"] = _view(info, fidelity, frame, shown, rate, named, source, outside)
     if rates:
         tuned = tuned_columns(info)
         frame = load_table(name, rate="tuned", columns=["outcome", *tuned])
@@ -89,7 +97,7 @@ def table_data(name: str, fidelity: str, outside: Sequence[str]) -> TableData:
         "title": f"{info.title}, fidelity {fidelity}: {info.network} on {info.dataset}",
         "table": name,
         "fidelity": fidelity,
-        "chance": info.chance,
+        "trained": info.score(info.trained_score_at(fidelity)),
         "worst": info.worst_value,
         "metric": info.metric,
         "higherIsBetter": info.higher_is_better,

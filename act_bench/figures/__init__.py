@@ -66,11 +66,11 @@ FIGURES: Final[dict[str, FigureSpec]] = {
     ),
     "accuracies": FigureSpec(
         "act_bench.figures.tables:accuracies",
-        "histogram of validation accuracies, a panel a table (poster, Figure 1)",
+        "histogram of what functions reach on validation, a panel per table (poster, Figure 1)",
     ),
     "scatter": FigureSpec(
         "act_bench.figures.tables:scatter",
-        "validation accuracies of two tables against each other (poster, Figure 2)",
+        "what functions reach in two tables, against each other (poster, Figure 2)",
     ),
     "functions": FigureSpec(
         "act_bench.figures.maps:functions",
@@ -78,7 +78,7 @@ FIGURES: Final[dict[str, FigureSpec]] = {
     ),
     "maps": FigureSpec(
         "act_bench.figures.maps:maps",
-        "maps by outputs, spectra and both, colored by accuracy (poster, Figure 4)",
+        "maps by outputs, spectra and both, colored by score (poster, Figure 4)",
     ),
     "large-space": FigureSpec(
         "act_bench.figures.space:large_space",

@@ -14,7 +14,7 @@ from act_bench.functions.catalogue import read
 from act_bench.spaces.paper import NotInSpaceError, load_space
 from act_bench.tables.inputs.distributions import MOMENTS, load_inputs
 from act_bench.tables.inputs.histograms import EDGES, WIDTH
-from act_bench.tables.registry import choose_fidelity
+from act_bench.tables.registry import Metric, choose_fidelity, table_info
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +102,7 @@ def _trained(table: str, fidelity: str, text: str, request: Request) -> Distribu
     from regenerate.recipes import find
 
     found = measure(find(table, fidelity), read(text), data_dir=request.data_dir)
-    return _of_measured(found, f"{table}-{fidelity}")
+    return _of_measured(found, f"{table}-{fidelity}", table_info(table).metric)
 
 
 def _of_own(text: str, model: str, data: str) -> Distributions:
@@ -115,7 +115,7 @@ def _of_own(text: str, model: str, data: str) -> Distributions:
     return _of_measured(found, model)
 
 
-def _of_measured(found: Any, network: str) -> Distributions:
+def _of_measured(found: Any, network: str, metric: Metric = "validation_accuracy") -> Distributions:
     counts = {
         moment: np.array([each.counts for each in places])
         for moment, places in found.moments.items()
@@ -126,12 +126,12 @@ def _of_measured(found: Any, network: str) -> Distributions:
             f"{network} has no place of an activation function: make_model must call the factory "
             "that it is given"
         )
-    note = _note(found.run.validation_accuracy, found.run.seed)
+    note = _note(getattr(found.run, metric), found.run.seed, metric)
     return Distributions(found.run.expression, network, note, counts)
 
 
-def _note(accuracy: float | None, seed: int) -> str:
-    reached = "diverged" if accuracy is None else f"validation accuracy {accuracy:.3f}"
+def _note(value: float | None, seed: int, metric: Metric = "validation_accuracy") -> str:
+    reached = "diverged" if value is None else f"{metric.replace('_', ' ')} {value:.3f}"
     return f"{reached}, seed {seed}"
 
 
@@ -171,6 +171,7 @@ def draw(found: Distributions) -> Figure:
             vmin=0,
             vmax=darkest,
         )
+        panel.yaxis.get_major_locator().set_params(integer=True)  # places are numbered
         panel.set(xlim=(-reach, reach), xlabel="input", title=moment)
         panel.invert_yaxis() if panel is lower.axes[0] else None
         _function_over(panel, found.expression, reach)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from act_bench.figures import Request
@@ -139,10 +140,8 @@ def _beside(
     return {
         row["name"]: Reach(
             row[info.metric],
-            # The standard error of a median of normal values; files hold deviations of accuracies.
-            math.sqrt(math.pi / 2) * _half(row["validation_accuracy_std"], row["runs"])
-            if info.metric == "validation_accuracy"
-            else 0.0,
+            # The standard error of a median of normal values.
+            math.sqrt(math.pi / 2) * _half(row[f"{info.metric}_std"], row["runs"]),
         )
         for row in rows.iter_rows(named=True)
         if row["learning_rate"] == own and row["outcome"] == "ok"
@@ -230,7 +229,7 @@ def _panel(
                 edge, side = (low, -1) if each.value < low else (high, 1)
                 axes.plot(edge, row, marker="<" if side < 0 else ">", clip_on=False, **style)
                 axes.annotate(
-                    f"{each.value:.2f} ± {each.half:.2f}",
+                    f"{each.value:.2f}" + (f" ± {each.half:.2f}" if each.half else ""),
                     (edge, row),
                     xytext=(-6 * side, 0),
                     textcoords="offset points",
@@ -253,7 +252,10 @@ def _panel(
     )
     axes.set(xlim=(low, high), ylim=(len(order) - 0.4, -0.6))
     axes.set_xlabel(f"{info.metric_in_words} (guessing: {info.worst_value:.2g})", fontsize=9)
-    axes.set_title(f"{table}: {info.network}\n{info.dataset}", loc="left", fontsize=9, pad=26)
+    title = "\n".join(
+        textwrap.fill(line, 37) for line in (f"{table}: {info.network}", info.dataset)
+    )
+    axes.set_title(title, loc="left", fontsize=9, pad=26)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)

@@ -83,10 +83,10 @@ def functions(request: Request) -> Figure:
 
 
 def maps(request: Request) -> Figure:
-    """Draw maps by outputs, spectra and both, colored by accuracy, after Figure 4 of the poster.
+    """Draw maps by outputs, spectra and both, colored by score, after Figure 4 of the poster.
 
     One row per table, one column per feature. The title of a panel says how continuous the areas of
-    like performance are: the rank correlation of a function's accuracy with the mean of its three
+    like performance are: the rank correlation of a function's score with the mean of its three
     nearest on the map, over the functions that have a valid spectrum, so that rows can be compared.
     """
     tables = tables_with_data(request)
@@ -127,7 +127,7 @@ def maps(request: Request) -> Figure:
             _unmarked(axes)
         figure.colorbar(drawn, ax=row, label=found.info.score_in_words, shrink=0.8, extend="both")
     figure.supxlabel(
-        "crosses: diverged. The number: Spearman correlation of a function's accuracy with the "
+        "crosses: diverged. The number: Spearman correlation of a function's score with the "
         "mean of its three nearest, over functions with a valid spectrum, a diverged one at chance",
         fontsize=8,
     )

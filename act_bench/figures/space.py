@@ -15,7 +15,7 @@ from act_bench.figures.style import SCALE
 from act_bench.spaces.large import scan_outputs
 from act_bench.spaces.paper import finite_outputs
 from act_bench.tables.loaders import load_table
-from act_bench.tables.registry import table_info
+from act_bench.tables.registry import choose_fidelity, table_info
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,15 +42,15 @@ def large_space(request: Request) -> Figure:
     others = np.flatnonzero(~known)
     drawn = np.random.default_rng(SEED).choice(others, min(SAMPLE, len(others)), replace=False)
     rows = rows[np.sort(np.concatenate([np.flatnonzero(known), drawn])).tolist()]
-    info = table_info(table)
+    info, fidelity = table_info(table), choose_fidelity(table, request.fidelity, request.edition)
     columns = ["entry", info.metric]
-    trained = load_table(table, edition=request.edition, fidelity=request.fidelity, columns=columns)
+    trained = load_table(table, edition=request.edition, fidelity=fidelity, columns=columns)
     rows = rows.join(trained.cast({"entry": pl.Int16}), on="entry", how="left")
     return draw(
         finite_outputs(rows["outputs"].to_numpy()),
         rows[info.metric].to_numpy() * (1 if info.higher_is_better else -1),
         f"{len(rows):,} of the large space by outputs; colored: trained in {table}",
-        info.worst_score,
+        info.zero_scores.get(fidelity, info.worst_score),
         info.score_in_words,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from itertools import combinations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -53,10 +54,28 @@ class Accuracies(NamedTuple):
         """(2913,) whether the score is above that of guessing by more than a margin."""
         return np.asarray(self.score > self.info.trained_score)
 
+    def limits(self, shown: NDArray[np.bool_]) -> tuple[float, float]:
+        """Return the axis of the scores that are shown; what is worse stands at its lower end.
+
+        Accuracies are all on it. The loss of guessing is so far off that what trains would be a
+        line: the axis ends half the range of what trains below it.
+        """
+        score = self.score[shown]
+        if self.info.higher_is_better:
+            low, high = np.clip([score.min(), score.max()], 0.0, 1.0)
+            return float(low), float(high)
+        low, high = float(score.min()), float(score.max())
+        trained = self.score[shown & self.trained]
+        if trained.size:
+            low = max(low, 1.5 * float(trained.min()) - 0.5 * high)
+        return low, high
+
     @property
-    def limits(self) -> tuple[float, float]:
-        """The axis of scores: all accuracies, or losses up to twice that of guessing."""
-        return (0.0, 1.0) if self.info.higher_is_better else (2 * self.info.worst_score, 0.0)
+    def axis_label(self) -> str:
+        """The label, and what the score is where it is no accuracy."""
+        if self.info.higher_is_better:
+            return self.label
+        return f"{self.label}: {self.info.score_in_words}"
 
 
 def read_accuracies(table: str, request: Request) -> Accuracies:
@@ -107,9 +126,9 @@ def accuracies(request: Request) -> Figure:
     """Draw the histogram of validation accuracies, after Figure 1 of the poster.
 
     Each group is an outline of its own, since heights that are stacked on a logarithmic axis would
-    not be seen for what they are. What diverged stands at chance level. Where there are Fisher
-    spectra, functions without a valid one are distinguished: these a search can leave out before it
-    trains anything.
+    not be seen for what they are. What diverged stands at chance level, or where that is far off at
+    the left. Where there are Fisher spectra, functions without a valid one are distinguished: these
+    a search can leave out before it trains anything.
     """
     tables = tables_with_data(request)
     figure, every = wrapped(len(tables), 2 if len(tables) == 4 else 3, width=5.2, height=3.3)
@@ -117,13 +136,15 @@ def accuracies(request: Request) -> Figure:
         found, invalid = read_accuracies(table, request), invalid_spectra(table)
         filtered = np.zeros(len(found.score), bool) if invalid is None else invalid
         shown = np.isfinite(found.score)
+        edges = _edges(found, shown)
+        at_chance = edges[0] < found.info.worst_score
         groups = {
             "trained to the end": ~found.diverged & ~filtered,
-            "diverged, shown at chance": found.diverged & ~filtered,
+            f"diverged, shown at {'chance' if at_chance else 'the left'}": found.diverged
+            & ~filtered,
             "no valid Fisher spectrum": filtered,
         }
         groups = {name: chosen & shown for name, chosen in groups.items() if chosen.any()}
-        edges = _edges(found.score[shown], found)
         for i, (name, chosen) in enumerate(groups.items()):
             counts, _ = np.histogram(found.score[chosen].clip(edges[0], edges[-1]), edges)
             axes.stairs(
@@ -141,17 +162,18 @@ def accuracies(request: Request) -> Figure:
         axes.yaxis.set_major_formatter("{x:g}")
         axes.set(xlim=(edges[0], edges[-1]), xlabel=found.info.score_in_words, ylabel="functions")
         axes.set_ylim(0.7, 6 * axes.get_ylim()[1])  # room for the legend
-        axes.set_title(found.label, loc="left", fontsize=10)
+        axes.set_title(textwrap.fill(found.label, 64), loc="left", fontsize=10)
         axes.legend(frameon=False, fontsize=8, loc="upper right", handlelength=HANDLE)
         bare(axes)
     return figure
 
 
-def _edges(score: NDArray[np.float64], found: Accuracies) -> NDArray[np.float64]:
+def _edges(found: Accuracies, shown: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the edges of the bins: they fit the data, and a bin has chance in its middle."""
-    low, high = (float(limit) for limit in np.clip([score.min(), score.max()], *found.limits))
+    low, high = found.limits(shown)
     width = (high - low) / BINS
-    first = found.info.worst_score - width * (0.5 + np.ceil((found.info.worst_score - low) / width))
+    chance = max(low, found.info.worst_score)
+    first = chance - width * (0.5 + np.ceil((chance - low) / width))
     return np.asarray(first + width * np.arange(BINS + 3))
 
 
@@ -159,7 +181,8 @@ def scatter(request: Request) -> Figure:
     """Draw validation accuracies of each pair of tables, after Figure 2 of the poster.
 
     Functions that have one seed in one of the two tables are hollow: where they stand is luck in
-    part, and most of all if they are among the best. What does not train in both is a cross.
+    part, and most of all if they are among the best. What does not train in both is a cross, at the
+    edge where it is far off.
 
     Raises
     ------
@@ -186,14 +209,16 @@ def scatter(request: Request) -> Figure:
         both = np.isfinite(a.score) & np.isfinite(b.score)
         trained = both & a.trained & b.trained
         lost = both & ~trained
+        (left, right), (bottom, top) = a.limits(both), b.limits(both)
+        x, y = a.score.clip(left, right), b.score.clip(bottom, top)
         axes.scatter(
-            a.score[lost],
-            b.score[lost],
+            x[lost],
+            y[lost],
             s=7,
             marker="x",
             color=FAINT,
             linewidths=0.5,
-            label="at chance in one of the two",
+            label="does not train in one of the two",
         )
         alone = (a.seeds == 1) | (b.seeds == 1)
         for name, chosen, fill in (
@@ -202,8 +227,8 @@ def scatter(request: Request) -> Figure:
         ):
             if chosen.any():
                 axes.scatter(
-                    a.score[chosen],
-                    b.score[chosen],
+                    x[chosen],
+                    y[chosen],
                     s=5,
                     alpha=0.5,
                     facecolors=fill,
@@ -211,19 +236,19 @@ def scatter(request: Request) -> Figure:
                     linewidths=0.5,
                     label=name,
                 )
-        axes.set(xlim=_fitted(a, both), ylim=_fitted(b, both))
+        axes.set(xlim=_with_margin(left, right), ylim=_with_margin(bottom, top))
         shown = {text: entry for text, entry in baselines.items() if both[entry]}
         name_beside(
             axes,
             {
-                text.removesuffix("(x)"): (float(a.score[entry]), float(b.score[entry]))
+                text.removesuffix("(x)"): (float(x[entry]), float(y[entry]))
                 for text, entry in shown.items()
             },
         )
         rank = spearmanr(a.score[trained], b.score[trained]).statistic
         title = f"Spearman {rank:.2f} among the {int(trained.sum()):,} that train in both"
         axes.set_title(title, loc="left", fontsize=9)
-        axes.set(xlabel=a.label, ylabel=b.label)
+        axes.set(xlabel=textwrap.fill(a.axis_label, 60), ylabel=textwrap.fill(b.axis_label, 48))
         axes.set_box_aspect(1)
         axes.grid(color=GRID, linewidth=0.5)
         axes.set_axisbelow(True)
@@ -244,8 +269,6 @@ def scatter(request: Request) -> Figure:
     return figure
 
 
-def _fitted(found: Accuracies, shown: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return limits of an axis with a margin around what is shown."""
-    low, high = np.clip([found.score[shown].min(), found.score[shown].max()], *found.limits)
+def _with_margin(low: float, high: float) -> tuple[float, float]:
     margin = 0.03 * (high - low)
-    return float(low - margin), float(high + margin)
+    return low - margin, high + margin

@@ -59,7 +59,7 @@ class Benchmark(Account):
     Parameters
     ----------
     table : str or SearchData
-        ``"mlp"``, ``"cnn"``, ``"resnet"`` or ``"vit"``; or data that are already in memory.
+        A table with data, as ``act_bench.list_tables()`` names them; or data already in memory.
     fidelity : str, optional
         A named recipe of the table. Default: the highest that covers every entry; it is shown.
     edition : {"regenerated", "upstream"}

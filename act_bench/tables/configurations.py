@@ -146,7 +146,7 @@ def known_configurations() -> dict[str, Configuration]:
         for name, fidelity in by_fidelity.items():
             about = f"{subject}; one row per entry; fidelity {fidelity}, edition regenerated."
             file = entries_name(table.name, fidelity)
-            columns: tuple[Column, ...] = ENTRY_COLUMNS
+            columns = of_metric(ENTRY_COLUMNS, table.metric)
             if is_sampled(table.name, fidelity):
                 about = f"{about[:-1]}; a sample was trained, each function at its tuned rate."
                 columns = sample_columns(table.name)
@@ -160,7 +160,12 @@ def known_configurations() -> dict[str, Configuration]:
         runs, file = f"{table.name}-runs", runs_name(table.name)
         found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))
         for name, file, columns, what in (
-            ("rates", rates_name(table.name), RATE_COLUMNS, "entry and learning rate"),
+            (
+                "rates",
+                rates_name(table.name),
+                of_metric(RATE_COLUMNS, table.metric),
+                "entry and learning rate",
+            ),
             (
                 "tuned",
                 tuned_name(table.name),
@@ -190,10 +195,9 @@ def known_configurations() -> dict[str, Configuration]:
             about = f"{subject}; one row per {what}; edition regenerated."
             found.append(Configuration(f"{table.name}-{name}", file, columns, about, table.folder))
         about = f"{subject}; the entries of the configuration limits, trained with the limit."
-        file = limits_name(table.name)
-        found.append(
-            Configuration(f"{table.name}-limits", file, LIMIT_ENTRY_COLUMNS, about, table.folder)
-        )
+        name, file = f"{table.name}-limits", limits_name(table.name)
+        columns = of_metric(LIMIT_ENTRY_COLUMNS, table.metric)
+        found.append(Configuration(name, file, columns, about, table.folder))
         about = f"{subject}; one row per training with the limit at 0 in place of no number."
         runs, file = f"{table.name}-limit-runs", limit_runs_name(table.name)
         found.append(Configuration(runs, file, OWN_RATE_RUN_COLUMNS, about, table.folder))

@@ -114,7 +114,8 @@ def load_table(
     -------
     polars.DataFrame
         The columns of ``act_bench.tables.schema.ENTRY_COLUMNS`` and then ``learning_rate``, which
-        is null in the edition ``upstream``, or those asked for, in that order.
+        is null in the edition ``upstream``, or those asked for, in that order. Of a table whose
+        metric is a loss the spread over the seeds is ``validation_loss_std``.
 
     Raises
     ------
@@ -144,8 +145,9 @@ def load_table(
     if view_name(rate) != "default":
         return _load_view(name, edition, fidelity, asked, rate, features)
     file = entries_file(name, fidelity, edition)
+    own_columns = of_metric(ENTRY_COLUMNS, table_info(name).metric)
     sources: tuple[tuple[Sequence[Column], Callable[[], Path]], ...] = (
-        (ENTRY_COLUMNS, lambda: file),
+        (own_columns, lambda: file),
         (fisher_columns(layers=1), lambda: fisher_file(name)),
         (ENTROPY_COLUMNS, lambda: verified(ENTROPY_FILE)),
         (LIMIT_COLUMNS, lambda: verified(LIMITS_FILE)),
@@ -153,7 +155,7 @@ def load_table(
     estimated = () if edition == "upstream" else ESTIMATE_COLUMNS
     wanted = asked
     if wanted is None:
-        wanted = [*_with_features(names(ENTRY_COLUMNS), features), LEARNING_RATE.name]
+        wanted = [*_with_features(names(own_columns), features), LEARNING_RATE.name]
     known = [LEARNING_RATE, *(column for source, _ in sources for column in source), *estimated]
     _check_columns(wanted, known)
     import polars as pl
@@ -200,8 +202,9 @@ def _load_limits(
             f"limits=True has the table {name} at fidelity {info.default_fidelity}, edition "
             "regenerated, at the recipe's own rate: leave out the other settings"
         )
-    wanted = names(ENTRY_COLUMNS) if columns is None else columns
-    _check_columns(wanted, ENTRY_COLUMNS)
+    known = of_metric(ENTRY_COLUMNS, info.metric)
+    wanted = names(known) if columns is None else columns
+    _check_columns(wanted, known)
     return _read(limits_file(name), wanted)
 
 
@@ -225,12 +228,13 @@ def _load_view(
     if isinstance(rate, int | float):
         chosen = choose_rate(name, rate)
         table = load_rates(name).filter(pl.col(LEARNING_RATE.name) == chosen)
-        own, last = RATE_COLUMNS, [LEARNING_RATE]
+        own, last = of_metric(RATE_COLUMNS, info.metric), [LEARNING_RATE]
     else:
         table, last = pl.read_parquet(tuned_file(name)), []
         own = of_metric(TUNED_COLUMNS, info.metric)
-    shared = [column for column in ENTRY_COLUMNS if column.name not in names(own)]
-    known = [*own, *shared] if not last else [*ENTRY_COLUMNS, *last]
+    of_entry = of_metric(ENTRY_COLUMNS, info.metric)
+    shared = [column for column in of_entry if column.name not in names(own)]
+    known = [*own, *shared] if not last else [*of_entry, *last]
     wanted = _with_features(names(known), features) if columns is None else columns
     if rate == "tuned" and set(wanted) & set(names(ESTIMATE_COLUMNS)):
         table = pl.concat([table, _tuned_estimates(name, table)], how="horizontal")

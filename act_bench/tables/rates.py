@@ -11,7 +11,8 @@ A run that diverges counts as worse than every other. An entry is ``diverged`` i
 seed 0 diverges at every rate. Seeds may disagree about it, since the best rates lie next to those
 that diverge: in the fresh mean a run that diverged counts as one that guesses, and
 ``fresh_diverged_runs`` says how many did. In a table whose metric is a loss these columns are
-``fresh_validation_loss`` and so on (`of_metric`).
+``fresh_validation_loss`` and so on, and the spread over the seeds is ``validation_loss_std``
+(`of_metric`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ View = Literal["default", "tuned"] | float
 _OWN: Final = {column.name: column for column in ENTRY_COLUMNS}
 _IDENTITY: Final = ("expression", "entry", "canonical_class")
 
+SPREAD: Final = "validation_accuracy_std"
+"""The column that tells how the metric spreads over the seeds."""
+
 CHOICES: Final = ("first_", "fresh_")
 """How names of columns begin that tell how a choice of the rate turned out."""
 
@@ -52,7 +56,7 @@ LEARNING_RATE: Final = Column(
 AT_ONE_RATE: Final = (
     LEARNING_RATE._replace(meaning="Peak of the learning rate of the trainings."),
     *(_OWN[name] for name in METRICS),
-    *(_OWN[name] for name in ("validation_accuracy_std", "runtime_s", "outcome", "runs")),
+    *(_OWN[name] for name in (SPREAD, "runtime_s", "outcome", "runs")),
     _OWN["diverged_runs"],
 )
 """What the runs of a function at one rate amount to, as those of an entry do."""
@@ -68,7 +72,7 @@ RATE_COLUMNS: Final = (
         "learning rate has any part in them and so are the same at every rate.",
     ),
 )
-"""Of ``{table}-rates.parquet``."""
+"""Of ``{table}-rates.parquet`` in a table whose metric is the accuracy; see `of_metric`."""
 
 TUNED_COLUMNS: Final = (
     *(_OWN[name] for name in _IDENTITY),
@@ -76,12 +80,13 @@ TUNED_COLUMNS: Final = (
     *(
         _OWN[name]._replace(meaning=f"Of the run with seed 0 at that rate: {meaning}")
         for name, meaning in {
-            "train_accuracy": "accuracy on the training images, of image networks the first 2,000.",
-            "validation_accuracy": "accuracy on the validation images.",
-            "test_accuracy": "accuracy on the test images.",
-            "train_loss": "mean loss on the same training images.",
-            "validation_loss": "mean loss on the validation images.",
-            "test_loss": "mean loss on the test images.",
+            "train_accuracy": "accuracy on the training data, of image networks the first 2,000 "
+            "images.",
+            "validation_accuracy": "accuracy on the validation data.",
+            "test_accuracy": "accuracy on the test data.",
+            "train_loss": "mean loss on the same training data.",
+            "validation_loss": "mean loss on the validation data.",
+            "test_loss": "mean loss on the test data.",
         }.items()
     ),
     Column("runtime_s", "float64", "seconds", "Cost of that run; null if missing."),
@@ -123,7 +128,9 @@ TUNED_COLUMNS: Final = (
 
 
 def of_metric(columns: Iterable[Column], metric: str) -> tuple[Column, ...]:
-    """Return columns as a table with this metric has them: what tells of a choice is of the metric.
+    """Return columns as a table with this metric has them.
+
+    The spread over the seeds, and what tells of a choice, are of the metric.
 
     Examples
     --------
@@ -140,7 +147,7 @@ def of_metric(columns: Iterable[Column], metric: str) -> tuple[Column, ...]:
                 "at chance", "at that of the uniform distribution"
             ),
         )
-        if column.name.startswith(CHOICES)
+        if column.name == SPREAD or column.name.startswith(CHOICES)
         else column
         for column in columns
     )

@@ -77,29 +77,29 @@ ENTRY_COLUMNS: Final = (
         "train_accuracy",
         "float64",
         "fraction",
-        "Accuracy on the training images after the last epoch (of image networks the first 2,000), "
-        "median over the runs.",
+        "Accuracy on the training data after the last epoch (of image networks the first 2,000 "
+        "images), median over the runs.",
     ),
     Column(
         "validation_accuracy",
         "float64",
         "fraction",
-        "Accuracy on the validation images, median over the runs: what a search may see.",
+        "Accuracy on the validation data, median over the runs: what a search may see.",
     ),
     Column(
         "test_accuracy",
         "float64",
         "fraction",
-        "Accuracy on the test images, which are not the validation images, median over the runs.",
+        "Accuracy on the test data, which are not the validation data, median over the runs.",
     ),
     Column(
         "train_loss",
         "float64",
         "nats",
-        "Mean loss on the same training images as train_accuracy, median.",
+        "Mean loss on the same training data as train_accuracy, median.",
     ),
-    Column("validation_loss", "float64", "nats", "Mean loss on the validation images, median."),
-    Column("test_loss", "float64", "nats", "Mean loss on the test images, median."),
+    Column("validation_loss", "float64", "nats", "Mean loss on the validation data, median."),
+    Column("test_loss", "float64", "nats", "Mean loss on the test data, median."),
     Column(
         "validation_accuracy_std",
         "float64",
@@ -150,7 +150,9 @@ RUN_COLUMNS: Final = (
         "",
         "Peak of the learning rate: the recipe's own or another; null where it is not known.",
     ),
-    Column("seed", "int64", "", "Seed of the initial weights and of the order of the images."),
+    Column(
+        "seed", "int64", "", "Seed of the initial weights and of the order of the training data."
+    ),
     Column(
         "outcome",
         "string",
@@ -161,25 +163,25 @@ RUN_COLUMNS: Final = (
         "train_accuracy",
         "float64",
         "fraction",
-        "On the training images (of image networks the first 2,000), after the last epoch.",
+        "On the training data (of image networks the first 2,000 images), after the last epoch.",
     ),
     Column(
         "validation_accuracy",
         "float64",
         "fraction",
-        "On the validation images, after the last epoch.",
+        "On the validation data, after the last epoch.",
     ),
-    Column("test_accuracy", "float64", "fraction", "On the test images, after the last epoch."),
+    Column("test_accuracy", "float64", "fraction", "On the test data, after the last epoch."),
     Column(
         "train_loss",
         "float64",
         "nats",
-        "Mean on the same training images as train_accuracy, after the last epoch.",
+        "Mean on the same training data as train_accuracy, after the last epoch.",
     ),
     Column(
-        "validation_loss", "float64", "nats", "Mean on the validation images, after the last epoch."
+        "validation_loss", "float64", "nats", "Mean on the validation data, after the last epoch."
     ),
-    Column("test_loss", "float64", "nats", "Mean on the test images, after the last epoch."),
+    Column("test_loss", "float64", "nats", "Mean on the test data, after the last epoch."),
     Column(
         "train_loss_curve",
         "list<float64>",
@@ -191,13 +193,13 @@ RUN_COLUMNS: Final = (
         "validation_loss_curve",
         "list<float64>",
         "nats",
-        "Mean loss on the validation images after each epoch; infinite as in train_loss_curve.",
+        "Mean loss on the validation data after each epoch; infinite as in train_loss_curve.",
     ),
     Column(
         "validation_accuracy_curve",
         "list<float32>",
         "fraction",
-        "Accuracy on the validation images after each epoch.",
+        "Accuracy on the validation data after each epoch.",
     ),
     Column(
         "runtime_s",
@@ -205,7 +207,12 @@ RUN_COLUMNS: Final = (
         "seconds",
         "Training and evaluation: processor time on one CPU thread, else wall time.",
     ),
-    Column("images_seen", "int64", "images", "Training images seen, repeats counted again."),
+    Column(
+        "images_seen",
+        "int64",
+        "images",
+        "Training images, or sequences of characters, seen; repeats counted again.",
+    ),
     Column("device", "string", "", "Where it ran: cpu, or the name of the GPU."),
     Column("recipe_sha", "string", "", "First 12 hex digits of the SHA-256 of the recipe's JSON."),
     Column("versions", "string", "", "JSON of the libraries, processor and threads."),

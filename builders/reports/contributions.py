@@ -74,7 +74,7 @@ def refused(runs: pl.DataFrame, info: TableInfo, functions: int) -> Iterator[flo
 
 def main() -> None:
     """Print the table."""
-    heads = ["honest", *(f"{shift:g} too low" for shift in SHIFTS[1:])]
+    heads = ["honest", *(f"{shift:g} worse" for shift in SHIFTS[1:])]
     print(f"| table | functions | {' | '.join(heads)} |\n|---|--:|{'--:|' * len(heads)}")
     for name in tables_with_data():
         info = TABLES[name]

@@ -19,6 +19,7 @@ from act_bench.spaces.limits import load_limits
 from act_bench.spaces.paper import load_space
 from act_bench.tables.files import limits_name, table_file, table_files, tables_with_data
 from act_bench.tables.registry import TABLES, TableInfo
+from builders.reports.agreement.between import stuck_in_words
 
 LARGE_LOSS: Final = 1000.0
 BEST: Final = (10, 50)
@@ -30,7 +31,7 @@ def kinds(table: pl.DataFrame, info: TableInfo) -> list[str]:
     found = []
     for outcome, value in zip(table["outcome"], scores, strict=True):
         trains = outcome == "ok" and info.score(value) > info.trained_score
-        stuck = "above the floor" if info.zero_scores else "at chance"
+        stuck = stuck_in_words(info, info.default_fidelity)
         found.append("trains" if trains else stuck if outcome == "ok" else outcome)
     return found
 

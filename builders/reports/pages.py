@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from act_bench.tables.files import tables_with_data
+
 
 @dataclass(frozen=True)
 class Report:
@@ -45,7 +47,8 @@ class Report:
     figures: tuple[str, ...] = ()
 
 
-TABLES: Final = ("mlp", "cnn", "resnet", "vit")
+TABLES: Final = tables_with_data()
+"""The others have nothing to report yet."""
 LADDERS: Final = ("cnn", "resnet", "vit")
 """Tables whose training is compared with longer training."""
 
@@ -213,6 +216,7 @@ REPORTS: Final = (
         "agreement-gpt",
         "builders.reports.agreement.gpt",
         ("--figure", "docs/images/gpt-agreement.png"),
+        figures=("gpt-agreement.png",) if "gpt" in TABLES else (),
     ),
     Report("grafs", "builders.reports.grafs", ("mlp", "--seeds", "5", "--first-seed", "100")),
     Report(

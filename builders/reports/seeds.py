@@ -274,6 +274,8 @@ def main() -> None:
             print("\n".join(draw(info, scores, options.draw)))
             continue
         print(f"## {name}-{info.default_fidelity}\n")
+        if not info.higher_is_better:
+            print("Differences and errors are of the score, minus the loss: above 0 is better.\n")
         print_seeds(runs, scores)
         print_noise(info, scores)
         print_first_seed(info, scores)

@@ -166,7 +166,7 @@ def test_divergence_on_one_side_is_refused(recorded: pl.DataFrame, ours: Path, s
         (lambda runs: runs.with_columns(fidelity=pl.lit("proxy")), "fidelity proxy"),
         (
             lambda runs: runs.with_columns(versions=pl.lit('{"data": "other"}')),
-            "expected images [0-9a-f]{16}",
+            "expected data [0-9a-f]{16}",
         ),
         (lambda runs: runs.with_columns(entry=pl.lit(7, pl.Int32)), "the first spelling"),
         (lambda runs: moved(runs, pl.lit(float("nan"))), "finite metrics"),

@@ -125,8 +125,8 @@ def test_space_columns_of_the_entries():
     [
         ({"fidelity": "proxy"}, r"expected fidelity full: 1 of 2 runs"),
         ({"recipe_sha": "0" * 12}, f"expected recipe {RECIPE.sha}"),
-        ({"versions": '{"data": "0"}'}, f"expected images {DATA.fingerprint}"),
-        ({"versions": "{}"}, f"expected images {DATA.fingerprint}"),
+        ({"versions": '{"data": "0"}'}, f"expected data {DATA.fingerprint}"),
+        ({"versions": "{}"}, f"expected data {DATA.fingerprint}"),
         ({"expression": "relu(x)"}, "expected the first spelling of an entry"),
         ({"expression": "c"}, "expected the first spelling of an entry"),
         ({"entry": 2}, "expected the first spelling of an entry"),

@@ -30,7 +30,13 @@ from regenerate.recipes import Recipe
 from regenerate.recipes.rates import with_rate
 
 NAME, OTHER = "turned", 0.04
-INFO = dataclasses.replace(TABLES["gpt"], name=NAME, title="A table by loss", spectrum_batch=None)
+INFO = dataclasses.replace(
+    TABLES["gpt"],
+    name=NAME,
+    title="A table by loss",
+    zero_scores={"proxy": -1.81},  # of the losses below
+    spectrum_batch=None,
+)
 RECIPE = dataclasses.replace(
     recipes.find("gpt", "proxy"), table=NAME, train_tokens=2048, evaluation_tokens=512, widths=(32,)
 )

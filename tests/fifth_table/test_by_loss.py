@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from act_bench import Benchmark, load_runs, load_table
+from act_bench import Benchmark, explore, load_runs, load_table
 from act_bench.cli import main
 from act_bench.explore.views import table_data
 from act_bench.figures import Request, draw, known
@@ -28,12 +27,8 @@ from act_bench.tables.catalogued.named import load_named
 from act_bench.tables.loaders import load_table as load
 from act_bench.tables.registry import TABLES, TRAINED_MARGIN
 from builders import entropy
-from builders.reports import comparison, contributions, grafs, outcomes, seeds, table_report
+from builders.reports import comparison, grafs
 from builders.reports.agreement import between
-from builders.reports.agreement import gpt as agreement_report
-from builders.reports.fisher import report as fisher_report
-from builders.reports.rates import report as rates_report
-from builders.reports.results import goals
 from regenerate.grafs import GrafsResult
 from regenerate.runs import certificate
 from regenerate.runs.run import Run
@@ -43,6 +38,7 @@ from surrogates.live import Budget, Confirmation, Found, search, table_problem
 from surrogates.live.replay import verify_search
 from surrogates.optimizers import find_optimizer
 from surrogates.simulation import simulate
+from tests.act_bench.page_scripts import in_node
 from tests.fifth_table.reversed_table import (
     BASELINE_ENTRIES,
     NAME,
@@ -84,6 +80,19 @@ def test_trains_is_above_the_floor_of_zero() -> None:
     assert found.trains[BASELINE_ENTRIES].all()
     assert found.trains.sum() == (np.nan_to_num(LEVEL, nan=9) < 1.8).sum()
     assert found.stuck_in_words == "above the floor"
+
+
+def test_the_spread_over_the_seeds_is_of_the_loss() -> None:
+    table = load_table(NAME)
+    assert "validation_accuracy_std" not in table.columns
+    runs = load_runs(NAME, "proxy").filter(pl.col("entry") == BASELINE_ENTRIES[0])
+    spread = float(np.std(runs["validation_loss"].to_numpy(), ddof=1))
+    assert table["validation_loss_std"][BASELINE_ENTRIES[0]] == pytest.approx(spread)
+    at_rate = load_table(NAME, rate=OTHER, columns=["outcome", "runs", "validation_loss_std"])
+    several = at_rate.filter(pl.col("outcome") == "ok", pl.col("runs") == 3)
+    assert several["validation_loss_std"].to_list() == pytest.approx([0.0] * several.height)
+    gelu = load_named(NAME).filter(pl.col("name") == "gelu", pl.col("learning_rate") == OTHER)
+    assert gelu["validation_loss_std"].to_list() == pytest.approx([0.01])  # seeds 0.01 apart
 
 
 def test_estimates_are_of_losses() -> None:
@@ -214,14 +223,50 @@ def test_explore_has_losses() -> None:
     data = table_data(NAME, "proxy", [])
     assert (data["metric"], data["higherIsBetter"]) == ("validation_loss", False)
     assert data["worst"] == math.log(98)
+    assert data["trained"] == 1.81
     assert set(data["views"]) == {"default", f"{OTHER:g}", "tuned"}
+    assert "validation_loss_std" in data["views"]["default"]["metrics"]
     assert "fresh_validation_loss_std" in data["views"]["tuned"]["metrics"]
+
+
+def test_the_page_has_intervals_of_losses(tmp_path: Path) -> None:
+    run = in_node(explore.collect(), tmp_path)
+    baseline = BASELINE_ENTRIES[0]
+    table = load_table(NAME, columns=["validation_loss", "validation_loss_std", "runs"])
+    alone = next(e for e, (loss, _, n) in enumerate(table.rows()) if n == 1 and (loss or 9) < 1.8)
+    view = f"'{NAME}-proxy', 'default'"
+    found = run(f"return [{baseline}, {alone}].map((e) => model.estimate({view}, e));")
+    value, std, runs = table.row(baseline)
+    # Student's t times the standard error of the median of three, 1.16 times that of a mean.
+    half = pytest.approx(4.303 * 1.16 * std / runs**0.5, rel=1e-3)
+    assert found[0] == {
+        "value": pytest.approx(value), "half": half, "pooled": False, "seeds": 3,
+    }  # fmt: skip
+    trains = table.filter(pl.col("validation_loss") < 1.81)["validation_loss_std"].drop_nulls()
+    beside = load_named(NAME).filter(
+        pl.col("entry").is_null(), pl.col("learning_rate") == RECIPE.learning_rate
+    )
+    several = np.concatenate([trains, beside["validation_loss_std"]])
+    pooled = float(np.sqrt(np.mean(several**2)))
+    assert found[1]["half"] == pytest.approx(1.96 * pooled, rel=1e-3)
+    assert found[1]["pooled"]
 
 
 def test_figures_draw_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entropy, "RESAMPLES", 10)
     axes = draw("accuracies", Request(tables=(NAME,))).axes[0]
     assert axes.get_xlabel() == "minus validation loss"
+    # What is far off, as the loss of guessing, stands at the left: the rest is not a line.
+    assert -2.1 < axes.get_xlim()[0] < -1.9
+    legend = axes.get_legend()
+    assert legend is not None
+    assert "diverged, shown at the left" in str([text.get_text() for text in legend.get_texts()])
+    scatter = draw("scatter", Request(tables=("cnn", NAME))).axes[0]
+    assert -2.1 < scatter.get_ylim()[0] < -1.9
+    assert "minus validation loss" in scatter.get_ylabel().replace("\n", " ")
+    assert max(map(len, scatter.get_ylabel().splitlines())) <= 48
+    places = np.concatenate([np.asarray(c.get_offsets()) for c in scatter.collections])
+    assert places[:, 1].min() > scatter.get_ylim()[0]
     drawn = entropy.figure(NAME, *np.random.default_rng(0).random((2, len(LEVEL))))
     assert "minus validation loss" in drawn.axes[0].get_ylabel()
 
@@ -237,71 +282,14 @@ def test_the_figure_of_known_functions_shows_losses() -> None:
     )
     gelu = load_named(NAME).filter(pl.col("name") == "gelu")
     (own_rate,) = gelu.filter(pl.col("learning_rate") != OTHER)["validation_loss"]
-    assert own["gelu"] == known.Reach(own_rate, 0.0)
+    # Three seeds 0.01 apart: Student's t times the standard error of a median.
+    half = 4.303 * 0.01 / 3**0.5 * (math.pi / 2) ** 0.5
+    assert own["gelu"].value == own_rate
+    assert own["gelu"].half == pytest.approx(half, rel=1e-3)
     (chosen,) = gelu.filter("tuned")["fresh_validation_loss"]
     assert tuned["gelu"].value == chosen
     axes = draw("known", Request(tables=(NAME,))).axes[0]
     assert axes.get_xlabel() == "validation loss (guessing: 4.6)"
-
-
-def test_entropy_predicts_scores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entropy, "RESAMPLES", 10)
-    score = -np.nan_to_num(LEVEL, nan=9.0)
-    first = entropy.predictions(NAME, score, np.abs(score))[0]
-    assert first.spearman > 0.9
-
-
-def printed(capsys: pytest.CaptureFixture[str], module: Any, *arguments: str) -> str:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["report", *arguments])
-        module.main()
-    return capsys.readouterr().out
-
-
-def test_the_report_of_the_table_ranks_by_the_loss(capsys: pytest.CaptureFixture[str]) -> None:
-    said = printed(capsys, table_report, NAME)
-    best = said[said.index("| best 10 by median") :].splitlines()[2]
-    assert f"`{SPACE.representatives[BEST]}`" in said
-    assert float(best.split("|")[2].split("±")[0]) < 1.45
-    assert "| above the floor |" in said
-    # The first baseline is the one of the lowest loss.
-    places = [said.index(f"| `{text}` | 1.") for text in (BASELINES[0], BASELINES[-1])]
-    assert places == sorted(places)
-    assert "Highest loss, quantiles" in said
-    assert "| `mlp-full` |" in said
-
-
-def test_other_reports_run_by_the_loss(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "trains" in printed(capsys, outcomes, NAME)
-    assert NAME in printed(capsys, seeds, NAME)
-    said = printed(capsys, rates_report, NAME)
-    assert "best at 0.02 | 0.04" in said
-    line = next(text for text in said.splitlines() if text.startswith("| `relu(x)` | 1."))
-    assert line.split("|")[4].strip() in ("0.02", "0.04")
-
-
-def test_goals_are_the_lowest_losses() -> None:
-    data = load_data(NAME)
-    near, beyond = goals.goals_of(data)
-    assert beyond.classes > 0
-    noise = goals.noise(data)
-    assert 0 < noise.run < 0.02
-    del near
-
-
-def test_runs_of_others_that_are_worse_have_a_higher_loss() -> None:
-    runs = load_runs(NAME, "proxy")
-    complete = runs.filter(
-        pl.len().over("entry") == 3, pl.col("validation_loss").mean().over("entry") < 1.8
-    )
-    honest, *_, off = contributions.refused(complete, TABLES[NAME], 40)
-    assert honest < off
-
-
-def test_reports_of_spectra_take_scores() -> None:
-    entries = load_table(NAME, columns=["outcome", "validation_loss"])
-    scores = fisher_report.scores_of(entries, TABLES[NAME])
-    assert np.nanmax(scores) == -np.nanmin(entries["validation_loss"].cast(float).to_numpy())
 
 
 def test_grafs_ranks_by_the_loss() -> None:
@@ -394,16 +382,3 @@ def test_eafo_trains_by_the_metric() -> None:
         assert each["metric"] == "validation_loss"
         assert each["values"][0] == pytest.approx(each["mean"])
         assert 1 < each["mean"] < math.log(98) + 1
-
-
-def test_image_tables_and_a_table_by_loss_are_compared(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(agreement_report, "RESAMPLES", 10)
-    target = tmp_path / "agreement.png"
-    said = printed(capsys, agreement_report, "--table", NAME, "--figure", str(target))
-    assert target.stat().st_size > 10_000
-    for table in ("cnn", "resnet", "vit", "mlp"):
-        assert f"| `{NAME}-proxy`, `{table}-" in said
-    assert "`relu(x)`" in said
-    assert "no feed-forward part" in said

@@ -74,8 +74,9 @@ class Model {
       view.outcomes = outcome;
       view.curveValues = curves;
       view.ranks = this.ranked(table, view);
-      const std = view.columns.validation_accuracy_std;
-      const trained = std?.filter((_, f) => view.columns.validation_accuracy[f] > table.chance + 0.05);
+      const std = view.columns[`${table.metric}_std`];
+      const sign = table.higherIsBetter ? 1 : -1;
+      const trained = std?.filter((_, f) => sign * (view.columns[table.metric][f] - table.trained) > 0);
       view.pooled = trained ? pooledStd(trained) : NaN;
       return view;
     });
@@ -216,8 +217,8 @@ class Model {
       return { value, half: halfWidth(std, seeds, { mean: true }), pooled: false, seeds };
     }
     const [value, seeds] = [columns[metric][number], columns.runs[number]];
-    if (metric !== "validation_accuracy" || Number.isNaN(value)) return { value, half: NaN, pooled: false, seeds };
-    const half = halfWidth(columns.validation_accuracy_std[number], seeds);
+    if (split !== "validation" || Number.isNaN(value)) return { value, half: NaN, pooled: false, seeds };
+    const half = halfWidth(columns[`${metric}_std`][number], seeds);
     if (!Number.isNaN(half)) return { value, half, pooled: false, seeds };
     // One seed: the spread over seeds of the functions of this view that have several.
     return { value, half: 1.96 * pooled, pooled: true, seeds };

@@ -56,7 +56,18 @@ class Measured(NamedTuple):
     @property
     def stuck_in_words(self) -> str:
         """What entries are called that did not diverge and do not train."""
-        return "above the floor" if self.fidelity in self.info.zero_scores else "at chance"
+        return stuck_in_words(self.info, self.fidelity)
+
+
+def stuck_in_words(info: TableInfo, fidelity: str) -> str:
+    """Return what functions of a table are called that did not diverge and do not train.
+
+    Examples
+    --------
+    >>> stuck_in_words(TABLES["cnn"], "proxy"), stuck_in_words(TABLES["gpt"], "proxy")
+    ('at chance', 'above the floor')
+    """
+    return "above the floor" if fidelity in info.zero_scores else "at chance"
 
 
 def measured(table: str, fidelity: str) -> Measured:
@@ -128,6 +139,6 @@ def print_specialists(ours: Measured, theirs: Sequence[Measured]) -> None:
     ]
     worst = np.max(places, axis=0)  # NaN, which is sorted last, for what diverged in any of them
     space = load_space()
-    print(f"\n| highest in all {len(theirs) + 1} tables | worst rank |\n|---|---|")
+    print(f"\n| best in all {len(theirs) + 1} tables | worst rank |\n|---|---|")
     for entry in np.argsort(worst, kind="stable")[:ALL_ROUND].tolist():
         print(f"| `{space.representatives[entry]}` | {worst[entry]:.0f} |")

@@ -32,6 +32,7 @@ from act_bench.tables.distances import Weighting, layer_weights
 from act_bench.tables.files import table_files
 from act_bench.tables.registry import TABLES, TableInfo
 from act_bench.tables.spectra import Spectra, fisher_name, load_spectra
+from builders.reports.agreement.between import stuck_in_words
 
 PAIRS = 200_000
 SAMPLES = 200
@@ -58,11 +59,12 @@ def validity(entries: pl.DataFrame, spectra: Spectra, info: TableInfo) -> None:
     # Without a number at 0 a spectrum is no more valid than a training is finite, for one reason.
     defined = np.ones(len(invalid), dtype=bool)
     defined[[entry for entry in load_limits() if entry < len(defined)]] = False
+    stuck = stuck_in_words(info, info.default_fidelity)
     kinds = {
         "diverged": (diverged, known),
-        "diverged or at chance": (diverged | weak, known),
+        f"diverged or {stuck}": (diverged | weak, known),
         "diverged, of entries defined at 0": (diverged, known & defined),
-        "diverged or at chance, of entries defined at 0": (diverged | weak, known & defined),
+        f"diverged or {stuck}, of entries defined at 0": (diverged | weak, known & defined),
         "diverged, of entries with a limit at 0 alone": (diverged, known & ~defined),
     }
     for name, (failures, among) in kinds.items():

@@ -73,7 +73,8 @@ def _summary(traces: list[Trace]) -> dict[str, object]:
     curves = [_curve(trace, data.worst_score) for trace in traces]
     final = np.array([best - scores[-1] for scores, _ in curves])
     ends = [trace.events[-1] for trace in traces]
-    tests = [e.test_accuracy for e in ends if isinstance(e, Revealed)]
+    test = data.metric.replace("validation", "test")
+    tests = [getattr(e, test) for e in ends if isinstance(e, Revealed)]
     scores = np.array([data.score(entry) for entry in data.covered], dtype=np.float64)
     law = random_search_law(scores, protocol.evaluations)
     top = np.sort(scores)[-int(np.ceil(TOP_SHARE * scores.size))]
@@ -100,7 +101,7 @@ def _summary(traces: list[Trace]) -> dict[str, object]:
         "noise": round(noise(data).value, 6),
         "clock_to_top": round(clock, 2) if np.isfinite(clock) else None,
         "reached_top": round(float(np.isfinite(to_top).mean()), 3),
-        "test_accuracy": round(float(np.median([t for t in tests if t is not None])), 6),
+        "test": round(float(np.median([t for t in tests if t is not None])), 6),
         "data_sha256": data.sha256,
     }
 

@@ -106,8 +106,8 @@ def _key(rate: float) -> float:
 def compare(table: str, folder: Path) -> pl.DataFrame:
     """Return one row for each optimizer whose traces are stored, with and without rates.
 
-    ``gain`` is how much more the searches over rates find, by the other seeds; intervals are
-    bootstrap ones over searches.
+    What they find is in the metric of the table. ``gain`` is how much more, or of a loss less, the
+    searches over rates find, by the other seeds; intervals are bootstrap ones over searches.
     """
     data = load_data(table)
     fresh, own = fresh_seeds(data), own_rate(table, data.fidelity)
@@ -121,16 +121,17 @@ def compare(table: str, folder: Path) -> pl.DataFrame:
         pair = [found_by(data, read_traces(path), fresh, own) for path in paths]
         before, after = (_means(each.filled, rng) for each in pair)
         for path, found, drawn in zip(paths, pair, (before, after), strict=True):
-            low, high = np.quantile(drawn, [0.025, 0.975])
+            ends = (TABLES[table].score(float(end)) for end in np.quantile(drawn, [0.025, 0.975]))
+            low, high = sorted(ends)
             row = {
                 "table": table,
                 "optimizer": path.stem,
                 "searches": len(found.seen),
                 "trainings": BUDGET,
-                "seen": float(found.seen.mean()),
-                "fresh": float(found.filled.mean()),
-                "low": float(low),
-                "high": float(high),
+                "seen": TABLES[table].score(float(found.seen.mean())),
+                "fresh": TABLES[table].score(float(found.filled.mean())),
+                "low": low,
+                "high": high,
                 "without_fresh": int(np.isnan(found.fresh).sum()),
                 "gain": None,
                 "gain_low": None,

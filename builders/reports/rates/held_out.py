@@ -48,6 +48,8 @@ def estimated(table: str) -> str:
         "The column `estimate` shrinks what a function has towards what functions have. From the "
         "seed that chose the rate alone, against fresh seeds that were hidden from it:"
     )
+    if not info.higher_is_better:
+        about = f"{about[:-1]} (errors of the score, minus the loss: above 0 is too good):"
     heads = (
         "| functions | n | mean error, measured | estimated | root mean square error, measured "
         "| estimated | expected |"

@@ -2,11 +2,11 @@
 
 ``python -m builders.reports.rates.joint mlp`` simulates the same optimizers over the functions
 at the recipe's own rate and over the pairs of function and rate, and compares them when the same
-seconds of training were spent. The reference is the best validation accuracy of the table at any
-rate, so a search at the recipe's own rate keeps a regret that it cannot lose. Prints Markdown;
-``--write`` puts the sections of all tables that have rates into ``docs/studies/rates.md``, and the
-figures into ``docs/studies/rates-joint.csv``; below each stands what
-:mod:`builders.reports.rates.confirmed` finds, and in ``rates-joint-confirmed.csv``.
+seconds of training were spent. The reference is the best of the table at any rate, so a search at
+the recipe's own rate keeps a regret that it cannot lose. Prints Markdown; ``--write`` puts the
+sections of all tables that have rates into ``docs/studies/rates.md``, and the figures into
+``docs/studies/rates-joint.csv``; below each stands what :mod:`builders.reports.rates.confirmed`
+finds, and in ``rates-joint-confirmed.csv``.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from act_bench.tables.files import table_files
 from act_bench.tables.rates import FEW_SEEDS, fresh_spread, table_rates, tuned_name
 from act_bench.tables.registry import TABLES
 from builders.rates import RATE
+from builders.reports.agreement.between import stuck_in_words
 from builders.reports.rates.axis import Axis, Scores, axis, runs_of
 from builders.reports.rates.held_out import estimated
 from builders.reports.seeds import with_error
@@ -66,9 +67,9 @@ def outcomes(found: Axis) -> str:
     gained = (rest[:, found.own] != 2) & (rest == 2).any(axis=1)
     return (
         f"Of {len(kind):,} functions with a run at every rate {always.sum():,} diverge at all of "
-        f"them. Of the other {len(rest):,}, {changed.mean():.1%} change their outcome (trains, at "
-        f"chance, diverged) with the rate; {gained.sum():,} that do not train at the recipe's own "
-        "rate train at another."
+        f"them. Of the other {len(rest):,}, {changed.mean():.1%} change their outcome (trains, "
+        f"{stuck_in_words(found.info, found.info.default_fidelity)}, diverged) with the rate; "
+        f"{gained.sum():,} that do not train at the recipe's own rate train at another."
     )
 
 
@@ -106,7 +107,7 @@ def gains(found: Axis) -> str:
         "baselines": np.isin(found.entry, _baseline_entries()),
     }
     lines = [
-        "| by fresh seeds | n | recipe's own rate | tuned | difference |",
+        "| by fresh seeds | n | recipe's own rate | tuned | gain |",
         "|---|---|---|---|---|",
     ]
     for name, members in groups.items():
@@ -192,7 +193,7 @@ def doubled(found: Axis) -> str:
     tuned = worth[twice].max(axis=1) - worth[once].max(axis=1)
     return (
         f"Pairs f, 2f of which one trains: {len(pairs)}. At the recipe's own rate 2f is better in "
-        f"{(default > 0).sum()} and worse in {(default < 0).sum()} (mean difference "
+        f"{(default > 0).sum()} and worse in {(default < 0).sum()} (mean gain "
         f"{default.mean():+.4f}); with both tuned, in {(tuned > 0).sum()} and {(tuned < 0).sum()} "
         f"({tuned.mean():+.4f})."
     )

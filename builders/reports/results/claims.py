@@ -155,11 +155,17 @@ def by_the_clock(data: BenchmarkData, found: Searches, goal: Goal) -> str:
     spectra = TABLES[data.table].spectrum_s
     before = (spectra or 0.0) * len(data.covered) / training
     said = "sooner than" if np.median(whole) < goal.random else "no sooner than"
+    with_spectra, without = (
+        f"after {interval(clock)}"
+        if np.isfinite(np.median(clock))
+        else "in fewer than half of its searches"
+        for clock in (whole, whole - before)
+    )
     return (
         f"**By the clock**, in mean trainings of the table: spectra of all functions cost "
-        f"{before:,.0f}; with these charged, `aquasurf` is {goal.about} after {interval(whole)}, "
+        f"{before:,.0f}; with these charged, `aquasurf` is {goal.about} {with_spectra}, "
         f"{said} random search, which needs {count(goal.random)}; where spectra exist already, "
-        f"after {interval(whole - before)}. How much of this depends on the draw of the map, and "
+        f"{without}. How much of this depends on the draw of the map, and "
         "on each choice of the search: [choice by choice](aquasurf.md).\n"
     )
 

@@ -266,16 +266,19 @@ def said(data: BenchmarkData, goals: Sequence[Goal]) -> str:
     found, (near, beyond) = goal_noise(data), goals
     of_several = "mean of {} fresh runs" if data.rate == "tuned" else "median of {} runs"
     runs = "one run" if found.runs == 1 else f"the {of_several.format(found.runs)}"
+    info = TABLES[data.table]
+    bound = "at least" if info.higher_is_better else "at most"
+    near_worth, worth = (f"{info.score(goal.least):.4f}" for goal in goals)
     above = (
-        f"{counted(beyond)}: at least {beyond.least:.4f}"
+        f"{counted(beyond)}: {bound} {worth}"
         if beyond.classes
-        else f"none: no class that is no baseline reaches {beyond.least:.4f}"
+        else f"none: no class that is no baseline reaches {worth}"
     )
     return (
         f"Goals count functions, by canonical class. The seed moves a value, {runs}, by "
         f"{found.value:.4f} (standard deviation; {found.entries} of the best entries with more "
         f"than one run). Better than every baseline by {beyond.margin:.4f} or more: {above}. "
-        f"Within {near.margin:.4f} of the best: {counted(near)}, at least {near.least:.4f}.\n"
+        f"Within {near.margin:.4f} of the best: {counted(near)}, {bound} {near_worth}.\n"
     )
 
 

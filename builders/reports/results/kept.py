@@ -73,7 +73,7 @@ class Searches(NamedTuple):
     steps
         As ``surrogates.simulation.Simulation.steps``.
     test
-        (trials,) what the incumbent of each has on the test images, by the metric of the table;
+        (trials,) what the incumbent of each has on the test data, by the metric of the table;
         NaN where it diverged.
     """
 

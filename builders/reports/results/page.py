@@ -173,11 +173,11 @@ def page(found: TableResults, failures: pl.DataFrame, docs: Path) -> str:
         draw_table(data.table, images)
         lines += [
             claim_union(data, rows, summary, pairs),
-            f"\n![maps by accuracy]({image}-maps.png)\n",
+            f"\n![maps by score]({image}-maps.png)\n",
             f"![surrogates]({image}-surrogates.png)\n",
             claim_tens(data, made, finals, goals),
             claim_filter(data, pairs),
-            f"\n![accuracies]({image}-accuracies.png)\n",
+            f"\n![distribution of scores]({image}-accuracies.png)\n",
             claim_failures(failures),
         ]
     else:

@@ -37,6 +37,9 @@ from builders.reports.results.goals import (
 from builders.reports.results.kept import EVALUATIONS, SEED, Searches, stored_searches
 from surrogates.significance import bootstrap_interval
 
+DIGITS: Final = 6
+"""Of the values in rows."""
+
 Values = NDArray[np.float64]
 Row = dict[str, object]
 
@@ -110,7 +113,7 @@ def rows(data: BenchmarkData, made: dict[str, Searches]) -> list[Row]:
             "optimizer": name,
             "searches": len(end.entries),
             "functions": len(set(end.entries.tolist())),
-            "chosen": round(float(sign * end.chosen.mean()), 6),
+            "chosen": round(float(sign * end.chosen.mean()), DIGITS),
             "without_fresh": int(np.isnan(end.fresh).sum()),
         }
         row |= _with_interval("regret", searches.regret[:, -1])
@@ -125,7 +128,8 @@ def _with_interval(name: str, values: Values) -> Row:
     low, high = bootstrap_interval(values, np.random.default_rng(SEED))
     three = (float(values.mean()), low, high)
     return {
-        f"{name}{end}": round(v, 6) for end, v in zip(("", "_low", "_high"), three, strict=True)
+        f"{name}{end}": round(v, DIGITS)
+        for end, v in zip(("", "_low", "_high"), three, strict=True)
     }
 
 
@@ -155,9 +159,9 @@ def said(data: BenchmarkData, found: list[Row], again: list[Row]) -> str:
     known = {text: fresh[entry] for text, entry in entries.items() if entry in fresh}
     best = max(known, key=lambda text: known[text])
     first, uncertain = found[0], goal_noise(data)
-    better = sum(
-        row["fresh"] is not None and sign * float(str(row["fresh"])) > known[best] for row in found
-    )
+    # Rows are rounded, and a search may end with that baseline itself.
+    reached = (sign * float(str(row["fresh"])) for row in found if row["fresh"] is not None)
+    better = sum(value > round(known[best], DIGITS) for value in reached)
     return (
         f"- **`{data.table}`**: `{first['optimizer']}` has the least regret at the end, "
         f"{first['regret']:.4f}. What its searches end with has {first['chosen']:.4f} by the seed "
@@ -166,7 +170,7 @@ def said(data: BenchmarkData, found: list[Row], again: list[Row]) -> str:
         f"`{best}`, has {sign * known[best]:.4f}, and the best function "
         f"{sign * max(fresh.values()):.4f}. Of {len(found)} optimizers {better} end with something "
         "better than that baseline, in the mean."
-        + (retrained.said(data, again, known[best]) if again else "")
+        + (retrained.said(data, again, round(known[best], DIGITS)) if again else "")
     )
 
 

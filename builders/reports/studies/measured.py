@@ -9,15 +9,16 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from act_bench.spaces.entropies import load_entropies
 from act_bench.spaces.paper import load_space
+from act_bench.tables.files import table_files, tables_with_data
 from act_bench.tables.loaders import load_table
-from act_bench.tables.registry import table_info
-from act_bench.tables.spectra import load_spectra
+from act_bench.tables.registry import TableInfo, table_info
+from act_bench.tables.spectra import fisher_name, load_spectra
 from builders.reports.fisher.report import negated_pairs
-from builders.reports.pages import TABLES
 from surrogates.significance import LEVEL, spearman_interval
 
 AQUASURF: Final = "Bingham and Miikkulainen 2023"
@@ -67,7 +68,7 @@ def _unique() -> Row:
 
 def _negated() -> Row:
     said, alike = [], []
-    for table in TABLES:
+    for table in tables_with_data():
         found = negation(table)
         alike.append(found.median <= ALLOWED * SAME_NETWORK * found.noise)
         said.append(
@@ -78,7 +79,7 @@ def _negated() -> Row:
         "Negating a function changes its shape, but hardly its performance",
         f"{AQUASURF}, poster, Figure 5",
         judged(alike),
-        "median difference in validation accuracy where both train: " + "; ".join(said),
+        "median difference in the metric of the table where both train: " + "; ".join(said),
     )
 
 
@@ -111,21 +112,29 @@ def negation(table: str) -> Negation:
     >>> negation("mlp").pairs > 100
     True
     """
-    columns = ["validation_accuracy", "validation_accuracy_std"]
-    entries = load_table(table, columns=columns)
-    reached = entries["validation_accuracy"].fill_null(0).to_numpy()
-    trains = reached > table_info(table).trained_score
+    info = table_info(table)
+    spread = f"{info.metric}_std"
+    entries = load_table(table, columns=[info.metric, spread])
+    reached = _scores(entries[info.metric], info)
+    trains = reached > info.trained_score
     pairs = negated_pairs()
     both = trains[pairs].all(axis=1)
     apart = np.abs(np.diff(reached[pairs[both]], axis=1))
-    noise = entries["validation_accuracy_std"].filter(trains).drop_nulls().to_numpy()
+    noise = entries[spread].filter(trains).drop_nulls().to_numpy()
     one = int((trains[pairs].any(axis=1) & ~both).sum())
     return Negation(int(both.sum()), one, float(np.median(apart)), float(np.median(noise)))
 
 
+def _scores(values: pl.Series, info: TableInfo) -> NDArray[np.float64]:
+    """Return a column of the metric as scores, higher being better; null is NaN."""
+    return np.asarray(values.cast(float).to_numpy() * info.score(1.0), np.float64)
+
+
 def _invalid() -> Row:
     said, holds = [], []
-    for table in TABLES:
+    for table in tables_with_data():
+        if fisher_name(table) not in table_files(table):
+            continue
         outcome = load_table(table, columns=["outcome"])["outcome"].to_numpy()
         diverged, invalid = outcome == "diverged", ~load_spectra(table).valid
         recall, precision = invalid[diverged].mean(), diverged[invalid].mean()
@@ -145,12 +154,13 @@ def _invalid() -> Row:
 
 def _entropy() -> Row:
     entropies, said, holds = load_entropies(), [], []
-    for table in TABLES:
-        scores = load_table(table, columns=["entry", "validation_accuracy"])
+    for table in tables_with_data():
+        info = table_info(table)
+        scores = load_table(table, columns=["entry", info.metric])
         both = scores.join(entropies.cast({"entry": pl.Int32}), on="entry").drop_nulls()
         found = spearman_interval(
             both["entropy_nats"].to_numpy(),
-            both["validation_accuracy"].to_numpy(),
+            _scores(both[info.metric], info),
             np.random.default_rng(0),
         )
         holds.append(found.high < 0)
@@ -159,16 +169,17 @@ def _entropy() -> Row:
         "The lower the entropy of what a function passes on, the better the function",
         f"{SUN}, Section 4.3",
         judged(holds),
-        "Spearman of entropy at Gaussian inputs and validation accuracy: " + "; ".join(said),
+        "Spearman of entropy at Gaussian inputs and the score on validation: " + "; ".join(said),
     )
 
 
 def _swish() -> Row:
     space, said, holds = load_space(), [], []
-    for table in TABLES:
-        own = load_table(table, columns=["validation_accuracy", "validation_accuracy_std", "runs"])
+    for table in tables_with_data():
+        info = table_info(table)
+        own = load_table(table, columns=[info.metric, f"{info.metric}_std", "runs"])
         swish, relu = (own.row(space.resolve(name).entry) for name in ("swish(x)", "relu(x)"))
-        apart = swish[0] - relu[0]
+        apart = info.score(swish[0] - relu[0])
         error = np.sqrt(sum((each[1] or np.inf) ** 2 / each[2] for each in (swish, relu)))
         holds.append(apart > 2 * error)
         said.append(f"`{table}` {apart:+.4f} ± {2 * error:.4f}")
@@ -176,14 +187,14 @@ def _swish() -> Row:
         "Swish tends to work better than ReLU",
         SWISH,
         judged(holds),
-        "x sigmoid(x) less ReLU at the rate of each recipe, with two standard errors: "
+        "what x sigmoid(x) gains over ReLU at the rate of each recipe, with two standard errors: "
         + "; ".join(said),
     )
 
 
 def _of_results(folder: Path) -> list[Row]:
     with (folder / "claims.csv").open(newline="", encoding="utf-8") as file:
-        claims = list(csv.DictReader(file))
+        claims = [row for row in csv.DictReader(file) if row["spectra"]]  # others test none of it
 
     def each(shown: Callable[[dict[str, str]], str]) -> str:
         return "; ".join(f"`{row['table']}` {shown(row)}" for row in claims)

@@ -20,7 +20,7 @@ from act_bench.cli.explore import command
 from act_bench.explore.functions import HOW, SHAPES
 from act_bench.explore.packing import packed_floats, unpacked_floats
 from act_bench.explore.spectra import SPECTRUM_LAYERS, pack_spectra
-from act_bench.explore.views import SHOWN
+from act_bench.explore.views import shown_columns
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
@@ -28,6 +28,7 @@ from act_bench.tables.catalogued.named import load_named, load_named_runs
 from act_bench.tables.distances import distance
 from act_bench.tables.loaders import load_runs, load_table
 from act_bench.tables.rates import View
+from act_bench.tables.registry import TABLES
 from act_bench.tables.spectra import LayerSize, Spectra, load_spectra
 
 
@@ -60,7 +61,7 @@ def test_metrics_are_those_of_the_table(data: explore.Payload) -> None:
     shown = data["tables"]["mlp-full"]["views"]["default"]
     outcomes = unpacked(shown["outcome"], "u1")[:2913]
     assert [data["outcomes"][code] for code in outcomes] == table["outcome"].to_list()
-    for name in SHOWN:
+    for name in shown_columns(TABLES["mlp"]):
         ours = unpacked_floats(shown["metrics"][name])[:2913]
         theirs = table[name].cast(float).fill_null(np.nan).to_numpy()
         theirs = np.where(theirs > np.finfo(np.float32).max, np.inf, theirs)  # a loss, shown so

@@ -1,15 +1,10 @@
-"""The page's scripts that touch no document, run by node on the page's own data."""
+"""What the page's scripts find, read and compute, run by node on the page's own data."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import shutil
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,43 +14,13 @@ from act_bench.explore.functions import functions_data
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.operators import SYNONYMS
 from act_bench.spaces.paper import load_space
-from tests.act_bench.headless_browser import REQUIRED
-
-NODE = shutil.which("node")
-FOLDER = Path(explore.__file__).parent / "page"
-PURE = [FOLDER / f"{name}.js" for name in explore.SCRIPTS[: explore.SCRIPTS.index("state") + 1]]
-"""Those that touch no document, the model and the state."""
-
-Run = Callable[[str], Any]
+from tests.act_bench.page_scripts import Run, in_node
 
 
 @pytest.fixture(scope="module")
 def node(data: explore.Payload, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Evaluate the body of a function in node, with the page's model unpacked."""
-    if NODE is None and REQUIRED:
-        pytest.fail("needs node")
-    if NODE is None:
-        pytest.skip("needs node")
-    folder = tmp_path_factory.mktemp("node")
-    (folder / "data.json").write_text(json.dumps(data, allow_nan=False))
-    sources = "\n".join(file.read_text(encoding="utf-8") for file in PURE)
-
-    def run(body: str) -> Any:
-        script = folder / "script.js"
-        script.write_text(
-            f'{sources}\nconst payload = JSON.parse(require("fs").readFileSync('
-            f"{json.dumps(str(folder / 'data.json'))}));\n"
-            "(async () => { const model = new Model(payload); await model.start();"
-            "await model.rest(); const found = await (async () => {"
-            f"{body}}})(); console.log(JSON.stringify(found)); }})();"
-        )
-        done = subprocess.run(
-            [str(NODE), str(script)], capture_output=True, text=True, check=False, timeout=120
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        return json.loads(done.stdout)
-
-    return run
+    return in_node(data, tmp_path_factory.mktemp("node"))
 
 
 def test_what_is_typed_finds_what_the_package_resolves(node: Run) -> None:

@@ -81,7 +81,7 @@ def test_functions_of_one_seed_are_hollow() -> None:
     assert len(alone.get_facecolor()) == 0
     (legend,) = axes.get_figure(root=True).legends
     assert [text.get_text() for text in legend.get_texts()] == [
-        "at chance in one of the two",
+        "does not train in one of the two",
         "one seed in one of the two",
         "several seeds in both",
     ]

@@ -13,6 +13,7 @@ from act_bench.search.loading import load_data
 from act_bench.search.trace_table import read_traces
 from act_bench.tables.registry import TABLES
 from builders.reports.results import retrained, tuned
+from builders.reports.results.goals import fresh_scores
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,26 @@ def test_the_page_says_it_of_every_tuned_table(found: tuple[pl.DataFrame, str, P
         section = page.split(f"## {table}\n")[1].split("\n## ")[0]
         ends, again = section.split("\n### ")
         assert ends.count("\n| `") == again.count("\n| `") == group.height
+
+
+def test_a_search_that_ends_with_the_best_baseline_ends_no_better(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = load_data("cnn", rate="tuned")
+    swish = data.space.resolve("swish(x)").entry
+    fresh = fresh_scores(data)
+    fresh = fresh.with_columns(
+        score=pl.when(pl.col("entry") == swish).then(0.9000004).otherwise("score")
+    )
+    monkeypatch.setattr(tuned, "fresh_scores", lambda data: fresh)
+    row = {"optimizer": "knn", "regret": 0.0, "chosen": 0.9, "fresh": 0.9}
+    assert "Of 3 optimizers 1 end with something better" in tuned.said(
+        data, [row, row | {"fresh": 0.900001}, row | {"fresh": None}], []
+    )
+    fresh = fresh.with_columns(score=pl.col("score") - 1e-6)  # 0.8999994 rounds up
+    assert "Of 1 optimizers 1 end" in tuned.said(data, [row | {"fresh": 0.9}], [])
+    fresh = fresh.with_columns(score=pl.col("score") + 0.5e-6)  # 0.8999999, as 0.9 of the row
+    assert "Of 1 optimizers 0 end" in tuned.said(data, [row | {"fresh": 0.9}], [])
 
 
 def test_tables_without_traces_are_named(
