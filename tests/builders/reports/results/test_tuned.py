@@ -13,6 +13,7 @@ from act_bench.search.loading import load_data
 from act_bench.search.trace_table import read_traces
 from act_bench.tables.registry import TABLES
 from builders.reports.results import tuned
+from builders.reports.results.goals import fresh_scores
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_a_search_that_ends_with_the_best_baseline_ends_no_better(
 ) -> None:
     data = load_data("cnn", rate="tuned")
     swish = data.space.resolve("swish(x)").entry
-    fresh = tuned.fresh_scores(data)
+    fresh = fresh_scores(data)
     fresh = fresh.with_columns(
         score=pl.when(pl.col("entry") == swish).then(0.9000004).otherwise("score")
     )
