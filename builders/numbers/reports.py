@@ -32,6 +32,11 @@ REPORTS: Final = {
     **{f"ladder-{table}": ("ladder", [table]) for table in ("cnn", "resnet", "vit")},
     **{f"calibration-{table}": ("calibration", [table]) for table in ("mlp", "cnn")},
     **{f"calibration-{table}": ("proxies", [table]) for table in ("resnet", "vit")},
+    **(
+        {"calibration-gpt": ("gpt_calibration", []), "agreement-gpt": ("agreement.gpt", [])}
+        if "gpt" in EMBEDDED
+        else {}
+    ),
     "outcomes": ("outcomes", []),
     "energy": ("card.energy", []),
 }
