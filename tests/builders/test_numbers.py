@@ -55,7 +55,13 @@ def test_every_report_is_recorded() -> None:
 def test_what_the_runs_cost_is_recorded_of_these_runs() -> None:
     recorded = {row["line"] for row in check.rows_of(reports.FOLDER / "energy.csv")}
     printed = {line for line in reports.printed("energy").splitlines() if [*numbers_in(line)]}
-    assert printed == recorded, "python -m builders.numbers energy, and the card has the sum"
+    assert printed == recorded, "python -m builders.numbers energy"
+    hours, _, energy = (
+        number.text for line in printed if "kWh" in line for number in numbers_in(line)
+    )
+    card = (reports.ROOT / "DATASET_CARD.md").read_text("utf-8")
+    assert f"took {hours} core-hours" in card
+    assert f"that is {energy} kWh" in card
 
 
 def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
