@@ -62,6 +62,15 @@ def test_a_record_is_what_its_report_prints(name: str, tmp_path, monkeypatch) ->
     assert now == recorded, f"python -m builders.numbers {name}, then --check"
 
 
+def test_the_card_has_the_sum_of_energy() -> None:
+    lines = [row["line"] for row in check.rows_of(reports.FOLDER / "energy.csv")]
+    (total,) = (line for line in lines if "kWh" in line)
+    hours, _, energy = (number.text for number in numbers_in(total))
+    card = (reports.ROOT / "DATASET_CARD.md").read_text("utf-8")
+    assert f"took {hours} core-hours" in card
+    assert f"that is {energy} kWh" in card
+
+
 def test_a_changed_number_is_found(tmp_path, monkeypatch) -> None:
     page = tmp_path / "cnn.md"
     page.write_text(
