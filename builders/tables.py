@@ -108,7 +108,7 @@ def with_embedded(runs: pl.DataFrame, file: Path, recipe: Recipe | None = None) 
         rate = pl.col("learning_rate").fill_null(recipe.learning_rate)
         runs, embedded = runs.with_columns(rate), embedded.with_columns(rate)
         embedded = embedded.filter(pl.col("recipe_sha") == recipe.sha)
-    every = pl.concat([embedded, runs]).unique(maintain_order=True)
+    every = pl.concat([embedded, runs]).unique(keep="first", maintain_order=True)
     again = every.slice(embedded.height).join(embedded, on=list(parts.KEY), how="semi")
     if again.height:
         raise BuildError(

@@ -66,6 +66,10 @@ def losses() -> np.ndarray:
     return found
 
 
+LEVEL = losses()
+BEST = int(np.nanargmin(LEVEL))
+
+
 def row(text: str, entry: int | None, seed: int, loss: float, recipe: Recipe) -> dict[str, object]:
     """Return a run; the accuracy rises with the loss."""
     ok = bool(np.isfinite(loss))

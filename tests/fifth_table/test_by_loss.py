@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,26 +40,16 @@ from surrogates.simulation import simulate
 from tests.act_bench.page_scripts import in_node
 from tests.fifth_table.reversed_table import (
     BASELINE_ENTRIES,
+    BEST,
+    LEVEL,
     NAME,
     OTHER,
     RECIPE,
     SPACE,
-    losses,
-    make,
-    registered,
     row,
 )
 
-LEVEL = losses()
-BEST = int(np.nanargmin(LEVEL))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    made = tmp_path_factory.mktemp("turned")
-    with registered(made):
-        make(made)
-        yield made
+pytestmark = pytest.mark.usefixtures("turned")
 
 
 def test_the_made_up_table_is_turned_round() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +28,9 @@ from builders.reports.rates import report as rates_report
 from builders.reports.results import goals
 from builders.reports.studies import measured
 from surrogates import reporting
-from tests.fifth_table.reversed_table import NAME, SPACE, losses, make, registered
+from tests.fifth_table.reversed_table import BEST, LEVEL, NAME, SPACE
 
-LEVEL = losses()
-BEST = int(np.nanargmin(LEVEL))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    made = tmp_path_factory.mktemp("turned")
-    with registered(made):
-        make(made)
-        yield made
+pytestmark = pytest.mark.usefixtures("turned")
 
 
 def test_entropy_predicts_scores(monkeypatch: pytest.MonkeyPatch) -> None:

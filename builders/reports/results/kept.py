@@ -31,6 +31,9 @@ from surrogates.reporting import breaches, recorded
 
 EVALUATIONS = 100
 SEED = 0
+DIGITS: Final = 6
+"""Of the values in rows."""
+
 FAILURE_MODELS = ("knn", "forest")
 FAILURE_FEATURES = ("outputs", "fim", "union")
 # From quick to slow; those after a colon are the same search with another setting.

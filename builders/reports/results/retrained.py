@@ -18,7 +18,7 @@ from act_bench import load_runs, load_table
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.registry import TABLES
 from builders.rates import FIRST_SEED, RATE
-from builders.reports.results.kept import SEED, Searches
+from builders.reports.results.kept import DIGITS, SEED, Searches
 from surrogates.significance import bootstrap_interval
 
 Values = NDArray[np.float64]
@@ -30,7 +30,7 @@ SHOWN: Final = 5
 """The number of them whose gain has an interval."""
 
 COLUMNS: Final = (
-    "| optimizer | " + " | ".join(map(str, KEPT)) + f" | gain of {SHOWN} | "
+    "| optimizer | " + " | ".join(f"best {kept}" for kept in KEPT) + f" | gain of best {SHOWN} | "
     "different functions chosen | candidates without fresh seeds |"
 )
 
@@ -130,12 +130,12 @@ def rows(data: BenchmarkData, made: dict[str, Searches]) -> list[Row]:
         shown, plain = found_by[SHOWN], found_by[1]
         row: Row = {"table": data.table, "optimizer": name, "searches": len(shown.scores)}
         for kept, end in found_by.items():
-            row[f"best_of_{kept}"] = round(float(sign * end.scores.mean()), 6)
+            row[f"best_of_{kept}"] = round(float(sign * end.scores.mean()), DIGITS)
         if len(shown.scores) == len(plain.scores):
             gains = shown.scores - plain.scores
             low, high = bootstrap_interval(gains, np.random.default_rng(SEED))
-            row |= {"gain": round(float(gains.mean()), 6), "low": round(low, 6)}
-            row["high"] = round(high, 6)
+            row |= {"gain": round(float(gains.mean()), DIGITS), "low": round(low, DIGITS)}
+            row["high"] = round(high, DIGITS)
         else:  # a search whose first candidate has no fresh seeds cannot be compared
             row |= dict.fromkeys(("gain", "low", "high"))
         row |= {"functions": len(shown.entries), "left_out": round(shown.left_out, 4)}
@@ -174,8 +174,8 @@ def said(data: BenchmarkData, found: Sequence[Row], baseline: float) -> str:
     ]
     which = f": {'; '.join(better)}" if better else ""
     return (
-        f" When the best {SHOWN} that a search has seen are trained once more, {len(better)} of "
-        f"them end better than it{which}."
+        f" When searches train their best {SHOWN} with a second seed, {len(better)} end with "
+        f"something better than it{which}."
     )
 
 

@@ -34,11 +34,8 @@ from builders.reports.results.goals import (
     has_goals,
     median_with_interval,
 )
-from builders.reports.results.kept import EVALUATIONS, SEED, Searches, stored_searches
+from builders.reports.results.kept import DIGITS, EVALUATIONS, SEED, Searches, stored_searches
 from surrogates.significance import bootstrap_interval
-
-DIGITS: Final = 6
-"""Of the values in rows."""
 
 Values = NDArray[np.float64]
 Row = dict[str, object]
@@ -56,13 +53,14 @@ with* counts the different functions that the searches of an optimizer end with,
 has seen. What these are worth is given by the seed that chose the rates and by its fresh seeds,
 which had no part in that; both are in the metric of the table, means over the searches. Goals are
 [by fresh seeds](goals.md): medians of evaluations, and the share of searches that arrive. Intervals
-are 95 % bootstrap intervals over searches: they do not hold that the mean of a few fresh seeds is
+are 95 % bootstrap intervals over searches. They leave out that the mean of a few fresh seeds is
 itself uncertain, by as much as is said above.
 
-A second table of each shows what a search ends with that trains the best few functions that it has
-seen (by canonical class) with one more seed, at the rates that it knows, and takes the best by the
-mean of both seeds; with 1 there is nothing to choose. It is given by the fresh seeds that had no
-part: each is the second one in turn. The gain is against 1, over the same searches.
+The second table of each section is for searches that do one thing more at their end: they train the
+best 2, 5 or 10 functions that they have seen (by canonical class) with a second seed, each at its
+rate, and take the one with the best mean of both seeds. *Best 1* is a search that does not. The
+values are of the remaining fresh seeds; each fresh seed is the second one in turn. The gain is that
+over *best 1*, in the same searches.
 Terms: [glossary](../../reference/glossary.md).
 """
 
