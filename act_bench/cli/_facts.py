@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
@@ -10,12 +10,16 @@ if TYPE_CHECKING:
 
     from act_bench.functions.expression import Expression
     from act_bench.functions.named import NamedFunction
+    from act_bench.tables.schema import Column
 
 _SHAPE_POINTS = 41
 
 
 class Curves(TypedDict):
-    """Learning curves in validation, epoch by epoch: medians over the runs that are ok."""
+    """Learning curves in validation, epoch by epoch: medians over the runs that are ok.
+
+    Of a fidelity that a sample is trained at they are at the points of its recipe.
+    """
 
     validation_accuracy_curve: list[float]
     validation_loss_curve: list[float]
@@ -208,21 +212,28 @@ def _operators(tree: Expression) -> dict[str, str]:
 def _records(entry: int) -> list[Record]:
     from act_bench.files.manifest import DataError
     from act_bench.tables.files import embedded_fidelities, runs_file, runs_name, table_files
+    from act_bench.tables.ladder.sample import is_sampled, sample_columns, sample_runs_file
     from act_bench.tables.loaders import load_table
     from act_bench.tables.rates import of_metric
     from act_bench.tables.registry import TABLES, UPSTREAM_FIDELITY
-    from act_bench.tables.schema import ENTRY_COLUMNS, UnknownNameError, scalar_names
+    from act_bench.tables.schema import ENTRY_COLUMNS, UnknownNameError
 
     records: list[Record] = []
     for table, info in TABLES.items():
-        columns = scalar_names(of_metric(ENTRY_COLUMNS, info.metric))
-        metrics = [name for name in columns if name not in _KEYS]
+        metrics = _metrics(of_metric(ENTRY_COLUMNS, info.metric))
         fidelities = embedded_fidelities(table)
         curves: dict[str, Curves] = {}
         if fidelities and runs_name(table) in table_files(table):
             curves = median_curves(str(runs_file(table)), entry)
         for fidelity in fidelities:
-            row = load_table(table, fidelity=fidelity, columns=metrics).row(entry, named=True)
+            if sampled := is_sampled(table, fidelity):
+                asked = _metrics(sample_columns(table))
+            row = load_table(table, fidelity=fidelity, columns=asked if sampled else metrics).row(
+                entry, named=True
+            )
+            if sampled and row["outcome"] != "missing":
+                path = str(sample_runs_file(table, fidelity))
+                curves |= median_curves(path, entry, row["learning_rate"])
             records.append(
                 {
                     "table": table,
@@ -252,15 +263,25 @@ _KEYS = ("expression", "entry", "canonical_class")
 _NO_CURVES: Curves = {"validation_accuracy_curve": [], "validation_loss_curve": []}
 
 
-def median_curves(path: str, entry: int) -> dict[str, Curves]:
-    """Return, by fidelity, the medians after each epoch of the runs that are ok."""
+def _metrics(columns: Iterable[Column]) -> list[str]:
+    from act_bench.tables.schema import scalar_names
+
+    return [name for name in scalar_names(columns) if name not in _KEYS]
+
+
+def median_curves(path: str, entry: int, rate: float | None = None) -> dict[str, Curves]:
+    """Return, by fidelity, the medians after each epoch of the runs that are ok.
+
+    A file with runs at several learning rates needs the ``rate`` of those that are meant.
+    """
     import polars as pl
 
     from act_bench.tables.aggregation import median
 
+    at_rate = [] if rate is None else [pl.col("learning_rate") == rate]
     runs = (
         pl.scan_parquet(path)
-        .filter(pl.col("entry") == entry, pl.col("outcome") == "ok")
+        .filter(pl.col("entry") == entry, pl.col("outcome") == "ok", *at_rate)
         .select("fidelity", *_NO_CURVES)
         .collect()
     )

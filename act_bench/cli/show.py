@@ -49,6 +49,7 @@ def _show(known: Facts) -> None:
     from rich.table import Table
 
     from act_bench.cli._console import console
+    from act_bench.tables.ladder.sample import is_sampled
     from act_bench.tables.registry import TABLES
 
     spellings = known["equivalent_expressions"]
@@ -93,7 +94,8 @@ def _show(known: Facts) -> None:
         if bits is not None:
             shown.add_row("", "validation bits per byte", _short(bits))
         if curve:
-            name = "validation by epoch" if by_accuracy else "validation loss by epoch"
+            each = "point" if is_sampled(record["table"], record["fidelity"]) else "epoch"
+            name = f"validation by {each}" if by_accuracy else f"validation loss by {each}"
             shown.add_row(
                 "", name, f"{score_line(curve, about)}  {curve[0]:.3f} to {curve[-1]:.3f}"
             )

@@ -41,7 +41,7 @@ class ViewData(TypedDict):
     """A table at one fidelity and rate; arrays are by the page's numbers of functions.
 
     ``curves`` has the learning curves, (functions, epochs): the metric on the validation images
-    after each epoch, medians over the runs.
+    after each epoch, or at the points of the recipe of a sample, medians over the runs.
     """
 
     rate: float | None
@@ -53,6 +53,8 @@ class ViewData(TypedDict):
 
 class TableData(TypedDict):
     """One table at one fidelity, with a view per learning rate, the recipe's own first.
+
+    Of a fidelity that a sample is trained at there is one view, ``tuned``.
 
     ``trained`` is the value of the metric beyond which a function trains, ``worst`` that of a run
     that diverged.
@@ -71,13 +73,37 @@ class TableData(TypedDict):
 
 def table_data(name: str, fidelity: str, outside: Sequence[str]) -> TableData:
     """Return a table at one fidelity; ``outside`` are the names of functions beside the space."""
-    from act_bench.tables.loaders import load_table
-    from act_bench.tables.rates import own_rate, rate_runs_file, table_rates
+    from act_bench.tables.ladder.sample import is_sampled
     from act_bench.tables.spectra import fisher_name
 
     info = TABLES[name]
-    own = own_rate(name, fidelity)
     named = _named(name, fidelity, outside)
+    if is_sampled(name, fidelity):
+        views = {"tuned": _sampled_view(info, fidelity, named, outside)}
+    else:
+        views = _views(info, fidelity, named, outside)
+    return {
+        "title": f"{info.title}, fidelity {fidelity}: {info.network} on {info.dataset}",
+        "table": name,
+        "fidelity": fidelity,
+        "trained": info.score(info.trained_score_at(fidelity)),
+        "worst": info.worst_value,
+        "metric": info.metric,
+        "higherIsBetter": info.higher_is_better,
+        "spectra": name if fisher_name(name) in table_files(name) else None,
+        "views": views,
+    }
+
+
+def _views(
+    info: TableInfo, fidelity: str, named: Sequence[dict[str, Any]], outside: Sequence[str]
+) -> dict[str, ViewData]:
+    """Return the views of a fidelity that every entry is trained at, the own rate first."""
+    from act_bench.tables.loaders import load_table
+    from act_bench.tables.rates import own_rate, rate_runs_file, table_rates
+
+    name = info.name
+    own = own_rate(name, fidelity)
     runs = runs_file(name) if runs_name(name) in table_files(name) else None
     shown = shown_columns(info)
     frame = load_table(name, fidelity=fidelity, columns=["outcome", *shown])
@@ -93,17 +119,20 @@ def table_data(name: str, fidelity: str, outside: Sequence[str]) -> TableData:
         tuned = tuned_columns(info)
         frame = load_table(name, rate="tuned", columns=["outcome", *tuned])
         views["tuned"] = _view(info, fidelity, frame, tuned, None, named, (None, None), outside)
-    return {
-        "title": f"{info.title}, fidelity {fidelity}: {info.network} on {info.dataset}",
-        "table": name,
-        "fidelity": fidelity,
-        "trained": info.score(info.trained_score_at(fidelity)),
-        "worst": info.worst_value,
-        "metric": info.metric,
-        "higherIsBetter": info.higher_is_better,
-        "spectra": name if fisher_name(name) in table_files(name) else None,
-        "views": views,
-    }
+    return views
+
+
+def _sampled_view(
+    info: TableInfo, fidelity: str, named: Sequence[dict[str, Any]], outside: Sequence[str]
+) -> ViewData:
+    """Return the one view of a fidelity that a sample is trained at: each at its tuned rate."""
+    from act_bench.tables.ladder.sample import sample_runs_file
+    from act_bench.tables.loaders import load_table
+
+    tuned = tuned_columns(info)
+    frame = load_table(info.name, fidelity=fidelity, columns=["outcome", *tuned])
+    source = (sample_runs_file(info.name, fidelity), frame["learning_rate"].to_list())
+    return _view(info, fidelity, frame, tuned, None, named, source, outside)
 
 
 def tables_data(outside: Sequence[str]) -> dict[str, TableData]:
@@ -122,7 +151,7 @@ def _view(
     columns: Sequence[str],
     rate: float | None,
     named: Sequence[dict[str, Any]],
-    source: tuple[Path | None, float | None],
+    source: tuple[Path | None, float | Sequence[float | None] | None],
     outside: Sequence[str],
 ) -> ViewData:
     """Return a view: the entries of ``frame``, and the rows of ``named`` at the same rate."""
@@ -178,7 +207,10 @@ def _named(name: str, fidelity: str, outside: Sequence[str]) -> list[dict[str, A
 
 
 def _curves(
-    info: TableInfo, fidelity: str, source: tuple[Path | None, float | None], entries: int
+    info: TableInfo,
+    fidelity: str,
+    source: tuple[Path | None, float | Sequence[float | None] | None],
+    entries: int,
 ) -> NDArray[np.float32]:
     """Return the learning curves of the entries, (entries, epochs); no epochs without runs."""
     from act_bench.tables.learning_curves import read_curves

@@ -6,10 +6,11 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from act_bench.figures import Request
+from act_bench.figures import FigureError, Request
 from act_bench.figures.style import GRAY, GRID, OKABE_ITO, bare, panels
 from act_bench.figures.tables import tables_with_data
 from act_bench.functions.operators import BASELINES
+from act_bench.tables.ladder.sample import is_sampled
 from act_bench.tables.rates import FEW_SEEDS
 from act_bench.tables.registry import choose_fidelity, table_info
 
@@ -55,6 +56,11 @@ def known_functions(request: Request) -> Figure:
     tables = tables_with_data(request)
     own = {table: at_own_rate(table, request) for table in tables}
     tuned = {table: found for table in tables if (found := at_tuned_rate(table, request))}
+    if nothing := [table for table in tables if not own[table] and table not in tuned]:
+        raise FigureError(
+            f"known shows a tuned rate by fresh seeds; at fidelity {request.fidelity} there are "
+            f"none yet of {', '.join(nothing)}: leave out the fidelity, or name other tables"
+        )
     order = [BEST, *sorted(KNOWN, key=lambda name: _place(own, name))]
     figure, [row] = panels(1, len(tables), width=2.7, height=4.4)
     for axes, table in zip(row, tables, strict=True):
@@ -68,12 +74,17 @@ def known_functions(request: Request) -> Figure:
 
 
 def at_own_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  # noqa: B008
-    """Return what the functions reach at the rate of the table's recipe, by name."""
+    """Return what the functions reach at the rate of the table's recipe, by name.
+
+    Empty at a fidelity that a sample is trained at, each function at its tuned rate.
+    """
     from act_bench.spaces.paper import load_space
     from act_bench.tables.loaders import load_table
 
     info = table_info(table)
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
+    if request.edition != "upstream" and is_sampled(table, fidelity):
+        return {}
     columns = ["expression", "outcome", info.metric, "estimate", "estimate_std"]
     rows = load_table(table, request.edition, fidelity, columns)
     found = {}
@@ -239,10 +250,10 @@ def _panel(
                     color=color,
                 )
     axes.axhspan(-0.5, 0.5, color=GRID, alpha=0.6, linewidth=0, zorder=0)
-    best = f"best: {own[BEST].name}"
+    best = f"best: {own[BEST].name}" if own else ""
     axes.annotate(
         # The best of a rate that was trained with one seed has no value to show yet.
-        f"{best}\ntuned: {tuned[BEST].name}" if BEST in tuned else best,
+        f"{best}\ntuned: {tuned[BEST].name}".strip() if BEST in tuned else best,
         (0, 1),
         xycoords="axes fraction",
         xytext=(0, 4),

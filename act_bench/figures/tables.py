@@ -15,6 +15,7 @@ from act_bench.figures.style import DASHES, FAINT, GRID, HANDLE, OKABE_ITO, PALE
 from act_bench.files.manifest import DataError
 from act_bench.functions.operators import BASELINES
 from act_bench.tables.files import entries_file, table_files
+from act_bench.tables.ladder.sample import is_sampled
 from act_bench.tables.registry import TABLES, TableInfo, choose_fidelity, table_info
 from act_bench.tables.schema import UnknownNameError
 
@@ -84,13 +85,16 @@ def read_accuracies(table: str, request: Request) -> Accuracies:
 
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
     info = table_info(table)
-    rows = load_table(table, request.edition, fidelity, ["outcome", info.metric, "runs"])
+    columns = ["outcome", info.metric]
+    one_run = request.edition != "upstream" and is_sampled(table, fidelity)
+    rows = load_table(table, request.edition, fidelity, columns if one_run else [*columns, "runs"])
     diverged = rows["outcome"].to_numpy() == "diverged"
     values = rows[info.metric].to_numpy().astype(np.float64)
     score = values if info.higher_is_better else -values
     label = f"{info.network} on {info.dataset}, {fidelity}"
     score = np.where(diverged, info.worst_score, score)
-    return Accuracies(label, score, diverged, rows["runs"].to_numpy(), info)
+    seeds = rows["outcome"].ne("missing").cast(int) if one_run else rows["runs"]
+    return Accuracies(label, score, diverged, seeds.to_numpy(), info)
 
 
 def tables_with_data(request: Request) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ from act_bench.tables.schema import (
     ENTROPY_COLUMNS,
     ENTRY_COLUMNS,
     LIMIT_COLUMNS,
+    OF_THE_FUNCTION,
     RUN_COLUMNS,
     Column,
     UnknownNameError,
@@ -233,8 +234,8 @@ def _load_view(
         table, last = pl.read_parquet(tuned_file(name)), []
         own = of_metric(TUNED_COLUMNS, info.metric)
     of_entry = of_metric(ENTRY_COLUMNS, info.metric)
-    shared = [column for column in of_entry if column.name not in names(own)]
-    known = [*own, *shared] if not last else [*of_entry, *last]
+    shared = [column for column in of_entry if column.name in OF_THE_FUNCTION]
+    known = [*of_entry, *last] if last else [*own, *(each for each in shared if each not in own)]
     wanted = _with_features(names(known), features) if columns is None else columns
     if rate == "tuned" and set(wanted) & set(names(ESTIMATE_COLUMNS)):
         table = pl.concat([table, _tuned_estimates(name, table)], how="horizontal")
@@ -264,8 +265,7 @@ def _load_sample(
     check_view(name, fidelity, rate)
     own = sample_columns(name)
     table = pl.read_parquet(sample_file(name, fidelity))
-    shared = [column for column in ENTRY_COLUMNS if column.name == "outputs"]
-    wanted = _with_features(names([*own, *shared]), features) if columns is None else columns
+    wanted = _with_features([*names(own), "outputs"], features) if columns is None else columns
     return _with_shared(table, name, own, wanted)
 
 
@@ -274,11 +274,19 @@ def _with_shared(
 ) -> pl.DataFrame:
     """Join to a table's own columns those that are the same at every fidelity and rate.
 
-    Spectra, entropies and limits are; an estimate is of one rate, or of the tuned view.
+    What tells of the function, spectra, entropies and limits are; an estimate is of one rate, or of
+    the tuned view. What the trainings of the default view amount to says nothing of these.
     """
     import polars as pl
 
     others = [column for column in wanted if column not in names(own)]
+    of_trainings = {*names(of_metric(ENTRY_COLUMNS, table_info(name).metric))} - OF_THE_FUNCTION
+    if unknown := [column for column in others if column in of_trainings]:
+        raise UnknownNameError(
+            f"{', '.join(unknown)}: of the trainings at the recipe's own rate and the default "
+            f"fidelity, as in load_table({name!r}, columns={unknown!r}). Here each entry has one "
+            "run with seed 0 and fresh_runs others"
+        )
     if of_own := [column for column in others if column in names(ESTIMATE_COLUMNS)]:
         raise UnknownNameError(
             f"{', '.join(of_own)}: estimated at the default fidelity, at the recipe's own rate and "

@@ -130,6 +130,11 @@ ENTRY_COLUMNS: Final = (
     ),
 )
 
+OF_THE_FUNCTION: Final = frozenset(
+    ("expression", "entry", "canonical_class", "equivalent_expressions", "outputs")
+)
+"""Those of `ENTRY_COLUMNS` that no training has a part in: the same at every fidelity and rate."""
+
 LIMIT_ENTRY_COLUMNS: Final = tuple(
     column._replace(meaning="Number of the function, 0 to 2912.")
     if column.name == "entry"

@@ -12,8 +12,15 @@ import pytest
 
 pytest.importorskip("torch")
 
+from click.testing import CliRunner
+
 import act_bench
-from act_bench import Benchmark, load_runs, load_table
+from act_bench import Benchmark, explore, load_runs, load_table
+from act_bench.cli import main
+from act_bench.cli._facts import known_of
+from act_bench.explore.views import table_data
+from act_bench.figures import Request, draw, known
+from act_bench.figures.tables import read_accuracies
 from act_bench.search.loading import load_data
 from act_bench.search.verify import check_trace
 from act_bench.tables.configurations import configurations
@@ -28,6 +35,7 @@ from regenerate.data.fingerprints import load_any
 from regenerate.recipes import find
 from regenerate.recipes.rates import with_rate
 from surrogates.simulation import simulate
+from tests.act_bench.page_scripts import in_node
 from tests.fifth_table.reversed_table import NAME, OTHER, SPACE, make, registered, row, write
 
 LONG = "long"
@@ -110,6 +118,13 @@ def test_what_is_the_same_at_every_fidelity_is_joined(drawn: pl.DataFrame) -> No
     del drawn
     table = load_table(NAME, fidelity=LONG, columns=["entry", "outputs", "stratum"], rate="tuned")
     assert table["outputs"].equals(load_table(NAME, columns=["outputs"])["outputs"])
+    spectra = load_table(NAME, fidelity=LONG, columns=["limit_at_zero", "canonical_class"])
+    assert spectra.equals(load_table(NAME, columns=["limit_at_zero", "canonical_class"]))
+    for column in ("runs", "diverged_runs", "validation_loss_std", "train_accuracy_std"):
+        with pytest.raises(UnknownNameError, match=column):
+            load_table(NAME, fidelity=LONG, columns=["entry", column])
+    with pytest.raises(UnknownNameError, match="one run with seed 0 and fresh_runs others"):
+        load_table(NAME, fidelity=LONG, columns=["runs"])
     with pytest.raises(UnknownNameError, match="estimated at the default fidelity"):
         load_table(NAME, fidelity=LONG, columns=["estimate"])
     with pytest.raises(UnknownNameError, match=r"leave out rate=0\.04"):
@@ -193,6 +208,58 @@ def test_the_report_finds_the_order_and_the_rate_that_were_put_in(drawn: pl.Data
     assert "| best 1 | tuned |" in text
     taken = next(line for line in text.splitlines() if line.startswith("| best 1 | tuned |"))
     assert " | 0.0000 | " in taken
+
+
+def test_show_says_what_the_sample_has_and_no_more(drawn: pl.DataFrame) -> None:
+    baseline = drawn.filter(pl.col("stratum") == "baseline").row(0, named=True)
+    (record,) = (
+        each
+        for each in known_of(baseline["expression"])["records"]
+        if (each["table"], each["fidelity"]) == (NAME, LONG)
+    )
+    metrics = record["metrics"]
+    assert not {"runs", "validation_loss_std", "outputs"} & set(metrics)
+    assert (metrics["fresh_runs"], metrics["stratum"]) == (2, "baseline")
+    # Seeds 0 to 2 are 0.01 apart, and the median is that of seed 1, at the rate of the sample.
+    last = record["validation_loss_curve"]
+    assert len(last) == POINTS
+    assert last[-1] == pytest.approx(metrics["validation_loss"] + 0.01)
+    said = CliRunner().invoke(main, ["show", baseline["expression"]])
+    assert "validation loss by point" in said.output
+    assert "stratum" in said.output
+
+
+def test_the_page_has_one_view_of_it(drawn: pl.DataFrame, tmp_path: Path) -> None:
+    data = table_data(NAME, LONG, [])
+    assert set(data["views"]) == {"tuned"}
+    run = in_node(explore.collect(), tmp_path)
+    baseline = drawn.filter(pl.col("stratum") == "baseline")["entry"][0]
+    found = run(
+        f"const id = '{NAME}-long'; const entry = {baseline};"
+        "const empty = parsedState('#table=' + id, model, 'light');"
+        "return { rate: empty.rate, address: addressOf(empty, model, 'light'),"
+        " keys: viewKeys(model).filter((key) => key.startsWith(id)),"
+        " curve: model.learningCurve(id, 'tuned', entry),"
+        " reach: model.estimate(id, 'tuned', entry) };"
+    )
+    assert found["rate"] == "tuned"
+    assert "rate=" not in found["address"]
+    assert found["keys"] == [f"{NAME}-long@tuned"]
+    row = load_table(NAME, fidelity=LONG).row(baseline, named=True)
+    assert len(found["curve"]) == POINTS
+    assert found["curve"][-1] == [POINTS, pytest.approx(row["validation_loss"] + 0.01, rel=1e-3)]
+    assert found["reach"]["seeds"] == 2
+    assert found["reach"]["value"] == pytest.approx(row["fresh_validation_loss"], rel=1e-3)
+
+
+def test_figures_take_the_sample_for_what_it_is(drawn: pl.DataFrame) -> None:
+    request = Request(tables=(NAME,), fidelity=LONG)
+    found = read_accuracies(NAME, request)
+    assert found.seeds.sum() == drawn.height
+    assert np.isfinite(found.score).sum() == drawn.height
+    assert known.at_own_rate(NAME, request) == {}
+    axes = draw("known", request).axes[0]
+    assert [text.get_text() for text in axes.texts if "best" in text.get_text()] == []
 
 
 def test_weights_make_of_a_sample_the_correlation_of_all() -> None:

@@ -67,11 +67,12 @@ const charts = {
     root.dataset.learning = drawn.length;
     if (!drawn.length) return;
     const epochs = Math.max(...drawn.map((row) => points.get(row.number).length));
-    const x = { min: epochs > 1 ? 1 : 0, max: Math.max(epochs, 2), name: "epoch" };
+    const name = here().table.views.default ? "epoch" : "point of the training";
+    const x = { min: epochs > 1 ? 1 : 0, max: Math.max(epochs, 2), name };
     if (epochs <= 10) x.ticks = Array.from({ length: epochs }, (_, i) => i + 1);
     this.lines("learning", drawn, (number) => points.get(number), [x, {}]);
     const rowsOf = Array.from({ length: epochs }, (_, i) => [String(i + 1), ...drawn.map((row) => shortNumber(points.get(row.number)[i]?.[1] ?? null))]);
-    asTable("learning-table", ["epoch", ...drawn.map((row) => model.title(row.number))], rowsOf);
+    asTable("learning-table", [name, ...drawn.map((row) => model.title(row.number))], rowsOf);
   },
 
   drawSpectra(rows) {

@@ -151,7 +151,7 @@ class Model {
   learningCurve(id, rate, number) {
     const { views } = this.tables[id];
     let view = views[rate];
-    if (rate === "tuned") {
+    if (rate === "tuned" && !view.epochs) {
       const chosen = view.columns.learning_rate[number];
       view = Object.values(views).find((each) => each.rate !== null && Math.abs(each.rate / chosen - 1) < 1e-4);
     }

@@ -85,7 +85,7 @@ function drawFilter() {
 /** Bring the state in order where one choice rules out another, and the controls with it. */
 function settle() {
   const { table } = here();
-  if (!table.views[state.rate]) state.rate = "default";
+  if (!table.views[state.rate]) state.rate = firstView(table);
   const { view } = here();
   if (!view.metrics[state.metric]) state.metric = table.metric;
   const maps = ["outputs", ...Object.keys(model.maps[table.spectra] ?? {})];

@@ -4,10 +4,15 @@
 const MOST_SELECTED = 200;
 const PAGE_SIZES = [10, 25, 100];
 
+/** The view that a table begins with: at its own rate, or tuned where a sample is trained so only. */
+function firstView(table) {
+  return Object.keys(table.views)[0];
+}
+
 function defaultState(model, preferredTheme) {
   const table = Object.keys(model.tables)[0];
   return {
-    table, rate: "default", metric: model.tables[table].metric, map: "outputs", plot: "map",
+    table, rate: firstView(model.tables[table]), metric: model.tables[table].metric, map: "outputs", plot: "map",
     against: "", search: "", shape: "", hidden: new Set(), pins: [], layer: 0, split: "validation",
     sort: "rank", descending: false, page: 0, size: PAGE_SIZES[1], zoom: null, theme: preferredTheme, hover: null,
   };
@@ -33,6 +38,7 @@ function parsedState(hash, model, preferredTheme) {
   take("table", Object.keys(model.tables));
   const table = model.tables[state.table];
   state.metric = table.metric;
+  state.rate = firstView(table);
   take("rate", Object.keys(table.views));
   take("metric", Object.keys(table.views[state.rate].metrics));
   take("map", Object.keys(MAPS));
@@ -60,7 +66,7 @@ function addressOf(state, model, preferredTheme) {
   const usual = defaultState(model, preferredTheme);
   const hash = new URLSearchParams({ table: state.table });
   const put = (key, value) => { if (value) hash.set(key, value); };
-  put("rate", state.rate !== "default" && state.rate);
+  put("rate", state.rate !== firstView(model.tables[state.table]) && state.rate);
   hash.set("metric", state.metric);
   for (const key of ["map", "plot", "against", "search", "shape", "split", "layer", "page", "theme"]) {
     put(key, state[key] !== usual[key] && state[key]);
