@@ -96,8 +96,7 @@ def main(
             convention = replace(found.convention, labels=fisher.Labels.TRUE)
             found = replace(found, convention=convention)
         entries = entries_without_gradient(table) if without_gradient else None
-        total = len(expressions if entries is None else entries) // shard[1]
-        for done in build_parts(found, expressions, parts, shard, entries=entries):
+        for done, total in build_parts(found, expressions, parts, shard, entries=entries):
             click.echo(f"{done} of {total} entries", err=True)
         if shard != (1, 1):
             return

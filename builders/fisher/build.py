@@ -45,8 +45,8 @@ def build_parts(
     shard: tuple[int, int] = (1, 1),
     *,
     entries: Sequence[int] | None = None,
-) -> Generator[int, None, None]:
-    """Compute the parts that a folder does not hold, and yield the entries done after each.
+) -> Generator[tuple[int, int], None, None]:
+    """Compute the parts that a folder does not hold, and yield the entries done of how many.
 
     Parameters
     ----------
@@ -74,13 +74,14 @@ def build_parts(
     parts = [wanted[start : start + PART] for start in range(0, len(wanted), PART)]
     parts = parts[index - 1 :: count]
     pending = [part for part in parts if not part_path(folder, part[0]).exists()]
-    done = sum(map(len, parts)) - sum(map(len, pending))
-    yield done
+    total = sum(map(len, parts))
+    done = total - sum(map(len, pending))
+    yield done, total
     for part in pending:
         features = [fisher_feature(parse(expressions[entry]), setting) for entry in part]
         _write_part(part_path(folder, part[0]), part, features)
         done += len(part)
-        yield done
+        yield done, total
 
 
 def claim(folder: Path, convention: FisherConvention) -> None:

@@ -44,11 +44,16 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_stop_and_go_on_gives_the_same_bytes(mlp: Setting, tmp_path: Path) -> None:
     for name in ("whole", "stopped", "out-whole", "out-stopped"):
         (tmp_path / name).mkdir()
-    assert list(build_parts(mlp, EXPRESSIONS, tmp_path / "whole")) == [0, 3, 6, 7]
+    assert list(build_parts(mlp, EXPRESSIONS, tmp_path / "whole")) == [
+        (0, 7),
+        (3, 7),
+        (6, 7),
+        (7, 7),
+    ]
     stopped = build_parts(mlp, EXPRESSIONS, tmp_path / "stopped")
-    assert [next(stopped), next(stopped)] == [0, 3]
+    assert [next(stopped), next(stopped)] == [(0, 7), (3, 7)]
     stopped.close()
-    assert list(build_parts(mlp, EXPRESSIONS, tmp_path / "stopped")) == [3, 6, 7]
+    assert list(build_parts(mlp, EXPRESSIONS, tmp_path / "stopped")) == [(3, 7), (6, 7), (7, 7)]
     files = []
     for name in ("whole", "stopped"):
         embed(mlp.convention, len(EXPRESSIONS), tmp_path / name, tmp_path / f"out-{name}")
@@ -59,10 +64,10 @@ def test_stop_and_go_on_gives_the_same_bytes(mlp: Setting, tmp_path: Path) -> No
 @pytest.mark.usefixtures("small_parts")
 def test_shards_share_the_work_and_embed_what_was_computed(mlp: Setting, tmp_path: Path) -> None:
     parts = tmp_path / "parts"
-    assert list(build_parts(mlp, EXPRESSIONS, parts, (1, 2))) == [0, 3, 4]
+    assert list(build_parts(mlp, EXPRESSIONS, parts, (1, 2))) == [(0, 4), (3, 4), (4, 4)]
     with pytest.raises(BuildError, match="expected the entries 0 to 6"):
         embed(mlp.convention, len(EXPRESSIONS), parts, tmp_path)
-    assert list(build_parts(mlp, EXPRESSIONS, parts, (2, 2))) == [0, 3]
+    assert list(build_parts(mlp, EXPRESSIONS, parts, (2, 2))) == [(0, 3), (3, 3)]
     record = embed(mlp.convention, len(EXPRESSIONS), parts, tmp_path)["mlp-fisher.parquet"]
     assert record.rows == len(EXPRESSIONS)
     spectra = read_spectra(tmp_path / "mlp-fisher.parquet")

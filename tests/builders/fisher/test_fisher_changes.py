@@ -47,8 +47,11 @@ def test_made_again_spectra_of_the_digits_exist(tmp_path, folder):
     assert {*LOST} < {*lost}
     expressions = load_space().representatives
     digits = setting("mlp")
-    assert [*build_parts(digits, expressions, tmp_path, entries=[2712, *chosen])] == [0, 3]
-    assert [*build_parts(digits, expressions, tmp_path, entries=[2712, *chosen])] == [3]
+    assert [*build_parts(digits, expressions, tmp_path, entries=[2712, *chosen])] == [
+        (0, 3),
+        (3, 3),
+    ]
+    assert [*build_parts(digits, expressions, tmp_path, entries=[2712, *chosen])] == [(3, 3)]
     rows = write_changes("mlp", expressions, tmp_path).read_text().splitlines()
     assert rows[0] == "entry,expression,before,after"
     assert [int(row.partition(",")[0]) for row in rows[1:]] == chosen

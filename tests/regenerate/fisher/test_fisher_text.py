@@ -187,7 +187,7 @@ def test_spectra_of_the_table_are_built_and_say_what_they_leave_out(
     gpt: Setting, tmp_path: pytest.TempPathFactory
 ) -> None:
     texts = ["relu(x)", "zero(x)"]
-    assert list(build_parts(gpt, texts, tmp_path / "parts"))[-1] == 2
+    assert list(build_parts(gpt, texts, tmp_path / "parts"))[-1] == (2, 2)
     write(gpt.convention, 2, tmp_path / "parts", tmp_path / "gpt-fisher.parquet")
     import pyarrow.parquet as pq
 
