@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from act_bench.tables.features import load_features
     from act_bench.tables.files import list_tables
     from act_bench.tables.inputs.distributions import load_inputs
-    from act_bench.tables.loaders import load_runs, load_table
+    from act_bench.tables.loaders import load_table
+    from act_bench.tables.runs import load_runs
     from act_bench.tables.spectra import load_spectra as load_fisher
     from surrogates import optimizers
     from surrogates.search_space import SearchSpace
@@ -84,7 +85,7 @@ _SOURCES = {
     "load_fisher": "act_bench.tables.spectra:load_spectra",
     "load_inputs": "act_bench.tables.inputs.distributions:load_inputs",
     "load_named": "act_bench.tables.catalogued.named:load_named",
-    "load_runs": "act_bench.tables.loaders:load_runs",
+    "load_runs": "act_bench.tables.runs:load_runs",
     "load_space": "act_bench.spaces.paper:load_space",
     "load_table": "act_bench.tables.loaders:load_table",
     "optimizers": "surrogates.optimizers",

@@ -44,8 +44,8 @@ from act_bench.files.manifest import DataError
 from act_bench.spaces.paper import beside_the_space, load_space
 from act_bench.tables.catalogued.named import load_named_runs
 from act_bench.tables.estimates import noise_variance
-from act_bench.tables.loaders import load_runs
 from act_bench.tables.registry import TABLES, TableInfo, import_own_tables
+from act_bench.tables.runs import load_runs
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
 from builders.embedded import BuildError
 from builders.tables import check_functions, summaries

@@ -22,9 +22,9 @@ from act_bench.functions.named import NamedFunction
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import beside_the_space, entry_of, load_space
 from act_bench.tables.catalogued.named import NAMED_COLUMNS, named_name, named_runs_name
-from act_bench.tables.loaders import load_runs
 from act_bench.tables.rates import of_metric
 from act_bench.tables.registry import TableInfo, import_own_tables, table_info
+from act_bench.tables.runs import load_runs
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import origin, write_manifest

@@ -24,7 +24,6 @@ import polars as pl
 from act_bench.files.manifest import FileRecord
 from act_bench.publishing.parquet import write_table
 from act_bench.spaces.paper import load_space
-from act_bench.tables.loaders import load_runs
 from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,
@@ -34,6 +33,7 @@ from act_bench.tables.rates import (
     tuned_name,
 )
 from act_bench.tables.registry import Metric, TableInfo, import_own_tables, table_info
+from act_bench.tables.runs import load_runs
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, names
 from builders.command import build_options, folder_of, refusing, runs_option, show
 from builders.embedded import BuildError, origin, write_manifest

@@ -265,7 +265,7 @@ def _chosen(options: Options, recipe: Recipe, folder: Path) -> Mapping[str, int 
 def _without_fixed(tasks: list[Task], recipe: Recipe) -> list[Task]:
     """Return tasks without the runs that are recorded and are the same at every learning rate."""
     from act_bench.files.manifest import DataError
-    from act_bench.tables.loaders import load_runs
+    from act_bench.tables.runs import load_runs
     from regenerate.recipes.rates import fixed_runs
 
     columns = ["entry", "seed", "outcome", "images_seen", "recipe_sha"]

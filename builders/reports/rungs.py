@@ -28,8 +28,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from act_bench.tables.files import embedded_fidelities
-from act_bench.tables.loaders import load_runs, load_table
+from act_bench.tables.loaders import load_table
 from act_bench.tables.registry import TABLES, TableInfo, import_own_tables, table_info
+from act_bench.tables.runs import load_runs
 from builders.ladder.sample import LONG
 from builders.rates import FIRST_SEED, RATE
 from builders.reports.fisher.report import weighted_correlation

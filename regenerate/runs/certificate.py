@@ -14,8 +14,8 @@ from typing import Literal
 
 from act_bench.errors import ArgumentError
 from act_bench.files.atomic import replacing
-from act_bench.tables.loaders import load_runs
 from act_bench.tables.registry import Metric
+from act_bench.tables.runs import load_runs
 from regenerate.recipes import Recipe
 from regenerate.runs.environment import same_platform
 from regenerate.runs.run import Run, diverges

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import Space
-from act_bench.tables.loaders import load_runs, load_table
+from act_bench.tables.loaders import load_table
 from act_bench.tables.registry import TableInfo
+from act_bench.tables.runs import load_runs
 from regenerate.runs import parts
 from regenerate.sweeps.sweep import SweepError, SweepOptionError, Task, shuffled
 

@@ -25,8 +25,8 @@ from act_bench.functions.named import NamedFunction
 from act_bench.spaces.paper import load_space
 from act_bench.tables.catalogued.named import load_named_runs, named_name
 from act_bench.tables.files import table_files, tables_with_data
-from act_bench.tables.loaders import load_runs
 from act_bench.tables.registry import TABLES
+from act_bench.tables.runs import load_runs
 from builders.reports.agreement.between import Measured, measured
 from surrogates.live.confirm import Estimate
 from surrogates.significance import spearman_interval

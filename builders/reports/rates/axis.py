@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from act_bench.spaces.paper import load_space
-from act_bench.tables.loaders import load_runs
 from act_bench.tables.registry import TABLES, TableInfo
+from act_bench.tables.runs import load_runs
 from builders.rates import FIRST_SEED, RATE, at_every_rate, fresh_summaries, tuned_table
 from builders.reports.seeds import drawn, matrix
 from builders.tables import read_runs

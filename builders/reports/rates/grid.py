@@ -23,9 +23,10 @@ import polars as pl
 
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
-from act_bench.tables.loaders import load_runs, load_table
+from act_bench.tables.loaders import load_table
 from act_bench.tables.rates import table_rates
 from act_bench.tables.registry import table_info
+from act_bench.tables.runs import load_runs
 from builders.rates import FIRST_SEED, RATE, choose_rates, fresh_summaries
 from builders.reports.studies.trainings import Resources, Trainings
 from regenerate.recipes import Recipe, find

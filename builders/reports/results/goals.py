@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.tables.loaders import load_runs, load_table
+from act_bench.tables.loaders import load_table
 from act_bench.tables.registry import TABLES
+from act_bench.tables.runs import load_runs
 from builders.reports.results.kept import EVALUATIONS, SEED
 from surrogates.exact import evaluations_to_hit
 from surrogates.significance import resampled

@@ -26,9 +26,10 @@ from act_bench.functions.expression import parse
 from act_bench.spaces.paper import load_space
 from act_bench.tables.catalogued.named import load_named, load_named_runs
 from act_bench.tables.distances import distance
-from act_bench.tables.loaders import load_runs, load_table
+from act_bench.tables.loaders import load_table
 from act_bench.tables.rates import View
 from act_bench.tables.registry import TABLES
+from act_bench.tables.runs import load_runs
 from act_bench.tables.spectra import LayerSize, Spectra, load_spectra
 
 

@@ -150,7 +150,7 @@ def test_the_embedded_curves_end_where_the_table_says(seed: int | None) -> None:
 
 def test_one_run_is_read_as_its_row_says() -> None:
     curves = load_data("mlp", seed=3).curves
-    from act_bench.tables.loaders import load_runs
+    from act_bench.tables.runs import load_runs
 
     runs = load_runs("mlp").filter(pl.col("seed") == 3, pl.col("outcome") == "ok")
     for row in runs[::300].iter_rows(named=True):

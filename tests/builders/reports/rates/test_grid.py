@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from act_bench.spaces.paper import load_space
-from act_bench.tables.loaders import load_runs, load_table
+from act_bench.tables.loaders import load_table
+from act_bench.tables.runs import load_runs
 from builders.reports.rates import grid
 from builders.reports.studies.trainings import Resources
 from regenerate.recipes import find

@@ -15,7 +15,7 @@ from scipy.stats import hypergeom
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.loading import load_data
 from act_bench.search.trace_table import write_traces
-from act_bench.tables.loaders import load_runs
+from act_bench.tables.runs import load_runs
 from builders.reports.results import claims as results_claims
 from builders.reports.results import goals as results_goals
 from builders.reports.results import kept as results_kept
