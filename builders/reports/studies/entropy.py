@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from act_bench.tables.loaders import load_table
+from act_bench.tables.rates import View, table_rates
 from act_bench.tables.registry import table_info
 from builders.reports.studies.record import Comparison, Section
 from builders.reports.studies.trainings import Trainings
@@ -63,8 +64,8 @@ def corrections() -> Comparison:
         question=f"Are the {TOP} best functions of each table better with the correction of "
         "Eq. 7, with eps learned from 0.01 on? Each is compared with itself.",
         setting="The recipe of each table at its default fidelity. Functions are the first of the "
-        "table by validation accuracy, one of each canonical class. The correction is for "
-        "Gaussian inputs.",
+        "table by validation accuracy, tuned where it has several rates, one of each canonical "
+        "class. The correction is for Gaussian inputs.",
         minutes=90,
         sections=tuple(_corrected(table) for table in EAFO_RATES),
         counting="corrections",
@@ -88,7 +89,7 @@ def _corrected(table: str) -> Section:
 
 
 def top(table: str, count: int = TOP) -> tuple[str, ...]:
-    """Return the best functions of a table, one of each canonical class.
+    """Return the best functions of a table, tuned if it is, one of each canonical class.
 
     Examples
     --------
@@ -97,7 +98,8 @@ def top(table: str, count: int = TOP) -> tuple[str, ...]:
     """
     info = table_info(table)
     columns = ["expression", "canonical_class", info.metric]
-    rows = load_table(table, columns=columns).drop_nulls()
+    rate: View = "tuned" if table_rates(table) else "default"
+    rows = load_table(table, columns=columns, rate=rate).drop_nulls()
     rows = rows.sort(info.metric, descending=info.higher_is_better, maintain_order=True)
     rows = rows.unique("canonical_class", keep="first", maintain_order=True)
     return tuple(rows["expression"].head(count).to_list())

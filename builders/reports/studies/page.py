@@ -10,6 +10,7 @@ import numpy as np
 from act_bench.figures.style import GRAY, OKABE_ITO, bare, panels, save
 from act_bench.files.atomic import replacing
 from builders.reports.studies.record import Answer, Compared, Study, interval
+from builders.reports.studies.trainings import Used
 
 ROOT: Final = Path(__file__).parents[3]
 PAGES: Final = ROOT / "docs" / "studies" / "papers"
@@ -31,8 +32,8 @@ def write(study: Study, answer: Answer, pages: Path = PAGES, images: Path = IMAG
 
 def text(study: Study, answer: Answer) -> str:
     """Return the page."""
-    runs = sum(each.runs for each in answer.sections)
-    minutes = sum(each.core_s for each in answer.sections) / 60
+    used = sum((each.used for each in answer.sections), Used(0, 0, 0.0))
+    tables = f", {used.recorded:,} of them recorded by the tables" if used.recorded else ""
     return "\n".join(
         [
             f"# {study.title}",
@@ -59,7 +60,7 @@ def text(study: Study, answer: Answer) -> str:
             f"python -m builders.reports.studies {study.name} page",
             "```",
             "",
-            f"{runs:,} trainings, {minutes:.0f} core-minutes.",
+            f"{used.runs:,} trainings{tables}; {used.core_s / 60:.0f} core-minutes in all.",
             "",
             *(line for each in answer.sections for line in _table(each)),
         ]

@@ -22,7 +22,7 @@ from builders.reports.studies.comparing import (
     standings,
     verdict,
 )
-from builders.reports.studies.trainings import Resources, Trainings, text_of
+from builders.reports.studies.trainings import Resources, Trainings, Used, text_of
 
 
 class Compared(NamedTuple):
@@ -36,17 +36,14 @@ class Compared(NamedTuple):
         What every function reached.
     differences
         Candidates less their references, p-values corrected over all sections of the study.
-    runs
-        How many trainings it took.
-    core_s
-        Their seconds.
+    used
+        The trainings that this took.
     """
 
     name: str
     found: Mapping[str, Standing]
     differences: list[Difference]
-    runs: int
-    core_s: float
+    used: Used
 
 
 class Answer(NamedTuple):
@@ -108,8 +105,7 @@ class Section:
             )
             for text in candidates
         ]
-        runs = self.trainings.runs(own)
-        return Compared(self.name, found, differences, runs.height, float(runs["runtime_s"].sum()))
+        return Compared(self.name, found, differences, self.trainings.used(own))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from builders.reports.studies.record import (
     interval,
     write_once,
 )
-from builders.reports.studies.trainings import CHOOSING, Resources, Trainings
+from builders.reports.studies.trainings import CHOOSING, Resources, Trainings, Used
 from builders.reports.studies.transfer import POSTER, RATES
 from regenerate.fisher.networks import Setting, setting
 from regenerate.recipes import Recipe, find
@@ -172,10 +172,9 @@ class Searches(Study):
         for place in self.places:
             own = folder / place.name
             found = standings(place.tuned(), own / "baselines", place.chance)
-            runs = [place.tuned().runs(own / "baselines")]
+            used = place.tuned().used(own / "baselines")
             best = best_of(found, list(found))
             differences: list[Difference] = []
-            clocks = 0.0
             for method, number in self._each():
                 done = own / f"{method}-{number}" / "found.json"
                 if not done.exists():
@@ -188,11 +187,9 @@ class Searches(Study):
                 name = f"{text} ({method} {number})"
                 found[name] = replace(standing, text=name)
                 differences.append(difference(found[name], best))
-                runs.append(trainings.runs(where))
-                clocks += search_found["clock_s"]
-            seconds = clocks + sum(float(each["runtime_s"].sum()) for each in runs)
-            count = sum(each.height for each in runs) + self.budget * len(self._each())
-            compared.append(Compared(place.name, found, differences, count, seconds))
+                used += trainings.used(where)
+                used += Used(self.budget, 0, search_found["clock_s"])
+            compared.append(Compared(place.name, found, differences, used))
         compared = correct_together(compared)
         for each in compared:
             by_method = {

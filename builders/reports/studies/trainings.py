@@ -2,19 +2,26 @@
 
 Seed 0 chooses the rate of each function; other seeds, the same for every function, then train it at
 that rate and had no part in the choice. So every function is tuned with the same effort, and the
-differences between functions can be taken seed by seed.
+differences between functions can be taken seed by seed. What a table has recorded by the same
+recipe, rate and seed is not trained again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from act_bench.files.manifest import DataError
 from act_bench.spaces.paper import NotInSpaceError, load_space
+from act_bench.tables.catalogued.named import load_named_runs
+from act_bench.tables.registry import TABLES
+from act_bench.tables.runs import load_runs
 from act_bench.tables.schema import RUN_COLUMNS, arrow_schema
 from builders.rates import RATE, choose_rates
 from regenerate.activations.reading import read_activation
@@ -46,6 +53,28 @@ class Resources:
     executor: Executor
     data_dir: Path | None = None
     limit: TimeLimit | None = None
+
+
+class Used(NamedTuple):
+    """Trainings that a comparison rests on.
+
+    Attributes
+    ----------
+    runs
+        How many.
+    recorded
+        How many of them a table had already.
+    core_s
+        Seconds of all.
+    """
+
+    runs: int
+    recorded: int
+    core_s: float
+
+    def __add__(self, other: tuple[Any, ...]) -> Used:
+        """Return both together."""
+        return Used(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -100,6 +129,8 @@ class Trainings:
         return self.left(folder)
 
     def _sweep(self, folder: Path, rate: float, tasks: list[Task], resources: Resources) -> None:
+        known = self.recorded.filter(pl.col(RATE) == rate).select("expression", "seed").rows()
+        tasks = without(tasks, known)
         if tasks and (resources.limit is None or resources.limit.left_s):
             sweep(
                 with_rate(self.recipe, rate),
@@ -111,6 +142,23 @@ class Trainings:
                 limit=resources.limit,
             )
 
+    @cached_property
+    def recorded(self) -> pl.DataFrame:
+        """The runs of these functions that a table has, by this recipe at these rates."""
+        none = pl.DataFrame(arrow_schema(RUN_COLUMNS).empty_table())
+        table, fidelity = self.recipe.table, self.recipe.fidelity
+        if table not in TABLES or fidelity not in TABLES[table].fidelities:
+            return none
+        found = [none]
+        with suppress(DataError):  # this table has none
+            found.append(load_runs(table, fidelity, rate="all"))
+        with suppress(DataError):
+            found.append(load_named_runs(table, fidelity))
+        own = {with_rate(self.recipe, rate).sha for rate in self.rates}
+        return pl.concat(found).filter(
+            pl.col("expression").is_in(self.texts), pl.col("recipe_sha").is_in(own)
+        )
+
     def runs(self, folder: Path) -> pl.DataFrame:
         """Return the runs that there are, of these functions, with the columns of runs."""
         tables = [
@@ -118,11 +166,20 @@ class Trainings:
             for rate in self.rates
             for part in parts.read(folder / f"rate-{rate:g}", with_rate(self.recipe, rate))
         ]
-        none = pl.DataFrame(arrow_schema(RUN_COLUMNS).empty_table())
-        found = pl.concat([none, *(pl.DataFrame(table) for table in tables)])
+        found = pl.concat([*(pl.DataFrame(table) for table in tables), self.recorded])
         return found.filter(pl.col("expression").is_in(self.texts)).unique(
             ["expression", RATE, "seed"], maintain_order=True
         )
+
+    def used(self, folder: Path) -> Used:
+        """Return the runs that rates are chosen by and functions compared by."""
+        best = self.best_rates(folder)
+        rate_of = pl.col("expression").replace_strict(best, return_dtype=pl.Float64)
+        chooses = (pl.col("seed") == CHOOSING) & ~pl.col("expression").is_in([*self.chosen])
+        compares = pl.col("seed").is_between(1, self.fresh) & (pl.col(RATE) == rate_of)
+        runs = self.runs(folder).filter(chooses | compares)
+        recorded = runs.join(self.recorded, on=["expression", RATE, "seed"], how="semi")
+        return Used(runs.height, recorded.height, float(runs["runtime_s"].sum()))
 
     def best_rates(self, folder: Path) -> dict[str, float]:
         """Return the rate at which each function does best with seed 0; of equals the nearest."""
@@ -148,6 +205,23 @@ class Trainings:
         first = self.runs(folder).filter(pl.col("seed") == CHOOSING)
         done = first.filter(pl.col("expression").is_in(open_texts)).height
         return len(open_texts) * len(self.rates) - done
+
+
+def without(tasks: Iterable[Task], known: Iterable[tuple[str, int]]) -> list[Task]:
+    """Return tasks without the seeds that are known already.
+
+    Examples
+    --------
+    >>> tasks = [Task("relu(x)", 20, (0, 1)), Task("golu", None, (0,))]
+    >>> without(tasks, [("relu(x)", 0), ("golu", 0)])
+    [Task(expression='relu(x)', entry=20, seeds=(1,))]
+    """
+    there = set(known)
+    left = (
+        task._replace(seeds=tuple(s for s in task.seeds if (task.expression, s) not in there))
+        for task in tasks
+    )
+    return [task for task in left if task.seeds]
 
 
 def text_of(function: str) -> str:

@@ -9,17 +9,20 @@ import numpy as np
 import polars as pl
 import pytest
 
+from act_bench import load_table
 from act_bench.spaces import large
 from act_bench.spaces.paper import load_space
 from builders.rates import RATE
-from builders.reports.studies import candidates, overview, page, searches
+from builders.reports.studies import candidates, overview, page, searches, trainings
 from builders.reports.studies.comparing import Standing, corrected, difference, verdict
 from builders.reports.studies.record import Comparison, Section
 from builders.reports.studies.searches import Place, Searches
 from builders.reports.studies.studies import STUDIES, find
-from builders.reports.studies.trainings import Resources, Trainings
+from builders.reports.studies.trainings import Resources, Trainings, text_of
+from regenerate.recipes import Recipe
 from regenerate.recipes import find as find_recipe
 from regenerate.sweeps.executor import SerialExecutor
+from regenerate.sweeps.sweep import Task
 from regenerate.sweeps.time_limit import TimeLimit
 from regenerate.training.trainers import train_into
 from surrogates.live.spectra import SPECTRA
@@ -75,8 +78,44 @@ def test_a_comparison_is_trained_in_pieces_and_answered(tiny, tmp_path: Path) ->
     written = page.write(study, answer, tmp_path / "pages", tmp_path / "images").read_text()
     assert written.startswith("# Tiny\n\n**")
     assert "glossary" in written
-    assert f"{answer.sections[0].runs + answer.sections[1].runs} trainings" in written
+    assert answer.sections[0].used[:2] == (12, 0)
+    assert answer.sections[1].used[:2] == (3, 0)
+    assert "\n15 trainings; 0 core-minutes in all.\n" in written
     assert (tmp_path / "images" / "papers-tiny.png").stat().st_size > 1000
+
+
+def test_what_the_tables_have_is_not_trained_again(tmp_path: Path) -> None:
+    recipe = find_recipe("mlp", "full")
+    both = Trainings(recipe, ("relu", "gelu"), (0.1, 0.2, 0.4), 2)
+    assert both.train(tmp_path, HERE) == both.left(tmp_path) == 0
+    assert not list(tmp_path.iterdir())
+    tuned = load_table("mlp", rate="tuned", columns=["expression", "learning_rate"])
+    (relu,) = tuned.filter(pl.col("expression") == text_of("relu"))["learning_rate"]
+    assert both.best_rates(tmp_path)[text_of("relu")] == relu
+    assert both.used(tmp_path)[:2] == (2 * 3 + 2 * 2, 10)
+    others = Trainings(dataclasses.replace(recipe, epochs=1), ("relu",), (0.1,), 0)
+    assert others.recorded.is_empty(), "of another recipe"
+    strange = Trainings(dataclasses.replace(recipe, table="none"), ("relu",), (0.1,), 0)
+    assert strange.recorded.is_empty()
+
+
+def test_only_seeds_that_are_lacking_are_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = find_recipe("mlp", "full")
+    asked = []
+
+    def noted(recipe: Recipe, tasks: list[Task], folder: Path, *_: object, **__: object) -> None:
+        asked.append((recipe.learning_rate, folder.name, tasks))
+
+    monkeypatch.setattr(trainings, "sweep", noted)
+    eleven = Trainings(recipe, ("relu", "gelu"), (0.1, 0.2), 11)
+    assert eleven.train(tmp_path, HERE) == 4, "seeds 10 and 11; a table has 0 to 9"
+    best = eleven.best_rates(tmp_path)
+    assert {(rate, name, *task) for rate, name, tasks in asked for task in tasks} == {
+        (rate, f"rate-{rate:g}", text, load_space().entry_of.get(text), (10, 11))
+        for text, rate in best.items()
+    }
 
 
 def test_differences_are_paired_and_corrected() -> None:
