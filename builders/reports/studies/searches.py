@@ -2,16 +2,20 @@
 
 Every search has its own random draw of the space. AQuaSurF chooses from a pool of it, whose spectra
 are charged as they enter; random search takes its functions as they come. Both are charged for
-every training at every rate. What is found is trained again with fresh seeds, beside baselines that
-were tuned at the same rates.
+every training at every rate; what a table has recorded by the same recipe, rate and seed is charged
+and not trained again. A search is one worker's. What is found is trained again with fresh seeds,
+beside baselines that were tuned at the same rates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+import polars as pl
 
 from act_bench.errors import ArgumentError
 from act_bench.files.documents import read_object
@@ -19,6 +23,7 @@ from act_bench.functions.operators import BASELINES
 from act_bench.search.events import Result
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import TABLES
+from builders.rates import RATE
 from builders.reports.studies.candidates import DrawnSpace, Source, draw
 from builders.reports.studies.comparing import (
     Difference,
@@ -35,12 +40,14 @@ from builders.reports.studies.record import (
     interval,
     write_once,
 )
-from builders.reports.studies.trainings import CHOOSING, Resources, Trainings, Used
+from builders.reports.studies.trainings import CHOOSING, Resources, Trainings, Used, text_of
 from builders.reports.studies.transfer import POSTER, RATES
 from regenerate.fisher.networks import Setting, setting
 from regenerate.recipes import Recipe, find
 from regenerate.recipes.rates import with_rate
+from regenerate.runs.run import Run
 from regenerate.runs.store import RunStore
+from regenerate.sweeps.time_limit import TimeLimit
 from regenerate.training.trainers import RecipeTrainer, summarize, train_into
 from surrogates.optimizers import find_optimizer
 
@@ -49,6 +56,7 @@ METHODS: Final = {
     "random": "random-rates",
 }
 FRESH: Final = 5
+FOUND: Final = "found.json"
 
 
 def _table_setting(recipe: Recipe, device: str, data_dir: Path | None) -> Setting:
@@ -142,11 +150,15 @@ class Searches(Study):
         for place in self.places:
             own = folder / place.name
             left += place.tuned().train(own / "baselines", resources)
+            searching = partial(_search_into, place, self.budget, own, resources.data_dir)
+            for _ in resources.executor.run(searching, self._begun(own, resources.limit)):
+                pass  # what a search finds is in its file
             for method, number in self._each():
-                found = self._search(place, method, number, own, resources)
-                if found is None:
+                done = own / f"{method}-{number}" / FOUND
+                if not done.exists():
                     left += self.budget
                     continue
+                found: dict[str, Any] = read_object(done)
                 trainings = place.confirmed(found["expression"], found["rate"])
                 left += trainings.train(own / "found" / f"{method}-{number}", resources)
         return left
@@ -154,17 +166,13 @@ class Searches(Study):
     def _each(self) -> list[tuple[str, int]]:
         return [(method, number) for number in range(self.searches) for method in self.methods]
 
-    def _search(
-        self, place: Place, method: str, number: int, own: Path, resources: Resources
-    ) -> dict[str, Any] | None:
-        """Return what a search found; None where there is no time for it."""
-        folder = own / f"{method}-{number}"
-        done = folder / "found.json"
-        if not done.exists() and resources.limit is not None and not resources.limit.left_s:
-            return None
-        return write_once(
-            done, lambda: search(place, method, number, self.budget, folder, resources)
-        )
+    def _begun(self, own: Path, limit: TimeLimit | None) -> Iterator[tuple[str, int]]:
+        """Yield the searches that are not done, while there is time to begin one."""
+        for method, number in self._each():
+            if limit is not None and not limit.left_s:
+                return
+            if not (own / f"{method}-{number}" / FOUND).exists():
+                yield method, number
 
     def answer(self, folder: Path) -> Answer:
         """Return the answer; a ValueError where trainings are missing."""
@@ -176,7 +184,7 @@ class Searches(Study):
             best = best_of(found, list(found))
             differences: list[Difference] = []
             for method, number in self._each():
-                done = own / f"{method}-{number}" / "found.json"
+                done = own / f"{method}-{number}" / FOUND
                 if not done.exists():
                     raise ArgumentError(f"{done} is missing: run the study's train first")
                 search_found: dict[str, Any] = read_object(done)
@@ -188,7 +196,7 @@ class Searches(Study):
                 found[name] = replace(standing, text=name)
                 differences.append(difference(found[name], best))
                 used += trainings.used(where)
-                used += Used(self.budget, 0, search_found["clock_s"])
+                used += Used(self.budget, search_found["recorded"], search_found["clock_s"])
             compared.append(Compared(place.name, found, differences, used))
         compared = correct_together(compared)
         for each in compared:
@@ -210,18 +218,27 @@ class Searches(Study):
         return Answer(verdict(judged), " ".join(sentences), compared)
 
 
+def _search_into(
+    place: Place, budget: int, own: Path, data_dir: Path | None, which: tuple[str, int]
+) -> None:
+    method, number = which
+    folder = own / f"{method}-{number}"
+    write_once(folder / FOUND, lambda: search(place, method, number, budget, folder, data_dir))
+
+
 def search(
-    place: Place, method: str, number: int, budget: int, folder: Path, resources: Resources
+    place: Place, method: str, number: int, budget: int, folder: Path, data_dir: Path | None
 ) -> dict[str, Any]:
     """Search by real training; what was trained lies in the folder, so a restart goes on.
 
     Returns
     -------
     dict
-        ``expression`` and ``rate`` of the best by validation, ``score``, ``clock_s``, and
-        ``evaluated``: a list of expression, rate, score and clock.
+        ``expression`` and ``rate`` of the best by validation, ``score``, ``clock_s``, how many of
+        the trainings a table had (``recorded``), and ``evaluated``: a list of expression, rate,
+        score and clock.
     """
-    recipe, data_dir = place.recipe, resources.data_dir
+    recipe = place.recipe
     texts = draw(place.space, place.drawn, number)
     space = DrawnSpace(
         texts,
@@ -243,18 +260,23 @@ def search(
         )
         for rate, trainer in trainers.items()
     }  # fmt: skip
-    clock_s = 0.0
+    tables = Trainings(recipe, tuple(texts), place.rates, 0).recorded
+    first = tables.filter(pl.col("seed") == CHOOSING)
+    known = {(row["expression"], row[RATE]): Run.from_row(row) for row in first.to_dicts()}
+    clock_s, recorded = 0.0, 0
     evaluated: list[dict[str, Any]] = []
     best: dict[str, Any] = {"score": float("-inf")}
     for _ in range(budget):
         asked, charges = space.meter.metered(optimizer.ask)
         text = asked if isinstance(asked, str) else asked.expression
         rate = recipe.learning_rate if isinstance(asked, str) else float(str(asked.rate))
-        store = stores[rate]
-        if missing := store.missing(text, [CHOOSING]):
+        store, key = stores[rate], (text_of(text), rate)
+        runs = [known[key]] if key in known else []
+        recorded += len(runs)
+        if not runs and (missing := store.missing(text, [CHOOSING])):
             entry = load_space().entry_of.get(text)
             store.note(train_into(store.parts_folder, trainers[rate], text, entry, missing))
-        summary = summarize(store.runs(text, [CHOOSING]))
+        summary = summarize(runs or store.runs(text, [CHOOSING]))
         accuracy = summary.validation_accuracy
         score = place.chance if accuracy is None else accuracy
         clock_s += summary.cost_s + sum(charges.values())
@@ -276,7 +298,7 @@ def search(
             best = evaluated[-1]
     if "expression" not in best:
         raise ArgumentError(f"{folder}: all {budget} trainings diverged")
-    return {**best, "clock_s": clock_s, "evaluated": evaluated}
+    return {**best, "clock_s": clock_s, "recorded": recorded, "evaluated": evaluated}
 
 
 def aquasurf() -> Searches:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from act_bench import load_table
+from act_bench import load_runs, load_table
 from act_bench.spaces import large
 from act_bench.spaces.paper import load_space
 from builders.rates import RATE
@@ -21,7 +21,7 @@ from builders.reports.studies.studies import STUDIES, find
 from builders.reports.studies.trainings import Resources, Trainings, text_of
 from regenerate.recipes import Recipe
 from regenerate.recipes import find as find_recipe
-from regenerate.sweeps.executor import SerialExecutor
+from regenerate.sweeps.executor import LocalExecutor, SerialExecutor
 from regenerate.sweeps.sweep import Task
 from regenerate.sweeps.time_limit import TimeLimit
 from regenerate.training.trainers import train_into
@@ -144,7 +144,7 @@ def place() -> Place:
 
 
 def test_a_killed_search_takes_the_same_course(tmp_path: Path, monkeypatch) -> None:
-    whole = searches.search(place(), "aquasurf", 0, 12, tmp_path / "whole", HERE)
+    whole = searches.search(place(), "aquasurf", 0, 12, tmp_path / "whole", None)
     evaluated = whole["evaluated"]
     assert len({(each["expression"], each["rate"]) for each in evaluated}) == 12
     spectra = pl.read_parquet(tmp_path / "whole" / SPECTRA)
@@ -164,9 +164,9 @@ def test_a_killed_search_takes_the_same_course(tmp_path: Path, monkeypatch) -> N
 
     monkeypatch.setattr("builders.reports.studies.searches.train_into", killed)
     with pytest.raises(KeyboardInterrupt):
-        searches.search(place(), "aquasurf", 0, 12, tmp_path / "killed", HERE)
+        searches.search(place(), "aquasurf", 0, 12, tmp_path / "killed", None)
     trained.clear()
-    again = searches.search(place(), "aquasurf", 0, 12, tmp_path / "killed", HERE)
+    again = searches.search(place(), "aquasurf", 0, 12, tmp_path / "killed", None)
     assert len(trained) == 2
     assert [each["expression"] for each in again["evaluated"]] == [
         each["expression"] for each in evaluated
@@ -176,9 +176,43 @@ def test_a_killed_search_takes_the_same_course(tmp_path: Path, monkeypatch) -> N
 
 
 def test_random_search_needs_no_spectra(tmp_path: Path) -> None:
-    plain = searches.search(place(), "random", 0, 3, tmp_path, HERE)
+    plain = searches.search(place(), "random", 0, 3, tmp_path, None)
     assert not (tmp_path / SPECTRA).exists()
     assert len(plain["evaluated"]) == 3
+
+
+def test_a_search_takes_the_runs_of_a_table(tmp_path: Path, monkeypatch) -> None:
+    whole = find_recipe("mlp", "full")
+    trained: list[tuple[str, float]] = []
+
+    def noted(folder, trainer, text, *rest):
+        trained.append((text, trainer.recipe.learning_rate))
+        return train_into(folder, dataclasses.replace(trainer, recipe=TINY), text, *rest)
+
+    monkeypatch.setattr(searches, "train_into", noted)
+    beside = dataclasses.replace(place(), recipe=whole, rates=(0.2, 0.3))
+    found = searches.search(beside, "random", 0, 14, tmp_path, None)
+    asked = [(each["expression"], each["rate"]) for each in found["evaluated"]]
+    assert {rate for _, rate in asked} == {0.2, 0.3}
+    assert trained == [each for each in asked if each[1] == 0.3], "a rate that the table has not"
+    assert found["recorded"] == 14 - len(trained)
+    runs = load_runs("mlp").filter(pl.col("seed") == 0)
+    first = next(each for each in found["evaluated"] if each["rate"] == 0.2)
+    known = runs.filter(pl.col("expression") == first["expression"]).row(0, named=True)
+    assert first["score"] == (known["validation_accuracy"] or 0.1)
+
+
+def test_searches_run_in_workers(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(searches, "FRESH", 1)
+    study = Searches(
+        name="tiny-search", title="T", claim="c", source="n", question="q?", minutes=1,
+        places=(place(),), searches=2, budget=2, methods=("random",),
+    )  # fmt: skip
+    over = Resources(SerialExecutor(), limit=TimeLimit(0))
+    assert study.train(tmp_path, over) == 2 * 2 + 2 * (2 + 1)
+    assert not list(tmp_path.rglob("found.json"))
+    assert study.train(tmp_path, Resources(LocalExecutor(2))) == 0
+    assert len(list(tmp_path.rglob("found.json"))) == 2
 
 
 def test_searches_are_confirmed_beside_tuned_baselines(tmp_path: Path, monkeypatch) -> None:
