@@ -16,7 +16,7 @@ from act_bench.files.manifest import read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Outcome
 from act_bench.spaces import paper as space
-from act_bench.tables import files, maps, rates, spectra
+from act_bench.tables import files, maps, rates, runs, spectra
 from act_bench.tables.catalogued import named
 from act_bench.tables.learning_curves import LearningCurves
 
@@ -155,6 +155,6 @@ def one_rate_table(monkeypatch: pytest.MonkeyPatch) -> str:
         named.named_name(table),
     }
     shown = {name: record for name, record in read_manifest().items() if name not in hidden}
-    for module in (files, rates, named):
+    for module in (files, rates, runs, named):
         monkeypatch.setattr(module, "table_files", lambda table: shown)
     return table

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from act_bench.arguments import finite_number, whole_number
+from act_bench.arguments import whole_number
 from act_bench.files.manifest import ABOUT, read_manifest
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.files import entries_file, runs_file
@@ -23,6 +23,7 @@ from act_bench.tables.ladder.sample import (
 )
 from act_bench.tables.rates import (
     View,
+    as_view,
     choose_rate,
     own_rate,
     rate_runs_file,
@@ -30,7 +31,6 @@ from act_bench.tables.rates import (
     read_view,
     table_rates,
     tuned_file,
-    view_name,
 )
 from act_bench.tables.registry import TableInfo, choose_fidelity, table_info
 from act_bench.tables.schema import UnknownNameError
@@ -67,10 +67,10 @@ def load_data(
     info = table_info(table)
     if seed is not None:
         seed = whole_number(seed, "seed")
+    rate = as_view(rate)
     if edition != "upstream" and is_sampled(table, fidelity):
         return _sampled(table, fidelity, seed, rate)
-    if view_name(rate) != "default":
-        rate = rate if isinstance(rate, str) else finite_number(rate, "rate")
+    if rate != "default":
         return _other_rate(table, fidelity, edition, seed, rate)
     path = entries_file(table, fidelity, edition)
     columns = list(dict.fromkeys([*_COLUMNS, info.metric]))
@@ -115,7 +115,7 @@ def load_data(
 
 
 def _other_rate(
-    table: str, fidelity: str, edition: str, seed: int | None, rate: View | None
+    table: str, fidelity: str, edition: str, seed: int | None, rate: View
 ) -> BenchmarkData:
     """Read the view ``tuned``, or a learning rate; the parameters are those of ``Benchmark``.
 
@@ -131,7 +131,7 @@ def _other_rate(
             f"{table} at fidelity {fidelity}, edition {edition}, has one learning rate: leave out "
             f"rate={rate!r}"
         )
-    if isinstance(rate, int | float):
+    if not isinstance(rate, str):
         return _at_rate(table, fidelity, seed, choose_rate(table, rate))
     return _tuned(table, fidelity, seed)
 
@@ -200,7 +200,7 @@ def _tuned(table: str, fidelity: str, seed: int | None) -> BenchmarkData:
     )
 
 
-def _sampled(table: str, fidelity: str, seed: int | None, rate: View | None) -> BenchmarkData:
+def _sampled(table: str, fidelity: str, seed: int | None, rate: View) -> BenchmarkData:
     """Read a fidelity that a sample is trained at: seed 0, each function at its tuned rate."""
     check_view(table, fidelity, rate)
     if seed not in (None, 0):

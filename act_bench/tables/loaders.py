@@ -33,12 +33,13 @@ from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,
     View,
+    as_view,
     choose_rate,
     load_rates,
     of_metric,
     own_rate,
+    table_rates,
     tuned_file,
-    view_name,
 )
 from act_bench.tables.registry import choose_fidelity, table_info
 from act_bench.tables.runs import load_runs
@@ -129,14 +130,14 @@ def load_table(
     """
     from act_bench.tables.spectra import fisher_columns, fisher_file
 
-    asked = asked_columns(columns)
+    asked, rate = asked_columns(columns), as_view(rate)
     if features is not None and asked is not None:
         raise ArgumentError("columns names all that is read: leave out features, or columns")
     if limits:
         return _load_limits(name, edition, fidelity, asked, rate)
     if edition != "upstream" and is_sampled(name, fidelity):
         return _load_sample(name, str(fidelity), asked, rate, features)
-    if view_name(rate) != "default":
+    if rate != "default":
         return _load_view(name, edition, fidelity, asked, rate, features)
     file = entries_file(name, fidelity, edition)
     own_columns = of_metric(ENTRY_COLUMNS, table_info(name).metric)
@@ -186,11 +187,11 @@ def _load_limits(
     edition: str,
     fidelity: str | None,
     columns: list[str] | None,
-    rate: View | None,
+    rate: View,
 ) -> pl.DataFrame:
     """Load the entries that were trained with their limit at 0; see `load_table`."""
     info = table_info(name)
-    own = fidelity in (None, info.default_fidelity) and view_name(rate) == "default"
+    own = fidelity in (None, info.default_fidelity) and rate == "default"
     if edition == "upstream" or not own:
         raise UnknownNameError(
             f"limits=True has the table {name} at fidelity {info.default_fidelity}, edition "
@@ -207,7 +208,7 @@ def _load_view(
     edition: str,
     fidelity: str | None,
     columns: list[str] | None,
-    rate: View | None,
+    rate: View,
     features: Feature | None,
 ) -> pl.DataFrame:
     """Load a table at another learning rate, or tuned; see `load_table`."""
@@ -215,12 +216,14 @@ def _load_view(
 
     info = table_info(name)
     if edition == "upstream" or fidelity not in (None, info.default_fidelity):
+        at = "" if fidelity is None else f" at fidelity {fidelity}"
         raise UnknownNameError(
-            f"{name} at fidelity {fidelity}, edition {edition}, has one learning rate: leave out "
-            f"rate={rate!r}"
+            f"{name}{at}, edition {edition}, has one learning rate: leave out rate={rate!r}"
         )
-    if isinstance(rate, int | float):
+    if not isinstance(rate, str):
         chosen = choose_rate(name, rate)
+        if not table_rates(name):  # it is the recipe's own
+            return load_table(name, columns=columns, features=features)
         table = load_rates(name).filter(pl.col(LEARNING_RATE.name) == chosen)
         own, last = of_metric(RATE_COLUMNS, info.metric), [LEARNING_RATE]
     else:
@@ -231,25 +234,23 @@ def _load_view(
     known = [*of_entry, *last] if last else [*own, *(each for each in shared if each not in own)]
     wanted = _with_features(names(known), features) if columns is None else columns
     if rate == "tuned" and set(wanted) & set(names(ESTIMATE_COLUMNS)):
-        table = pl.concat([table, _tuned_estimates(name, table)], how="horizontal")
+        table = pl.concat([table, _tuned_estimates(name, table.height)], how="horizontal")
         own = (*own, *ESTIMATE_COLUMNS)
     return _with_shared(table, name, own, wanted)
 
 
-def _tuned_estimates(name: str, tuned: pl.DataFrame) -> pl.DataFrame:
+def _tuned_estimates(name: str, entries: int) -> pl.DataFrame:
     """Return `ESTIMATE_COLUMNS` of every entry at its tuned rate, computed from the runs there."""
     info = table_info(name)
-    at_rate = ["entry", LEARNING_RATE.name]
-    runs = load_runs(name, columns=[*at_rate, "seed", info.metric], rate="all")
-    own = runs.join(tuned.select(at_rate), on=at_rate, how="semi")
-    return estimates(own, info, tuned.height, TUNED_OWN_FROM)
+    runs = load_runs(name, columns=["entry", "seed", info.metric], rate="tuned")
+    return estimates(runs, info, entries, TUNED_OWN_FROM)
 
 
 def _load_sample(
     name: str,
     fidelity: str,
     columns: list[str] | None,
-    rate: View | None,
+    rate: View,
     features: Feature | None,
 ) -> pl.DataFrame:
     """Load a table at a fidelity that a sample of it is trained at; see `load_table`."""

@@ -18,9 +18,11 @@ that diverge: in the fresh mean a run that diverged counts as one that guesses, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from act_bench.errors import excerpt
 from act_bench.files.manifest import metadata_of
 from act_bench.tables.files import entries_file, optional_file, table_file, table_files
 from act_bench.tables.registry import table_info
@@ -186,29 +188,42 @@ def tuned_name(table: str) -> str:
     return f"{table}-tuned.parquet"
 
 
-def view_name(rate: View | None) -> str:
-    """Return a view in words: ``default``, ``tuned``, or the rate.
+def as_view(rate: View | None) -> View:
+    """Return what an argument ``rate`` means: a number of any library as a float, None as default.
 
     Raises
     ------
     UnknownNameError
-        It is none of these.
+        It is no view.
 
     Examples
     --------
-    >>> view_name(None), view_name("tuned"), view_name(0.1)
-    ('default', 'tuned', '0.1')
+    >>> as_view(None), as_view("tuned"), as_view(1)
+    ('default', 'tuned', 1.0)
     """
     if rate is None:
         return "default"
     if isinstance(rate, str):
         if rate in ("default", "tuned"):
             return rate
-    elif not isinstance(rate, bool) and 0 < rate < float("inf"):
-        return f"{rate:g}"
+    elif isinstance(rate, Real) and not isinstance(rate, bool) and 0 < rate < float("inf"):
+        return float(rate)
     raise UnknownNameError(
-        f"no rate {rate!r}: expected 'default' (the recipe's own), 'tuned', or a learning rate"
+        f"no rate {excerpt(rate)}: expected 'default' (the recipe's own), 'tuned', or a learning "
+        "rate"
     )
+
+
+def view_name(rate: View | None) -> str:
+    """Return a view in words: ``default``, ``tuned``, or the rate; raises as `as_view`.
+
+    Examples
+    --------
+    >>> view_name(None), view_name("tuned"), view_name(0.1)
+    ('default', 'tuned', '0.1')
+    """
+    view = as_view(rate)
+    return view if isinstance(view, str) else f"{view:g}"
 
 
 def table_rates(table: str) -> tuple[float, ...]:
@@ -255,6 +270,17 @@ def _file(table: str, name: str) -> Path:
     return optional_file(table, name, f"{absent} rate='default'")
 
 
+def same_rate(one: float, other: float) -> bool:
+    """Return whether two numbers are the same learning rate, one perhaps rounded to float32.
+
+    Examples
+    --------
+    >>> same_rate(0.10000000149, 0.1), same_rate(0.1001, 0.1)
+    (True, False)
+    """
+    return abs(one - other) <= 1e-6 * other
+
+
 def choose_rate(table: str, rate: float) -> float:
     """Return the rate of a table that is meant by a number.
 
@@ -266,7 +292,7 @@ def choose_rate(table: str, rate: float) -> float:
     own = own_rate(table, table_info(table).default_fidelity)
     known = table_rates(table) or (() if own is None else (own,))
     for each in known:
-        if abs(rate - each) <= 1e-9 * each:
+        if same_rate(rate, each):
             return each
     shown = ", ".join(f"{each:g}" for each in known) or "its recipe's own alone"
     raise UnknownNameError(

@@ -10,8 +10,16 @@ from act_bench.files.manifest import metadata_of
 from act_bench.tables.columns import asked_columns, check_columns
 from act_bench.tables.files import limit_runs_file, runs_file, table_files, without_data
 from act_bench.tables.ladder.sample import is_sampled, sample_file, sample_runs_file
-from act_bench.tables.rates import LEARNING_RATE, choose_rate, rate_runs_file, rate_runs_name
-from act_bench.tables.registry import choose_fidelity
+from act_bench.tables.rates import (
+    LEARNING_RATE,
+    View,
+    as_view,
+    choose_rate,
+    rate_runs_file,
+    rate_runs_name,
+    tuned_file,
+)
+from act_bench.tables.registry import choose_fidelity, table_info
 from act_bench.tables.schema import RUN_COLUMNS, UnknownNameError, names
 
 if TYPE_CHECKING:
@@ -22,7 +30,7 @@ def load_runs(
     name: str,
     fidelity: str | None = None,
     columns: Iterable[str] | None = None,
-    rate: float | Literal["default", "all"] = "default",
+    rate: View | Literal["all"] | None = "default",
     limits: bool = False,
 ) -> pl.DataFrame:
     """Load the runs of a table: one row per training, with its learning curves.
@@ -38,9 +46,10 @@ def load_runs(
         Names of the columns to read; None reads all, the curves included.
     rate
         ``"default"``, the runs at the learning rates of the recipes, or, of a sample, at the rate
-        that each function has in the table; a number, those at this rate; ``"all"``, distinguished
-        by the column ``learning_rate``. Runs that diverge before the learning rate has any part in
-        them were made at the recipe's own rate only.
+        that each function has in the table; a number, those at this rate; ``"tuned"``, those of
+        each entry at its rate in ``load_table(name, rate="tuned")``, and none of an entry that has
+        none there; ``"all"``, distinguished by the column ``learning_rate``. Runs that diverge
+        before the learning rate has any part in them were made at the recipe's own rate only.
     limits
         The runs behind ``load_table(name, limits=True)``, and no others.
 
@@ -69,6 +78,8 @@ def load_runs(
     check_columns(asked or (), RUN_COLUMNS)
     if fidelity is not None:
         choose_fidelity(name, fidelity)
+    if rate != "all":
+        rate = as_view(rate)
     import polars as pl
 
     if limits and rate != "default":
@@ -88,23 +99,28 @@ def load_runs(
             others = pl.scan_parquet(rate_runs_file(name)).select(everything)
             order = ["entry", "fidelity", LEARNING_RATE.name, "seed"]
             runs = pl.concat([runs, others]).sort(order)
-        if rate != "all":
-            runs = runs.filter(pl.col(LEARNING_RATE.name) == choose_rate(name, float(rate)))
+        if rate == "tuned":
+            keys = ["entry", LEARNING_RATE.name]
+            tuned = pl.scan_parquet(tuned_file(name)).select(keys)
+            own_fidelity = pl.col("fidelity") == table_info(name).default_fidelity
+            runs = runs.filter(own_fidelity).join(tuned, keys, "semi", maintain_order="left")
+        elif not isinstance(rate, str):
+            runs = runs.filter(pl.col(LEARNING_RATE.name) == choose_rate(name, rate))
     if fidelity is not None:
         runs = runs.filter(pl.col("fidelity") == fidelity)
     return (runs if asked is None else runs.select(asked)).collect()
 
 
-def _sample_runs(name: str, fidelity: str, rate: float | Literal["default", "all"]) -> pl.DataFrame:
+def _sample_runs(name: str, fidelity: str, rate: View | Literal["all"]) -> pl.DataFrame:
     """Load the runs of a sample: at the rates of the table, at one rate, or all of them."""
     import polars as pl
 
     runs = pl.read_parquet(sample_runs_file(name, fidelity)).select(names(RUN_COLUMNS))
     if rate == "all":
         return runs
-    own = pl.col(LEARNING_RATE.name)
-    if rate != "default":
-        return runs.filter((own - float(rate)).abs() <= 1e-9 * own)
+    if not isinstance(rate, str):
+        own = pl.col(LEARNING_RATE.name)
+        return runs.filter((own - rate).abs() <= 1e-6 * own)
     keys = ["entry", LEARNING_RATE.name]
     return runs.join(
         pl.read_parquet(sample_file(name, fidelity), columns=keys), on=keys, how="semi"

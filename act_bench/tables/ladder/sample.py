@@ -100,7 +100,7 @@ def sample_runs_file(table: str, fidelity: str) -> Path:
     return optional_file(table, sample_runs_name(table, fidelity), absent)
 
 
-def check_view(table: str, fidelity: str, rate: View | None) -> None:
+def check_view(table: str, fidelity: str, rate: View) -> None:
     """Refuse a learning rate, of which a sample has one for each function.
 
     Raises
@@ -108,7 +108,7 @@ def check_view(table: str, fidelity: str, rate: View | None) -> None:
     UnknownNameError
         If ``rate`` is a number.
     """
-    if rate not in (None, "default", "tuned"):
+    if rate not in ("default", "tuned"):
         raise UnknownNameError(
             f"{table} at fidelity {fidelity} has each function at the rate that was tuned for it: "
             f"leave out rate={rate!r}. load_runs({table!r}, {fidelity!r}, rate='all') has the runs "

@@ -147,6 +147,63 @@ def test_the_tuned_table_has_its_own_columns_and_those_of_the_space(rates):
         assert row["learning_rate"] == best["learning_rate"]
 
 
+def test_runs_of_the_tuned_table_are_those_at_its_rates(rates):
+    table = act_bench.load_table("mlp", rate="tuned")
+    runs = act_bench.load_runs("mlp", rate="tuned")
+    chosen = dict(table.select("entry", "learning_rate").rows())
+    assert all(chosen[e] == r for e, r in runs.select("entry", "learning_rate").rows())
+    first = runs.filter(pl.col("seed") == 0, pl.col("outcome") == "ok")
+    known = table.filter(pl.col("outcome") == "ok")
+    assert first["entry"].equals(known["entry"])
+    assert first["validation_accuracy"].equals(known["validation_accuracy"])
+    some = act_bench.load_runs("mlp", "full", ["seed", "entry"], rate="tuned")
+    assert some.equals(runs.select("seed", "entry"))
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_fresh_runs_of_the_tuned_table_are_counted(name):
+    table = act_bench.load_table(name, rate="tuned", columns=["entry", "fresh_runs"])
+    runs = act_bench.load_runs(name, columns=["entry", "seed"], rate="tuned")
+    count = runs.filter(pl.col("seed") > 0).group_by("entry").len("number")
+    both = table.join(count, on="entry", how="left").with_columns(pl.col("number").fill_null(0))
+    assert both["fresh_runs"].cast(int).equals(both["number"].cast(int), null_equal=True)
+
+
+LOADERS = {
+    "load_table": act_bench.load_table,
+    "load_runs": act_bench.load_runs,
+    "load_features": act_bench.load_features,
+    "Benchmark": act_bench.Benchmark,
+    "optimum": act_bench.optimum,
+}
+
+
+@pytest.mark.parametrize("load", LOADERS)
+@pytest.mark.parametrize("rate", [True, float("nan"), float("inf"), 0, -0.1, "0.1", [0.1], "best"])
+def test_what_is_no_rate_is_refused_everywhere(load, rate):
+    with pytest.raises(UnknownNameError, match="expected 'default'"):
+        LOADERS[load]("cnn", rate=rate)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_rate_is_a_number_of_any_library(rates, kind):
+    rate = kind(0.1)
+    assert act_bench.load_table("mlp", rate=rate).equals(act_bench.load_table("mlp", rate=0.1))
+    columns = ["entry", "seed"]
+    assert act_bench.load_runs("mlp", columns=columns, rate=rate).equals(
+        act_bench.load_runs("mlp", columns=columns, rate=0.1)
+    )
+    assert act_bench.Benchmark("mlp", rate=rate).query("relu").learning_rate == 0.1
+
+
+def test_a_table_of_one_rate_has_it_by_its_number(one_rate_table):
+    own = act_bench.load_table(one_rate_table)
+    (rate,) = own["learning_rate"].unique()
+    assert act_bench.load_table(one_rate_table, rate=rate).equals(own)
+    with pytest.raises(UnknownNameError, match=f"not trained at the rate .*; it has {rate:g}"):
+        act_bench.load_table(one_rate_table, rate=3 * rate)
+
+
 def test_runs_of_two_rates_of_one_entry_are_kept_apart(rates):
     own = act_bench.load_runs("mlp")
     assert own["learning_rate"].unique().to_list() == [RECIPE.learning_rate]
