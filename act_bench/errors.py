@@ -206,8 +206,8 @@ def did_you_mean(name: str, known: Iterable[str], count: int = 1) -> str:
 
     Examples
     --------
-    >>> did_you_mean("relux", ["tanh", "relu"])
-    "did you mean 'relu'?"
+    >>> did_you_mean("relux", ["tanh", "relu"]), did_you_mean("CNN", ["mlp", "cnn"])
+    ("did you mean 'relu'?", "did you mean 'cnn'?")
     >>> did_you_mean("crelu", ["relu", "tanh", "crrelu"], count=2)
     "did you mean 'crrelu' or 'relu'?"
     >>> did_you_mean("zebra", ["tanh", "relu"])
@@ -215,7 +215,11 @@ def did_you_mean(name: str, known: Iterable[str], count: int = 1) -> str:
     """
     import difflib  # only on the way to an error: it costs more than the parser
 
-    near = [repr(each) for each in difflib.get_close_matches(str(name), list(known), n=count)]
+    written = {each.casefold(): each for each in known}
+    near = [
+        repr(written[each])
+        for each in difflib.get_close_matches(str(name).casefold(), list(written), n=count)
+    ]
     if not near:
         return ""
     *others, last = near

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from act_bench.errors import ArgumentTypeError, excerpt
 from act_bench.functions.catalogue import read
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def act_layer(function: str | HasModule) -> partial[torch.nn.Module]:
     ------
     act_bench.functions.expression.ParseError
         The text is no expression, and no name.
+    act_bench.errors.ArgumentTypeError
+        It is no function at all.
     act_bench.errors.MissingExtraError
         On a call: PyTorch is not installed.
 
@@ -55,4 +58,11 @@ def act_layer(function: str | HasModule) -> partial[torch.nn.Module]:
 
     With timm: ``timm.create_model("resnet18", act_layer=layer)``.
     """
-    return partial(_module, read(function) if isinstance(function, str) else function)
+    if isinstance(function, str):
+        function = read(function)
+    if not hasattr(function, "to_torch"):
+        raise ArgumentTypeError(
+            "act_layer: expected an expression, or the name or record of a function, got "
+            f"{excerpt(function)}"
+        )
+    return partial(_module, function)

@@ -11,10 +11,11 @@ from act_bench.figures import FigureError, Request
 from act_bench.figures.style import OKABE_ITO, bare
 from act_bench.files.manifest import DataError
 from act_bench.functions.catalogue import read
-from act_bench.spaces.paper import NotInSpaceError, load_space
+from act_bench.spaces.paper import recorded_as
 from act_bench.tables.inputs.distributions import MOMENTS, load_inputs
 from act_bench.tables.inputs.histograms import EDGES, WIDTH
 from act_bench.tables.registry import Metric, choose_fidelity, table_info
+from act_bench.tables.schema import UnknownNameError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,15 +73,11 @@ def read_distributions(request: Request) -> Distributions:
     if own:
         return _of_own(str(function), str(request.model), str(request.data))
     (table,) = request.tables
-    try:
-        entry = load_space().resolve(str(function)).entry
-        text = load_space().representatives[entry]
-    except NotInSpaceError:
-        text = str(function)
+    text = recorded_as(str(function))
     fidelity = choose_fidelity(table, request.fidelity)
     try:
         rows = load_inputs(table, text, fidelity).to_dicts()
-    except DataError:
+    except (DataError, UnknownNameError):
         rows = []
     return of_rows(table, rows) if rows else _trained(table, fidelity, text, request)
 

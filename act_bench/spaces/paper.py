@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from act_bench.errors import ActBenchError, ExitCode
 from act_bench.files.manifest import SPACE_FILE, metadata_of, verified
-from act_bench.functions.expression import Expression
+from act_bench.functions.expression import Expression, ParseError
 from act_bench.functions.named import NamedFunction
 from act_bench.functions.operators import BINARY, COMMUTATIVE, SPACE_UNARY
 from act_bench.spaces.protocol import Asked, FunctionSpace, Resolution
@@ -316,6 +316,21 @@ def entry_of(function: NamedFunction) -> int | None:
         return load_space().resolve(function.expression).entry
     except NotInSpaceError:
         return None
+
+
+def recorded_as(function: str) -> str:
+    """Return how records spell a function: an entry by its first spelling, others as they come.
+
+    Examples
+    --------
+    >>> recorded_as("max(zero(x),x)"), recorded_as("golu")
+    ('add(zero(x),relu(x))', 'golu')
+    """
+    space = load_space()
+    try:
+        return space.representatives[space.resolve(function).entry]
+    except (NotInSpaceError, ParseError):
+        return function
 
 
 def beside_the_space() -> dict[str, None]:

@@ -7,12 +7,16 @@ Surrogate Modeling* (NeurIPS 2023, arXiv 2301.05785), as the poster numbers them
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from numbers import Integral
+from typing import TYPE_CHECKING, Final, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from act_bench.errors import ArgumentError
+from act_bench.functions.catalogue import read
+from act_bench.functions.expression import Expression
+from act_bench.functions.named import NamedFunction
 from act_bench.spaces.distances import all_pairs, spectrum_vectors
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.registry import EDITIONS
@@ -20,7 +24,7 @@ from act_bench.tables.schema import one_of
 from act_bench.tables.spectra import QUANTILES, load_spectra
 
 if TYPE_CHECKING:
-    from act_bench.functions.expression import Expression
+    from act_bench.spaces.protocol import Asked
 
 Feature = Literal["outputs", "fim"]
 Weighting = Literal["reference_code", "uniform", "inverse_size"]
@@ -34,8 +38,8 @@ CDF_RANGE: Final = (-100.0, 100.0)
 
 
 def distance(
-    a: str | Expression | ArrayLike,
-    b: str | Expression | ArrayLike,
+    a: Asked | ArrayLike,
+    b: Asked | ArrayLike,
     feature: Feature = "outputs",
     *,
     table: str | None = None,
@@ -47,9 +51,9 @@ def distance(
     Parameters
     ----------
     a, b
-        Expressions, or features: outputs (points,) of both at the same points, or quantile
-        functions (layers, 128) of both in the same network, or, of the edition ``upstream``, CDF
-        vectors (bins,).
+        Functions, by expression, name or number of the entry; or features: outputs (points,) of
+        both at the same points, or quantile functions (layers, 128) of both in the same network,
+        or, of the edition ``upstream``, CDF vectors (bins,).
     feature
         ``outputs``: :func:`output_distances` at the 80 points of the space. ``fim``:
         :func:`fim_distances` in a table's network, or :func:`cdf_distances` of the edition
@@ -81,7 +85,7 @@ def distance(
     Examples
     --------
     >>> import act_bench
-    >>> round(act_bench.distance("relu(x)", "swish(x)"), 4)
+    >>> round(act_bench.distance("relu", "swish"), 4)
     0.2055
     >>> act_bench.distance("relu(x)", "max(x,zero(x))", "fim", table="mlp")
     0.0
@@ -315,30 +319,27 @@ def quantile_function(ascending: ArrayLike, count: int = QUANTILES) -> NDArray[n
     return means.astype(np.float32)
 
 
-def _outputs(function: str | Expression | ArrayLike) -> Floats:
-    from act_bench.functions.expression import Expression, parse
-
-    if isinstance(function, str):
-        function = parse(function)
-    if isinstance(function, Expression):
-        return function.to_numpy()(load_space().points)
+def _outputs(function: Asked | ArrayLike) -> Floats:
+    if _is_function(function):
+        return read(load_space().spelling(function)).to_numpy()(load_space().points)
     return np.asarray(function, dtype=np.float64)
 
 
-def _spectrum(function: str | Expression | ArrayLike, table: str) -> Floats:
-    from act_bench.functions.expression import Expression
-
-    if isinstance(function, str | Expression):
-        known = load_spectra(table).quantiles[load_space().resolve(function).entry]
-        return np.asarray(known, dtype=np.float64)
+def _spectrum(function: Asked | ArrayLike, table: str) -> Floats:
+    if _is_function(function):
+        function = load_spectra(table).quantiles[load_space().resolve(function).entry]
     return np.asarray(function, dtype=np.float64)
 
 
-def _cdf(function: str | Expression | ArrayLike, table: str) -> Floats:
-    from act_bench.functions.expression import Expression
+def _cdf(function: Asked | ArrayLike, table: str) -> Floats:
     from act_bench.tables.upstream import load_cdfs
 
-    if isinstance(function, str | Expression):
+    if _is_function(function):
         known = load_cdfs(table, [load_space().resolve(function).entry]).values
         return known[0].astype(np.float64) if len(known) else np.array([np.nan])
     return np.asarray(function, dtype=np.float64)
+
+
+def _is_function(function: object) -> TypeGuard[Asked]:
+    """Return whether it stands for a function, and is no vector of features."""
+    return isinstance(function, str | Expression | NamedFunction | Integral)

@@ -37,6 +37,8 @@ def test_what_is_learned_is_learned_per_layer() -> None:
 def test_an_expression_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(ParseError, match="relux"):
         act_bench.act_layer("relux(x)")
+    with pytest.raises(TypeError, match=r"act_layer: expected an expression, or .* got 3"):
+        act_bench.act_layer(3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

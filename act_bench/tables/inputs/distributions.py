@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from act_bench.functions.catalogue import read
+from act_bench.spaces.paper import recorded_as
 from act_bench.tables.files import optional_file
 from act_bench.tables.rates import LEARNING_RATE
 from act_bench.tables.registry import choose_fidelity
-from act_bench.tables.schema import ANY_ENTRY, FIDELITY, Column
+from act_bench.tables.schema import ANY_ENTRY, FIDELITY, Column, UnknownNameError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -103,7 +105,7 @@ def load_inputs(
     table
         A key of ``act_bench.tables.registry.TABLES``.
     expression
-        One function, in the spelling of the file; None gives all.
+        One function, by any spelling or name; None gives all.
     fidelity
         One of the table's fidelities; None takes its default.
 
@@ -116,19 +118,30 @@ def load_inputs(
     Raises
     ------
     UnknownNameError
-        If there is no such table or fidelity.
+        If there is no such table or fidelity, or the file has nothing of the function.
+    ParseError
+        If ``expression`` is neither an expression nor a name.
     DataError
         If the table has none here, or the file is damaged.
 
     Examples
     --------
-    >>> rows = load_inputs("mlp", "add(zero(x),relu(x))")
+    >>> rows = load_inputs("mlp", "relu")
     >>> rows.select("moment", "place").rows()
     [('initialization', 0), ('initialization', 1), ('trained', 0), ('trained', 1)]
     """
     import polars as pl
 
     chosen = pl.col("fidelity") == choose_fidelity(table, fidelity)
-    if expression is not None:
-        chosen &= pl.col("expression") == expression
-    return pl.read_parquet(inputs_file(table)).filter(chosen)
+    rows = pl.read_parquet(inputs_file(table)).filter(chosen)
+    if expression is None:
+        return rows
+    function = recorded_as(str(read(expression)))
+    found = rows.filter(pl.col("expression") == function)
+    if found.is_empty():
+        raise UnknownNameError(
+            f"{table} has no inputs of {function}, but of {rows['expression'].n_unique()} other "
+            f"functions: load_inputs({table!r}) has them all, and `act-bench plot inputs "
+            f"{expression!r} --table {table}` trains this one and draws its own"
+        )
+    return found

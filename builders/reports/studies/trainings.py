@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from act_bench.files.manifest import DataError
-from act_bench.spaces.paper import NotInSpaceError, load_space
+from act_bench.spaces.paper import load_space, recorded_as
 from act_bench.tables.catalogued.named import load_named_runs
 from act_bench.tables.registry import TABLES
 from act_bench.tables.runs import load_runs
@@ -232,11 +232,7 @@ def text_of(function: str) -> str:
     >>> text_of("relu"), text_of("golu")
     ('add(zero(x),relu(x))', 'golu')
     """
-    found = str(read_activation(function))
-    try:
-        return load_space().representatives[load_space().resolve(found).entry]
-    except (NotInSpaceError, ValueError):
-        return found
+    return recorded_as(str(read_activation(function)))
 
 
 def _entries(texts: list[str]) -> dict[str, int | None]:

@@ -9,9 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from act_bench.cli import plot
+from act_bench.errors import ArgumentTypeError
 from act_bench.figures import FigureError, Request, draw
 from act_bench.figures.inputs import read_distributions
+from act_bench.functions.expression import ParseError
 from act_bench.tables.inputs.distributions import MOMENTS, load_inputs
+from act_bench.tables.schema import UnknownNameError
 
 NETWORK = """
 import torch
@@ -52,6 +55,19 @@ def test_the_file_has_baselines_named_functions_and_the_best() -> None:
     assert {"golu", "crrelu", "gelu(x)"} <= set(functions["expression"])
     ok = rows.filter(outcome="ok").group_by("expression").len()
     assert set(ok["len"]) == {4}, "two places at two moments"
+
+
+def test_inputs_of_a_function_by_any_spelling() -> None:
+    known = load_inputs("mlp", "add(zero(x),relu(x))")
+    assert known.height == 4
+    for text in ("relu", "ReLU", "max(x, zero(x))"):
+        assert load_inputs("mlp", text).equals(known)
+    with pytest.raises(UnknownNameError, match=r"mlp has no inputs of mul\(.*\), but of \d+"):
+        load_inputs("mlp", "mul(cosh(x),erf(x))")
+    with pytest.raises(ParseError):
+        load_inputs("mlp", "nonsense")
+    with pytest.raises(ArgumentTypeError, match="expected the text of an expression, got int"):
+        load_inputs("mlp", 3)  # type: ignore[arg-type]
 
 
 def test_a_network_of_your_own(tmp_path: Path) -> None:

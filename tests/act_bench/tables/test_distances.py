@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
 import act_bench
-from act_bench.spaces.paper import load_space
+from act_bench.errors import ArgumentError
+from act_bench.functions.catalogue import CATALOGUE
+from act_bench.spaces.paper import NotInSpaceError, load_space
 from act_bench.tables import distances
 from act_bench.tables.distances import (
     cdf_bins,
@@ -216,3 +218,21 @@ def test_load_table_joins_what_is_asked_for() -> None:
     known = act_bench.load_dataset("act-bench", "entropy")["entropy_nats"]
     assert table["entropy_nats"].to_list() == list(known)
     assert act_bench.load_table("mlp", columns=[]).columns == []
+
+
+def test_functions_have_names_numbers_and_spellings() -> None:
+    space = load_space()
+    relu, swish = (space.resolve(name).entry for name in ("relu", "swish"))
+    expected = act_bench.distance("relu(x)", "swish(x)")
+    for one, other in (
+        ("relu", "swish"), (relu, np.int64(swish)), ("ReLU", act_bench.parse("swish(x)")),
+        (CATALOGUE["relu"], CATALOGUE["swish"]),
+    ):  # fmt: skip
+        assert act_bench.distance(one, other) == expected
+        by_spectra = act_bench.distance(one, other, "fim", table="mlp")
+        assert by_spectra == act_bench.distance("relu(x)", "swish(x)", "fim", table="mlp")
+    assert act_bench.distance("golu", "gelu") < act_bench.distance("golu", "relu")
+    with pytest.raises(NotInSpaceError):
+        act_bench.distance("golu", "gelu", "fim", table="mlp")
+    with pytest.raises(ArgumentError, match="from 0 to 2,912, got 2913"):
+        act_bench.distance(2913, "relu")
