@@ -20,10 +20,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from act_bench.errors import ActBenchError, ExitCode, did_you_mean
+from act_bench.errors import ActBenchError, ExitCode, did_you_mean, excerpt
 from act_bench.functions.expression import Expression, ParseError, parse
 from act_bench.functions.named import NamedFunction
-from act_bench.functions.notation.hints import SHOWN, shortened
+from act_bench.functions.notation.hints import SHOWN
 from act_bench.functions.operators import SWISH_OPERATORS
 from act_bench.functions.parameter import Parameter
 
@@ -364,11 +364,11 @@ def find(name: str) -> NamedFunction:
     hint = did_you_mean(key[: 2 * SHOWN], _BY_ALIAS, count=3) or (
         "act_bench.functions.catalogue.CATALOGUE lists them"
     )
-    raise UnknownFunctionError(f"no function is called {shortened(name)}: {hint}")
+    raise UnknownFunctionError(f"no function is called {excerpt(name)}: {hint}")
 
 
 def _key(name: str) -> str:
-    return name.strip().lower().replace("-", "_").replace(" ", "_")
+    return str(name).strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def read(text: str) -> Expression | NamedFunction:
