@@ -220,17 +220,15 @@ def _records(entry: int) -> list[Record]:
 
     records: list[Record] = []
     for table, info in TABLES.items():
-        metrics = _metrics(of_metric(ENTRY_COLUMNS, info.metric))
+        every = _metrics(of_metric(ENTRY_COLUMNS, info.metric))
         fidelities = embedded_fidelities(table)
         curves: dict[str, Curves] = {}
         if fidelities and runs_name(table) in table_files(table):
             curves = median_curves(str(runs_file(table)), entry)
         for fidelity in fidelities:
-            if sampled := is_sampled(table, fidelity):
-                asked = _metrics(sample_columns(table))
-            row = load_table(table, fidelity=fidelity, columns=asked if sampled else metrics).row(
-                entry, named=True
-            )
+            sampled = is_sampled(table, fidelity)
+            metrics = _metrics(sample_columns(table)) if sampled else every
+            row = load_table(table, fidelity=fidelity, columns=metrics).row(entry, named=True)
             if sampled and row["outcome"] != "missing":
                 path = str(sample_runs_file(table, fidelity))
                 curves |= median_curves(path, entry, row["learning_rate"])
@@ -244,7 +242,7 @@ def _records(entry: int) -> list[Record]:
                 }
             )
         try:
-            upstream = load_table(table, edition="upstream", columns=metrics)
+            upstream = load_table(table, edition="upstream", columns=every)
         except (DataError, UnknownNameError):  # not imported here, or the authors have none
             continue
         records.append(

@@ -279,7 +279,7 @@ def _with_shared(
         raise UnknownNameError(
             f"{', '.join(unknown)}: of the trainings at the recipe's own rate and the default "
             f"fidelity, as in load_table({name!r}, columns={unknown!r}). Here each entry has one "
-            "run with seed 0 and fresh_runs others"
+            "run with seed 0, and as many others as the column fresh_runs says"
         )
     if of_own := [column for column in others if column in names(ESTIMATE_COLUMNS)]:
         raise UnknownNameError(

@@ -17,6 +17,7 @@ from act_bench.tables.rates import (
     choose_rate,
     rate_runs_file,
     rate_runs_name,
+    same_rate,
     tuned_file,
 )
 from act_bench.tables.registry import choose_fidelity, table_info
@@ -119,8 +120,14 @@ def _sample_runs(name: str, fidelity: str, rate: View | Literal["all"]) -> pl.Da
     if rate == "all":
         return runs
     if not isinstance(rate, str):
-        own = pl.col(LEARNING_RATE.name)
-        return runs.filter((own - rate).abs() <= 1e-6 * own)
+        known = sorted(runs[LEARNING_RATE.name].unique())
+        meant = [each for each in known if same_rate(rate, each)]
+        if not meant:
+            raise UnknownNameError(
+                f"{name} at fidelity {fidelity} has no run at the rate {rate:g}; it has "
+                f"{', '.join(f'{each:g}' for each in known)}"
+            )
+        return runs.filter(pl.col(LEARNING_RATE.name).is_in(meant))
     keys = ["entry", LEARNING_RATE.name]
     return runs.join(
         pl.read_parquet(sample_file(name, fidelity), columns=keys), on=keys, how="semi"

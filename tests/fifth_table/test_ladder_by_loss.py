@@ -123,7 +123,7 @@ def test_what_is_the_same_at_every_fidelity_is_joined(drawn: pl.DataFrame) -> No
     for column in ("runs", "diverged_runs", "validation_loss_std", "train_accuracy_std"):
         with pytest.raises(UnknownNameError, match=column):
             load_table(NAME, fidelity=LONG, columns=["entry", column])
-    with pytest.raises(UnknownNameError, match="one run with seed 0 and fresh_runs others"):
+    with pytest.raises(UnknownNameError, match="one run with seed 0, and as many others"):
         load_table(NAME, fidelity=LONG, columns=["runs"])
     with pytest.raises(UnknownNameError, match="estimated at the default fidelity"):
         load_table(NAME, fidelity=LONG, columns=["estimate"])
@@ -140,6 +140,8 @@ def test_runs_are_those_of_the_table_or_all(drawn: pl.DataFrame) -> None:
     assert own.height == drawn.height + 2 * (drawn["stratum"] == "baseline").sum()
     assert every.height == own.height + drawn["every_rate"].sum()
     assert set(load_runs(NAME, LONG, ["learning_rate"], rate=OTHER)["learning_rate"]) == {OTHER}
+    with pytest.raises(UnknownNameError, match=r"no run at the rate 0\.3; it has 0\.02, 0\.04"):
+        load_runs(NAME, LONG, rate=0.3)
     assert set(load_runs(NAME, columns=["fidelity"])["fidelity"]) == {"proxy"}
 
 
