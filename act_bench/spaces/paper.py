@@ -60,8 +60,16 @@ class NotInSpaceError(ActBenchError, KeyError):
         return (
             f"{self.expression} is none of the 2,913 functions of the space: its values differ "
             f"from each of theirs. Nearest by outputs: {offered}. Query one of these, or train it: "
-            f"act-bench regenerate '{self.expression}'"
+            f"act-bench regenerate '{self.expression}'{self._entry_of_that_number()}"
         )
+
+    def _entry_of_that_number(self) -> str:
+        """Return what a bare number may have meant: as text it is a constant function."""
+        spellings = load_space().representatives
+        if not self.expression.isdecimal() or int(self.expression) >= len(spellings):
+            return ""
+        spelled = spellings[int(self.expression)]
+        return f". As text a number is a constant; entry {self.expression} is spelled {spelled}"
 
 
 def enumerate_space() -> tuple[str, ...]:

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from act_bench import load_runs
 from act_bench.search.benchmark_data import BenchmarkData
-from act_bench.search.events import Charge, Query
+from act_bench.search.events import Query
 from act_bench.search.loading import load_data
 from act_bench.search.trace import Trace
 from act_bench.search.trace_table import read_traces
 from act_bench.tables.rates import own_rate
 from act_bench.tables.registry import TABLES
 from builders.rates import FIRST_SEED, RATE, fresh_summaries
+from builders.reports.rates.one_machine import on_one_machine, slowness_of_rates
 from builders.reports.results.goals import trainings
 
 PLAIN: Final = ("random", "knn", "gp-ei", "aquasurf")
@@ -58,21 +59,24 @@ class Found(NamedTuple):
         return np.where(known, self.fresh, self.seen - flattery)
 
 
-def incumbent(trace: Trace, budget_s: float, own: float) -> tuple[Pair, float] | None:
+def incumbent(
+    trace: Trace, budget_s: float, own: float, data: BenchmarkData
+) -> tuple[Pair, float] | None:
     """Return the best pair of function and rate within a budget of training, and its score.
 
-    What a search was charged for features is not counted: it is the same with and without rates.
+    The seconds are those of the data, not of the trace. What a search was charged for features is
+    not counted: it is the same with and without rates.
     """
-    best, charged = None, 0.0
+    best, clock_s = None, 0.0
     for event in trace.events:
-        if isinstance(event, Charge):
-            charged += event.cost_s
-        elif isinstance(event, Query):
-            if event.clock_s - charged > budget_s:
+        if isinstance(event, Query):
+            entry, score, rate = event.result.entry, event.result.score, event.rate or own
+            if not event.result.repeated:
+                clock_s += data.at_rate(rate).cost_s[entry] or 0.0
+            if clock_s > budget_s:
                 break
-            score, rate = event.result.score, event.rate or own
             if score is not None and (best is None or score > best[1]):
-                best = ((event.result.entry, _key(rate)), score)
+                best = ((entry, _key(rate)), score)
     return best
 
 
@@ -81,7 +85,7 @@ def found_by(
 ) -> Found:
     """Return what searches have found when `BUDGET` was spent."""
     budget = BUDGET * trainings(data)
-    best = [incumbent(trace, budget, own) for trace in traces]
+    best = [incumbent(trace, budget, own, data) for trace in traces]
     pairs = [each for each in best if each is not None]
     return Found(
         np.array([score for _, score in pairs], np.float64),
@@ -109,7 +113,7 @@ def compare(table: str, folder: Path) -> pl.DataFrame:
     What they find is in the metric of the table. ``gain`` is how much more, or of a loss less, the
     searches over rates find, by the other seeds; intervals are bootstrap ones over searches.
     """
-    data = load_data(table)
+    data = on_one_machine(load_data(table), slowness_of_rates(table))
     fresh, own = fresh_seeds(data), own_rate(table, data.fidelity)
     if own is None:  # there is nothing to compare without it
         return pl.DataFrame()

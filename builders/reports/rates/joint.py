@@ -2,9 +2,10 @@
 
 ``python -m builders.reports.rates.joint mlp`` simulates the same optimizers over the functions
 at the recipe's own rate and over the pairs of function and rate, and compares them when the same
-seconds of training were spent. The reference is the best of the table at any rate, so a search at
-the recipe's own rate keeps a regret that it cannot lose. Prints Markdown; ``--write`` puts the
-sections of all tables that have rates into ``docs/studies/rates.md``, and the figures into
+seconds of training were spent, as they would be if one machine had trained all rates
+(:mod:`builders.reports.rates.one_machine`). The reference is the best of the table at any rate, so
+a search at the recipe's own rate keeps a regret that it cannot lose. Prints Markdown; ``--write``
+puts the sections of all tables that have rates into ``docs/studies/rates.md``, and the figures into
 ``docs/studies/rates-joint.csv``; below each stands what :mod:`builders.reports.rates.confirmed`
 finds, and in ``rates-joint-confirmed.csv``.
 """
@@ -23,6 +24,7 @@ from act_bench.search.loading import load_data
 from act_bench.tables.rates import table_rates
 from act_bench.tables.registry import TABLES
 from builders.reports.rates import confirmed
+from builders.reports.rates.one_machine import on_one_machine, slowness_of_rates
 from surrogates.optimizers import asks_for_rates, find_optimizer
 from surrogates.simulation import Simulation, simulate
 
@@ -69,7 +71,7 @@ def compare(table: str, trials: int, seed: int = 0) -> pl.DataFrame:
 
     The intervals are bootstrap ones over trials.
     """
-    data = load_data(table)
+    data = on_one_machine(load_data(table), slowness_of_rates(table))
     costs = np.array([data.cost_s[entry] or 0.0 for entry in data.covered])
     budgets = [budget * float(costs.mean()) for budget in BUDGETS]
     names = [name for plain in PLAIN for name in (plain, f"{plain}-rates")]
@@ -97,7 +99,7 @@ def section(figures: pl.DataFrame) -> str:
     """Return the Markdown of one table's figures."""
     about = (
         f"Mean regret, {figures['trials'][0]} searches each, against the best at any rate, when "
-        "the same seconds of training were spent; 95 % intervals over searches."
+        "the same seconds of training were spent, as on one machine; 95 % intervals over searches."
     )
     heads = " | ".join(f"{budget} trainings' worth" for budget in BUDGETS)
     lines = [

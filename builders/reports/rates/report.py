@@ -30,6 +30,7 @@ from builders.rates import RATE
 from builders.reports.agreement.between import stuck_in_words
 from builders.reports.rates.axis import Axis, Scores, axis, runs_of
 from builders.reports.rates.held_out import estimated
+from builders.reports.rates.one_machine import slowness
 from builders.reports.seeds import with_error
 from surrogates.significance import spearman_interval
 
@@ -42,19 +43,21 @@ ENOUGH: Final = 0.9
 """Share of some functions that needs fresh seeds: those that have none are no random ones."""
 
 
-def coverage(runs: dict[float, pl.DataFrame]) -> str:
+def coverage(runs: dict[float, pl.DataFrame], own_rate: float) -> str:
     """Return what was trained at each rate, at which cost and where."""
-    lines = [
-        "| rate | entries | runs | core-hours | seconds a run that does not diverge | processors |",
-        "|---|---|---|---|---|---|",
-    ]
+    columns = (
+        "rate | entries | runs | core-hours | seconds a run that does not diverge | "
+        "against the recipe's own, same functions | processors"
+    )
+    lines = [f"| {columns} |", "|" + "---|" * 7]
     for rate, of_rate in runs.items():
         made = Counter(json.loads(text)["processor"] for text in of_rate["versions"].to_list())
         where = ", ".join(f"{name} ({count:,})" for name, count in made.most_common())
         entries, hours = of_rate["entry"].n_unique(), of_rate["runtime_s"].sum() / 3600
         seconds = of_rate.filter(pl.col("outcome") == "ok")["runtime_s"].to_numpy().mean()
+        ratio = slowness(of_rate, runs[own_rate])
         numbers = f"{rate:g} | {entries:,} | {of_rate.height:,} | {hours:.2f} | {seconds:.3g}"
-        lines.append(f"| {numbers} | {where} |")
+        lines.append(f"| {numbers} | {ratio:.2f} | {where} |")
     return "\n".join(lines)
 
 
@@ -302,7 +305,8 @@ def page(table: str, runs: dict[float, pl.DataFrame]) -> str:
     """Return the report on one table as Markdown."""
     found = axis(table, runs)
     sections = (outcomes, best_rates, gains, top, best, doubled, deviation, seeds, baselines)
-    made = [f"## {table}", coverage(runs), *(each(found) for each in sections)]
+    cost = coverage(runs, found.rates[found.own])
+    made = [f"## {table}", cost, *(each(found) for each in sections)]
     if tuned_name(table) in table_files(table) and confirmed(found):
         made.append(estimated(table))
     return "\n\n".join(filter(None, made)) + "\n"

@@ -175,6 +175,8 @@ def test_errors_leave_no_trace(data: BenchmarkData) -> None:
     bench = Benchmark(data)
     with pytest.raises(ParseError, match="did you mean"):
         bench.query("relux(x)")
+    with pytest.raises(NotInSpaceError, match=r"constant; entry 20 is spelled .*\(x\)\)$"):
+        bench.query("20")
     with pytest.raises(NotInSpaceError, match="Nearest"):
         bench.query("sinh(sinh(x))")
     with pytest.raises(ValueError, match="nothing was trained"):

@@ -12,6 +12,7 @@ from act_bench.spaces.paper import load_space
 from act_bench.tables.schema import METRICS, RUN_COLUMNS, arrow_schema
 from builders.reports.rates import report as rates
 from builders.reports.rates.axis import Axis, axis
+from builders.reports.rates.one_machine import slowness
 from regenerate.recipes import find
 
 SPACE = load_space()
@@ -143,3 +144,17 @@ def test_the_whole_page_has_every_section(found: Axis) -> None:
     ):
         assert section(found)
     assert "| `elu(x)` |" in rates.baselines(found)
+
+
+def test_the_clock_is_compared_by_the_functions_that_end_at_both_rates() -> None:
+    """Those that diverge at one rate alone end early there, which says nothing of the machine."""
+    quality = np.full(len(SPACE.representatives), 0.5)
+    diverging = np.where(np.arange(len(quality)) % 2, quality, np.nan)
+    own = runs_at(OWN, quality)
+    slow = runs_at(2 * OWN, diverging).with_columns(
+        runtime_s=pl.when(pl.col("outcome") == "ok").then(90.0).otherwise(1.0)
+    )
+    assert slowness(slow, own) == 2.5
+    rows = rates.coverage({OWN: own, 2 * OWN: slow}, OWN).splitlines()[2:]
+    assert [row.split(" | ")[5] for row in rows] == ["1.00", "2.50"]
+    assert np.isnan(slowness(slow.filter(pl.col("outcome") != "ok"), own))
