@@ -392,3 +392,20 @@ def fresh_spread(tuned: pl.DataFrame, info: TableInfo) -> Spread:
     several = tuned.filter(trains, pl.col("fresh_runs") > 1)
     squares, total = several.select((std.pow(2) * freedom).sum(), freedom.sum()).row(0)
     return Spread(float(squares / total) ** 0.5 if total else float("nan"), int(total))
+
+
+def fresh_spread_of(row: dict[str, Any], info: TableInfo, of_all: Spread) -> Spread:
+    """Return how much a fresh run of one function varies: as of all where it has few.
+
+    Parameters
+    ----------
+    row
+        Of the tuned table.
+    info
+        The table.
+    of_all
+        As from `fresh_spread`.
+    """
+    if row["fresh_runs"] < FEW_SEEDS:
+        return of_all
+    return Spread(row[f"fresh_{info.metric}_std"], row["fresh_runs"] - 1)

@@ -132,8 +132,8 @@ or more, and respellings of a baseline do not count; *near the best* means withi
 best class. The margin is the standard deviation of a value between seeds
 ([how](../../../builders/reports/results/goals.py)). *Tuned* is the view in which every function is
 trained at all rates of its table; what it is worth there is the mean of its fresh seeds, which did
-not choose the rate, and functions without any{but_not} are in no
-goal. A margin of one deviation is no test: [rates](../rates.md) says what is significant. Random
+not choose the rate. A function without fresh seeds is in no goal.{known}
+A margin of one deviation is no test: [rates](../rates.md) says what is significant. Random
 search is exact.
 
 {sooner}
@@ -156,12 +156,13 @@ def page(found: pl.DataFrame, trials: int, evaluations: int) -> str:
         "table | goal | margin | functions | random search | evaluations | arrive | "
         "clock, stored | one run each | evaluations, pool | clock, pool | clock, first"
     )
-    tuned = found.filter(pl.col("rate") == "tuned")["table"].unique()
-    best = min((best_with_fresh(load_data(table, rate="tuned")) for table in tuned), default=0)
-    but_not = f", none of the best {best} by the seed that did," * bool(best)
-    about = HEAD.format(
-        trials=trials, evaluations=evaluations, but_not=but_not, sooner=sooner(found)
-    )
+    tuned = found.filter(pl.col("rate") == "tuned")["table"].unique(maintain_order=True)
+    best = {table: best_with_fresh(load_data(table, rate="tuned")) for table in tuned}
+    counts = ", ".join(f"{count:,} on `{table}`" for table, count in best.items())
+    known = (
+        f"\nAt least these have them, the best by the seed that chose the rate: {counts}."
+    ) * bool(best)
+    about = HEAD.format(trials=trials, evaluations=evaluations, known=known, sooner=sooner(found))
     lines = [f"{about}| {heads} |"]
     lines.append("|---" * len(heads.split(" | ")) + "|")
     for _, group in found.group_by("table", "rate", "goal", "margin", maintain_order=True):

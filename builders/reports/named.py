@@ -25,7 +25,14 @@ from act_bench.spaces.paper import load_space
 from act_bench.tables.catalogued.named import load_named, named_name
 from act_bench.tables.files import table_files
 from act_bench.tables.loaders import load_table
-from act_bench.tables.rates import FEW_SEEDS, LEARNING_RATE, Spread, fresh_spread, tuned_name
+from act_bench.tables.rates import (
+    FEW_SEEDS,
+    LEARNING_RATE,
+    Spread,
+    fresh_spread,
+    fresh_spread_of,
+    tuned_name,
+)
 from act_bench.tables.registry import TABLES, TableInfo
 from regenerate.recipes import find
 from surrogates.significance import holm
@@ -58,18 +65,11 @@ def trained(tuned: pl.DataFrame, info: TableInfo) -> pl.DataFrame:
     return tuned.filter(pl.col(f"fresh_{info.metric}") * info.score(1.0) > info.trained_score)
 
 
-def spread(row: Row, info: TableInfo, of_all: Spread) -> Spread:
-    """Return how much a fresh run of one function varies: pooled where it has few."""
-    if row["fresh_runs"] < FEW_SEEDS:
-        return of_all
-    return Spread(row[f"fresh_{info.metric}_std"], row["fresh_runs"] - 1)
-
-
 def p_value(first: Row, second: Row, info: TableInfo, of_all: Spread) -> float:
     """Return how probable a difference of fresh means as large is where there is none."""
     name = f"fresh_{info.metric}"
     few = min(first["fresh_runs"], second["fresh_runs"]) < FEW_SEEDS
-    spreads = [of_all if few else spread(row, info, of_all) for row in (first, second)]
+    spreads = [of_all if few else fresh_spread_of(row, info, of_all) for row in (first, second)]
     parts = [
         each.deviation**2 / row["fresh_runs"]
         for each, row in zip(spreads, (first, second), strict=True)
@@ -137,7 +137,7 @@ def section(table: str) -> str:
 def _row(row: Row, found: Compared, info: TableInfo, of_all: Spread) -> str:
     name, fresh, against, mean = row["name"], row[f"fresh_{info.metric}"], "", ""
     if fresh is not None:
-        error = spread(row, info, of_all).deviation / row["fresh_runs"] ** 0.5
+        error = fresh_spread_of(row, info, of_all).deviation / row["fresh_runs"] ** 0.5
         mean = f"{fresh:.4f} ± {error:.4f}"
     if name in found.difference:
         sure = " *" if found.p[name] < LEVEL else ""

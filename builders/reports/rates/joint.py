@@ -99,7 +99,8 @@ def section(figures: pl.DataFrame) -> str:
     """Return the Markdown of one table's figures."""
     about = (
         f"Mean regret, {figures['trials'][0]} searches each, against the best at any rate, when "
-        "the same seconds of training were spent, as on one machine; 95 % intervals over searches."
+        "the same seconds of training were spent, counted as if one machine had trained all rates; "
+        "95 % intervals over searches."
     )
     heads = " | ".join(f"{budget} trainings' worth" for budget in BUDGETS)
     lines = [

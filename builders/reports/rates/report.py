@@ -24,7 +24,7 @@ from act_bench.files.atomic import replacing
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import finite_outputs, load_space
 from act_bench.tables.files import table_files
-from act_bench.tables.rates import FEW_SEEDS, fresh_spread, table_rates, tuned_name
+from act_bench.tables.rates import fresh_spread, fresh_spread_of, table_rates, tuned_name
 from act_bench.tables.registry import TABLES
 from builders.rates import RATE
 from builders.reports.agreement.between import stuck_in_words
@@ -274,9 +274,8 @@ def fresh_mean(found: Axis, row: dict[str, Any]) -> str:
     name, count = f"fresh_{found.info.metric}", row["fresh_runs"]
     if row[name] is None:
         return ""
-    pooled = fresh_spread(found.tuned, found.info).deviation
-    deviation = pooled if count < FEW_SEEDS else row[f"{name}_std"]
-    return f"{row[name]:.4f} ± {deviation / count**0.5:.4f}"
+    spread = fresh_spread_of(row, found.info, fresh_spread(found.tuned, found.info))
+    return f"{row[name]:.4f} ± {spread.deviation / count**0.5:.4f}"
 
 
 def baselines(found: Axis) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ from act_bench.spaces.entropies import load_entropies
 from act_bench.spaces.paper import load_space
 from act_bench.tables.files import table_files, tables_with_data
 from act_bench.tables.loaders import load_table
-from act_bench.tables.rates import FEW_SEEDS, fresh_spread, tuned_name
+from act_bench.tables.rates import fresh_spread, fresh_spread_of, tuned_name
 from act_bench.tables.registry import TableInfo, table_info
 from act_bench.tables.spectra import fisher_name, load_spectra
 from builders.reports.fisher.report import negated_pairs
@@ -219,8 +219,11 @@ def at_own_rate(table: str) -> Gain | None:
     0.0346
     """
     info = table_info(table)
-    columns = [info.metric, f"{info.metric}_std", "runs"]
-    return _gain(load_table(table, columns=columns).rename({columns[1]: "std"}), info)
+    std = f"{info.metric}_std"
+    swish, relu = _swish_and_relu(load_table(table, columns=[info.metric, std, "runs"]))
+    # A deviation is null where there is one run: then nothing is known of the error.
+    squares = [(row[std] or np.inf) ** 2 / max(row["runs"], 1) for row in (swish, relu)]
+    return _gain(swish[info.metric], relu[info.metric], squares, info)
 
 
 def at_tuned_rate(table: str) -> Gain | None:
@@ -234,21 +237,26 @@ def at_tuned_rate(table: str) -> Gain | None:
     if tuned_name(table) not in table_files(table):
         return None
     info = table_info(table)
-    rows = load_table(table, rate="tuned")
-    pooled = fresh_spread(rows, info).deviation
-    mean, runs = f"fresh_{info.metric}", pl.col("fresh_runs")
-    std = pl.when(runs < FEW_SEEDS).then(pooled).otherwise(f"{mean}_std")
-    return _gain(rows.select(mean, std.alias("std"), runs.alias("runs")), info)
+    rows, mean = load_table(table, rate="tuned"), f"fresh_{info.metric}"
+    of_all, (swish, relu) = fresh_spread(rows, info), _swish_and_relu(rows)
+    squares = [
+        fresh_spread_of(row, info, of_all).deviation ** 2 / max(row["fresh_runs"], 1)
+        for row in (swish, relu)
+    ]
+    return _gain(swish[mean], relu[mean], squares, info)
 
 
-def _gain(rows: pl.DataFrame, info: TableInfo) -> Gain | None:
-    """Compare two rows of a mean or median, a run's deviation and a number of runs."""
-    space = load_space()
-    swish, relu = (rows.row(space.resolve(name).entry) for name in ("swish(x)", "relu(x)"))
-    if None in (swish[0], relu[0]):
+def _swish_and_relu(rows: pl.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+    swish, relu = (load_space().resolve(name).entry for name in ("swish(x)", "relu(x)"))
+    return rows.row(swish, named=True), rows.row(relu, named=True)
+
+
+def _gain(
+    swish: float | None, relu: float | None, squares: list[float], info: TableInfo
+) -> Gain | None:
+    if swish is None or relu is None:
         return None
-    error = np.sqrt(sum((std or np.inf) ** 2 / runs for _, std, runs in (swish, relu)))
-    return Gain(info.score(swish[0] - relu[0]), float(error))
+    return Gain(info.score(swish - relu), float(np.sqrt(sum(squares))))
 
 
 def _of_results(folder: Path) -> list[Row]:

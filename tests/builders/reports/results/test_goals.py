@@ -54,14 +54,13 @@ def test_the_page_says_each_goal_by_evaluations_and_by_the_clock(tmp_path, monke
 
 
 def test_the_page_says_how_many_of_the_best_have_fresh_seeds(monkeypatch) -> None:
-    """As many as the table has that has fewest."""
     rows = pl.read_csv("docs/studies/results/goals.csv")
     monkeypatch.setattr(goals, "best_with_fresh", {"mlp": 1719, "cnn": 281}.get)
     monkeypatch.setattr(goals, "load_data", lambda table, rate: table)
     said = goals.page(rows.filter(pl.col("table").is_in(["mlp", "cnn"])), 2, 40)
-    assert "functions without any, none of the best 281 by the seed that did, are in" in said
+    assert "chose the rate: 1,719 on `mlp`, 281 on `cnn`.\n" in said
     own = goals.page(rows.filter(pl.col("rate") == "default"), 2, 40)
-    assert "functions without any are in no" in own
+    assert "is in no goal.\n" in own
 
 
 def test_a_tuned_view_without_fresh_seeds_of_baselines_has_no_goals(monkeypatch) -> None:
