@@ -11,7 +11,7 @@ from act_bench.figures.style import GRAY, GRID, OKABE_ITO, bare, panels
 from act_bench.figures.tables import tables_with_data
 from act_bench.functions.operators import BASELINES
 from act_bench.tables.ladder.sample import is_sampled
-from act_bench.tables.rates import FEW_SEEDS
+from act_bench.tables.rates import Spread, fresh_spread_of
 from act_bench.tables.registry import choose_fidelity, table_info
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def at_own_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  
     best = rows.sort(info.metric, descending=info.higher_is_better, nulls_last=True)
     first = best.row(0, named=True)
     found[BEST] = _reach(first, info)._replace(name=first["expression"])
-    return found | _beside(table, fidelity, tuned=False)
+    return found | _beside(table, fidelity)
 
 
 def at_tuned_rate(table: str, request: Request = Request()) -> dict[str, Reach]:  # noqa: B008
@@ -111,15 +111,15 @@ def at_tuned_rate(table: str, request: Request = Request()) -> dict[str, Reach]:
         return {}
     fidelity = choose_fidelity(table, request.fidelity, request.edition)
     rows = load_table(table, fidelity=fidelity, rate="tuned")
-    pooled = fresh_spread(rows, info).deviation
+    of_all = fresh_spread(rows, info)
     chosen = {name: entry for name in KNOWN if (entry := _entry(name)) is not None}
     ranked = rows.sort(info.metric, descending=info.higher_is_better, nulls_last=True)
     every = {name: rows.row(entry, named=True) for name, entry in chosen.items()}
     every[BEST] = best = ranked.row(0, named=True)
-    found = {name: _fresh(row, info, pooled) for name, row in every.items() if row["fresh_runs"]}
+    found = {name: _fresh(row, info, of_all) for name, row in every.items() if row["fresh_runs"]}
     if BEST in found:
         found[BEST] = found[BEST]._replace(name=best["expression"])
-    return found | _beside(table, fidelity, tuned=True, pooled=pooled)
+    return found | _beside(table, fidelity, of_all)
 
 
 def _entry(name: str) -> int | None:
@@ -129,10 +129,8 @@ def _entry(name: str) -> int | None:
     return entry_of(find(name))
 
 
-def _beside(
-    table: str, fidelity: str, *, tuned: bool, pooled: float = math.nan
-) -> dict[str, Reach]:
-    """Return what the functions outside the space reach, where the table has them."""
+def _beside(table: str, fidelity: str, of_all: Spread | None = None) -> dict[str, Reach]:
+    """Return what the functions outside the space reach; with `of_all`, at their tuned rate."""
     import polars as pl
 
     from act_bench.tables.catalogued.named import load_named, named_name
@@ -144,15 +142,16 @@ def _beside(
     rows = load_named(table, fidelity).filter(
         pl.col("entry").is_null() & pl.col("name").is_in(KNOWN)
     )
-    if tuned:
+    if of_all is not None:
         chosen = rows.filter(pl.col("tuned") & (pl.col("fresh_runs") > 0)).iter_rows(named=True)
-        return {row["name"]: _fresh(row, info, pooled) for row in chosen}
+        return {row["name"]: _fresh(row, info, of_all) for row in chosen}
     own = _own_rate(table, fidelity)
     return {
         row["name"]: Reach(
             row[info.metric],
             # The standard error of a median of normal values.
-            math.sqrt(math.pi / 2) * _half(row[f"{info.metric}_std"], row["runs"]),
+            math.sqrt(math.pi / 2)
+            * _half(Spread(row[f"{info.metric}_std"], row["runs"] - 1), row["runs"]),
         )
         for row in rows.iter_rows(named=True)
         if row["learning_rate"] == own and row["outcome"] == "ok"
@@ -172,20 +171,18 @@ def _reach(row: dict[str, float], info: TableInfo) -> Reach:
     return Reach(row["estimate"], 1.96 * row["estimate_std"])
 
 
-def _fresh(row: dict[str, float], info: TableInfo, pooled: float) -> Reach:
+def _fresh(row: dict[str, float], info: TableInfo, of_all: Spread) -> Reach:
     """Return a mean of fresh seeds; where these are few, all functions tell how far one strays."""
-    value = f"fresh_{info.metric}"
-    if row["fresh_runs"] < FEW_SEEDS:
-        known = math.isfinite(pooled)  # it is not where no function has two fresh seeds
-        return Reach(row[value], 1.96 * pooled / math.sqrt(row["fresh_runs"]) if known else 0.0)
-    return Reach(row[value], _half(row[f"{value}_std"], row["fresh_runs"]))
+    spread = fresh_spread_of(row, info, of_all)
+    known = spread.freedom > 0  # it is not where no function has two fresh seeds
+    return Reach(row[f"fresh_{info.metric}"], _half(spread, row["fresh_runs"]) if known else 0.0)
 
 
-def _half(std: float, runs: float) -> float:
+def _half(spread: Spread, runs: float) -> float:
     """Return half of a 95 % interval of a mean, by Student's t."""
     from scipy.stats import t
 
-    return float(t.ppf(_SURE, runs - 1)) * std / math.sqrt(runs)
+    return float(t.ppf(_SURE, spread.freedom)) * spread.deviation / math.sqrt(runs)
 
 
 def _place(own: dict[str, dict[str, Reach]], name: str) -> tuple[int, float]:
