@@ -8,7 +8,9 @@ rate. A search may have seen them in a median; the mean does not forgive a seed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,25 +18,40 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from act_bench import load_runs
+from act_bench import load_runs, load_table
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Query
 from act_bench.search.loading import load_data
 from act_bench.search.trace import Trace
 from act_bench.search.trace_table import read_traces
-from act_bench.tables.rates import own_rate
+from act_bench.tables.rates import Spread, fresh_spread, fresh_spread_of, own_rate
 from act_bench.tables.registry import TABLES
 from builders.rates import FIRST_SEED, RATE, fresh_summaries
 from builders.reports.rates.one_machine import on_one_machine, slowness_of_rates
 from builders.reports.results.goals import trainings
+from builders.reports.results.uncertainty import error_of_searches, error_of_seeds, interval
 
 PLAIN: Final = ("random", "knn", "gp-ei", "aquasurf")
 BUDGET: Final = 50
 """In mean trainings at the recipe's own rate: no search of the protocol ends before."""
-_RESAMPLES: Final = 2000
 
 Values = NDArray[np.float64]
 Pair = tuple[int, float]
+
+
+class Fresh(NamedTuple):
+    """What a pair of function and rate reaches by all seeds but the first.
+
+    Attributes
+    ----------
+    score
+        Their mean.
+    error
+        Its standard error between seeds.
+    """
+
+    score: float
+    error: float
 
 
 class Found(NamedTuple):
@@ -42,12 +59,15 @@ class Found(NamedTuple):
 
     Attributes
     ----------
+    pairs
+        The best pair of each search.
     seen
         (searches,) what each has seen of the best.
     fresh
         (searches,) the mean of its seeds but the first; NaN where there are none.
     """
 
+    pairs: list[Pair]
     seen: Values
     fresh: Values
 
@@ -81,26 +101,57 @@ def incumbent(
 
 
 def found_by(
-    data: BenchmarkData, traces: Sequence[Trace], fresh: dict[Pair, float], own: float
+    data: BenchmarkData, traces: Sequence[Trace], fresh: Mapping[Pair, Fresh], own: float
 ) -> Found:
     """Return what searches have found when `BUDGET` was spent."""
     budget = BUDGET * trainings(data)
     best = [incumbent(trace, budget, own, data) for trace in traces]
-    pairs = [each for each in best if each is not None]
+    known = [each for each in best if each is not None]
+    pairs = [pair for pair, _ in known]
     return Found(
-        np.array([score for _, score in pairs], np.float64),
-        np.array([fresh.get(pair, np.nan) for pair, _ in pairs], np.float64),
+        pairs,
+        np.array([score for _, score in known], np.float64),
+        np.array([fresh[pair].score if pair in fresh else np.nan for pair in pairs], np.float64),
     )
 
 
-def fresh_seeds(data: BenchmarkData) -> dict[Pair, float]:
-    """Return the mean score of all seeds but the first, a diverged run as if it guessed."""
+def fresh_seeds(data: BenchmarkData) -> dict[Pair, Fresh]:
+    """Return what all seeds but the first say of each pair, a diverged run as if it guessed."""
     info = TABLES[data.table]
     columns = ["entry", RATE, "seed", "outcome", info.metric, info.test_metric]
     runs = load_runs(data.table, data.fidelity, columns, rate="all")
     means = fresh_summaries(runs.filter(pl.col("seed") != FIRST_SEED), info, ["entry", RATE])
-    rows = means.select("entry", RATE, f"fresh_{info.metric}").rows()
-    return {(entry, _key(rate)): info.score(mean) for entry, rate, mean in rows}
+    of_all = spread_of_all(data)
+    return {
+        (row["entry"], _key(row[RATE])): Fresh(
+            info.score(row[f"fresh_{info.metric}"]),
+            fresh_spread_of(row, info, of_all).deviation / math.sqrt(row["fresh_runs"]),
+        )
+        for row in means.iter_rows(named=True)
+    }
+
+
+def spread_of_all(data: BenchmarkData) -> Spread:
+    """Return how much a fresh run varies, pooled over all functions that train when tuned."""
+    tuned = load_table(data.table, data.fidelity, rate="tuned")
+    return fresh_spread(tuned, TABLES[data.table])
+
+
+def seed_error(
+    found: Found, fresh: Mapping[Pair, Fresh], one: float, less: Found | None = None
+) -> float:
+    """Return the standard error between seeds of what searches find, or of that less another.
+
+    A pair that both find cancels. One seed of a pair without others has the deviation ``one``.
+    """
+    shares = Counter(_shares(found))
+    shares.subtract(_shares(less) if less else {})
+    errors = [fresh[pair].error if pair in fresh else one for pair in shares]
+    return error_of_seeds(np.array([*shares.values()])[:, None], np.array(errors))
+
+
+def _shares(found: Found) -> dict[Pair, float]:
+    return {pair: times / len(found.pairs) for pair, times in Counter(found.pairs).items()}
 
 
 def _key(rate: float) -> float:
@@ -111,29 +162,30 @@ def compare(table: str, folder: Path) -> pl.DataFrame:
     """Return one row for each optimizer whose traces are stored, with and without rates.
 
     What they find is in the metric of the table. ``gain`` is how much more, or of a loss less, the
-    searches over rates find, by the other seeds; intervals are bootstrap ones over searches.
+    searches over rates find, by the other seeds; intervals are over searches and seeds.
     """
     data = on_one_machine(load_data(table), slowness_of_rates(table))
     fresh, own = fresh_seeds(data), own_rate(table, data.fidelity)
     if own is None:  # there is nothing to compare without it
         return pl.DataFrame()
-    rng, rows = np.random.default_rng(0), []
+    info, one, rows = TABLES[table], spread_of_all(data).deviation, []
     for plain in PLAIN:
         paths = [folder / data.name / f"{name}.parquet" for name in (plain, f"{plain}-rates")]
         if not all(path.exists() for path in paths):
             continue
         pair = [found_by(data, read_traces(path), fresh, own) for path in paths]
-        before, after = (_means(each.filled, rng) for each in pair)
-        for path, found, drawn in zip(paths, pair, (before, after), strict=True):
-            ends = (TABLES[table].score(float(end)) for end in np.quantile(drawn, [0.025, 0.975]))
-            low, high = sorted(ends)
+        errors = [error_of_searches(each.filled) for each in pair]
+        for path, found, error in zip(paths, pair, errors, strict=True):
+            mean = float(found.filled.mean())
+            ends = interval(mean, error, seed_error(found, fresh, one))
+            low, high = sorted(info.score(end) for end in ends)
             row = {
                 "table": table,
                 "optimizer": path.stem,
                 "searches": len(found.seen),
                 "trainings": BUDGET,
-                "seen": TABLES[table].score(float(found.seen.mean())),
-                "fresh": TABLES[table].score(float(found.filled.mean())),
+                "seen": info.score(float(found.seen.mean())),
+                "fresh": info.score(mean),
                 "low": low,
                 "high": high,
                 "without_fresh": int(np.isnan(found.fresh).sum()),
@@ -142,15 +194,11 @@ def compare(table: str, folder: Path) -> pl.DataFrame:
                 "gain_high": None,
             }
             if path is paths[1]:
-                row["gain"] = float(pair[1].filled.mean() - pair[0].filled.mean())
-                row["gain_low"], row["gain_high"] = np.quantile(after - before, [0.025, 0.975])
+                row["gain"] = gain = mean - float(pair[0].filled.mean())
+                seeds = seed_error(found, fresh, one, less=pair[0])
+                row["gain_low"], row["gain_high"] = interval(gain, *errors, seeds)
             rows.append(row)
     return pl.DataFrame(rows)
-
-
-def _means(values: Values, rng: np.random.Generator) -> Values:
-    means: Values = rng.choice(values, (_RESAMPLES, values.size)).mean(axis=1)
-    return means
 
 
 def section(rows: pl.DataFrame) -> str:
@@ -161,8 +209,9 @@ def section(rows: pl.DataFrame) -> str:
         "mean of all seeds but the first, which says what rate suits a function. A run that "
         "diverged counts as a guess, and the mean, unlike the median, does not forgive it. *Gain* "
         "is how much more is found with rates, by that mean, in bold where its interval excludes "
-        "0; intervals of 95 % over searches. Where a pair has one seed, what was seen stands for "
-        "it, less what the others lose."
+        "0. Intervals are of 95 %, over searches and seeds: all searches that find the same pair "
+        "share the luck of its seeds. Where a pair has one seed, what was seen stands for it, less "
+        "what the others lose."
     )
     lines = [
         about,

@@ -18,8 +18,13 @@ from act_bench import load_runs, load_table
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.tables.registry import TABLES
 from builders.rates import FIRST_SEED, RATE
-from builders.reports.results.kept import DIGITS, SEED, Searches
-from surrogates.significance import bootstrap_interval
+from builders.reports.results.kept import DIGITS, Searches
+from builders.reports.results.uncertainty import (
+    error_of_searches,
+    error_of_seeds,
+    interval,
+    run_deviations,
+)
 
 Values = NDArray[np.float64]
 Row = dict[str, object]
@@ -52,11 +57,14 @@ class Ended(NamedTuple):
         The entries chosen.
     left_out
         The share of candidates that are passed over because they lack fresh seeds.
+    weights
+        (entries, seeds), how much each run counts in the mean of ``scores``.
     """
 
     scores: Values
     entries: frozenset[int]
     left_out: float
+    weights: Values
 
 
 def seed_scores(data: BenchmarkData) -> Values:
@@ -99,7 +107,8 @@ def ended(by_seed: Values, ranked: Sequence[Sequence[int]], kept: int) -> Ended:
     """
     fresh = [seed for seed in range(by_seed.shape[1]) if seed != FIRST_SEED]
     complete = np.asarray(np.isfinite(by_seed[:, fresh]).all(axis=1))
-    scores, entries, kept_in_all, without = [], set(), 0, 0
+    weights = np.zeros_like(by_seed)
+    scores, kept_in_all, without = [], 0, 0
     for each in ranked:
         best = np.array(each[:kept])
         known = best[complete[best]]
@@ -111,9 +120,14 @@ def ended(by_seed: Values, ranked: Sequence[Sequence[int]], kept: int) -> Ended:
             chosen = known[by_seed[known][:, [FIRST_SEED, second]].mean(axis=1).argmax()]
             others = [seed for seed in fresh if seed != second]
             ends.append(by_seed[chosen, others].mean())
-            entries.add(int(chosen))
+            weights[chosen, others] += 1 / len(fresh) / len(others)
         scores.append(np.mean(ends))
-    return Ended(np.array(scores, np.float64), frozenset(entries), without / max(1, kept_in_all))
+    return Ended(
+        np.array(scores, np.float64),
+        frozenset(np.flatnonzero(weights.any(axis=1)).tolist()),
+        without / max(1, kept_in_all),
+        weights / max(1, len(scores)),
+    )
 
 
 def rows(data: BenchmarkData, made: dict[str, Searches]) -> list[Row]:
@@ -123,6 +137,7 @@ def rows(data: BenchmarkData, made: dict[str, Searches]) -> list[Row]:
         return []
     scores = np.array([data.score(entry) for entry in range(len(data.outcome))], np.float64)
     sign = 1 if TABLES[data.table].higher_is_better else -1
+    deviations = run_deviations(data)
     found: list[Row] = []
     for name, searches in made.items():
         ranked = [candidates(data, scores, seen) for seen in searches.trained.tolist()]
@@ -133,8 +148,10 @@ def rows(data: BenchmarkData, made: dict[str, Searches]) -> list[Row]:
             row[f"best_of_{kept}"] = round(float(sign * end.scores.mean()), DIGITS)
         if len(shown.scores) == len(plain.scores):
             gains = shown.scores - plain.scores
-            low, high = bootstrap_interval(gains, np.random.default_rng(SEED))
-            row |= {"gain": round(float(gains.mean()), DIGITS), "low": round(low, DIGITS)}
+            gain = float(gains.mean())
+            seeds = error_of_seeds(shown.weights - plain.weights, deviations)
+            low, high = interval(gain, error_of_searches(gains), seeds)
+            row |= {"gain": round(gain, DIGITS), "low": round(low, DIGITS)}
             row["high"] = round(high, DIGITS)
         else:  # a search whose first candidate has no fresh seeds cannot be compared
             row |= dict.fromkeys(("gain", "low", "high"))
@@ -150,7 +167,7 @@ def section(table: str, found: Sequence[Row]) -> str:
     losing = sum(float(str(row["high"])) < 0 for row in compared)
     said = (
         f"Of {len(compared)} optimizers {gaining} gain by training {SHOWN} once more, and {losing} "
-        "lose."
+        "lose, by the intervals."
     )
     lines = [HEAD.format(table=f"`{table}`", said=said), COLUMNS]
     lines.append("|---" * COLUMNS.count(" | ") + "|---|")

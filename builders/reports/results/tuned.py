@@ -24,6 +24,7 @@ from act_bench.search.loading import load_data
 from act_bench.tables.files import table_files
 from act_bench.tables.rates import tuned_name
 from act_bench.tables.registry import TABLES
+from builders.rates import FIRST_SEED
 from builders.reports.results import retrained
 from builders.reports.results.goals import (
     Goal,
@@ -35,6 +36,13 @@ from builders.reports.results.goals import (
     median_with_interval,
 )
 from builders.reports.results.kept import DIGITS, EVALUATIONS, SEED, Searches, stored_searches
+from builders.reports.results.uncertainty import (
+    error_of_searches,
+    error_of_seeds,
+    interval,
+    run_deviations,
+    weights_of,
+)
 from surrogates.significance import bootstrap_interval
 
 Values = NDArray[np.float64]
@@ -53,14 +61,16 @@ with* counts the different functions that the searches of an optimizer end with,
 has seen. What these are worth is given by the seed that chose the rates and by its fresh seeds,
 which had no part in that; both are in the metric of the table, means over the searches. Goals are
 [by fresh seeds](goals.md): medians of evaluations, and the share of searches that arrive. Intervals
-are 95 % bootstrap intervals over searches. They leave out that the mean of a few fresh seeds is
-itself uncertain, by as much as is said above.
+are of 95 %, over searches, by bootstrap; those of fresh seeds and of gains count the seeds too
+([how](../../../builders/reports/results/uncertainty.py)): searches that end with the same function
+share the luck of its seeds, and many of them know it no better than one.
 
 The second table of each section is for searches that do one thing more at their end: they train the
 best 2, 5 or 10 functions that they have seen (by canonical class) with a second seed, each at its
 rate, and take the one with the best mean of both seeds. *Best 1* is a search that does not. The
 values are of the remaining fresh seeds; each fresh seed is the second one in turn. The gain is that
-over *best 1*, in the same searches.
+over *best 1*, in the same searches. Optimizers end with the same functions, so their gains go
+together, and of many intervals some leave out 0 by chance.
 Terms: [glossary](../../reference/glossary.md).
 """
 
@@ -101,6 +111,9 @@ def ends(data: BenchmarkData, searches: Searches) -> Ends:
 def rows(data: BenchmarkData, made: dict[str, Searches]) -> list[Row]:
     """Return one row for each optimizer, the least regret first."""
     near, beyond = goals_of(data)
+    fresh_runs = np.isfinite(retrained.seed_scores(data))
+    fresh_runs[:, FIRST_SEED] = False
+    deviations = run_deviations(data)
     sign = 1 if TABLES[data.table].higher_is_better else -1
     found = []
     for name, searches in made.items():
@@ -114,20 +127,22 @@ def rows(data: BenchmarkData, made: dict[str, Searches]) -> list[Row]:
             "chosen": round(float(sign * end.chosen.mean()), DIGITS),
             "without_fresh": int(np.isnan(end.fresh).sum()),
         }
-        row |= _with_interval("regret", searches.regret[:, -1])
-        row |= _with_interval("fresh", sign * end.fresh[np.isfinite(end.fresh)])
+        regret, known = searches.regret[:, -1], np.isfinite(end.fresh)
+        row |= _named("regret", regret, bootstrap_interval(regret, np.random.default_rng(SEED)))
+        fresh = sign * end.fresh[known]
+        seeds = error_of_seeds(weights_of(end.entries[known], fresh_runs), deviations)
+        errors = (error_of_searches(fresh), seeds)
+        row |= _named("fresh", fresh, interval(float(fresh.mean()), *errors) if len(fresh) else ())
         found.append(row | _reached("beyond", beyond, searches) | _reached("near", near, searches))
     return sorted(found, key=lambda row: (row["regret"], row["optimizer"]))
 
 
-def _with_interval(name: str, values: Values) -> Row:
+def _named(name: str, values: Values, ends: tuple[float, ...]) -> Row:
     if not len(values):
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
-    low, high = bootstrap_interval(values, np.random.default_rng(SEED))
-    three = (float(values.mean()), low, high)
     return {
         f"{name}{end}": round(v, DIGITS)
-        for end, v in zip(("", "_low", "_high"), three, strict=True)
+        for end, v in zip(("", "_low", "_high"), (float(values.mean()), *ends), strict=True)
     }
 
 

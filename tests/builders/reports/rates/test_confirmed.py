@@ -11,7 +11,16 @@ from act_bench import load_runs
 from act_bench.search.events import Charge, Query, Result
 from act_bench.search.loading import load_data
 from act_bench.search.trace_table import read_traces
-from builders.reports.rates.confirmed import Found, compare, fresh_seeds, incumbent, section
+from builders.reports.rates.confirmed import (
+    Found,
+    Fresh,
+    compare,
+    fresh_seeds,
+    incumbent,
+    section,
+    seed_error,
+    spread_of_all,
+)
 
 TRACES = Path("leaderboard")
 
@@ -43,7 +52,8 @@ def test_the_incumbent_is_the_best_within_the_seconds_of_training_of_the_data() 
 
 
 def test_where_there_is_one_seed_what_was_seen_stands_for_it_less_what_the_others_lose() -> None:
-    found = Found(np.array([0.5, 0.6, 0.7]), np.array([0.4, np.nan, 0.4]))
+    pairs = [(1, 0.1), (2, 0.1), (3, 0.1)]
+    found = Found(pairs, np.array([0.5, 0.6, 0.7]), np.array([0.4, np.nan, 0.4]))
     np.testing.assert_allclose(found.filled, [0.4, 0.6 - 0.2, 0.4])
 
 
@@ -53,7 +63,27 @@ def test_fresh_seeds_are_all_but_the_first() -> None:
                      rate="all").filter(entry=287, learning_rate=0.2)  # fmt: skip
     others = [value for _, _, seed, value in runs.rows() if seed]
     assert len(others) == 2
-    assert found[287, 0.2] == pytest.approx(np.mean(others))
+    assert found[287, 0.2].score == pytest.approx(np.mean(others))
+    of_all = spread_of_all(load_data("cnn")).deviation  # two seeds say next to nothing of one's own
+    assert found[287, 0.2].error == pytest.approx(of_all / np.sqrt(2))
+
+
+def test_seeds_count_once_for_all_searches_that_find_the_same_pair() -> None:
+    """As by drawing the fresh mean of each pair many times."""
+    fresh = {(1, 0.1): Fresh(0.5, 0.02), (2, 0.1): Fresh(0.5, 0.01)}
+    none = np.zeros(4)
+    before = Found([(1, 0.1), (2, 0.1), (2, 0.1), (2, 0.1)], none, none)
+    after = Found([(1, 0.1), (1, 0.1), (3, 0.2), (3, 0.2)], none, none)
+    rng = np.random.default_rng(0)
+    errors = {**{pair: each.error for pair, each in fresh.items()}, (3, 0.2): 0.04}
+    drawn = {pair: rng.normal(0.0, error, 100_000) for pair, error in errors.items()}
+    difference = sum(drawn[pair] for pair in after.pairs) / 4
+    difference -= sum(drawn[pair] for pair in before.pairs) / 4
+    error = seed_error(after, fresh, 0.04, less=before)
+    assert error == pytest.approx(np.std(difference), rel=0.02)
+    alone = sum(drawn[pair] for pair in after.pairs) / 4
+    assert seed_error(after, fresh, 0.04) == pytest.approx(np.std(alone), rel=0.02)
+    assert seed_error(after, fresh, 0.04, less=after) == 0.0
 
 
 def test_the_rows_are_those_of_the_page() -> None:
