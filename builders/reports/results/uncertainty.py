@@ -3,6 +3,9 @@
 Searches draw at random, so their mean varies. What they end with is judged by a few seeds, and
 searches that end with the same function share the luck of these: however many there are, their mean
 is no surer than that function's. Resampling searches shows the first and hides the second.
+
+Where searches end with many functions, the seeds also show in how the searches differ, and are
+counted twice: an interval is then a little too wide, never too narrow.
 """
 
 from __future__ import annotations
