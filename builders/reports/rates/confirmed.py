@@ -115,13 +115,20 @@ def found_by(
     )
 
 
-def fresh_seeds(data: BenchmarkData) -> dict[Pair, Fresh]:
-    """Return what all seeds but the first say of each pair, a diverged run as if it guessed."""
+def fresh_seeds(data: BenchmarkData, of_all: Spread) -> dict[Pair, Fresh]:
+    """Return what all seeds but the first say of each pair, a diverged run as if it guessed.
+
+    Parameters
+    ----------
+    data
+        The table.
+    of_all
+        How much a fresh run varies, as of `spread_of_all`, where a pair has few.
+    """
     info = TABLES[data.table]
     columns = ["entry", RATE, "seed", "outcome", info.metric, info.test_metric]
     runs = load_runs(data.table, data.fidelity, columns, rate="all")
     means = fresh_summaries(runs.filter(pl.col("seed") != FIRST_SEED), info, ["entry", RATE])
-    of_all = spread_of_all(data)
     return {
         (row["entry"], _key(row[RATE])): Fresh(
             info.score(row[f"fresh_{info.metric}"]),
@@ -165,10 +172,11 @@ def compare(table: str, folder: Path) -> pl.DataFrame:
     searches over rates find, by the other seeds; intervals are over searches and seeds.
     """
     data = on_one_machine(load_data(table), slowness_of_rates(table))
-    fresh, own = fresh_seeds(data), own_rate(table, data.fidelity)
+    own = own_rate(table, data.fidelity)
     if own is None:  # there is nothing to compare without it
         return pl.DataFrame()
-    info, one, rows = TABLES[table], spread_of_all(data).deviation, []
+    info, of_all, rows = TABLES[table], spread_of_all(data), []
+    fresh, one = fresh_seeds(data, of_all), of_all.deviation
     for plain in PLAIN:
         paths = [folder / data.name / f"{name}.parquet" for name in (plain, f"{plain}-rates")]
         if not all(path.exists() for path in paths):

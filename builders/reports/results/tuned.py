@@ -63,7 +63,7 @@ which had no part in that; both are in the metric of the table, means over the s
 [by fresh seeds](goals.md): medians of evaluations, and the share of searches that arrive. Intervals
 are of 95 %, over searches, by bootstrap; those of fresh seeds and of gains count the seeds too
 ([how](../../../builders/reports/results/uncertainty.py)): searches that end with the same function
-share the luck of its seeds, and many of them know it no better than one.
+share the luck of its seeds, so many such searches are no surer than one.
 
 The second table of each section is for searches that do one thing more at their end: they train the
 best 2, 5 or 10 functions that they have seen (by canonical class) with a second seed, each at its
@@ -128,16 +128,18 @@ def rows(data: BenchmarkData, made: dict[str, Searches]) -> list[Row]:
             "without_fresh": int(np.isnan(end.fresh).sum()),
         }
         regret, known = searches.regret[:, -1], np.isfinite(end.fresh)
-        row |= _named("regret", regret, bootstrap_interval(regret, np.random.default_rng(SEED)))
+        row |= _with_ends("regret", regret, bootstrap_interval(regret, np.random.default_rng(SEED)))
         fresh = sign * end.fresh[known]
         seeds = error_of_seeds(weights_of(end.entries[known], fresh_runs), deviations)
         errors = (error_of_searches(fresh), seeds)
-        row |= _named("fresh", fresh, interval(float(fresh.mean()), *errors) if len(fresh) else ())
+        row |= _with_ends(
+            "fresh", fresh, interval(float(fresh.mean()), *errors) if len(fresh) else ()
+        )
         found.append(row | _reached("beyond", beyond, searches) | _reached("near", near, searches))
     return sorted(found, key=lambda row: (row["regret"], row["optimizer"]))
 
 
-def _named(name: str, values: Values, ends: tuple[float, ...]) -> Row:
+def _with_ends(name: str, values: Values, ends: tuple[float, ...]) -> Row:
     if not len(values):
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
     return {

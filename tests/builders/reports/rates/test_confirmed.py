@@ -58,14 +58,16 @@ def test_where_there_is_one_seed_what_was_seen_stands_for_it_less_what_the_other
 
 
 def test_fresh_seeds_are_all_but_the_first() -> None:
-    found = fresh_seeds(load_data("cnn"))
+    data = load_data("cnn")
+    of_all = spread_of_all(data)
+    found = fresh_seeds(data, of_all)
     runs = load_runs("cnn", columns=["entry", "learning_rate", "seed", "validation_accuracy"],
                      rate="all").filter(entry=287, learning_rate=0.2)  # fmt: skip
     others = [value for _, _, seed, value in runs.rows() if seed]
     assert len(others) == 2
     assert found[287, 0.2].score == pytest.approx(np.mean(others))
-    of_all = spread_of_all(load_data("cnn")).deviation  # two seeds say next to nothing of one's own
-    assert found[287, 0.2].error == pytest.approx(of_all / np.sqrt(2))
+    # Two seeds say next to nothing of the pair's own deviation.
+    assert found[287, 0.2].error == pytest.approx(of_all.deviation / np.sqrt(2))
 
 
 def test_seeds_count_once_for_all_searches_that_find_the_same_pair() -> None:

@@ -58,6 +58,20 @@ def test_a_row_is_what_the_runs_say(found: tuple[pl.DataFrame, str, Path], optim
     assert row["regret"] == pytest.approx(top - np.mean(chosen), abs=1e-6)
 
 
+def test_searches_that_end_alike_are_as_uncertain_as_the_seeds_of_that_function(
+    found: tuple[pl.DataFrame, str, Path],
+) -> None:
+    (row,) = found[0].filter(table="cnn", optimizer="aquasurf").to_dicts()
+    assert row["functions"] == 1
+    tuned_rows = load_table("cnn", rate="tuned")
+    trains = tuned_rows.filter(pl.col("validation_accuracy") > 0.15, pl.col("fresh_runs") > 1)
+    pooled = np.sqrt(np.mean(trains["fresh_validation_accuracy_std"].to_numpy() ** 2))
+    assert set(trains["fresh_runs"].to_list()) == {2}
+    half = 1.96 * pooled / np.sqrt(2)
+    assert row["fresh_high"] - row["fresh"] == pytest.approx(half, abs=2e-6)
+    assert row["fresh"] - row["fresh_low"] == pytest.approx(half, abs=2e-6)
+
+
 def test_the_page_says_it_of_every_tuned_table(found: tuple[pl.DataFrame, str, Path]) -> None:
     rows, page, _ = found
     traced = [table for table in TABLES if list(Path("leaderboard").glob(f"{table}-*-tuned"))]
