@@ -105,16 +105,19 @@ def find_method(name: str) -> Factory | Propose:
         )
     if plain not in METHODS:
         raise MethodError(f"no method {plain!r}; choose from {', '.join(METHODS)}")
-    return find_proposer(plain) if plain in PROPOSERS else find_optimizer(name)
+    if plain not in PROPOSERS:
+        return find_optimizer(name)
+    if name != plain:
+        raise MethodError(f"{plain} has no settings, got {name!r}")
+    return find_proposer(plain)
 
 
 def find_optimizer(name: str) -> Factory:
     """Return the factory of an optimizer that a live search knows, see :func:`find_method`."""
     plain = plain_name(name)
-    if plain in OPTIMIZERS:
-        factory: Factory = _at(OPTIMIZERS[plain])
-        return factory
     try:
+        if plain in OPTIMIZERS:
+            return optimizers.with_settings(name, _at(OPTIMIZERS[plain]))
         return optimizers.find_optimizer(name)
     except ArgumentError as error:
         raise MethodError(str(error)) from error

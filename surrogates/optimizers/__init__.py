@@ -78,21 +78,7 @@ def find_optimizer(name: str) -> Factory:
     >>> settings_of(find_optimizer("knn:neighbours=5"))
     {'neighbours': 5, 'features': 'outputs'}
     """
-    plain, *settings = name.split(":")
-    factory = _find(plain)
-    known = settings_of(factory)
-    chosen: dict[str, Setting] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if key not in known or not equals:
-            raise ArgumentError(
-                f"{name}: expected setting=value with one of the settings of {plain}, "
-                f"{', '.join(known) or 'of which there are none'}, got {setting!r}"
-            )
-        if key in chosen:
-            raise ArgumentError(f"{name}: the setting {key} is given twice; give it once")
-        chosen[key] = _value(name, value, known[key])
-    return partial(factory, **chosen) if chosen else factory
+    return with_settings(name, _find(plain_name(name)))
 
 
 def find_optimizers(names: Mapping[str, Factory] | Iterable[str] | None) -> dict[str, Factory]:
@@ -123,6 +109,42 @@ def find_optimizers(names: Mapping[str, Factory] | Iterable[str] | None) -> dict
     if not wanted:
         raise ArgumentError(f"no optimizer is named; choose from {', '.join(NAMES)}")
     return {name: find_optimizer(name) for name in wanted}
+
+
+def with_settings(name: str, factory: Factory) -> Factory:
+    """Return a factory with the settings that its name gives it.
+
+    Parameters
+    ----------
+    name : str
+        Settings follow after colons, as in ``gp-ei:features=union:starts=20``.
+    factory : Factory
+        What the name stands for without them.
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        The factory has no such setting, or the setting no such value.
+
+    Examples
+    --------
+    >>> settings_of(with_settings("nearest:neighbours=5", NearestNeighbours))
+    {'neighbours': 5, 'features': 'outputs'}
+    """
+    plain, *settings = name.split(":")
+    known = settings_of(factory)
+    chosen: dict[str, Setting] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if key not in known or not equals:
+            raise ArgumentError(
+                f"{name}: expected setting=value with one of the settings of {plain}, "
+                f"{', '.join(known) or 'of which there are none'}, got {setting!r}"
+            )
+        if key in chosen:
+            raise ArgumentError(f"{name}: the setting {key} is given twice; give it once")
+        chosen[key] = _value(name, value, known[key])
+    return partial(factory, **chosen) if chosen else factory
 
 
 def asks_for_rates(factory: Factory) -> bool:
@@ -183,4 +205,5 @@ __all__ = [
     "find_optimizer",
     "find_optimizers",
     "plain_name",
+    "with_settings",
 ]

@@ -1,6 +1,7 @@
 """Search beyond a table, on a small file of the shape of the large space."""
 
 import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,14 @@ def test_a_search_over_the_large_space_goes_on_and_is_verified(tmp_path):
     found = search(problem, out, budget=Budget(3), **arguments)
     assert found.evaluated[:2] == first.evaluated
     assert found.confirmed[-1].candidate.role == "best of the table"
+    header = json.loads((out / "trace.jsonl").read_text().splitlines()[0])
+    assert header["optimizer"]["settings"] == {
+        "features": "outputs",
+        "short_list": 5,
+        "rescan": 10,
+        "trees": 2,
+        "apart": 0.05,
+    }
     assert [check.passed for check in verify_search(out / "trace.jsonl")] == [True] * 4
     other = search(problem, tmp_path / "b", method="random", budget=Budget(1), reveal=False)
     assert len(other.evaluated) == 1  # any optimizer can search there

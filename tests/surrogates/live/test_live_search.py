@@ -237,6 +237,9 @@ def test_seconds_are_a_budget_too(tmp_path):
         ("knn:neighbors=3", "one of the settings"),
         ("gp-ei:features=nonsense", "expected features"),
         ("transfer", "needs the large space"),
+        ("transfer:tree=2", "one of the settings of transfer, features, short_list"),
+        ("transfer:trees=two", "expected a whole number"),
+        ("grafs:seed=2", "grafs has no settings"),
     ],
 )
 def test_methods_that_cannot_search_here_are_refused(tmp_path, method, words):
