@@ -40,7 +40,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from act_bench.files import resumable
-from act_bench.files.manifest import DataError
+from act_bench.files.manifest import AbsentDataError
 from act_bench.spaces.paper import beside_the_space, load_space
 from act_bench.tables.catalogued.named import load_named_runs
 from act_bench.tables.estimates import noise_variance
@@ -267,7 +267,7 @@ def own_runs(recipe: Recipe, folder: Path, *, named: bool) -> pl.DataFrame:
     empty = pl.from_arrow(arrow_schema(RUN_COLUMNS).empty_table())
     assert isinstance(empty, pl.DataFrame)  # noqa: S101  (a table gives a frame)
     found = [empty]
-    with suppress(DataError):  # nothing is embedded of this fidelity
+    with suppress(AbsentDataError):  # nothing is embedded of this fidelity
         load = load_named_runs if named else load_runs
         found.append(load(recipe.table, recipe.fidelity).select(columns))
     if list(folder.glob("*.parquet")):

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from act_bench.files.manifest import DataError, FileRecord
+from act_bench.files.manifest import AbsentDataError, FileRecord
 from act_bench.functions.catalogue import CATALOGUE
 from act_bench.functions.named import NamedFunction
 from act_bench.publishing.parquet import write_table
@@ -175,7 +175,7 @@ def _of_entries(recipe: Recipe, entries: Sequence[int]) -> pl.DataFrame:
     none = pl.DataFrame(arrow_schema(RUN_COLUMNS).empty_table())
     try:
         runs = load_runs(recipe.table, recipe.fidelity, columns, rate="all")
-    except DataError:  # no entry was trained at this fidelity
+    except AbsentDataError:  # no entry was trained at this fidelity
         return none
     runs = runs.filter(pl.col("entry").is_in(list(entries)))
     own = pl.col(RATE) == recipe.learning_rate

@@ -210,7 +210,7 @@ def _operators(tree: Expression) -> dict[str, str]:
 
 
 def _records(entry: int) -> list[Record]:
-    from act_bench.files.manifest import DataError
+    from act_bench.files.manifest import AbsentDataError
     from act_bench.tables.files import embedded_fidelities, runs_file, runs_name, table_files
     from act_bench.tables.ladder.sample import is_sampled, sample_columns, sample_runs_file
     from act_bench.tables.loaders import load_table
@@ -243,7 +243,7 @@ def _records(entry: int) -> list[Record]:
             )
         try:
             upstream = load_table(table, edition="upstream", columns=every)
-        except (DataError, UnknownNameError):  # not imported here, or the authors have none
+        except (AbsentDataError, UnknownNameError):  # not imported here, or the authors have none
             continue
         records.append(
             {

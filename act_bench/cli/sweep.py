@@ -264,14 +264,14 @@ def _chosen(options: Options, recipe: Recipe, folder: Path) -> Mapping[str, int 
 
 def _without_fixed(tasks: list[Task], recipe: Recipe) -> list[Task]:
     """Return tasks without the runs that are recorded and are the same at every learning rate."""
-    from act_bench.files.manifest import DataError
+    from act_bench.files.manifest import AbsentDataError
     from act_bench.tables.runs import load_runs
     from regenerate.recipes.rates import fixed_runs
 
     columns = ["entry", "seed", "outcome", "images_seen", "recipe_sha"]
     try:
         runs = load_runs(recipe.table, recipe.fidelity, columns)
-    except DataError:  # nothing is recorded of this table: train them all
+    except AbsentDataError:  # nothing is recorded of this table: train them all
         return tasks
     rows = (row for row in runs.iter_rows(named=True) if row["recipe_sha"] == recipe.sha)
     fixed = fixed_runs(recipe, rows)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from act_bench.figures import FigureError, Request
 from act_bench.figures.style import OKABE_ITO, bare
-from act_bench.files.manifest import DataError
+from act_bench.files.manifest import AbsentDataError
 from act_bench.functions.catalogue import read
 from act_bench.spaces.paper import recorded_as
 from act_bench.tables.inputs.distributions import MOMENTS, load_inputs
@@ -77,7 +77,7 @@ def read_distributions(request: Request) -> Distributions:
     fidelity = choose_fidelity(table, request.fidelity)
     try:
         rows = load_inputs(table, text, fidelity).to_dicts()
-    except (DataError, UnknownNameError):
+    except (AbsentDataError, UnknownNameError):
         rows = []
     return of_rows(table, rows) if rows else _trained(table, fidelity, text, request)
 

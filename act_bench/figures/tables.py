@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from act_bench.figures import FigureError, Request
 from act_bench.figures.labels import name_beside
 from act_bench.figures.style import DASHES, FAINT, GRID, HANDLE, OKABE_ITO, PALE, bare, wrapped
-from act_bench.files.manifest import DataError
+from act_bench.files.manifest import AbsentDataError
 from act_bench.functions.operators import BASELINES
 from act_bench.tables.files import entries_file, table_files
 from act_bench.tables.ladder.sample import is_sampled
@@ -106,7 +106,7 @@ def tables_with_data(request: Request) -> tuple[str, ...]:
         try:
             fidelity = choose_fidelity(name, request.fidelity, request.edition)
             entries_file(name, fidelity, request.edition)
-        except (DataError, UnknownNameError):
+        except (AbsentDataError, UnknownNameError):
             continue
         found.append(name)
     if not found:

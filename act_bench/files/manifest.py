@@ -39,6 +39,13 @@ class DataError(ActBenchError, RuntimeError):
     exit_code = ExitCode.DATA
 
 
+class AbsentDataError(DataError):
+    """There are no such data here, and no file is damaged or lost.
+
+    Who can do without catches this one: to go on without a damaged file would hide it.
+    """
+
+
 class FileRecord(NamedTuple):
     """What the manifest says about one file.
 

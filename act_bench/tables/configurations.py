@@ -18,7 +18,7 @@ from act_bench.files.manifest import (
     LIMITS_FILE,
     LITERATURE_FILE,
     SPACE_FILE,
-    DataError,
+    AbsentDataError,
     FileRecord,
     read_manifest,
     read_whole,
@@ -345,7 +345,7 @@ def choose_configuration(name: str | None) -> Configuration:
         return next(iter(embedded.values()))
     if name is not None and one_of("configuration", name, known_configurations()) in embedded:
         return embedded[name]
-    raise DataError(
+    raise AbsentDataError(
         f"this version of act-bench embeds no data of the configuration {name!r}; it has "
         f"{', '.join(embedded) or 'none at all'}"
     )

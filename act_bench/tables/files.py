@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
-from act_bench.files.manifest import MANIFEST, DataError, FileRecord, read_manifest, verified
+from act_bench.files.manifest import MANIFEST, AbsentDataError, FileRecord, read_manifest, verified
 from act_bench.tables.registry import TABLES, choose_fidelity, table_info
 
 
@@ -131,7 +131,7 @@ def optional_file(table: str, name: str, absent: str) -> Path:
         If there is none, or it is damaged.
     """
     if name not in table_files(table):
-        raise DataError(f"the table {table} ({table_info(table).title}) {absent}")
+        raise AbsentDataError(f"the table {table} ({table_info(table).title}) {absent}")
     return table_file(table, name)
 
 
@@ -157,7 +157,7 @@ def file_of_some(table: str, name_of: Callable[[str], str], what: str, otherwise
     name = name_of(table)
     if name not in table_files(table):
         others = [other for other in TABLES if name_of(other) in table_files(other)]
-        raise DataError(
+        raise AbsentDataError(
             f"this version of act-bench embeds no {what} of the table {table}; it has those of "
             f"{', '.join(others) or 'none'}. {otherwise}"
         )
@@ -251,7 +251,7 @@ def runs_file(table: str) -> Path:
     return table_file(table, runs_name(table))
 
 
-def without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
+def without_data(table: str, what: str, embedded: tuple[str, ...]) -> AbsentDataError:
     """Return the error for a known table that this version embeds no such data of."""
     info = table_info(table)
     there = f"its embedded fidelities: {', '.join(embedded)}"
@@ -261,7 +261,7 @@ def without_data(table: str, what: str, embedded: tuple[str, ...]) -> DataError:
             f"with `python -m builders.tables {table} {info.default_fidelity} --runs "
             f"sweeps/{table}-{info.default_fidelity}`"
         )
-    return DataError(
+    return AbsentDataError(
         f"the table {table} ({info.title}) is known, but this version of act-bench "
         f"embeds no data of it {what}; {there}. `act-bench tables` lists what there is"
     )

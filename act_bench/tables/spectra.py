@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 from act_bench.files.cache import cache_folder
-from act_bench.files.manifest import ABOUT, DataError
+from act_bench.files.manifest import ABOUT, AbsentDataError, DataError
 from act_bench.tables.files import file_of_some
 from act_bench.tables.schema import Column, one_of
 
@@ -164,7 +164,7 @@ def load_spectra(table: str, labels: Labels = "predicted") -> Spectra:
         return read_spectra(fisher_file(table))
     path = true_label_file(table)
     if not path.exists():
-        raise DataError(
+        raise AbsentDataError(
             f"Fisher spectra of {table} with true labels are not embedded, and {path} does not "
             f"exist: `python -m builders.fisher {table} --labels true` computes them"
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn
 
 from act_bench.files.cache import cache_folder
 from act_bench.files.folders import recover
-from act_bench.files.manifest import MANIFEST, DataError, verified
+from act_bench.files.manifest import MANIFEST, AbsentDataError, DataError, verified
 from act_bench.tables.registry import TABLES, UpstreamTable
 from act_bench.tables.schema import one_of
 
@@ -112,7 +112,7 @@ def upstream_file(table: str, kind: Kind = "entries") -> Path:
     recover(folder)  # what an import that was killed had moved away
     fix = f"run `act-bench import-upstream {table} --accept-licence`"
     if not (folder / MANIFEST).exists():
-        raise DataError(
+        raise AbsentDataError(
             f"the upstream edition of the table {table} is not imported: the authors' licence "
             f"keeps it out of this package; {fix}, which reads their file on your machine, or "
             "use edition='regenerated'"

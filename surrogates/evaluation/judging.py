@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from act_bench.arguments import whole_number
 from act_bench.errors import ArgumentError
-from act_bench.files.manifest import DataError
+from act_bench.files.manifest import AbsentDataError
 from act_bench.search.benchmark_data import BenchmarkData
 from surrogates.evaluation.models import REGRESSORS, LearnsFailure, Maker
 from surrogates.features import FEATURES
@@ -46,7 +46,7 @@ def available_features(data: BenchmarkData, names: Sequence[str] = CHOSEN) -> tu
 
     try:
         load_spectra(data.table)
-    except DataError:
+    except AbsentDataError:
         return tuple(name for name in names if name.endswith("outputs"))
     return tuple(names)
 

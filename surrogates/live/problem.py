@@ -134,17 +134,22 @@ def table_problem(
 def best_of_table(table: str, fidelity: str) -> Candidate | None:
     """Return the entry of the highest score; None where none is embedded.
 
+    Raises
+    ------
+    act_bench.files.manifest.DataError
+        The table's file is damaged.
+
     Examples
     --------
     >>> best_of_table("mlp", "full").role
     'best of the table'
     """
-    from act_bench.files.manifest import DataError
+    from act_bench.files.manifest import AbsentDataError
     from act_bench.search.loading import load_data
 
     try:
         data = load_data(table, fidelity)
-    except (DataError, ValueError):
+    except AbsentDataError:
         return None
     trained = [entry for entry in data.covered if data.outcome[entry] == "ok"]
     if not trained:

@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from act_bench.files.manifest import DataError
+from act_bench.files.manifest import AbsentDataError
 from act_bench.functions.catalogue import CATALOGUE, read
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import NotInSpaceError, entry_of, load_space
@@ -98,7 +98,7 @@ def entry_scores(info: TableInfo) -> dict[int, float]:
     """Return what entries reach in the table, higher is better; those that diverged are not in."""
     try:
         rows = load_table(info.name, columns=["entry", info.metric]).drop_nulls()
-    except DataError:
+    except AbsentDataError:
         return {}
     return {entry: info.score(value) for entry, value in rows.iter_rows()}
 
@@ -107,7 +107,7 @@ def _named_scores(info: TableInfo) -> dict[str, float]:
     """Return the best that functions of the catalogue reach at any rate of their table."""
     try:
         rows = load_named(info.name)
-    except DataError:
+    except AbsentDataError:
         return {}
     best = rows.drop_nulls(info.metric).group_by("expression")
     column = pl.col(info.metric)

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from act_bench.files.manifest import DataError
+from act_bench.files.manifest import AbsentDataError
 from act_bench.spaces.paper import load_space, recorded_as
 from act_bench.tables.catalogued.named import load_named_runs
 from act_bench.tables.registry import TABLES
@@ -150,9 +150,9 @@ class Trainings:
         if table not in TABLES or fidelity not in TABLES[table].fidelities:
             return none
         found = [none]
-        with suppress(DataError):  # this table has none
+        with suppress(AbsentDataError):  # this table has none
             found.append(load_runs(table, fidelity, rate="all"))
-        with suppress(DataError):
+        with suppress(AbsentDataError):
             found.append(load_named_runs(table, fidelity))
         own = {with_rate(self.recipe, rate).sha for rate in self.rates}
         return pl.concat(found).filter(
