@@ -144,6 +144,11 @@ def open_session(context: Context) -> Session:
     """
     problem, store, searcher = context.problem, context.store, context.searcher
     if searcher.name in PROPOSERS:
+        if problem.space != "paper" or searcher.workers > 1:
+            raise MethodError(
+                f"{searcher.name} searches a space of its own, in one process: expected "
+                f"space='paper' and workers=1, got {problem.space!r} and {searcher.workers}"
+            )
         propose = partial(find_proposer(searcher.name), problem, searcher.seed, store.folder)
         return ProposalSession(problem, store, propose, context.progress)
     data = problem.data()

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from act_bench.arguments import whole_seeds
+from act_bench.errors import ArgumentError
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import Metric, choose_fidelity, table_info
 from act_bench.tables.schema import one_of
 from regenerate.recipes import Recipe, find
 from regenerate.training.trainers import RecipeTrainer, Trainer
 from surrogates.live.benchmark import LiveData
-from surrogates.live.confirm import Candidate
+from surrogates.live.confirm import FRESH, Candidate
 from surrogates.live.spaces import SPACES, open_space
 
 BEST_OF_TABLE = "best of the table"
@@ -32,7 +33,7 @@ class Problem:
     trainer
         Trains a function.
     seeds
-        What each function is trained with.
+        What each function is trained with, below 1000: later ones are for confirmations.
     space
         Name of the space, one of ``surrogates.live.spaces.SPACES``.
     reference
@@ -42,6 +43,11 @@ class Problem:
         lie nowhere yet. Default: there is nothing to prepare.
     metric
         What is searched by. A score is the metric, a loss negated.
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        A seed is one of those that confirmations are to have for themselves; a ValueError.
     """
 
     table: str
@@ -53,6 +59,14 @@ class Problem:
     reference: Candidate | None
     prepare: Callable[[Path], None] | None = None
     metric: Metric = "validation_accuracy"
+
+    def __post_init__(self) -> None:
+        """Check that confirmations have seeds that no search chooses by."""
+        if max(self.seeds) >= FRESH:
+            raise ArgumentError(
+                f"expected seeds below {FRESH}, since the best are trained again with those from "
+                f"{FRESH} on, got {max(self.seeds)}"
+            )
 
     @property
     def identity(self) -> Mapping[str, object]:

@@ -247,6 +247,19 @@ def test_methods_that_cannot_search_here_are_refused(tmp_path, method, words):
         search(tiny(), tmp_path, method=method, budget=Budget(2))
 
 
+@pytest.mark.parametrize(("space", "workers"), [("swish", 1), ("paper", 2)])
+def test_grafs_has_a_space_and_a_process_of_its_own(tmp_path, space, workers):
+    problem = table_problem("mlp", seeds=[0], space=space, recipe=TINY)
+    with pytest.raises(MethodError, match=f"workers=1, got '{space}' and {workers}"):
+        search(problem, tmp_path, method="grafs", workers=workers)
+
+
+def test_no_search_chooses_by_a_seed_of_the_confirmation():
+    assert tiny(seeds=(999,)).seeds == (999,)
+    with pytest.raises(ValueError, match="seeds below 1000"):
+        tiny(seeds=(0, 1001))
+
+
 def test_a_trace_is_checked_against_the_stored_runs(tmp_path):
     search(tiny(), tmp_path, method="knn", budget=Budget(5), confirmation=Confirmation(1, 1))
     trace = tmp_path / "trace.jsonl"
