@@ -72,6 +72,13 @@ class RunStore:
         for part in parts.read(self.parts_folder):
             self.note(Run.from_row(row) for row in part.table.to_pylist())
 
+    def withdraw(self) -> None:
+        """Leave a folder in which nothing was written yet to whoever searches there next."""
+        held = {path.name for path in self.folder.iterdir()}
+        if held == {MARKER, RUNS} and not any(self.parts_folder.iterdir()):
+            self.parts_folder.rmdir()
+            (self.folder / MARKER).unlink()
+
     def note(self, runs: Iterable[Run]) -> None:
         """Remember runs that lie in the folder."""
         self._runs |= {(run.expression, run.seed): run for run in runs}

@@ -16,7 +16,7 @@ from regenerate.runs.store import RunStore, SearchFolderError
 from surrogates.live.confirm import FRESH, Candidate, Confirmed, Estimate, confirm
 from surrogates.live.course import Budget, pool
 from surrogates.live.found import Evaluated, Found
-from surrogates.live.methods import Context, find_method, open_session
+from surrogates.live.methods import Context, MethodError, find_method, open_session
 from surrogates.live.problem import Problem
 from surrogates.optimizers import plain_name
 from surrogates.protocol import settings_of
@@ -157,11 +157,15 @@ def search(
     if problem.prepare is not None:
         problem.prepare(out)
     evaluated: list[Evaluated] = []
-    with pool(workers) as processes:
-        session = open_session(Context(problem, store, searcher, processes, watcher.share))
-        for each in session.evaluations(budget):
-            evaluated.append(each)
-            watcher.evaluated(each)
+    try:
+        with pool(workers) as processes:
+            session = open_session(Context(problem, store, searcher, processes, watcher.share))
+            for each in session.evaluations(budget):
+                evaluated.append(each)
+                watcher.evaluated(each)
+    except MethodError:
+        store.withdraw()
+        raise
     if not evaluated:
         raise ArgumentError(f"a budget of {budget} allows no training")
     confirmed = _confirmed(problem, store, evaluated, confirmation, watcher)

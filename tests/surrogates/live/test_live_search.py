@@ -245,6 +245,7 @@ def test_seconds_are_a_budget_too(tmp_path):
 def test_methods_that_cannot_search_here_are_refused(tmp_path, method, words):
     with pytest.raises(MethodError, match=words):
         search(tiny(), tmp_path, method=method, budget=Budget(2))
+    assert not list(tmp_path.iterdir())  # another method may have the folder
 
 
 @pytest.mark.parametrize(("space", "workers"), [("swish", 1), ("paper", 2)])
@@ -252,6 +253,7 @@ def test_grafs_has_a_space_and_a_process_of_its_own(tmp_path, space, workers):
     problem = table_problem("mlp", seeds=[0], space=space, recipe=TINY)
     with pytest.raises(MethodError, match=f"workers=1, got '{space}' and {workers}"):
         search(problem, tmp_path, method="grafs", workers=workers)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_search_chooses_by_a_seed_of_the_confirmation():
