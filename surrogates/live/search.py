@@ -16,7 +16,7 @@ from regenerate.runs.store import RunStore, SearchFolderError
 from surrogates.live.confirm import FRESH, Candidate, Confirmed, Estimate, confirm
 from surrogates.live.course import Budget, pool
 from surrogates.live.found import Evaluated, Found
-from surrogates.live.methods import Context, MethodError, find_method, open_session
+from surrogates.live.methods import Context, find_method, open_session
 from surrogates.live.problem import Problem
 from surrogates.optimizers import plain_name
 from surrogates.protocol import settings_of
@@ -163,7 +163,7 @@ def search(
             for each in session.evaluations(budget):
                 evaluated.append(each)
                 watcher.evaluated(each)
-    except MethodError:
+    except BaseException:
         store.withdraw()
         raise
     if not evaluated:

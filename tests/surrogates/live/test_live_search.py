@@ -256,6 +256,13 @@ def test_grafs_has_a_space_and_a_process_of_its_own(tmp_path, space, workers):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_device_that_does_not_train_it_leaves_no_folder(tmp_path):
+    problem = table_problem("mlp", seeds=[0], recipe=TINY, device="cuda")
+    with pytest.raises(ValueError, match="trains on the cpu only"):
+        search(problem, tmp_path / "out", method="random", budget=Budget(1))
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_no_search_chooses_by_a_seed_of_the_confirmation():
     assert tiny(seeds=(999,)).seeds == (999,)
     with pytest.raises(ValueError, match="seeds below 1000"):
