@@ -69,6 +69,10 @@ def read_distributions(request: Request) -> Distributions:
         )
     if own != (request.data is not None):
         raise FigureError("--model and --data belong together: give both, or neither")
+    if own and (request.fidelity is not None or request.data_dir is not None):
+        raise FigureError(
+            "--fidelity and --data-dir are of a table's network: your own has what --data returns"
+        )
     function = read(request.expression)
     if own:
         return _of_own(str(function), str(request.model), str(request.data))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from act_bench.figures import FigureError
 from act_bench.figures.style import SCALE
 from act_bench.spaces.large import scan_outputs
 from act_bench.spaces.paper import finite_outputs
@@ -33,9 +34,15 @@ def large_space(request: Request) -> Figure:
 
     Raises
     ------
+    FigureError
+        Several tables were given.
     act_bench.spaces.large.NotBuiltError
         The space was not made on this machine: ``act-bench space build``.
     """
+    if len(request.tables) > 1:
+        raise FigureError(
+            f"the figure large-space is of one table, got {', '.join(request.tables)}"
+        )
     table = request.tables[0] if request.tables else "mlp"
     rows = scan_outputs().select("class", "entry", "outputs").collect()
     known = rows["entry"].is_not_null().to_numpy()

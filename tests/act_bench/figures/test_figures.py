@@ -231,6 +231,30 @@ def test_the_same_figure_is_the_same_file(tmp_path: Path, suffix: str) -> None:
         save(figure, tmp_path / "a.gif")
 
 
+ALL = Request(("mlp",), "upstream", "full", Path(), Path(), "relu", "a:b", "a:c")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_a_figure_does_not_use_is_refused(name: str) -> None:
+    takes = FIGURES[name].takes
+    for field in Request._fields:
+        request = Request()._replace(**{field: getattr(ALL, field)})
+        if field not in takes:
+            with pytest.raises(FigureError, match=f"{name} has no use for {field}"):
+                draw(name, request)
+
+
+def test_the_large_space_is_colored_by_one_table() -> None:
+    with pytest.raises(FigureError, match="of one table, got mlp, cnn"):
+        draw("large-space", Request(("mlp", "cnn")))
+
+
+def test_a_network_of_ones_own_has_no_fidelity() -> None:
+    request = Request(fidelity="full", expression="relu(x)", model="a:b", data="a:c")
+    with pytest.raises(FigureError, match="are of a table's network"):
+        draw("inputs", request)
+
+
 def test_a_figure_can_be_added(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(FIGURES, "mine", FigureSpec(f"{__name__}:_mine", "a line"))
     monkeypatch.setattr(
