@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from act_bench.arguments import finite_number
@@ -51,6 +52,29 @@ def collected(record: type[Record]) -> Callable[[Callable[[Record], None]], Call
         return called
 
     return decorate
+
+
+def refuse_given(*names: str, because: str) -> None:
+    """Refuse options that this command would ignore.
+
+    Parameters
+    ----------
+    *names
+        Of parameters of the command that runs.
+    because
+        Why it has no use for them; the message begins with it.
+
+    Raises
+    ------
+    click.UsageError
+        One of them was given, by whatever value.
+    """
+    context = click.get_current_context()
+    typed = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    sources = {name: context.get_parameter_source(name) for name in names}
+    given = [typed[name] for name in names if sources[name] is ParameterSource.COMMANDLINE]
+    if given:
+        raise click.UsageError(f"{because}: leave out {', '.join(given)}")
 
 
 class FiniteNumber(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on

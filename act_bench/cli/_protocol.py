@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Final, cast
 
 import click
-from click.core import ParameterSource
 
+from act_bench.cli._options import refuse_given
 from act_bench.search.benchmark_data import BenchmarkData
 
-SET: Final = ("trials", "evaluations", "seed", "workers", "run_seed", "traces", "figures")
-"""Options that the protocol sets, or that it has no use for."""
+SET: Final = ("trials", "evaluations", "seed", "workers", "run_seed")
+"""Options that the protocol sets."""
+UNUSED: Final = ("jobs", "memory", "traces", "figures")
+"""Options that it has no use for."""
 
 
 def run(
@@ -27,7 +29,7 @@ def run(
     data
         What is searched.
     chosen
-        Names of optimizers, with commas; by default all.
+        Names of optimizers, with commas; all of them by default, and for ``all``.
     folder
         Of the files; by default below ``output``.
     as_json
@@ -42,21 +44,15 @@ def run(
     from act_bench.files.folders import making
     from act_bench.search.trace_table import write_traces
     from surrogates import reporting
-    from surrogates.optimizers import NAMES
+    from surrogates.optimizers import NAMES, find_optimizers
 
     protocol = reporting.PROTOCOLS.get(version)
     if protocol is None:
         known = ", ".join(map(str, reporting.PROTOCOLS))
         raise click.BadParameter(f"expected {known}, got {version}", param_hint="--protocol")
-    context = click.get_current_context()
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name in SET
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
-    if given:
-        raise click.UsageError(f"--protocol sets this itself: leave out {', '.join(given)}")
-    names = chosen.split(",") if chosen else NAMES
+    refuse_given(*SET, because="--protocol sets this itself")
+    refuse_given(*UNUSED, because="--protocol writes traces, in one process, and nothing else")
+    names = find_optimizers(NAMES if chosen in (None, "all") else chosen)
     output = folder or Path("output") / f"protocol-{protocol.version}" / data.name
     click.echo(f"protocol {protocol.version}: {data.title}, {data.values}", err=True)
     rows: list[dict[str, object]] = []

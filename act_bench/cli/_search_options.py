@@ -49,6 +49,11 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if (self.table is None) == (self.model is None):
             raise click.UsageError("give either --table, or --model and --data of your own network")
+        if self.model is not None and (self.fidelity is not None or self.data_dir is not None):
+            raise click.UsageError(
+                "--fidelity and --data-dir are for a --table: your own network has the data that "
+                "--data returns, and --epochs and the like"
+            )
         if self.model is not None and self.data is None:
             raise click.UsageError("--model needs --data: a function that returns the data")
         settings = (self.epochs, self.learning_rate, self.batch_size)

@@ -14,6 +14,7 @@ from act_bench.cli._options import (
     FiniteNumber,
     collected,
     json_option,
+    refuse_given,
     table_type,
     training_options,
 )
@@ -97,6 +98,12 @@ def command(options: Options) -> None:
     Gaussian give CRReLU. A positive eps, with which the paper starts, raises the entropy, a
     negative one lowers it.
     """
+    if not options.train:
+        of_training = ("seeds", "device", "data_dir")
+        refuse_given(
+            *(of_training if options.density == "measured" else ("table", *of_training)),
+            because="nothing is trained without --train",
+        )
     from act_bench.cli._progress import working
     from act_bench.functions.catalogue import read
 

@@ -9,7 +9,7 @@ import click
 
 from act_bench.cli._command import Command
 from act_bench.cli._options import data_options, json_option, table_type
-from act_bench.tables.rates import View, view_name
+from act_bench.tables.rates import View, own_rate, view_name
 
 if TYPE_CHECKING:
     from act_bench.search.benchmark import Benchmark
@@ -61,6 +61,12 @@ def command(
         except BesideSpaceError as error:
             beside.append((expression, error.rows))
     header = bench.trace.header
+    if beside and run_seed is not None:
+        raise click.UsageError(
+            f"{beside[0][0]} is beside the space, where the answer is the median: leave out "
+            f"--run-seed. load_dataset('act-bench', '{table}-named-runs') has the single runs"
+        )
+    beside = [(text, _at(rate, rows, own_rate(table, data.fidelity))) for text, rows in beside]
     if as_json:
         document = {
             "table": header.table,
@@ -82,6 +88,15 @@ def command(
         _show_results(bench, data, asked)
     if beside:
         _show_beside(table, beside)
+
+
+def _at(rate: View | None, rows: list[dict[str, Any]], own: float | None) -> list[dict[str, Any]]:
+    """Return the rows at the rate that was asked for; all of them where none was."""
+    if rate is None:
+        return rows
+    if rate == "tuned":
+        return [row for row in rows if row["tuned"]]
+    return [row for row in rows if row["learning_rate"] == (own if rate == "default" else rate)]
 
 
 def _show_results(bench: Benchmark, data: BenchmarkData, asked: list[tuple[str, Result]]) -> None:
@@ -131,6 +146,8 @@ def _show_beside(table: str, beside: list[tuple[str, list[dict[str, Any]]]]) -> 
     click.echo(f"{info.metric_in_words.capitalize()} in {table}, beside the space")
     shown = listing("function", right=("rate", info.metric_in_words.split()[-1], "seeds"))
     for text, rows in beside:
+        if not rows:
+            shown.add_row(text, "", "not trained at this rate", "")
         for row in rows:
             value = row[info.metric]
             shown.add_row(

@@ -18,6 +18,7 @@ from act_bench.cli._options import (
     FiniteNumber,
     PositiveNumber,
     collected,
+    refuse_given,
     table_type,
     training_options,
 )
@@ -113,6 +114,7 @@ def command(options: SearchOptions) -> None:
     docs/how-to/live_search.md tells more; `act-bench verify OUT/trace.jsonl` checks the trace.
     """
     if options.by_grafs:
+        refuse_given("confirm_text", because="grafs trains what it finds with --seeds N seeds")
         search_grafs(options)
     else:
         _search(options)

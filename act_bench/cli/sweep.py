@@ -14,7 +14,13 @@ import click
 from rich.progress import MofNCompleteColumn, TextColumn
 
 from act_bench.cli._command import Command
-from act_bench.cli._options import PositiveNumber, collected, table_type, training_options
+from act_bench.cli._options import (
+    PositiveNumber,
+    collected,
+    refuse_given,
+    table_type,
+    training_options,
+)
 from act_bench.cli._progress import bars, working
 from act_bench.tables.registry import TABLES, choose_fidelity
 
@@ -169,6 +175,12 @@ def command(options: Options) -> None:
         raise click.UsageError(f"expected one of {', '.join(choices)}, got {' and '.join(given)}")
     if options.tuned and not options.select_text:
         raise click.UsageError("--tuned says how --select chooses, and there is no --select")
+    if options.executor == "local":
+        refuse_given(
+            "ray_address",
+            "gpus_per_worker",
+            because="only --executor ray has a cluster and shares of a GPU",
+        )
     table = options.table
     fidelity = choose_fidelity(table, options.fidelity)
     own = find(table, fidelity)

@@ -51,6 +51,8 @@ def command(trace: Path | None, no_rerun: bool, strict: bool, as_json: bool) -> 
     """
     if strict and no_rerun:
         raise click.UsageError("--strict wants the optimizer run again, and --no-rerun does not")
+    if trace is None and (strict or no_rerun):
+        raise click.UsageError("--strict and --no-rerun are about a TRACE, and none is given")
     if trace is None:
         with working("embedded data"):
             verdicts = _embedded()

@@ -41,6 +41,20 @@ USAGE = [
     (("sweep", "mlp", "--gpus-per-worker", "0"), "positive"),
     (("simulate", "mlp", "--optimizers", "knn:neighbours=3:neighbours=5"), "given twice"),
     (("simulate", "mlp", "--optimizers", "controller:rate=nan"), "finite"),
+    # What would be ignored:
+    (("simulate", "mlp", "--protocol", "1", "--jobs", "2"), "leave out --jobs"),
+    (("simulate", "mlp", "--protocol", "1", "--figures", "regret"), "leave out --figures"),
+    (("sweep", "mlp", "--ray-address", "HOST:6379"), "leave out --ray-address"),
+    (("sweep", "mlp", "--gpus-per-worker", "1"), "leave out --gpus-per-worker"),
+    (("eafo", "relu(x)", "--seeds", "5"), "leave out --seeds"),
+    (("eafo", "relu(x)", "--table", "mlp"), "leave out --table"),
+    (("eafo", "relu(x)", "--density", "measured", "--device", "cpu"), "leave out --device"),
+    (("verify", "--no-rerun"), "about a TRACE"),
+    (("verify", "--strict"), "about a TRACE"),
+    (("search", "--model", "a:b", "--data", "a:c", "--fidelity", "full"), "for a --table"),
+    (("search", "--model", "a:b", "--data", "a:c", "--data-dir", "."), "for a --table"),
+    (("search", "--table", "mlp", "--method", "grafs", "--confirm", "3x3"), "leave out --confirm"),
+    (("query", "gelu", "--run-seed", "3"), "leave out --run-seed"),
 ]
 
 
