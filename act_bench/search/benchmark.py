@@ -77,7 +77,7 @@ class Benchmark(Account):
     ------
     ValueError
         Unknown table, fidelity, edition or rate, or no run has the seed; the message lists what
-        there is.
+        there is. Or one of these is given beside data in memory, which have their own.
     act_bench.files.manifest.DataError
         The file is absent or damaged.
 
@@ -106,6 +106,12 @@ class Benchmark(Account):
         if not isinstance(table, str) and not isinstance(getattr(table, "table", None), str):
             raise ArgumentTypeError(
                 f"expected the name of a table, or the data of a search, got {excerpt(table)}"
+            )
+        unsaid = fidelity is None and edition == "regenerated" and seed is None and rate is None
+        if not (isinstance(table, str) or unsaid):
+            raise ArgumentError(
+                "data in memory have a fidelity, edition, seed and rate: give these to load_data, "
+                "or the name of a table in place of the data"
             )
         super().__init__(
             load_data(table, fidelity, edition, seed, rate) if isinstance(table, str) else table

@@ -246,6 +246,14 @@ def test_an_absent_seed_is_an_error_that_lists_what_there_is(small: pl.DataFrame
         Benchmark("mlp", seed=4)
 
 
+@pytest.mark.parametrize(
+    "options", [{"fidelity": "full"}, {"edition": "upstream"}, {"seed": 1}, {"rate": "tuned"}]
+)
+def test_data_in_memory_have_their_own_view(options: dict[str, str | int]) -> None:
+    with pytest.raises(ValueError, match="give these to load_data"):
+        Benchmark(load_data("mlp"), **options)  # type: ignore[arg-type]
+
+
 def test_an_absent_run_is_never_taken_from_another_seed(
     small: pl.DataFrame, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
