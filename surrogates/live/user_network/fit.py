@@ -1,7 +1,7 @@
 """The training loop for a user's own network: nothing that a network must know of.
 
-Float32, composed activation functions, cross-entropy or whatever the recipe says of it; weights and
-the order of the examples come from the seed.
+Float32, composed activation functions, cross-entropy; weights and the order of the examples come
+from the seed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +17,31 @@ from torch.nn import functional
 
 from regenerate.draws import permutation
 from regenerate.recipes import Recipe
+from regenerate.recipes.limits import IMAGES_ONLY
 from regenerate.training.optimizers import torch_optimizer
 from regenerate.training.schedule import learning_rate
 from regenerate.training.trainers import Progress
 from surrogates.live.user_network.examples import Examples, NetworkError, check_scores
 
 _EVALUATION_BATCH = 1000
+
+FIXED: Final = {
+    "dtype": ("float32",),
+    "activation": ("composed",),
+    "loss": ("cross_entropy",),
+    "widths": ((),),
+    "width": (1.0,),
+    "initialization": ("he",),
+    "augmentation": ("none",),
+    "image_size": (None,),
+    "train_images": (None,),
+    "target_threshold": (None,),
+    "evaluation_crop": (1.0,),
+    "evaluations_per_epoch": (1,),
+    "undefined": ("as_written",),
+    **IMAGES_ONLY,
+}
+"""Field of a recipe -> what this loop does; network and data are the user's."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ The model factory takes an activation factory and returns a network, as those in
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from act_bench.functions.expression import Expression
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import TABLES
 from regenerate.recipes import Recipe
+from regenerate.recipes.limits import check
 from regenerate.runs import clock
 from regenerate.runs.environment import device_name, environment
 from regenerate.runs.run import Run
@@ -54,7 +56,7 @@ from surrogates.live.user_network.examples import (
     users_own,
     with_classes,
 )
-from surrogates.live.user_network.fit import Fit, fit
+from surrogates.live.user_network.fit import FIXED, Fit, fit
 
 MakeModel: TypeAlias = Callable[[Callable[[], nn.Module]], nn.Module]
 """Takes a factory of activation modules, one call a place, and returns a network."""
@@ -223,7 +225,8 @@ def network_problem(
         two: validation and test. It needs ``floor``, or ``chance`` where the score is an accuracy.
         Default: the loop of :mod:`surrogates.live.user_network.fit` by ``recipe``.
     recipe
-        How to train.
+        How to train; what the loop does not follow, such as ``dtype``, keeps its default. With
+        ``train_model`` only its ``fidelity`` counts.
     name
         Of the problem, for traces. Default: that of ``make_model``.
     seeds
@@ -248,7 +251,9 @@ def network_problem(
     ------
     NetworkError
         The data are not as described, the name is that of a table, or a training of one's own has
-        no stated floor.
+        no stated floor, or has a recipe, which it does not follow.
+    act_bench.errors.ArgumentError
+        The recipe asks for what the loop does not do.
 
     Examples
     --------
@@ -273,6 +278,13 @@ def network_problem(
     if fisher and space != "paper":
         raise NetworkError(
             f"Fisher spectra are of the space paper, got the space {space!r}: leave fisher out"
+        )
+    if train_model is None:
+        check(recipe, FIXED)
+    elif dataclasses.replace(recipe, fidelity=OWN.fidelity) != OWN:
+        raise NetworkError(
+            f"{name_of(train_model)} trains in its own way, so of a recipe nothing but the "
+            f"fidelity counts: leave out the recipe, or change {name_of(train_model)}"
         )
     seeds = whole_seeds(seeds)
     worst = _worst_score(train_model, chance, floor)

@@ -177,6 +177,33 @@ def test_a_network_has_a_name_of_its_own():
     assert narrow.table != wide.table
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("dtype", "bfloat16"),
+        ("optimizer", "muon"),
+        ("train_images", 10),
+        ("augmentation", "flip"),
+        ("undefined", "limit"),
+    ],
+)
+def test_a_recipe_that_the_loop_would_not_follow_is_refused(field, value):
+    recipe = dataclasses.replace(OWN, **{field: value})
+    with pytest.raises(ValueError, match=f"the trainer of own needs a recipe with {field}"):
+        network_problem(make_model, load_data, recipe=recipe)
+
+
+def test_a_training_of_ones_own_has_no_recipe():
+    def train(network, splits, seed):
+        return 0.5
+
+    named = dataclasses.replace(OWN, fidelity="short")
+    problem = network_problem(make_model, load_data, train_model=train, floor=0.0, recipe=named)
+    assert problem.fidelity == "short"
+    with pytest.raises(NetworkError, match="leave out the recipe"):
+        network_problem(make_model, load_data, train_model=train, floor=0.0, recipe=SHORT)
+
+
 def test_spectra_are_of_the_space_of_the_paper():
     with pytest.raises(NetworkError, match="space paper, got the space 'swish'"):
         network_problem(make_model, load_data, space="swish", fisher=True)
