@@ -47,6 +47,7 @@ from regenerate.training.dispatch import OBSERVED, Observer
 from regenerate.training.trainers import Progress
 from surrogates.live.problem import Problem, relu
 from surrogates.live.spectra import compute_spectra, network_spectrum
+from surrogates.live.user_network.code import code_behind
 from surrogates.live.user_network.examples import (
     NetworkError,
     Splits,
@@ -115,9 +116,10 @@ class NetworkTrainer:
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """The names of the functions, the recipe, and the fingerprint of the data."""
+        """The names and code of the functions, the recipe, and the fingerprint of the data."""
         own = self.train_model
         return {
+            "code": code_behind(self.make_model, *(() if own is None else (own,))),
             "model": name_of(self.make_model),
             "recipe": json.loads(self.recipe.canonical_json()) if own is None else name_of(own),
             "data": _fingerprint(self.load_data),
