@@ -187,15 +187,19 @@ def search(
             **trainer.identity,
         },
     )
-    found = search_relaxed(
-        recipe,
-        settings,
-        seed,
-        out / CHECKPOINT,
-        device=choose_device(recipe.network, device),
-        data_dir=data_dir,
-        progress=lambda share: told("search", share),
-    )
+    try:
+        found = search_relaxed(
+            recipe,
+            settings,
+            seed,
+            out / CHECKPOINT,
+            device=choose_device(recipe.network, device),
+            data_dir=data_dir,
+            progress=lambda share: told("search", share),
+        )
+    except BaseException:
+        store.withdraw()
+        raise
     expression, entry = resolved(found.expression)
     seeds = range(retrainings)
     if missing := store.missing(expression, seeds):

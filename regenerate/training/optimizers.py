@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from act_bench.errors import ArgumentError
 from regenerate.activations.learnable import parameter_groups
 from regenerate.recipes import Recipe
 
@@ -14,6 +15,11 @@ def torch_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer
 
     Both kinds work elementwise, so they keep stacked replicas apart. What activation functions
     learn does not decay (:func:`~regenerate.activations.learnable.parameter_groups`).
+
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        The recipe names another, such as ``muon``, which trains the gpt alone.
 
     Examples
     --------
@@ -27,6 +33,11 @@ def torch_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
             groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.nesterov
+        )
+    if recipe.optimizer != "adamw":
+        raise ArgumentError(
+            f"expected the optimizer 'sgd' or 'adamw' for {recipe.table}-{recipe.fidelity}, got "
+            f"{recipe.optimizer!r}: torch steps by these two here"
         )
     decays = (recipe.momentum, recipe.second_moment_decay)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=decays)

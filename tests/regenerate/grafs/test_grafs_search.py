@@ -51,6 +51,22 @@ def same(first: GrafsResult, second: GrafsResult) -> bool:
     )
 
 
+@pytest.mark.parametrize(
+    ("recipe", "device", "words"),
+    [
+        (RECIPE, "cuda", "trains on the cpu only"),
+        (dataclasses.replace(RECIPE, optimizer="muon"), "auto", "'sgd' or 'adamw' for mlp-full"),
+        (find("gpt", "proxy"), "auto", "does not know the network 'gpt'"),
+    ],
+)
+def test_a_search_that_is_refused_leaves_its_folder(
+    tmp_path: Path, recipe: Recipe, device: str, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        run(tmp_path / "out", recipe=recipe, device=device)
+    assert not list((tmp_path / "out").iterdir())
+
+
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     """Tensors here are small: two threads would wait for each other, for ever on a busy machine."""
