@@ -1,15 +1,16 @@
-"""What a user's functions give: a network, and data as described; else an error that names it."""
+"""What a user's functions give: a network, data and a score; else an error that names them."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from act_bench.errors import ActBenchError, ExitCode
 
@@ -17,6 +18,10 @@ Examples: TypeAlias = tuple[Tensor, Tensor]
 """Inputs (n, ...) as the network takes them, and labels (n,)."""
 Splits: TypeAlias = Sequence[Examples]
 """Train, validation and maybe test; each inputs (n, ...) and labels (n,)."""
+Score: TypeAlias = float | tuple[float, float]
+"""Validation, or validation and test; higher is better, not finite is diverged."""
+TrainModel: TypeAlias = Callable[[nn.Module, Splits, int], Score]
+"""Trains a fresh network on the splits with a seed, and returns its score."""
 
 
 class NetworkError(ActBenchError, ValueError):
@@ -198,3 +203,24 @@ def _described(part: object) -> object:
     shape = tuple(getattr(part, "shape", ()))
     dtype = str(getattr(part, "dtype", type(part).__name__)).removeprefix("torch.")
     return f"{dtype}{list(shape)}"
+
+
+def checked_scores(score: Score, own: TrainModel, floor: float | None) -> dict[str, float]:
+    """Return the metrics that a user's own training gave; none if one is not finite."""
+    given = score if isinstance(score, tuple) else (score,)
+    try:
+        values = [float(value) for value in given]
+    except (TypeError, ValueError):
+        values = []
+    if len(values) not in (1, 2):
+        raise NetworkError(
+            f"{name_of(own)} returned {score!r}, expected a score, or a pair of validation and test"
+        )
+    if not all(map(math.isfinite, values)):
+        return {}
+    if floor is not None and values[0] < floor:
+        raise NetworkError(
+            f"{name_of(own)} returned the score {values[0]:g}, below the stated floor {floor:g}: "
+            "state a floor that no trained function is below, and another --out"
+        )
+    return dict(zip(("validation_accuracy", "test_accuracy"), values, strict=False))

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +50,8 @@ from surrogates.live.user_network.code import code_behind
 from surrogates.live.user_network.examples import (
     NetworkError,
     Splits,
+    TrainModel,
+    checked_scores,
     checked_splits,
     fingerprint,
     name_of,
@@ -62,10 +63,6 @@ from surrogates.live.user_network.fit import FIXED, Fit, fit
 MakeModel: TypeAlias = Callable[[Callable[[], nn.Module]], nn.Module]
 """Takes a factory of activation modules, one call a place, and returns a network."""
 LoadData: TypeAlias = Callable[[], Splits]
-Score: TypeAlias = float | tuple[float, float]
-"""Validation, or validation and test; higher is better, not finite is diverged."""
-TrainModel: TypeAlias = Callable[[nn.Module, Splits, int], Score]
-"""Trains a fresh network on the splits with a seed, and returns its score."""
 
 OWN: Final = Recipe(
     table="own",
@@ -171,7 +168,7 @@ class NetworkTrainer:
             record = Fit()
             with _seeded(seed), users_own(self.train_model):
                 score = self.train_model(network, splits, seed)
-            metrics = _scores(score, self.train_model, self.floor)
+            metrics = checked_scores(score, self.train_model, self.floor)
         runtime_s = clock.seconds(device) - start
         if observe is not None and metrics:
             observe("trained", network, shown)
@@ -374,27 +371,6 @@ def _worst_score(
     if stated is None:
         return None
     return finite_number(stated, "chance" if floor is None else "floor")
-
-
-def _scores(score: Score, own: TrainModel, floor: float | None) -> dict[str, float]:
-    """Return the metrics that a user's own training gave; none if one is not finite."""
-    given = score if isinstance(score, tuple) else (score,)
-    try:
-        values = [float(value) for value in given]
-    except (TypeError, ValueError):
-        values = []
-    if len(values) not in (1, 2):
-        raise NetworkError(
-            f"{name_of(own)} returned {score!r}, expected a score, or a pair of validation and test"
-        )
-    if not all(map(math.isfinite, values)):
-        return {}
-    if floor is not None and values[0] < floor:
-        raise NetworkError(
-            f"{name_of(own)} returned the score {values[0]:g}, below the stated floor {floor:g}: "
-            "state a floor that no trained function is below, and another --out"
-        )
-    return dict(zip(("validation_accuracy", "test_accuracy"), values, strict=False))
 
 
 def _device(device: str) -> str:
