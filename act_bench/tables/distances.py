@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Final, Literal, TypeGuard
+from typing import TYPE_CHECKING, Final, Literal, TypeGuard, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ from act_bench.functions.expression import Expression
 from act_bench.functions.named import NamedFunction
 from act_bench.spaces.distances import all_pairs, spectrum_vectors
 from act_bench.spaces.paper import finite_outputs, load_space
-from act_bench.tables.registry import EDITIONS
+from act_bench.tables.registry import EDITIONS, table_info
 from act_bench.tables.schema import one_of
 from act_bench.tables.spectra import QUANTILES, load_spectra
 
@@ -60,7 +60,7 @@ def distance(
         ``upstream``.
     table
         Whose network; needed for ``fim``, and must have embedded spectra if ``a`` or ``b`` is an
-        expression.
+        expression. Table, weighting and edition make no difference to ``outputs``.
     weighting
         Of the layers, for ``fim``; see :func:`layer_weights`. Default: :data:`DEFAULT_WEIGHTING`;
         for the edition ``upstream``, ``reference_code``, the only one that needs no sizes of the
@@ -90,11 +90,15 @@ def distance(
     >>> act_bench.distance("relu(x)", "max(x,zero(x))", "fim", table="mlp")
     0.0
     """
+    one_of("edition", edition, EDITIONS)
+    one_of("weighting", weighting or DEFAULT_WEIGHTING, get_args(Weighting))
+    if table is not None:
+        table_info(table)
     if one_of("feature", feature, ("outputs", "fim")) == "outputs":
         return float(output_distances(_outputs(a)[None], _outputs(b)[None])[0, 0])
     if table is None:
         raise ArgumentError("distance(..., feature='fim') needs a table's network: table='mlp'")
-    if one_of("edition", edition, EDITIONS) == "upstream":
+    if edition == "upstream":
         vectors = [_cdf(function, table) for function in (a, b)]
         if any(np.isnan(vector).any() for vector in vectors):
             return float("nan")

@@ -41,7 +41,7 @@ from act_bench.tables.rates import (
     table_rates,
     tuned_file,
 )
-from act_bench.tables.registry import choose_fidelity, table_info
+from act_bench.tables.registry import EDITIONS, choose_fidelity, table_info
 from act_bench.tables.runs import load_runs
 from act_bench.tables.schema import (
     ENTROPY_COLUMNS,
@@ -117,7 +117,7 @@ def load_table(
     UnknownNameError
         If there is no such table, edition, fidelity, column or feature.
     ArgumentError
-        If both ``columns`` and ``features`` are given.
+        If both ``columns`` and ``features`` are given, or ``limits`` and ``features``.
     DataError
         If the table has no data here, or its file is missing or damaged.
 
@@ -131,8 +131,11 @@ def load_table(
     from act_bench.tables.spectra import fisher_columns, fisher_file
 
     asked, rate = asked_columns(columns), as_view(rate)
+    one_of("edition", edition, EDITIONS)
     if features is not None and asked is not None:
         raise ArgumentError("columns names all that is read: leave out features, or columns")
+    if limits and features is not None:
+        raise ArgumentError("limits=True has the outputs as features: leave out features")
     if limits:
         return _load_limits(name, edition, fidelity, asked, rate)
     if edition != "upstream" and is_sampled(name, fidelity):

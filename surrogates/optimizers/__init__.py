@@ -11,7 +11,14 @@ from functools import partial
 from importlib import import_module
 from typing import Final
 
-from act_bench.errors import ActBenchError, ArgumentError, ExitCode, needs_extra
+from act_bench.errors import (
+    ActBenchError,
+    ArgumentError,
+    ArgumentTypeError,
+    ExitCode,
+    excerpt,
+    needs_extra,
+)
 from act_bench.search.events import Setting
 from surrogates.optimizers.evolution import RegularisedEvolution
 from surrogates.optimizers.knn import NearestNeighbours
@@ -94,6 +101,8 @@ def find_optimizers(names: Mapping[str, Factory] | Iterable[str] | None) -> dict
     ------
     act_bench.errors.ArgumentError
         None is named; else what :func:`find_optimizer` raises.
+    act_bench.errors.ArgumentTypeError
+        A name is no text, or a factory cannot be called; a TypeError.
 
     Examples
     --------
@@ -103,8 +112,18 @@ def find_optimizers(names: Mapping[str, Factory] | Iterable[str] | None) -> dict
     if names is None:
         return dict(OPTIMIZERS)
     if isinstance(names, Mapping):
+        if wrong := [factory for factory in names.values() if not callable(factory)]:
+            raise ArgumentTypeError(
+                f"optimizers: expected name -> factory(space, seed), got {excerpt(wrong[0])} for a "
+                "factory; optimizers that are known by name are given as a list of names"
+            )
         return dict(names)
-    given = names.split(",") if isinstance(names, str) else names
+    given = names.split(",") if isinstance(names, str) else list(names)
+    if wrong := [name for name in given if not isinstance(name, str)]:
+        raise ArgumentTypeError(
+            f"optimizers: expected names, got {excerpt(wrong[0])}; a factory of your own needs a "
+            "name: {'mine': factory}"
+        )
     wanted = [name.strip() for name in given if name.strip()]
     if not wanted:
         raise ArgumentError(f"no optimizer is named; choose from {', '.join(NAMES)}")

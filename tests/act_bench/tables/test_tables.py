@@ -83,6 +83,11 @@ def test_runs_of_a_fidelity_that_was_not_trained_are_an_error_as_its_table_is():
         (lambda: act_bench.load_table("mpl"), r"no table 'mpl'.*did you mean 'mlp'\?"),
         (lambda: act_bench.load_table("mlp", fidelity="ful"), r"no fidelity.*'ful'.*mean 'full'"),
         (lambda: act_bench.load_table("mlp", edition="up"), r"no edition 'up'; choose from reg"),
+        (lambda: act_bench.load_table("mlp", "up", rate="tuned"), "no edition 'up'"),
+        (lambda: act_bench.load_table("mlp", "up", limits=True), "no edition 'up'"),
+        (lambda: act_bench.distance("relu", "elu", edition="up"), "no edition 'up'"),
+        (lambda: act_bench.distance("relu", "elu", table="mpl"), "no table 'mpl'"),
+        (lambda: act_bench.distance("relu", "elu", weighting="w"), "no weighting 'w'"),  # type: ignore[arg-type]
         (
             lambda: act_bench.load_table("mlp", columns=["val_accuracy"]),
             r"no column 'val_accuracy'.*mean 'validation_accuracy'",
@@ -104,6 +109,11 @@ def test_runs_of_a_fidelity_that_was_not_trained_are_an_error_as_its_table_is():
 def test_unknown_names_are_refused_with_the_choices(data_folder, call, message):
     with pytest.raises(UnknownNameError, match=message):
         call()
+
+
+def test_limits_have_the_outputs_as_features(data_folder):
+    with pytest.raises(ValueError, match="leave out features"):
+        act_bench.load_table("mlp", limits=True, features="fim")
 
 
 def test_a_string_is_no_list_of_columns(data_folder):

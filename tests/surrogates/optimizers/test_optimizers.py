@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from act_bench.functions.operators import BASELINES
 from act_bench.search.benchmark import Benchmark
 from act_bench.search.benchmark_data import BenchmarkData
 from act_bench.search.events import Query
-from surrogates.optimizers import OPTIMIZERS, find_optimizer
+from surrogates.optimizers import OPTIMIZERS, RandomSearch, find_optimizer
 from surrogates.protocol import Factory, SearchSpace, settings_of
 from surrogates.searches.single import run_search
+from surrogates.simulation import simulate
 from tests.surrogates.results import result_of
 
 MakeData = Callable[..., BenchmarkData]
@@ -169,3 +171,15 @@ def test_evolution_refuses_settings_out_of_range(
 def test_names_that_are_not_known_are_refused_with_those_that_are() -> None:
     with pytest.raises(LookupError, match="no optimizer magic; choose from random"):
         find_optimizer("magic")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([RandomSearch], "a factory of your own needs a name"),
+        ({"mine": "random"}, "got 'random' for a factory"),
+    ],
+)
+def test_names_and_factories_are_not_mixed_up(given: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        simulate("mlp", given, trials=1, evaluations=2)
