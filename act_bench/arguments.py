@@ -17,6 +17,7 @@ act_bench.errors.ArgumentError: epochs must be a whole number, got True
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import math
 import operator
@@ -168,8 +169,9 @@ def plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 def plain_fields(record: Any) -> None:
     """Turn the numbers in the fields of a frozen dataclass into those of Python, in place.
 
-    By the annotations: a field of ``int`` must be whole, one of ``float`` finite, and one with
-    ``| None`` may be None; ``tuple[int, ...]`` takes any iterable. An int in a field of ``float``
+    By the annotations: a field of ``int`` must be whole, one of ``float`` finite, one of
+    ``Literal`` of its values, and one with ``| None`` may be None; ``tuple[int, ...]`` takes any
+    iterable. An int in a field of ``float``
     stays one. To be called from ``__post_init__`` of a class in a module with postponed
     annotations.
 
@@ -194,6 +196,13 @@ def plain_fields(record: Any) -> None:
                 value = bool(value)
             case "tuple[int, ...]" | "tuple[int, int]":
                 value = tuple(whole_number(each, field.name) for each in value)
+            case literal if literal.startswith("Literal["):
+                known = ast.literal_eval(f"({literal[len('Literal[') : -1]},)")
+                if value not in known:
+                    raise ArgumentError(
+                        f"{field.name} must be one of {', '.join(map(str, known))}, got "
+                        f"{excerpt(value)}"
+                    )
             case _:
                 continue
         object.__setattr__(record, field.name, value)

@@ -5,11 +5,38 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from act_bench.arguments import plain_fields, whole_number
+from act_bench.arguments import plain_fields
 from act_bench.errors import ArgumentError
+
+_RANGES: Final[dict[str, tuple[str, Callable[[float], bool]]]] = {
+    **dict.fromkeys(
+        ("epochs", "batch_size", "evaluations_per_epoch", "widths", "image_size", "train_images",
+         "sequence_length", "train_tokens", "evaluation_tokens"),
+        ("at least 1", lambda value: value >= 1),
+    ),
+    **dict.fromkeys(
+        ("weight_decay", "warmup_epochs", "cooldown_epochs", "initial_learning_rate",
+         "final_learning_rate", "previous_tokens"),
+        ("at least 0", lambda value: value >= 0),
+    ),
+    **dict.fromkeys(
+        ("learning_rate", "width", "clip_norm", "adamw_factor"),
+        ("above 0", lambda value: value > 0),
+    ),
+    **dict.fromkeys(
+        ("momentum", "second_moment_decay"),
+        ("at least 0 and below 1", lambda value: 0 <= value < 1),
+    ),
+    **dict.fromkeys(
+        ("label_smoothing", "target_threshold"), ("from 0 to 1", lambda value: 0 <= value <= 1)
+    ),
+    "evaluation_crop": ("above 0 and at most 1", lambda value: 0 < value <= 1),
+}  # fmt: skip
+"""Field -> what its values must be, in words and as a test; None passes where it is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +137,8 @@ class Recipe:
     Raises
     ------
     ValueError
-        If warm-up and cooldown leave the learning rate no time to fall.
+        If a field has a value that it cannot have, or warm-up and cooldown leave the learning rate
+        no time to fall.
     """
 
     table: str
@@ -152,14 +180,13 @@ class Recipe:
     undefined: Literal["as_written", "limit"] = "as_written"
 
     def __post_init__(self) -> None:
-        """Refuse a learning rate that would have no time to fall, and epochs without a look."""
+        """Refuse values that make no sense, and a learning rate that has no time to fall."""
         plain_fields(self)
-        for name in ("epochs", "batch_size"):
-            whole_number(getattr(self, name), name, least=1)
-        if self.evaluations_per_epoch < 1:
-            raise ArgumentError(
-                f"expected evaluations_per_epoch of at least 1, got {self.evaluations_per_epoch}"
-            )
+        for name, (words, holds) in _RANGES.items():
+            value = getattr(self, name)
+            for each in value if isinstance(value, tuple) else (value,):
+                if each is not None and not holds(each):
+                    raise ArgumentError(f"{name} must be {words}, got {each}")
         falling = self.epochs - self.warmup_epochs - self.cooldown_epochs
         if falling <= 0 and self.warmup_epochs < self.epochs:
             raise ArgumentError(

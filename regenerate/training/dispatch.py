@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from act_bench.arguments import whole_seeds
-from act_bench.errors import ActBenchError, ArgumentError, ExitCode
+from act_bench.errors import (
+    ActBenchError,
+    ArgumentError,
+    ArgumentTypeError,
+    ExitCode,
+    excerpt,
+)
 from act_bench.functions.expression import Expression
 from regenerate.activations.filled import fill
 from regenerate.activations.learnable import Activation
@@ -170,7 +176,18 @@ def train(
         If the device is not there or of no use to the network.
     ValueError
         If the recipe names an unknown network, or the seeds repeat or are negative.
+    act_bench.errors.ArgumentTypeError
+        If there is no recipe, or the function is a text; a TypeError.
     """
+    if not isinstance(recipe, Recipe):
+        raise ArgumentTypeError(
+            f"expected a recipe, as regenerate.recipes.find gives it, got {excerpt(recipe)}"
+        )
+    if not hasattr(expression, "to_torch"):
+        raise ArgumentTypeError(
+            "expected an expression or a function of the catalogue, as "
+            f"act_bench.functions.catalogue.read gives it, got {excerpt(expression)}"
+        )
     trainer = trainer_of(recipe.network)
     seeds = tuple(seeds)
     if not seeds:

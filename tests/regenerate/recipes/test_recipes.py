@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -38,8 +39,14 @@ def test_sha_is_of_the_settings_that_are_not_defaults():
 @pytest.mark.parametrize("field", dataclasses.fields(Recipe), ids=lambda field: field.name)
 def test_every_setting_is_in_the_hash(field):
     value = getattr(PLAIN, field.name)
-    other = {str: "other", int: 7, float: 0.7, bool: True, tuple: (3,), type(None): 5}[type(value)]
-    changed = dataclasses.replace(PLAIN, **{field.name: other})  # type: ignore[arg-type]
+    kind = get_type_hints(Recipe)[field.name]
+    if get_origin(kind) is Literal:
+        other = next(each for each in get_args(kind) if each != value)
+    elif value is None:
+        other = 0.5 if float in get_args(kind) else 5
+    else:
+        other = {str: "other", int: 7, float: 0.7, bool: True, tuple: (3,)}[type(value)]
+    changed = dataclasses.replace(PLAIN, **{field.name: other})
     assert changed.sha != PLAIN.sha
     assert field.name in json.loads(changed.canonical_json())
 
@@ -84,6 +91,15 @@ def test_trainers_refuse_what_they_would_not_follow(table, changes, words):
         train(recipe, parse("relu(x)"), [0])
 
 
+def test_what_is_no_recipe_and_what_is_no_function_is_named():
+    nothing: Any = None
+    text: Any = "relu(x)"
+    with pytest.raises(TypeError, match="expected a recipe.*got None"):
+        train(nothing, parse(text), [0])
+    with pytest.raises(TypeError, match=r"expected an expression.*got 'relu\(x\)'"):
+        train(find("mlp", "full"), text, [0])
+
+
 @pytest.mark.parametrize("device", ["gpu", "mps", "cpu:0", "cuda:x", "cuda:", "cuda:2"])
 def test_devices_that_are_none_are_named(monkeypatch, device):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
@@ -95,3 +111,25 @@ def test_devices_that_are_none_are_named(monkeypatch, device):
 def test_recipes_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         PLAIN.epochs = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("learning_rate", -0.1, "above 0, got -0.1"),
+        ("momentum", 1.0, "at least 0 and below 1"),
+        ("weight_decay", -1e-4, "at least 0"),
+        ("clip_norm", 0.0, "above 0"),
+        ("label_smoothing", 2.0, "from 0 to 1"),
+        ("train_images", -5, "at least 1"),
+        ("widths", (8, 0), "at least 1, got 0"),
+        ("evaluation_crop", 1.5, "at most 1"),
+        ("optimizer", "lion", "one of sgd, adamw, muon, got 'lion'"),
+        ("schedule", "warm", "one of constant, linear"),
+        ("initialization", "xavier", "one of he, lecun"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(field: str, value: object, words: str) -> None:
+    changed: dict[str, Any] = {field: value}
+    with pytest.raises(ValueError, match=f"{field} must be .*{words}"):
+        dataclasses.replace(find("mlp", "full"), **changed)
