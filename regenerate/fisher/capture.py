@@ -301,7 +301,7 @@ def score_gradients(
             [-0.2500,  0.2500]])
     """
     probabilities = torch.softmax(scores.detach(), -1).flatten(0, -2)
-    if labels is Labels.PREDICTED:
+    if labels == Labels.PREDICTED:
         if scores.ndim > 2:
             raise ArgumentError("labels 'predicted' are for one label an image, not for sequences")
         roots = probabilities.sqrt()
@@ -310,7 +310,7 @@ def score_gradients(
             column[:, label] += roots[:, label]
             yield column
         return
-    if labels is Labels.TRUE:
+    if labels == Labels.TRUE:
         if true is None:
             raise ArgumentError("labels 'true' need the data set's labels, got none")
         chosen = true.flatten()

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from act_bench.arguments import plain_fields
+from act_bench.errors import ArgumentError, excerpt
 
 
 class Labels(StrEnum):
@@ -74,6 +75,12 @@ class FisherConvention:
         Names of modules and parameters of the network that have no part in the spectra besides:
         embeddings, and weights that are tied to them.
 
+    Raises
+    ------
+    act_bench.errors.ArgumentError
+        The batch has no image, the labels are of no known source, or the dtype is another; a
+        ValueError.
+
     Examples
     --------
     >>> convention = FisherConvention(table="mlp", batch=(0, 64))
@@ -94,8 +101,17 @@ class FisherConvention:
     excluded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Turn the numbers into those of Python, so that they can be stored."""
+        """Turn the values into those of Python, so that they can be stored; refuse what is none."""
         plain_fields(self)
+        if self.labels not in list(Labels):
+            known = ", ".join(each.value for each in Labels)
+            raise ArgumentError(f"labels must be one of {known}, got {excerpt(self.labels)}")
+        object.__setattr__(self, "labels", Labels(self.labels))
+        first, last = self.batch
+        if not 0 <= first < last:
+            raise ArgumentError(
+                f"batch must be the first index and the one after the last, got {first} and {last}"
+            )
 
     def canonical_json(self) -> str:
         """Return the convention as JSON with sorted keys; exclusions only where some are named."""

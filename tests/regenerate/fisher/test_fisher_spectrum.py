@@ -363,3 +363,28 @@ def test_pairwise_sums_are_products_of_eigenvalues() -> None:
     found = pairwise_sums(np.log(np.diag(a))[None], np.log(np.diag(g))[None], -100.0)
     expected = np.log(linalg.eigvalsh(np.kron(a, g)))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_source_of_labels_may_be_named_by_its_value() -> None:
+    network, batch, labels = seeded(nn.Linear(3, 2)), images(4, 3), torch.tensor([0, 1, 1, 0])
+    named: Any = "true"
+    by_name, by_kind = convention(4, named), convention(4, Labels.TRUE)
+    assert by_name == by_kind
+    (first,), (second,) = (
+        fisher_spectrum(network, batch, each, labels) for each in (by_name, by_kind)
+    )
+    assert np.array_equal(first.log_eigenvalues, second.log_eigenvalues)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"labels": "drawn"}, "labels must be one of predicted, predicted_sample, true"),
+        ({"batch": (5, 2)}, "got 5 and 2"),
+        ({"batch": (-1, 2)}, "got -1 and 2"),
+        ({"dtype": "float16"}, "dtype must be one of float64, float32"),
+    ],
+)
+def test_conventions_that_make_no_sense_are_refused(changed: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        FisherConvention(**({"table": "mlp", "batch": (0, 64)} | changed))
