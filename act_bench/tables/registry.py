@@ -249,8 +249,9 @@ def register(info: TableInfo) -> TableInfo:
     Raises
     ------
     RegistrationError
-        If the name is taken or not usable, the default fidelity is not one of the fidelities, the
-        metric is none that a search may see, or its direction and floor do not belong to it.
+        If the name is taken or not usable, the fidelities are no tuple or the default fidelity is
+        none of them, chance is no fraction, the metric is none that a search may see, or its
+        direction and floor do not belong to it.
 
     Examples
     --------
@@ -268,6 +269,16 @@ def register(info: TableInfo) -> TableInfo:
         raise RegistrationError(f"the name {info.name!r} is taken by {_tables[info.name].title}")
     if info.name in _RESERVED:
         raise RegistrationError(f"the name {info.name!r} is that of another file of the data set")
+    for name, several in (("fidelities", info.fidelities), ("sampled", info.sampled)):
+        if not isinstance(several, tuple):
+            raise RegistrationError(
+                f"{info.name}: expected {name} as a tuple of names, got {several!r}"
+            )
+    if not 0 < info.chance < 1:
+        raise RegistrationError(
+            f"{info.name}: expected chance as a fraction between 0 and 1, such as 0.1 for ten "
+            f"classes, got {info.chance!r}"
+        )
     if info.default_fidelity not in info.fidelities:
         raise RegistrationError(
             f"{info.name}: expected a default fidelity of {', '.join(info.fidelities) or 'none'}, "
