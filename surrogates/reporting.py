@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from act_bench.files.manifest import AbsentDataError
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.loading import load_data
 from act_bench.search.optimum import best_of
@@ -69,7 +70,7 @@ def applies(data: BenchmarkData, name: str) -> str:
         return f"{data.title} has one learning rate for each function"
     try:
         factory(SearchSpace.of(data), 0)
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, AbsentDataError) as error:  # the last: without spectra
         return str(error)
     return ""
 

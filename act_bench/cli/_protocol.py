@@ -52,7 +52,9 @@ def run(
         raise click.BadParameter(f"expected {known}, got {version}", param_hint="--protocol")
     refuse_given(*SET, because="--protocol sets this itself")
     refuse_given(*UNUSED, because="--protocol writes traces, in one process, and nothing else")
-    names = find_optimizers(NAMES if chosen in (None, "all") else chosen)
+    names = NAMES
+    if chosen not in (None, "all"):
+        names = tuple(find_optimizers(chosen))
     output = folder or Path("output") / f"protocol-{protocol.version}" / data.name
     click.echo(f"protocol {protocol.version}: {data.title}, {data.values}", err=True)
     rows: list[dict[str, object]] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -74,10 +75,10 @@ class RunStore:
 
     def withdraw(self) -> None:
         """Leave a folder in which nothing was written yet to whoever searches there next."""
-        held = {path.name for path in self.folder.iterdir()}
-        if held == {MARKER, RUNS} and not any(self.parts_folder.iterdir()):
-            self.parts_folder.rmdir()
-            (self.folder / MARKER).unlink()
+        with suppress(OSError):  # something was written meanwhile, or all of it is gone
+            if {path.name for path in self.folder.iterdir()} == {MARKER, RUNS}:
+                self.parts_folder.rmdir()
+                (self.folder / MARKER).unlink()
 
     def note(self, runs: Iterable[Run]) -> None:
         """Remember runs that lie in the folder."""

@@ -240,6 +240,11 @@ def test_without_spectra_optimizers_that_need_them_say_so(
         assert f"covers {TRAINED} entries" in run(*search, code=2)
         said = run(*search, "--evaluations", "5", code=3)
         assert "no Fisher spectra of the table fifth" in said
+        every = ("--optimizers", "all", "--trials", "1", "--evaluations", "3", "--json")
+        document = json.loads(run(COMMAND_LINE, "simulate", "fifth", *every))
+        names = {row["optimizer"] for row in document["optimizers"]}
+        assert {"random", "gp-ei"} <= names
+        assert names.isdisjoint({"aquasurf", "fisher-filter", "random-rates"})
         run(COMMAND_LINE, "export", "act-bench")
         exported = sorted(file.name for file in (tmp_path / "act-bench" / "data").glob("fifth*"))
         assert exported == ["fifth-runs.parquet", "fifth-tiny.parquet"]
