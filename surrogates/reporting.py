@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from act_bench.errors import MissingExtraError
 from act_bench.files.manifest import AbsentDataError
 from act_bench.search.benchmark_data import BenchmarkData, SearchData
 from act_bench.search.loading import load_data
@@ -65,7 +66,10 @@ def applies(data: BenchmarkData, name: str) -> str:
     >>> applies(load_data("mlp", rate="tuned"), "knn-rates")
     'mlp, fidelity full, rate tuned has one learning rate for each function'
     """
-    factory = find_optimizer(name)
+    try:
+        factory = find_optimizer(name)
+    except MissingExtraError as error:
+        return str(error)
     if asks_for_rates(factory) and not data.rates:
         return f"{data.title} has one learning rate for each function"
     try:

@@ -145,7 +145,7 @@ def command(options: Options) -> None:
     from act_bench.search.loading import load_data
 
     with working("load"):
-        from surrogates.optimizers import NAMES, find_optimizers
+        from surrogates.optimizers import find_optimizers
 
     if options.protocol is not None:
         from act_bench.cli._protocol import run
@@ -154,9 +154,9 @@ def command(options: Options) -> None:
         run(options.protocol, data, options.names, options.output, options.as_json)
         return
     every = options.names == "all"
-    chosen = find_optimizers(NAMES if every else options.names)
+    chosen = {} if every else find_optimizers(options.names)
     drawn = _figures(options.figures)
-    if len(chosen) < 2 and "significance" in drawn:
+    if not every and len(chosen) < 2 and "significance" in drawn:
         if options.figures != "all":
             raise click.BadParameter(
                 "significance needs two optimizers or more", param_hint="--figures"
@@ -167,7 +167,7 @@ def command(options: Options) -> None:
             options.table, options.fidelity, options.edition, options.run_seed, options.rate
         )
     if every:
-        chosen = _applying(chosen, data)
+        chosen = _applying(data)
     if options.evaluations > len(data.covered):
         raise click.BadParameter(
             f"{options.table} covers {len(data.covered)} entries, got {options.evaluations}",
@@ -193,15 +193,16 @@ def command(options: Options) -> None:
         click.echo("\n".join(files))
 
 
-def _applying(chosen: dict[str, Factory], data: BenchmarkData) -> dict[str, Factory]:
+def _applying(data: BenchmarkData) -> dict[str, Factory]:
     """Return the optimizers that can search the data; say of the others why they cannot."""
+    from surrogates.optimizers import NAMES, find_optimizers
     from surrogates.reporting import applies
 
-    reasons = {name: applies(data, name) for name in chosen}
+    reasons = {name: applies(data, name) for name in NAMES}
     for name, reason in reasons.items():
         if reason:
             click.echo(f"{name}: not run: {reason}", err=True)
-    return {name: factory for name, factory in chosen.items() if not reasons[name]}
+    return find_optimizers([name for name, reason in reasons.items() if not reason])
 
 
 def _jobs(options: Options) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -153,6 +154,12 @@ def test_the_protocol_sets_its_own_numbers(options: list[str], said: str) -> Non
     done = CliRunner().invoke(main, ["simulate", "mlp", *options])
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_an_optimizer_whose_library_is_missing_does_not_apply(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(sys.modules, "surrogates.optimizers.tpe", raising=False)
+    assert "pip install" in reporting.applies(load_data("mlp"), "tpe")
 
 
 def test_a_board_of_nothing_is_not_written(tmp_path: Path, monkeypatch) -> None:
