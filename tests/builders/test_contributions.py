@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from act_bench import load_runs
-from act_bench.files.manifest import DataError
+from act_bench.files.manifest import AbsentDataError
 from act_bench.functions.operators import BASELINES
 from act_bench.spaces.paper import load_space
 from act_bench.tables.registry import TABLES
@@ -47,7 +47,7 @@ FEW = [load_space().resolve(name).entry for name in BASELINES] + list(range(0, 2
 @pytest.fixture(autouse=True)
 def _nothing_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(table: str, fidelity: str) -> pl.DataFrame:
-        raise DataError("none")
+        raise AbsentDataError("none")
 
     monkeypatch.setattr(contributions, "load_runs", none)
 

@@ -140,7 +140,7 @@ def fresh_seeds(data: BenchmarkData, of_all: Spread) -> dict[Pair, Fresh]:
 
 def spread_of_all(data: BenchmarkData) -> Spread:
     """Return how much a fresh run varies, pooled over all functions that train when tuned."""
-    tuned = load_table(data.table, data.fidelity, rate="tuned")
+    tuned = load_table(data.table, fidelity=data.fidelity, rate="tuned")
     return fresh_spread(tuned, TABLES[data.table])
 
 

@@ -136,7 +136,7 @@ def fresh_scores(data: BenchmarkData, columns: Sequence[str] = ()) -> pl.DataFra
     """Return the entries of a tuned view that end well and have fresh seeds: entry, score, more."""
     mean = f"fresh_{data.metric}"
     asked = ["entry", "outcome", mean, *columns]
-    table = load_table(data.table, data.fidelity, rate="tuned", columns=asked)
+    table = load_table(data.table, fidelity=data.fidelity, rate="tuned", columns=asked)
     found = table.filter(pl.col("outcome") == "ok", pl.col(mean).is_not_null())
     sign = 1 if TABLES[data.table].higher_is_better else -1
     return found.with_columns(score=sign * pl.col(mean)).drop("outcome")
@@ -182,7 +182,7 @@ def _runs(data: BenchmarkData) -> pl.DataFrame:
     columns = ["entry", "learning_rate", "outcome", data.metric]
     if data.rate == "default":
         return load_runs(data.table, data.fidelity, columns)
-    rates = load_table(data.table, data.fidelity, rate=data.rate, columns=columns[:2])
+    rates = load_table(data.table, fidelity=data.fidelity, rate=data.rate, columns=columns[:2])
     runs = load_runs(data.table, data.fidelity, columns, rate="all")
     return runs.join(rates, on=columns[:2], how="semi")
 

@@ -74,7 +74,7 @@ def seed_scores(data: BenchmarkData) -> Values:
     """
     info = TABLES[data.table]
     keys = ["entry", RATE]
-    rates = load_table(data.table, data.fidelity, rate="tuned", columns=keys)
+    rates = load_table(data.table, fidelity=data.fidelity, rate="tuned", columns=keys)
     runs = load_runs(data.table, data.fidelity, [*keys, "seed", info.metric], rate="all")
     runs = runs.join(rates, on=keys, how="semi")
     found = np.full((len(data.outcome), int(runs["seed"].to_numpy().max()) + 1), np.nan)

@@ -95,7 +95,7 @@ def run_deviations(data: BenchmarkData) -> Values:
     (`act_bench.tables.rates.fresh_spread_of`).
     """
     info = TABLES[data.table]
-    tuned = load_table(data.table, data.fidelity, rate="tuned")
+    tuned = load_table(data.table, fidelity=data.fidelity, rate="tuned")
     of_all = fresh_spread(tuned, info)
     return np.array(
         [
