@@ -131,6 +131,11 @@ def load_table(
     from act_bench.tables.spectra import fisher_columns, fisher_file
 
     asked, rate = asked_columns(columns), as_view(rate)
+    if edition in table_info(name).fidelities:
+        raise UnknownNameError(
+            f"no edition {edition!r}, which is a fidelity of {name}: write "
+            f"load_table({name!r}, fidelity={edition!r})"
+        )
     one_of("edition", edition, EDITIONS)
     if features is not None and asked is not None:
         raise ArgumentError("columns names all that is read: leave out features, or columns")

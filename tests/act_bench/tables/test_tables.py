@@ -84,6 +84,10 @@ def test_runs_of_a_fidelity_that_was_not_trained_are_an_error_as_its_table_is():
         (lambda: act_bench.load_table("mlp", fidelity="ful"), r"no fidelity.*'ful'.*mean 'full'"),
         (lambda: act_bench.load_table("mlp", edition="up"), r"no edition 'up'; choose from reg"),
         (lambda: act_bench.load_table("mlp", "up", rate="tuned"), "no edition 'up'"),
+        (
+            lambda: act_bench.load_table("mlp", "full"),
+            r"write load_table\('mlp', fidelity='full'\)",
+        ),
         (lambda: act_bench.load_table("mlp", "up", limits=True), "no edition 'up'"),
         (lambda: act_bench.distance("relu", "elu", edition="up"), "no edition 'up'"),
         (lambda: act_bench.distance("relu", "elu", table="mpl"), "no table 'mpl'"),
