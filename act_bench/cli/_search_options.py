@@ -51,8 +51,8 @@ class SearchOptions:
             raise click.UsageError("give either --table, or --model and --data of your own network")
         if self.model is not None and (self.fidelity is not None or self.data_dir is not None):
             raise click.UsageError(
-                "--fidelity and --data-dir are for a --table: your own network has the data that "
-                "--data returns, and --epochs and the like"
+                "--fidelity and --data-dir are for a --table: your own network is trained on what "
+                "--data returns, as --epochs, --learning-rate and --batch-size say"
             )
         if self.model is not None and self.data is None:
             raise click.UsageError("--model needs --data: a function that returns the data")

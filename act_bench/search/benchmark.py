@@ -110,8 +110,8 @@ class Benchmark(Account):
         unsaid = fidelity is None and edition == "regenerated" and seed is None and rate is None
         if not (isinstance(table, str) or unsaid):
             raise ArgumentError(
-                "data in memory have a fidelity, edition, seed and rate: give these to load_data, "
-                "or the name of a table in place of the data"
+                "data in memory have their own fidelity, edition, seed and rate: give these to "
+                "load_data, or give the name of a table in place of the data"
             )
         super().__init__(
             load_data(table, fidelity, edition, seed, rate) if isinstance(table, str) else table

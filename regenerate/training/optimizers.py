@@ -37,7 +37,7 @@ def torch_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer
     if recipe.optimizer != "adamw":
         raise ArgumentError(
             f"expected the optimizer 'sgd' or 'adamw' for {recipe.table}-{recipe.fidelity}, got "
-            f"{recipe.optimizer!r}: torch steps by these two here"
+            f"{recipe.optimizer!r}"
         )
     decays = (recipe.momentum, recipe.second_moment_decay)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=decays)

@@ -250,7 +250,7 @@ def test_an_absent_seed_is_an_error_that_lists_what_there_is(small: pl.DataFrame
     "options", [{"fidelity": "full"}, {"edition": "upstream"}, {"seed": 1}, {"rate": "tuned"}]
 )
 def test_data_in_memory_have_their_own_view(options: dict[str, str | int]) -> None:
-    with pytest.raises(ValueError, match="give these to load_data"):
+    with pytest.raises(ValueError, match="have their own fidelity"):
         Benchmark(load_data("mlp"), **options)  # type: ignore[arg-type]
 
 
