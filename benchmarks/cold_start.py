@@ -67,7 +67,7 @@ class Cost(NamedTuple):
 def cases(table: str) -> list[Case]:
     """Return the cases, references before those that are measured against them."""
     load = "import act_bench, act_bench.tables.schema as s; act_bench.load_table"
-    scalars = "columns=s.scalar_names(s.ENTRY_COLUMNS)"
+    scalars = "columns=s.scalar_names(s.ENTRY_COLUMNS), rate='own'"
     bench = f"import act_bench; act_bench.Benchmark({table!r})"
     return [
         Case("bare Python", "pass"),

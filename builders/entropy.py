@@ -111,7 +111,7 @@ def predictions(table: str, entropy_nats: Array, flat: Array) -> list[Prediction
 def _scores(table: str) -> tuple[NDArray[np.bool_], Array]:
     """Return which entries of a table are ok, and the scores of all, higher being better."""
     info = TABLES[table]
-    rows = load_table(table, columns=["outcome", info.metric])
+    rows = load_table(table, columns=["outcome", info.metric], rate="own")
     return (rows["outcome"] == "ok").to_numpy(), rows[info.metric].to_numpy() * info.score(1.0)
 
 

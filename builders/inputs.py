@@ -63,7 +63,7 @@ def choose(table: str) -> dict[str, Chosen]:
         own = entry_of(function)
         text = str(function) if own is None else space.representatives[own]
         found.setdefault(text, Chosen(own, "named"))
-    rows = load_table(table, columns=["entry", "expression", info.metric]).drop_nulls()
+    rows = load_table(table, columns=["entry", "expression", info.metric], rate="own").drop_nulls()
     best = rows.sort(info.metric, descending=info.higher_is_better, maintain_order=True).head(BEST)
     for entry, text, _ in best.rows():
         found.setdefault(text, Chosen(entry, "best"))

@@ -151,7 +151,7 @@ table_type = TableChoice()
 
 
 class RateChoice(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.3 on
-    """A view of a table's learning rates: ``default``, ``tuned`` or a number."""
+    """A view of a table's learning rates: ``own``, ``tuned`` or a number."""
 
     name = "rate"
 
@@ -159,12 +159,12 @@ class RateChoice(click.ParamType):  # type: ignore[type-arg]  # generic from cli
         self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | float:
         """Return the view; which rates a table has is known when it is read."""
-        if value in ("default", "tuned") or isinstance(value, float):
+        if value in ("own", "tuned") or isinstance(value, float):
             return value
         try:
             return float(value)
         except ValueError:
-            self.fail(f"expected default, tuned or a learning rate, got {value!r}.", param, ctx)
+            self.fail(f"expected own, tuned or a learning rate, got {value!r}.", param, ctx)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -190,7 +190,7 @@ def data_options(function: Function) -> Function:
     rate = click.option(
         "--rate",
         type=RateChoice(),
-        help="Learning rate: default (the recipe's own), tuned, or a number.",
+        help="Learning rate: own (that of the recipe), tuned, or a number.",
     )
     return fidelity(edition(run_seed(rate(function))))
 

@@ -84,7 +84,10 @@ def _show(known: Facts) -> None:
         by_accuracy = about.metric == "validation_accuracy"
         curve = record["validation_accuracy_curve" if by_accuracy else "validation_loss_curve"]
         shown = Table.grid(padding=(0, 2))
-        title = f"\n{about.title}, {record['edition']}, fidelity {record['fidelity']}"
+        sampled = is_sampled(record["table"], record["fidelity"])
+        own = record["edition"] == "regenerated" and not sampled
+        rate = ", the recipe's own rate" if own else ", tuned" if sampled else ""
+        title = f"\n{about.title}, {record['edition']}, fidelity {record['fidelity']}{rate}"
         if metrics["outcome"] == "missing":
             shown_on.print(f"{title}: missing, never trained")
             continue
@@ -94,7 +97,7 @@ def _show(known: Facts) -> None:
         if bits is not None:
             shown.add_row("", "validation bits per byte", _short(bits))
         if curve:
-            each = "point" if is_sampled(record["table"], record["fidelity"]) else "epoch"
+            each = "point" if sampled else "epoch"
             name = f"validation by {each}" if by_accuracy else f"validation loss by {each}"
             shown.add_row(
                 "", name, f"{score_line(curve, about)}  {curve[0]:.3f} to {curve[-1]:.3f}"

@@ -10,6 +10,7 @@ import click
 from act_bench.cli._command import Command
 from act_bench.cli._options import json_option
 from act_bench.tables.files import list_tables
+from act_bench.tables.rates import choose_view
 from act_bench.tables.registry import TABLES
 
 
@@ -22,7 +23,8 @@ def command(*, as_json: bool) -> None:
       act-bench tables
       act-bench tables --json
 
-    The fidelity marked with * is the default, which loaders use unless another is given.
+    The fidelity marked with * is the default, which loaders use unless another is given. A look-up
+    is tuned there where it says so: each function at the learning rate that suits it.
     """
     found = list_tables()
     if as_json:
@@ -37,7 +39,7 @@ def command(*, as_json: bool) -> None:
         counts = [row["ok"], row["diverged"], row["missing"], row["runs"]]
         shown.add_row(
             row["table"],
-            row["fidelity"] + (" *" if row["is_default"] else ""),
+            row["fidelity"] + (_default(row["table"]) if row["is_default"] else ""),
             *([f"{count:,}" for count in counts] if row["embedded"] else ["no data"] + [""] * 3),
         )
     console().print(shown)
@@ -45,4 +47,11 @@ def command(*, as_json: bool) -> None:
         by = "" if table.higher_is_better else f"; searched by {table.metric_in_words}"
         about = f"{table.name:7} {table.title}: {table.network} on {table.dataset}{by}"
         click.echo(fill(about, 80, subsequent_indent=" " * 8))
-    click.echo("* the default fidelity. Rows are entries, by outcome; runs are single trainings.")
+    click.echo(
+        "* the default fidelity, and whether look-ups there are tuned. Rows are entries,\n"
+        "  by outcome at the recipe's own rate; runs are single trainings at it."
+    )
+
+
+def _default(table: str) -> str:
+    return " *, tuned" if choose_view(table, None) == "tuned" else " *"

@@ -98,16 +98,16 @@ def table_data(name: str, fidelity: str, outside: Sequence[str]) -> TableData:
 def _views(
     info: TableInfo, fidelity: str, named: Sequence[dict[str, Any]], outside: Sequence[str]
 ) -> dict[str, ViewData]:
-    """Return the views of a fidelity that every entry is trained at, the own rate first."""
+    """Return the views of a fidelity that every entry is trained at, its default view first."""
     from act_bench.tables.loaders import load_table
-    from act_bench.tables.rates import own_rate, rate_runs_file, table_rates
+    from act_bench.tables.rates import choose_view, own_rate, rate_runs_file, table_rates
 
     name = info.name
     own = own_rate(name, fidelity)
     runs = runs_file(name) if runs_name(name) in table_files(name) else None
     shown = shown_columns(info)
     frame = load_table(name, fidelity=fidelity, columns=["outcome", *shown])
-    views = {"default": _view(info, fidelity, frame, shown, own, named, (runs, None), outside)}
+    views = {"own": _view(info, fidelity, frame, shown, own, named, (runs, None), outside)}
     rates = table_rates(name) if fidelity == info.default_fidelity else ()
     for rate in rates:
         if own is not None and abs(rate - own) < 1e-9:
@@ -119,7 +119,8 @@ def _views(
         tuned = tuned_columns(info)
         frame = load_table(name, rate="tuned", columns=["outcome", *tuned])
         views["tuned"] = _view(info, fidelity, frame, tuned, None, named, (None, None), outside)
-    return views
+    first = choose_view(name, None, None if rates else fidelity)
+    return {str(first): views[str(first)], **views}
 
 
 def _sampled_view(

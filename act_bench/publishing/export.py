@@ -2,9 +2,9 @@
 
 The folder has a README.md (the dataset card under a YAML head with the configurations and their
 features), the Parquet files under ``data/``, the manifest with their SHA-256, and Croissant
-metadata. The entries of a table and their Fisher spectra are joined into ``{table}.parquet``; every
-other file is the embedded one. Plain ``datasets.load_dataset`` reads it, on the Hub or from disk,
-with nothing of this package installed.
+metadata. The entries of a table in its default view and their Fisher spectra are joined into
+``{table}.parquet``; every other file is the embedded one. Plain ``datasets.load_dataset`` reads it,
+on the Hub or from disk, with nothing of this package installed.
 """
 
 from __future__ import annotations
@@ -181,17 +181,18 @@ class Written(NamedTuple):
 
 
 def _write(configuration: Configuration, path: Path) -> Written:
-    """Write the file of a configuration, joined if it has spectra."""
+    """Write the file of a configuration, joined if others stand beside it."""
     rows = configuration.read()
     memory = {name: int(rows.column(name).nbytes) for name in rows.column_names}
-    if configuration.spectra is None:
+    if not configuration.beside:
         # Not copyfile: of a full disk its error would name the file that is read.
         path.write_bytes(configuration.verify()[0].read_bytes())
         return Written(configuration.record, memory)
     from act_bench.publishing.parquet import write_table
 
-    entries, spectra = (metadata_of(file) for file in configuration.verify())
-    about = {**entries, "spectra": spectra, "made": MADE}
+    entries, *others = (metadata_of(file) for file in configuration.verify())
+    beside = zip((each.name for each in configuration.beside), others, strict=True)
+    about = {**entries, "beside": dict(beside), "made": MADE}
     write_table(rows, configuration.columns, path, about)
     record = configuration.record._replace(
         name=path.name, sha256=sha256(path), bytes=path.stat().st_size, made=MADE

@@ -68,7 +68,7 @@ class Benchmark(Account):
         Answer from the single run with this seed. Default: the medians over all runs.
     searcher : Searcher, optional
         Who searches, for the trace.
-    rate : {"default", "tuned"} or float, optional
+    rate : {"own", "tuned"} or float, optional
         Answer with the training at the recipe's own learning rate, with the one at the rate that
         suits the entry best, or with the one at this rate. ``tuned`` is charged the trainings at
         all rates behind it. Default: the recipe's own.

@@ -137,7 +137,7 @@ class SearchData(Protocol):
 
     @property
     def rate(self) -> View:
-        """Which learning rate the values are of: ``default``, ``tuned`` or a number."""
+        """Which learning rate the values are of: ``own``, ``tuned`` or a number."""
 
     @property
     def rates(self) -> tuple[float, ...]:
@@ -187,7 +187,7 @@ class BenchmarkData:
         the metric, and so the score, is the validation accuracy.
     floor : float, optional
         Score of a diverged entry. Default: ``chance``.
-    rate : {"default", "tuned"} or float
+    rate : {"own", "tuned"} or float
         Which learning rate the values are of.
     own_rate : float, optional
         The learning rate of all values, unless tuned. Default: not known.
@@ -217,7 +217,7 @@ class BenchmarkData:
     read_curves: Callable[[], LearningCurves] | None = None
     validation_loss: Sequence[float | None] | None = None
     floor: float | None = None
-    rate: View = "default"
+    rate: View = "own"
     own_rate: float | None = None
     tuned_rates: Sequence[float | None] | None = None
     runs: Sequence[int] | None = None
@@ -227,14 +227,14 @@ class BenchmarkData:
     @property
     def name(self) -> str:
         """For files: ``cnn-proxy``, ``cnn-proxy-tuned``, or ``cnn-full-upstream``."""
-        suffix = "" if self.rate == "default" else f"-{view_name(self.rate)}"
+        suffix = "" if self.rate == "own" else f"-{view_name(self.rate)}"
         suffix += "" if self.edition == "regenerated" else f"-{self.edition}"
         return f"{self.table}-{self.fidelity}{suffix}"
 
     @property
     def title(self) -> str:
         """For headings: table, fidelity, and rate and edition where they are not the usual ones."""
-        suffix = "" if self.rate == "default" else f", rate {view_name(self.rate)}"
+        suffix = "" if self.rate == "own" else f", rate {view_name(self.rate)}"
         suffix += "" if self.edition == "regenerated" else f", edition {self.edition}"
         return f"{self.table}, fidelity {self.fidelity}{suffix}"
 
@@ -286,7 +286,7 @@ class BenchmarkData:
         if self.rate == "tuned":
             raise UnknownNameError(
                 f"{self.title}: the rate is chosen for each function; open the benchmark with "
-                "rate='default' to ask for rates"
+                "rate='own' to ask for rates"
             )
         known = self._at_rate.get(rate)
         if known is None:

@@ -70,7 +70,7 @@ def load_data(
     rate = as_view(rate)
     if edition != "upstream" and is_sampled(table, fidelity):
         return _sampled(table, fidelity, seed, rate)
-    if rate != "default":
+    if rate != "own":
         return _other_rate(table, fidelity, edition, seed, rate)
     path = entries_file(table, fidelity, edition)
     columns = list(dict.fromkeys([*_COLUMNS, info.metric]))

@@ -6,7 +6,7 @@ the last, ``reveal``.
 .. code-block:: text
 
     {"type": "header", "format": 2, "table": "mlp", "edition": "regenerated", "fidelity": "full",
-     "run_seed": null, "rate": "default", "data_sha256": "...", "optimizer": {"name": "knn",
+     "run_seed": null, "rate": "own", "data_sha256": "...", "optimizer": {"name": "knn",
      "settings": {"neighbours": 3}, "seed": 7, "workers": 1}, "versions": {"act-bench": ...}}
     {"type": "query", "expression": "relu(x)", "outcome": "ok", "validation_accuracy": 0.95,
      "cost_s": 9.1, "entry": 64, "how_resolved": "numerical", "score": 0.95, "repeated": false,
@@ -33,7 +33,8 @@ from act_bench.files.atomic import replacing
 from act_bench.files.documents import check_types, parse_object, read_lines
 from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Result, Revealed, Searcher
-from act_bench.tables.rates import View
+from act_bench.tables.rates import View, as_view
+from act_bench.tables.schema import UnknownNameError
 
 FORMAT = 2
 """What is written. Format 1, without learning rates, is still read."""
@@ -77,7 +78,7 @@ class Header(NamedTuple):
     versions : dict
         Of this package, NumPy and Python; of the protocol, where the search belongs to one.
     rate : str or float
-        Which learning rate the answers are of: ``default``, ``tuned`` or a number.
+        Which learning rate the answers are of: ``own``, ``tuned`` or a number.
     """
 
     table: str
@@ -87,7 +88,7 @@ class Header(NamedTuple):
     data_sha256: str
     optimizer: Searcher | None
     versions: dict[str, str]
-    rate: View = "default"
+    rate: View = "own"
 
     @classmethod
     def of(cls, data: SearchData, searcher: Searcher | None) -> Header:
@@ -310,7 +311,23 @@ def _header_from_json(fields: Json, number: int) -> Header:
         _check_fields(optimizer, "optimizer", number, FORMAT)
         _check_values(optimizer, "settings", SETTING, number)
         searcher = Searcher(**optimizer)
+    if "rate" in fields:
+        try:
+            fields["rate"] = view_of(cast("str | float", fields["rate"]))
+        except UnknownNameError as error:
+            raise TraceError(number, str(error)) from None
     return Header(**fields, optimizer=searcher)  # type: ignore[arg-type]
+
+
+def view_of(rate: str | float) -> View:
+    """Return the view that a trace names; the recipe's own rate was called ``default`` at first.
+
+    Examples
+    --------
+    >>> view_of("default"), view_of("tuned"), view_of(0.1)
+    ('own', 'tuned', 0.1)
+    """
+    return as_view(cast("View", "own" if rate == "default" else rate))
 
 
 def _check_fields(fields: Json, kind: str, number: int, trace_format: int) -> None:

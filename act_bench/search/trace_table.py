@@ -22,8 +22,7 @@ from act_bench.search.benchmark_data import SearchData
 from act_bench.search.events import Charge, Event, Query, Revealed, Searcher
 from act_bench.search.loading import load_data
 from act_bench.search.refusals import SearchOverError
-from act_bench.search.trace import Header, Json, Trace, TraceError
-from act_bench.tables.rates import View
+from act_bench.search.trace import Header, Json, Trace, TraceError, view_of
 
 SCHEMA: Final = pa.schema(
     [
@@ -140,7 +139,7 @@ def _trace(row: dict[str, Any], number: int, known: dict[str, SearchData]) -> Tr
 
 
 def _header(row: dict[str, Any]) -> Header:
-    rate: View = row["rate"]
+    rate: str = row["rate"]
     return Header(
         **{name: row[name] for name in ("table", "edition", "fidelity", "run_seed")},
         data_sha256=row["data_sha256"],
@@ -148,7 +147,7 @@ def _header(row: dict[str, Any]) -> Header:
             row["optimizer"], json.loads(row["settings"]), row["seed"], row["workers"]
         ),
         versions=json.loads(row["versions"]),
-        rate=rate if rate in ("default", "tuned") else float(rate),
+        rate=view_of(rate if rate.isalpha() else float(rate)),
     )
 
 

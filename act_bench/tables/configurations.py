@@ -1,12 +1,14 @@
 """Configurations of the dataset: names that a loader of Hugging Face can take.
 
-Each is one embedded file, but for the main one of a table with Fisher spectra: that has the columns
-of two, the entries and their spectra, which are joined when it is loaded or exported. An export
-holds these columns once, in ``{table}.parquet``; the configurations of the two files name theirs.
+Each is one embedded file, but for the main one of a table: that has the columns of several, the
+entries in the table's default view, what is the same in all views, and their Fisher spectra, which
+are joined when it is loaded or exported. An export holds them once, in ``{table}.parquet``;
+configurations that have some of these columns only name them and have no file of their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,6 +40,7 @@ from act_bench.tables.ladder.sample import is_sampled, sample_columns
 from act_bench.tables.rates import (
     RATE_COLUMNS,
     TUNED_COLUMNS,
+    choose_view,
     of_metric,
     rate_runs_name,
     rates_name,
@@ -51,6 +54,7 @@ from act_bench.tables.schema import (
     LIMIT_COLUMNS,
     LIMIT_ENTRY_COLUMNS,
     LITERATURE_COLUMNS,
+    OF_THE_FUNCTION,
     OWN_RATE_RUN_COLUMNS,
     RUN_COLUMNS,
     SPACE_COLUMNS,
@@ -82,9 +86,8 @@ class Configuration(NamedTuple):
         One sentence.
     folder
         Where the file lies; None: in this package.
-    spectra
-        The embedded file with the spectra of the same rows, whose columns come last; None where
-        the configuration has only those of ``file``.
+    beside
+        Other configurations with the same rows, whose columns come after those of ``file``.
     exported
         The file of an export that has its columns, perhaps among others.
     """
@@ -94,7 +97,7 @@ class Configuration(NamedTuple):
     columns: tuple[Column, ...]
     description: str
     folder: Path | None = None
-    spectra: str | None = None
+    beside: tuple[Configuration, ...] = ()
     exported: str = ""
 
     def verify(self) -> tuple[Path, ...]:
@@ -105,7 +108,7 @@ class Configuration(NamedTuple):
         DataError
             If one is missing or damaged.
         """
-        files = (self.file,) if self.spectra is None else (self.file, self.spectra)
+        files = (self.file, *(each.file for each in self.beside))
         return tuple(verified(file, self.folder) for file in files)
 
     @property
@@ -116,18 +119,15 @@ class Configuration(NamedTuple):
     def read(self) -> pa.Table:
         """Return its rows, without the metadata of the files, which are checked as by `verify`."""
         rows, *others = (read_whole(path) for path in self.verify())
-        for spectra in others:
+        for other in others:
             for name in names(self.columns)[rows.num_columns :]:
-                rows = rows.append_column(name, spectra.column(name))
+                if name in other.column_names:
+                    rows = rows.append_column(name, other.column(name))
         return rows.replace_schema_metadata(None)
 
-    def beside(self, spectra: Configuration) -> Configuration:
-        """Return the same with the spectra of its rows beside them."""
-        return self._replace(
-            spectra=spectra.file,
-            columns=(*self.columns, *spectra.columns[1:]),  # without the number of the entry
-            description=f"{self.description} With Fisher spectra at initialization.",
-        )
+    def joined(self, other: Configuration, columns: Iterable[Column]) -> Configuration:
+        """Return the same with columns of another, which has the same rows, after its own."""
+        return self._replace(beside=(*self.beside, other), columns=(*self.columns, *columns))
 
 
 def known_configurations() -> dict[str, Configuration]:
@@ -239,13 +239,30 @@ def configurations() -> dict[str, Configuration]:
         if known.file in embedded
     }
     for table in TABLES:
-        main, spectra = found.get(table), found.get(f"{table}-fisher")
-        if main is not None and spectra is not None:
-            found[table] = main.beside(spectra)
+        if table not in found:
+            continue
+        main, spectra = _main(table, found), found.get(f"{table}-fisher")
+        if spectra is not None:  # all of it but the number of the entry
+            about = f"{main.description} With Fisher spectra at initialization."
+            main = main.joined(spectra, spectra.columns[1:])._replace(description=about)
+        if main.beside:
+            found[table] = main
+            held = {main.file, *([spectra.file] if spectra else [])}
             for name, each in found.items():
-                if each.file in (main.file, spectra.file):
+                if each.file in held:
                     found[name] = each._replace(exported=f"{table}.parquet")
     return found
+
+
+def _main(table: str, found: Mapping[str, Configuration]) -> Configuration:
+    """Return the configuration of a table's default view, with what is the same in all views."""
+    own = found[table]
+    if choose_view(table, None) == "own":
+        return own
+    tuned = found[f"{table}-tuned"]._replace(name=table)
+    known = names(tuned.columns)
+    shared = [column for column in own.columns if column.name in OF_THE_FUNCTION - {*known}]
+    return tuned.joined(own, shared)
 
 
 def exported_files() -> dict[str, Configuration]:
@@ -276,8 +293,9 @@ def load_dataset(
     path
         ``"act-bench"``, as for ``datasets.load_dataset``.
     name
-        A table (``"mlp"``: its default fidelity with its Fisher spectra), a table at a fidelity
-        (``"mlp-full"``), its runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``), maps by
+        A table (``"mlp"``: its default view with its Fisher spectra, as
+        ``load_table("mlp", features="union")`` has it), a table at a fidelity and the recipe's own
+        rate (``"mlp-full"``), its runs (``"mlp-runs"``), Fisher spectra (``"mlp-fisher"``), maps by
         them (``"mlp-embedding"``) and what else it has, such as ``"mlp-tuned"``; ``"space"``,
         ``"embedding"``, ``"entropy"``, ``"limits"`` or ``"literature"``. :func:`configurations`
         lists all. None takes the default configuration of the exported repository, the first table.

@@ -35,6 +35,7 @@ from act_bench.tables.rates import (
     View,
     as_view,
     choose_rate,
+    choose_view,
     load_rates,
     of_metric,
     own_rate,
@@ -71,6 +72,9 @@ def load_table(
 ) -> pl.DataFrame:
     """Load a table: one row per entry, in entry order, always all 2,913.
 
+    ``load_table("cnn")`` has what each function reaches when its learning rate is tuned, once all
+    are; ``load_table("cnn", fidelity="proxy")`` what it reaches by that recipe.
+
     Parameters
     ----------
     name
@@ -79,8 +83,8 @@ def load_table(
         ``regenerated``, the data that come with this package, or ``upstream``, the authors' own,
         where ``act-bench import-upstream`` has put them.
     fidelity
-        One of the table's fidelities; None takes its default, the highest that covers every entry
-        (``act-bench tables`` shows it).
+        One of the table's fidelities, at the recipe's own rate unless ``rate`` says otherwise; None
+        takes its default, the highest that covers every entry (``act-bench tables`` shows it).
         Of one that a sample is trained at, such as ``long``, the columns are those of
         ``act_bench.tables.ladder.sample.SAMPLE_COLUMNS``; entries outside it are ``missing``.
     columns
@@ -94,9 +98,10 @@ def load_table(
         recipe's own rate, or in the tuned view at its own (``estimate``, ``estimate_std``;
         ``act_bench.tables.estimates``).
     rate
-        ``"default"``, the recipe's own learning rate; a number, another one; or ``"tuned"``, for
+        ``"own"``, the recipe's own learning rate; a number, another one; or ``"tuned"``, for
         every entry the run with seed 0 at the rate that seed 0 chooses, with columns of its own
-        (``act_bench.tables.rates.TUNED_COLUMNS``). Default: the recipe's own.
+        (``act_bench.tables.rates.TUNED_COLUMNS``). Default: the recipe's own where a fidelity is
+        named, and else the table's default view, ``tuned`` once every entry is.
     features
         What the rows hold of the functions where ``columns`` is None: ``"outputs"``, the default;
         ``"fim"``, the Fisher spectra in place of the outputs; ``"union"``, both, as the main
@@ -130,7 +135,8 @@ def load_table(
     """
     from act_bench.tables.spectra import fisher_columns, fisher_file
 
-    asked, rate = asked_columns(columns), as_view(rate)
+    asked = asked_columns(columns)
+    rate = as_view(rate) if limits else choose_view(name, rate, fidelity, edition)
     if edition in table_info(name).fidelities:
         raise UnknownNameError(
             f"no edition {edition!r}, which is a fidelity of {name}: write "
@@ -145,7 +151,7 @@ def load_table(
         return _load_limits(name, edition, fidelity, asked, rate)
     if edition != "upstream" and is_sampled(name, fidelity):
         return _load_sample(name, str(fidelity), asked, rate, features)
-    if rate != "default":
+    if rate != "own":
         return _load_view(name, edition, fidelity, asked, rate, features)
     file = entries_file(name, fidelity, edition)
     own_columns = of_metric(ENTRY_COLUMNS, table_info(name).metric)
@@ -199,7 +205,7 @@ def _load_limits(
 ) -> pl.DataFrame:
     """Load the entries that were trained with their limit at 0; see `load_table`."""
     info = table_info(name)
-    own = fidelity in (None, info.default_fidelity) and rate == "default"
+    own = fidelity in (None, info.default_fidelity) and rate == "own"
     if edition == "upstream" or not own:
         raise UnknownNameError(
             f"limits=True has the table {name} at fidelity {info.default_fidelity}, edition "
@@ -231,7 +237,7 @@ def _load_view(
     if not isinstance(rate, str):
         chosen = choose_rate(name, rate)
         if not table_rates(name):  # it is the recipe's own
-            return load_table(name, columns=columns, features=features)
+            return load_table(name, columns=columns, rate="own", features=features)
         table = load_rates(name).filter(pl.col(LEARNING_RATE.name) == chosen)
         own, last = of_metric(RATE_COLUMNS, info.metric), [LEARNING_RATE]
     else:
@@ -286,17 +292,17 @@ def _with_shared(
     if unknown := [column for column in others if column in of_trainings]:
         raise UnknownNameError(
             f"{', '.join(unknown)}: of the trainings at the recipe's own rate and the default "
-            f"fidelity, as in load_table({name!r}, columns={unknown!r}). Here each entry has one "
-            "run with seed 0, and as many others as the column fresh_runs says"
+            f"fidelity, as in load_table({name!r}, columns={unknown!r}, rate='own'). Here each "
+            "entry has one run with seed 0, and as many others as the column fresh_runs says"
         )
     if of_own := [column for column in others if column in names(ESTIMATE_COLUMNS)]:
         raise UnknownNameError(
             f"{', '.join(of_own)}: estimated at the default fidelity, at the recipe's own rate and "
-            f"in the tuned view only, as in load_table({name!r}, columns={of_own!r})"
+            f"in the tuned view only, as in load_table({name!r}, columns={of_own!r}, rate='own')"
         )
     check_columns([column for column in wanted if column in names(own)], own)
     if others:
-        rest = load_table(name, columns=others)
+        rest = load_table(name, columns=others, rate="own")
         table = pl.concat([table, rest], how="horizontal")
     return table.select(wanted)
 

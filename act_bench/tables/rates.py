@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FEW_SEEDS: Final = 5
 """With fewer fresh seeds a function's own deviation is not used for its interval."""
 
-View = Literal["default", "tuned"] | float
+View = Literal["own", "tuned"] | float
 """Which trainings of an entry: at the recipe's own rate, tuned, or at this rate."""
 
 _OWN: Final = {column.name: column for column in ENTRY_COLUMNS}
@@ -189,7 +189,7 @@ def tuned_name(table: str) -> str:
 
 
 def as_view(rate: View | None) -> View:
-    """Return what an argument ``rate`` means: a number of any library as a float, None as default.
+    """Return what an argument ``rate`` means: a number of any library as a float, None as ``own``.
 
     Raises
     ------
@@ -199,28 +199,51 @@ def as_view(rate: View | None) -> View:
     Examples
     --------
     >>> as_view(None), as_view("tuned"), as_view(1)
-    ('default', 'tuned', 1.0)
+    ('own', 'tuned', 1.0)
     """
     if rate is None:
-        return "default"
+        return "own"
     if isinstance(rate, str):
-        if rate in ("default", "tuned"):
+        if rate in ("own", "tuned"):
             return rate
     elif isinstance(rate, Real) and not isinstance(rate, bool) and 0 < rate < float("inf"):
         return float(rate)
     raise UnknownNameError(
-        f"no rate {excerpt(rate)}: expected 'default' (the recipe's own), 'tuned', or a learning "
-        "rate"
+        f"no rate {excerpt(rate)}: expected 'own' (that of the recipe), 'tuned', or a learning rate"
     )
 
 
+def choose_view(
+    table: str, rate: View | None, fidelity: str | None = None, edition: str = "regenerated"
+) -> View:
+    """Return which trainings of a table are meant where it is looked up.
+
+    A rate says so itself. Without one they are the table's default view, or, where a fidelity is
+    named, those at the own rate of its recipe.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such table, or ``rate`` is no view.
+
+    Examples
+    --------
+    >>> choose_view("cnn", None), choose_view("cnn", None, "proxy"), choose_view("cnn", 0.1)
+    ('tuned', 'own', 0.1)
+    """
+    view = table_info(table).default_view
+    if rate is None and fidelity is None and edition == "regenerated":
+        return view if tuned_name(table) in table_files(table) else "own"
+    return as_view(rate)
+
+
 def view_name(rate: View | None) -> str:
-    """Return a view in words: ``default``, ``tuned``, or the rate; raises as `as_view`.
+    """Return a view in words: ``own``, ``tuned``, or the rate; raises as `as_view`.
 
     Examples
     --------
     >>> view_name(None), view_name("tuned"), view_name(0.1)
-    ('default', 'tuned', '0.1')
+    ('own', 'tuned', '0.1')
     """
     view = as_view(rate)
     return view if isinstance(view, str) else f"{view:g}"
@@ -267,7 +290,7 @@ def rate_runs_file(table: str) -> Path:
 
 def _file(table: str, name: str) -> Path:
     absent = "has one learning rate in this version of act-bench, its recipe's own: use"
-    return optional_file(table, name, f"{absent} rate='default'")
+    return optional_file(table, name, f"{absent} rate='own'")
 
 
 def same_rate(one: float, other: float) -> bool:

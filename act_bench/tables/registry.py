@@ -94,6 +94,9 @@ class TableInfo:
         Its recipes, cheapest first.
     default_fidelity
         The highest fidelity that covers every entry, which loaders use by default.
+    default_view
+        Which trainings loaders give where neither fidelity nor rate is named: ``own``, those at the
+        recipe's own rate, or ``tuned``, once every entry has been trained at several.
     sampled
         Fidelities that a drawn sample of the entries is trained at, each at its tuned rate
         (``act_bench.tables.ladder.sample``).
@@ -127,6 +130,7 @@ class TableInfo:
     chance: float
     fidelities: tuple[str, ...]
     default_fidelity: str
+    default_view: Literal["own", "tuned"] = "own"
     sampled: tuple[str, ...] = ()
     metric: Metric = "validation_accuracy"
     higher_is_better: bool = True
@@ -250,8 +254,8 @@ def register(info: TableInfo) -> TableInfo:
     ------
     RegistrationError
         If the name is taken or not usable, the fidelities are no tuple or the default fidelity is
-        none of them, chance is no fraction, the metric is none that a search may see, or its
-        direction and floor do not belong to it.
+        none of them, the default view is neither of the two, chance is no fraction, the metric is
+        none that a search may see, or its direction and floor do not belong to it.
 
     Examples
     --------
@@ -283,6 +287,10 @@ def register(info: TableInfo) -> TableInfo:
         raise RegistrationError(
             f"{info.name}: expected a default fidelity of {', '.join(info.fidelities) or 'none'}, "
             f"got {info.default_fidelity!r}"
+        )
+    if info.default_view not in ("own", "tuned"):
+        raise RegistrationError(
+            f"{info.name}: expected a default view of own, tuned, got {info.default_view!r}"
         )
     if strangers := {*info.sampled} - ({*info.fidelities} - {info.default_fidelity}):
         raise RegistrationError(
@@ -378,6 +386,7 @@ register(
         chance=0.1,
         fidelities=("full",),
         default_fidelity="full",
+        default_view="tuned",
         seeds={"full": 10},
         functions_per_part=16,
         spectrum_layers=3,
@@ -394,6 +403,7 @@ register(
         chance=0.1,
         fidelities=("proxy", "long", "reduced", "full"),
         default_fidelity="proxy",
+        default_view="tuned",
         sampled=("long",),
         spectrum_layers=9,
         spectrum_s=1.7,
@@ -410,6 +420,7 @@ register(
         chance=0.1,
         fidelities=("proxy", "long", "reduced", "full"),
         default_fidelity="proxy",
+        default_view="tuned",
         sampled=("long",),
         spectrum_layers=56,
         spectrum_s=1.1,
@@ -426,6 +437,7 @@ register(
         chance=0.1,
         fidelities=("proxy", "long", "reduced", "full"),
         default_fidelity="proxy",
+        default_view="tuned",
         sampled=("long",),
         spectrum_layers=65,
         spectrum_s=2.4,

@@ -31,7 +31,7 @@ def load_runs(
     name: str,
     fidelity: str | None = None,
     columns: Iterable[str] | None = None,
-    rate: View | Literal["all"] | None = "default",
+    rate: View | Literal["all"] | None = "own",
     limits: bool = False,
 ) -> pl.DataFrame:
     """Load the runs of a table: one row per training, with its learning curves.
@@ -46,7 +46,7 @@ def load_runs(
     columns
         Names of the columns to read; None reads all, the curves included.
     rate
-        ``"default"``, the runs at the learning rates of the recipes, or, of a sample, at the rate
+        ``"own"``, the runs at the learning rates of the recipes, or, of a sample, at the rate
         that each function has in the table; a number, those at this rate; ``"tuned"``, those of
         each entry at its rate in ``load_table(name, rate="tuned")``, and none of an entry that has
         none there; ``"all"``, distinguished by the column ``learning_rate``. Runs that diverge
@@ -83,7 +83,7 @@ def load_runs(
         rate = as_view(rate)
     import polars as pl
 
-    if limits and rate != "default":
+    if limits and rate != "own":
         raise UnknownNameError(f"runs with limits have the recipe's own rate: leave out {rate!r}")
     if fidelity is not None and is_sampled(name, fidelity) and not limits:
         found = _sample_runs(name, fidelity, rate)
@@ -95,7 +95,7 @@ def load_runs(
         raise without_data(name, f"of single runs at fidelity {fidelity}", tuple(recorded))
     own = pl.col("fidelity").replace_strict(recorded, return_dtype=pl.Float64)
     runs = pl.scan_parquet(path).with_columns(own.alias(LEARNING_RATE.name)).select(everything)
-    if rate != "default":
+    if rate != "own":
         if rate_runs_name(name) in table_files(name):
             others = pl.scan_parquet(rate_runs_file(name)).select(everything)
             order = ["entry", "fidelity", LEARNING_RATE.name, "seed"]

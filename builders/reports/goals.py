@@ -41,7 +41,7 @@ from surrogates.optimizers import find_optimizer
 from surrogates.simulation import simulate
 
 TRIALS, EVALUATIONS = 100, 300
-RATES: Final[tuple[Literal["default", "tuned"], ...]] = ("default", "tuned")
+RATES: Final[tuple[Literal["own", "tuned"], ...]] = ("own", "tuned")
 WAYS: Final = ("stored", "pool", "first")
 
 
@@ -230,7 +230,7 @@ def main() -> None:
         for rate in RATES
         for table in tables
         if chosen.rate in (None, rate)
-        if rate == "default" or tuned_name(table) in table_files(table)
+        if rate == "own" or tuned_name(table) in table_files(table)
     ]
     views = [data for data in views if has_goals(data)]
     if not views:

@@ -91,7 +91,7 @@ def main() -> None:
     fidelity = choose_fidelity(arguments.table, None)
     settings = chosen_settings(arguments.table, arguments.set)
     info = TABLES[arguments.table]
-    entries = load_table(arguments.table, columns=[info.metric, "runtime_s", "outcome"])
+    entries = load_table(arguments.table, columns=[info.metric, "runtime_s", "outcome"], rate="own")
     medians = entries[info.metric].drop_nulls().to_list()
     print(settings)
     print("| seed | found | mean ± standard error | median | rank | skipped | search s | train s |")

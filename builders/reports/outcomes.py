@@ -153,7 +153,7 @@ def main() -> None:
         info = TABLES[name]
         print(f"## {name}-{info.default_fidelity}\n")
         columns = ["entry", "canonical_class", "outcome", "validation_accuracy", "validation_loss"]
-        table = load_table(name, columns=list(dict.fromkeys([*columns, info.metric])))
+        table = load_table(name, columns=list(dict.fromkeys([*columns, info.metric])), rate="own")
         print_limits(info, table)
         print_losses(info, table)
         print()

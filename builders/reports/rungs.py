@@ -3,7 +3,7 @@
     python -m builders.reports.rungs cnn
 
 Without a table it reports on every one that has such a sample. Reads the embedded tables alone:
-seed 0 at the recipe's own rate (``default``) and at its best rate (``tuned``), both short, and seed
+seed 0 at the recipe's own rate (``own``) and at its best rate (``tuned``), both short, and seed
 0 at that rate in long training. Prints Markdown:
 
 - whether the rate that short training chooses is the one that long training would choose, over the
@@ -43,7 +43,7 @@ Mask = NDArray[np.bool_]
 SAMPLES: Final = 2000
 FEWEST: Final = 4
 TRUSTED: Final = (1, 5, 10)
-SHORT: Final = ("default", "tuned")
+SHORT: Final = ("own", "tuned")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Rungs:
     weight
         1 / probability.
     scores
-        ``default``, ``tuned`` and ``long``: seed 0, what diverged as if it guessed.
+        ``own``, ``tuned`` and ``long``: seed 0, what diverged as if it guessed.
     fresh
         Mean long score of other seeds; NaN where there are none.
     median
@@ -110,7 +110,7 @@ def rungs(table: str) -> Rungs:
         long["stratum"].to_numpy().astype(str),
         1 / long["probability"].to_numpy(),
         {
-            "default": _scores(own, info.metric, info)[np.searchsorted(own["entry"], chosen)],
+            "own": _scores(own, info.metric, info)[np.searchsorted(own["entry"], chosen)],
             "tuned": every[chosen],
             "long": _scores(long, info.metric, info),
         },
@@ -154,7 +154,7 @@ def interval(short: Floats, long: Floats, weight: Floats, stratum: NDArray[np.st
 
 def correlations(found: Rungs) -> Iterator[str]:
     """Yield the table of correlations of short with long training."""
-    yield "| functions | number | default and long | tuned and long |"
+    yield "| functions | number | own rate and long | tuned and long |"
     yield "|---|--:|--:|--:|"
     for name, there in found.groups():
         long, weight = found.scores["long"][there], found.weight[there]

@@ -246,7 +246,9 @@ def print_drawn(info: TableInfo, scores: Scores, source: Path) -> None:
 
 def print_confirmed(info: TableInfo, again: Scores, scores: Scores, alone: Mask) -> None:
     """Print how far the record and the estimate are from later seeds, where seed 0 was alone."""
-    estimate = load_table(info.name, columns=["estimate"])["estimate"].cast(float).to_numpy()
+    estimate = (
+        load_table(info.name, columns=["estimate"], rate="own")["estimate"].cast(float).to_numpy()
+    )
     later = again[alone, 1:].mean(axis=1)
     print(f"\n| of {alone.sum()} entries with seed 0 alone, less the mean of seeds 1 to ", end="")
     print(f"{again.shape[1] - 1} | mean | root mean square |\n|---|---|---|")

@@ -54,7 +54,7 @@ class LiveData:
     edition = EDITION
     metric: Metric = "validation_accuracy"
     seed = None
-    rate: View = "default"
+    rate: View = "own"
     rates: tuple[float, ...] = ()
     without_run: frozenset[int] = frozenset()
     values = "median over the runs"

@@ -213,8 +213,8 @@ def test_explore_has_losses() -> None:
     assert (data["metric"], data["higherIsBetter"]) == ("validation_loss", False)
     assert data["worst"] == math.log(98)
     assert data["trained"] == 1.81
-    assert set(data["views"]) == {"default", f"{OTHER:g}", "tuned"}
-    assert "validation_loss_std" in data["views"]["default"]["metrics"]
+    assert set(data["views"]) == {"own", f"{OTHER:g}", "tuned"}
+    assert "validation_loss_std" in data["views"]["own"]["metrics"]
     assert "fresh_validation_loss_std" in data["views"]["tuned"]["metrics"]
 
 
@@ -223,7 +223,7 @@ def test_the_page_has_intervals_of_losses(tmp_path: Path) -> None:
     baseline = BASELINE_ENTRIES[0]
     table = load_table(NAME, columns=["validation_loss", "validation_loss_std", "runs"])
     alone = next(e for e, (loss, _, n) in enumerate(table.rows()) if n == 1 and (loss or 9) < 1.8)
-    view = f"'{NAME}-proxy', 'default'"
+    view = f"'{NAME}-proxy', 'own'"
     found = run(f"return [{baseline}, {alone}].map((e) => model.estimate({view}, e));")
     value, std, runs = table.row(baseline)
     # Student's t times the standard error of the median of three, 1.16 times that of a mean.

@@ -67,7 +67,7 @@ const charts = {
     root.dataset.learning = drawn.length;
     if (!drawn.length) return;
     const epochs = Math.max(...drawn.map((row) => points.get(row.number).length));
-    const name = here().table.views.default ? "epoch" : "point of the training";
+    const name = here().table.views.own ? "epoch" : "point of the training";
     const x = { min: epochs > 1 ? 1 : 0, max: Math.max(epochs, 2), name };
     if (epochs <= 10) x.ticks = Array.from({ length: epochs }, (_, i) => i + 1);
     this.lines("learning", drawn, (number) => points.get(number), [x, {}]);

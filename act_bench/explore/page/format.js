@@ -49,8 +49,8 @@ function withInterval({ value, half, pooled }) {
 
 function rateName(table, name) {
   if (name === "tuned") return "tuned";
-  if (name !== "default") return `rate ${name}`;
-  const own = table.views.default.rate;
+  if (name !== "own") return `rate ${name}`;
+  const own = table.views.own.rate;
   return own === null ? "its own rate" : `rate ${own} (own)`;
 }
 

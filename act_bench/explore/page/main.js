@@ -91,8 +91,10 @@ function settle() {
   const maps = ["outputs", ...Object.keys(model.maps[table.spectra] ?? {})];
   if (!maps.includes(state.map)) state.map = "outputs";
   const views = viewKeys(model);
-  const own = state.rate === "default" ? state.table : `${state.table}@${state.rate}`;
-  if (!views.includes(state.against)) state.against = views.find((key) => splitView(key).id !== state.table && key !== own) ?? views[0];
+  if (!views.includes(state.against)) {
+    const others = views.map((key) => ({ key, ...splitView(key) })).filter(({ id }) => id !== state.table);
+    state.against = (others.find(({ rate }) => rate === state.rate) ?? others[0] ?? { key: views[0] }).key;
+  }
   const viewLabel = (key) => {
     const { id, rate } = splitView(key);
     return `${model.tables[id].table} ${model.tables[id].fidelity}, ${rateName(model.tables[id], rate)}`;

@@ -4,7 +4,7 @@
 const MOST_SELECTED = 200;
 const PAGE_SIZES = [10, 25, 100];
 
-/** The view that a table begins with: at its own rate, or tuned where a sample is trained so only. */
+/** The view that a table begins with, which comes first: tuned where every function is, else at its own rate. */
 function firstView(table) {
   return Object.keys(table.views)[0];
 }
@@ -21,11 +21,11 @@ function defaultState(model, preferredTheme) {
 /** Views by what stands for them in a link, such as mlp-full or mlp-full@tuned. */
 function viewKeys(model) {
   return Object.entries(model.tables).flatMap(([id, table]) => Object.keys(table.views)
-    .map((rate) => (rate === "default" ? id : `${id}@${rate}`)));
+    .map((rate) => (rate === "own" ? id : `${id}@${rate}`)));
 }
 
 function splitView(key) {
-  const [id, rate = "default"] = key.split("@");
+  const [id, rate = "own"] = key.split("@");
   return { id, rate };
 }
 

@@ -108,7 +108,7 @@ def check_view(table: str, fidelity: str, rate: View) -> None:
     UnknownNameError
         If ``rate`` is a number.
     """
-    if rate not in ("default", "tuned"):
+    if rate not in ("own", "tuned"):
         raise UnknownNameError(
             f"{table} at fidelity {fidelity} has each function at the rate that was tuned for it: "
             f"leave out rate={rate!r}. load_runs({table!r}, {fidelity!r}, rate='all') has the runs "

@@ -180,7 +180,7 @@ def main() -> None:
     embedded = [name for name in TABLES if fisher_name(name) in table_files(name)]
     for name in [table] if table else embedded:
         try:
-            entries = load_table(name, columns=["outcome", TABLES[name].metric])
+            entries = load_table(name, columns=["outcome", TABLES[name].metric], rate="own")
         except DataError as error:
             print(f"\n## {name}\n\n{error}")
             continue

@@ -97,7 +97,7 @@ def from_file(path: Path, seeds: Sequence[int] = (0,)) -> list[Task]:
 def entry_scores(info: TableInfo) -> dict[int, float]:
     """Return what entries reach in the table, higher is better; those that diverged are not in."""
     try:
-        rows = load_table(info.name, columns=["entry", info.metric]).drop_nulls()
+        rows = load_table(info.name, columns=["entry", info.metric], rate="own").drop_nulls()
     except AbsentDataError:
         return {}
     return {entry: info.score(value) for entry, value in rows.iter_rows()}

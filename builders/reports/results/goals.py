@@ -180,7 +180,7 @@ def has_goals(data: BenchmarkData) -> bool:
 def _runs(data: BenchmarkData) -> pl.DataFrame:
     """Return the runs at the learning rates that a view of a table has."""
     columns = ["entry", "learning_rate", "outcome", data.metric]
-    if data.rate == "default":
+    if data.rate == "own":
         return load_runs(data.table, data.fidelity, columns)
     rates = load_table(data.table, fidelity=data.fidelity, rate=data.rate, columns=columns[:2])
     runs = load_runs(data.table, data.fidelity, columns, rate="all")

@@ -98,7 +98,7 @@ def top(table: str, count: int = TOP) -> tuple[str, ...]:
     """
     info = table_info(table)
     columns = ["expression", "canonical_class", info.metric]
-    rate: View = "tuned" if table_rates(table) else "default"
+    rate: View = "tuned" if table_rates(table) else "own"
     rows = load_table(table, columns=columns, rate=rate).drop_nulls()
     rows = rows.sort(info.metric, descending=info.higher_is_better, maintain_order=True)
     rows = rows.unique("canonical_class", keep="first", maintain_order=True)

@@ -115,7 +115,7 @@ def negation(table: str) -> Negation:
     """
     info = table_info(table)
     spread = f"{info.metric}_std"
-    entries = load_table(table, columns=[info.metric, spread])
+    entries = load_table(table, columns=[info.metric, spread], rate="own")
     reached = _scores(entries[info.metric], info)
     trains = reached > info.trained_score
     pairs = negated_pairs()
@@ -136,7 +136,7 @@ def _invalid() -> Row:
     for table in tables_with_data():
         if fisher_name(table) not in table_files(table):
             continue
-        outcome = load_table(table, columns=["outcome"])["outcome"].to_numpy()
+        outcome = load_table(table, columns=["outcome"], rate="own")["outcome"].to_numpy()
         diverged, invalid = outcome == "diverged", ~load_spectra(table).valid
         recall, precision = invalid[diverged].mean(), diverged[invalid].mean()
         holds.append(bool(precision > 0.9 and recall > 0.5))
@@ -157,7 +157,7 @@ def _entropy() -> Row:
     entropies, said, holds = load_entropies(), [], []
     for table in tables_with_data():
         info = table_info(table)
-        scores = load_table(table, columns=["entry", info.metric])
+        scores = load_table(table, columns=["entry", info.metric], rate="own")
         both = scores.join(entropies.cast({"entry": pl.Int32}), on="entry").drop_nulls()
         found = spearman_interval(
             both["entropy_nats"].to_numpy(),
@@ -220,7 +220,7 @@ def at_own_rate(table: str) -> Gain | None:
     """
     info = table_info(table)
     std = f"{info.metric}_std"
-    swish, relu = _swish_and_relu(load_table(table, columns=[info.metric, std, "runs"]))
+    swish, relu = _swish_and_relu(load_table(table, columns=[info.metric, std, "runs"], rate="own"))
     # A deviation is null where there is one run: then nothing is known of the error.
     squares = [(row[std] or np.inf) ** 2 / max(row["runs"], 1) for row in (swish, relu)]
     return _gain(swish[info.metric], relu[info.metric], squares, info)

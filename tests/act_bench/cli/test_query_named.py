@@ -27,7 +27,7 @@ def test_named_functions_are_answered_beside_the_space() -> None:
     assert "Evaluations: 1." in shown
 
 
-@pytest.mark.parametrize(("rate", "rates"), [("default", [0.2]), ("0.4", [0.4]), ("tuned", [0.8])])
+@pytest.mark.parametrize(("rate", "rates"), [("own", [0.2]), ("0.4", [0.4]), ("tuned", [0.8])])
 def test_beside_the_space_there_is_the_rate_that_was_asked_for(
     rate: str, rates: list[float]
 ) -> None:

@@ -58,8 +58,8 @@ def test_curves_are_the_functions(data: explore.Payload) -> None:
 
 
 def test_metrics_are_those_of_the_table(data: explore.Payload) -> None:
-    table = load_table("mlp")
-    shown = data["tables"]["mlp-full"]["views"]["default"]
+    table = load_table("mlp", rate="own")
+    shown = data["tables"]["mlp-full"]["views"]["own"]
     outcomes = unpacked(shown["outcome"], "u1")[:2913]
     assert [data["outcomes"][code] for code in outcomes] == table["outcome"].to_list()
     for name in shown_columns(TABLES["mlp"]):
@@ -183,7 +183,7 @@ def test_named_functions_beside_the_space_have_their_values(data: explore.Payloa
 
 def test_rates_and_tuned_are_those_of_the_table(data: explore.Payload) -> None:
     views = data["tables"]["mlp-full"]["views"]
-    assert list(views) == ["default", "0.1", "0.4", "0.8", "1.6", "tuned"]
+    assert list(views) == ["tuned", "own", "0.1", "0.4", "0.8", "1.6"]
     shown_rates: tuple[tuple[View, str], ...] = (
         (0.4, "validation_accuracy"),
         ("tuned", "fresh_validation_accuracy"),
@@ -195,7 +195,7 @@ def test_rates_and_tuned_are_those_of_the_table(data: explore.Payload) -> None:
 
 
 def test_learning_curves_are_medians_over_the_runs(data: explore.Payload) -> None:
-    view = data["tables"]["mlp-full"]["views"]["default"]
+    view = data["tables"]["mlp-full"]["views"]["own"]
     curves = unpacked_floats(view["curves"]).reshape(data_count(data), view["epochs"])
     tanh = load_space().resolve("tanh").entry
     runs = load_runs("mlp").filter(pl.col("entry") == tanh)["validation_accuracy_curve"].to_list()

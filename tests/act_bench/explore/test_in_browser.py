@@ -9,7 +9,7 @@ import pytest
 
 from act_bench import explore
 from act_bench.explore.packing import unpacked_floats
-from act_bench.explore.views import shown_columns
+from act_bench.explore.views import tuned_columns
 from act_bench.spaces.paper import load_space
 from act_bench.tables.loaders import load_table
 from act_bench.tables.maps import load_map
@@ -62,7 +62,7 @@ def test_searching_filtering_and_comparing(
     ok = load_table("mlp", columns=["outcome"])["outcome"].to_list().count("ok")
     assert browser.run(f"return {ROOT}.shown") == str(ok)
     browser.click("#theme")
-    for metric in shown_columns(TABLES["mlp"]):
+    for metric in tuned_columns(TABLES["mlp"]):
         browser.choose("#metric", metric)
         assert metric in str(browser.run("return location.hash"))
         assert browser.run("return document.getElementById('low').textContent") != "no values"

@@ -54,10 +54,11 @@ def test_it_reads_what_is_embedded(loaded, name):
     assert list(features) == [column.name for column in configurations()[name].columns]
     configuration = configurations()[name]
     embedded = pl.read_parquet(DATA_FOLDER / configuration.file)
-    if configuration.spectra is not None:
-        spectra = pl.read_parquet(DATA_FOLDER / configuration.spectra)
-        assert spectra["entry"].equals(embedded["entry"])
-        embedded = embedded.hstack(spectra.drop("entry"))
+    for each in configuration.beside:
+        other = pl.read_parquet(DATA_FOLDER / each.file)
+        assert other["entry"].equals(embedded["entry"])
+        missing = [column for column in list(features) if column not in embedded.columns]
+        embedded = embedded.hstack(other.select(c for c in missing if c in other.columns))
     assert pl.read_parquet(folder / f"{name}.parquet").equals(embedded)
 
 

@@ -17,7 +17,14 @@ from act_bench.search.events import Partial
 from act_bench.search.trace import read_trace
 from act_bench.search.verify import verify
 from act_bench.spaces.paper import load_space
-from act_bench.tables.rates import RATE_COLUMNS, TUNED_COLUMNS, load_rates, table_rates
+from act_bench.tables.configurations import configurations
+from act_bench.tables.rates import (
+    RATE_COLUMNS,
+    TUNED_COLUMNS,
+    choose_view,
+    load_rates,
+    table_rates,
+)
 from act_bench.tables.schema import ENTRY_COLUMNS, METRICS, RUN_COLUMNS, UnknownNameError, names
 from builders.embedded import BuildError
 from builders.rates import build
@@ -107,17 +114,33 @@ def test_rates_and_tuned_are_configurations_with_their_columns(rates):
         assert rows in (None, dataset.num_rows)
 
 
-def test_the_default_view_is_the_recipes_own_rate(rates):
-    table = act_bench.load_table("mlp")
+def test_a_fidelity_is_its_recipe_at_its_own_rate(rates):
+    table = act_bench.load_table("mlp", fidelity="full")
     assert table.columns == [*names(ENTRY_COLUMNS), "learning_rate"]
     assert table["learning_rate"].unique().to_list() == [RECIPE.learning_rate]
-    assert table.equals(act_bench.load_table("mlp", rate="default"))
-    assert act_bench.load_table("mlp", columns=["learning_rate", "entry"]).columns == [
-        "learning_rate",
-        "entry",
-    ]
+    assert table.equals(act_bench.load_table("mlp", rate="own"))
+    some = act_bench.load_table("mlp", fidelity="full", columns=["learning_rate", "entry"])
+    assert some.columns == ["learning_rate", "entry"]
     own = act_bench.load_table("mlp", rate=RECIPE.learning_rate)
     assert own["validation_accuracy"].equals(table["validation_accuracy"])
+
+
+def test_a_look_up_that_names_nothing_is_tuned(rates):
+    tuned = act_bench.load_table("mlp", rate="tuned")
+    assert act_bench.load_table("mlp").equals(tuned)
+    assert act_bench.load_features("mlp").y.tolist() == (
+        tuned["validation_accuracy"].fill_null(0.1).to_list()
+    )
+    main, of_fidelity = configurations()["mlp"], configurations()["mlp-full"]
+    assert main.columns[: len(TUNED_COLUMNS)] == TUNED_COLUMNS
+    assert of_fidelity.columns == ENTRY_COLUMNS
+    assert act_bench.Benchmark("mlp").trace.header.rate == "own"  # a query is one training
+
+
+def test_a_look_up_is_at_the_own_rate_where_nothing_is_tuned(one_rate_table):
+    assert choose_view(one_rate_table, None) == "own"
+    own = act_bench.load_table(one_rate_table, rate="own")
+    assert act_bench.load_table(one_rate_table).equals(own)
 
 
 def test_a_table_at_another_rate(rates):
@@ -181,7 +204,7 @@ LOADERS = {
 @pytest.mark.parametrize("load", LOADERS)
 @pytest.mark.parametrize("rate", [True, float("nan"), float("inf"), 0, -0.1, "0.1", [0.1], "best"])
 def test_what_is_no_rate_is_refused_everywhere(load, rate):
-    with pytest.raises(UnknownNameError, match="expected 'default'"):
+    with pytest.raises(UnknownNameError, match="expected 'own'"):
         LOADERS[load]("cnn", rate=rate)
 
 
@@ -270,7 +293,7 @@ def test_tuned_is_charged_what_it_cost(rates):
     assert result.validation_accuracy == row["validation_accuracy"]
     assert result.learning_rate == row["learning_rate"]
     assert "rate tuned" in repr(bench)
-    with pytest.raises(UnknownNameError, match="rate='default'"):
+    with pytest.raises(UnknownNameError, match="rate='own'"):
         bench.query("relu(x)", rate=0.4)
     with pytest.raises(UnknownNameError, match="seed 0"):
         act_bench.Benchmark("mlp", seed=3, rate="tuned")
@@ -288,7 +311,7 @@ def test_the_best_is_revealed_at_its_rate(rates):
     assert revealed.test_accuracy == known["test_accuracy"].item()
 
 
-@pytest.mark.parametrize("rate", ["default", "tuned", 0.4])
+@pytest.mark.parametrize("rate", ["own", "tuned", 0.4])
 def test_traces_say_the_rate_and_are_verified(rates, tmp_path, rate):
     bench = act_bench.Benchmark("mlp", rate=rate)
     bench.query("relu(x)")

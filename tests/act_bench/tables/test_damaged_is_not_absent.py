@@ -17,6 +17,7 @@ from act_bench.files import manifest
 from act_bench.files.manifest import DataError
 from act_bench.search.loading import load_data
 from act_bench.tables.registry import table_info
+from act_bench.tables.spectra import load_spectra
 from builders.reports.gpu.worklist import entry_scores
 from builders.reports.studies.trainings import Trainings
 from regenerate.recipes import find
@@ -56,6 +57,7 @@ def test_it_is_named(
 ) -> None:
     damage(file, tmp_path)
     monkeypatch.setattr(manifest, "DATA_FOLDER", tmp_path)
+    load_spectra.cache_clear()  # read once per process
     with pytest.raises(DataError, match=f"{file} is damaged"):
         call()
 

@@ -83,7 +83,7 @@ def test_a_loss_is_estimated_in_its_own_direction() -> None:
 @pytest.mark.parametrize("table", ["cnn", "vit"])
 def test_the_loader_has_them_beside_the_measurement(table: str) -> None:
     columns = ["validation_accuracy", "runs", "estimate", "estimate_std", "limit_at_zero"]
-    found = load_table(table, columns=columns)
+    found = load_table(table, columns=columns, rate="own")
     assert found.columns == columns
     trains = (found["validation_accuracy"] > TABLES[table].trained_score).fill_null(value=False)
     assert found.filter(trains)["estimate"].null_count() <= 2  # the mean decides, not the median

@@ -81,7 +81,7 @@ def test_polars_has_the_same_values_with_names():
 
 def test_targets_of_other_rates_and_fidelities():
     assert act_bench.load_features("cnn", fidelity="proxy").y.tolist() == (
-        act_bench.load_features("cnn").y.tolist()
+        act_bench.load_features("cnn", rate="own").y.tolist()
     )
     for rate in (0.4, "tuned"):
         found = act_bench.load_features("mlp", rate=rate)

@@ -34,10 +34,10 @@ def test_the_page_says_each_goal_by_evaluations_and_by_the_clock(tmp_path, monke
     goals.main()
     found = pl.read_csv(tmp_path / "studies" / "results" / "goals.csv")
     assert found.height == 2 * 3 * 3, "two views, three goals, three ways"
-    assert found["rate"].unique(maintain_order=True).to_list() == ["default", "tuned"]
+    assert found["rate"].unique(maintain_order=True).to_list() == ["own", "tuned"]
     data = load_data("mlp")
     all_of_them = TABLES["mlp"].spectrum_s * len(data.covered) / trainings(data)
-    beyond = found.filter(pl.col("rate") == "default", pl.col("goal") == "beats-baselines")
+    beyond = found.filter(pl.col("rate") == "own", pl.col("goal") == "beats-baselines")
     stored, pool, first = (beyond.filter(pl.col("spectra") == way) for way in goals.WAYS)
     assert stored["evaluations"].to_list() == first["evaluations"].to_list()
     difference = (first["clock"] - stored["clock"]).to_numpy()
@@ -59,7 +59,7 @@ def test_the_page_says_how_many_of_the_best_have_fresh_seeds(monkeypatch) -> Non
     monkeypatch.setattr(goals, "load_data", lambda table, rate: table)
     said = goals.page(rows.filter(pl.col("table").is_in(["mlp", "cnn"])), 2, 40)
     assert "chose the rate: 1,719 on `mlp`, 281 on `cnn`.\n" in said
-    own = goals.page(rows.filter(pl.col("rate") == "default"), 2, 40)
+    own = goals.page(rows.filter(pl.col("rate") == "own"), 2, 40)
     assert "is in no goal.\n" in own
 
 

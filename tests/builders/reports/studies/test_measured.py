@@ -9,7 +9,7 @@ from act_bench.tables.rates import View
 from builders.reports.studies.measured import at_own_rate, at_tuned_rate
 
 
-@pytest.mark.parametrize("rate", ["default", "tuned"])
+@pytest.mark.parametrize("rate", ["own", "tuned"])
 def test_what_swish_gains_over_relu_is_what_the_runs_say(rate: View) -> None:
     columns = ["entry", "seed", "validation_accuracy"]
     runs = load_runs("mlp", columns=columns, rate=rate)
@@ -17,9 +17,9 @@ def test_what_swish_gains_over_relu_is_what_the_runs_say(rate: View) -> None:
     for name in ("swish(x)", "relu(x)"):
         rows = runs.filter(entry=load_space().resolve(name).entry).sort("seed")
         found = rows["validation_accuracy"].to_numpy()
-        values[name] = found if rate == "default" else found[1:]  # seed 0 chose the rate
-    middle = np.median if rate == "default" else np.mean
-    gain = at_own_rate("mlp") if rate == "default" else at_tuned_rate("mlp")
+        values[name] = found if rate == "own" else found[1:]  # seed 0 chose the rate
+    middle = np.median if rate == "own" else np.mean
+    gain = at_own_rate("mlp") if rate == "own" else at_tuned_rate("mlp")
     assert gain is not None
     assert gain.mean == pytest.approx(middle(values["swish(x)"]) - middle(values["relu(x)"]))
     squared = [np.var(each, ddof=1) / len(each) for each in values.values()]
