@@ -35,9 +35,9 @@ return [times.sort((a, b) => a - b)[25], performance.now() - all];
 VIEWS = {
     "light": "table=mlp-full&pin=gelu,relu,selu&theme=light",
     "dark": "table=cnn-proxy&map=union&pin=20,23,12&theme=dark",
-    "scatter": "table=mlp-full&rate=tuned&plot=scatter&against=cnn-proxy&pin=elu,relu,tanh",
+    "scatter": "table=mlp-full&plot=scatter&against=cnn-proxy@tuned&pin=elu,relu,tanh",
     "search": "table=mlp-full&theme=light",
-    "comparison": "table=mlp-full&rate=tuned&pin=gelu,relu&theme=light",
+    "comparison": "table=mlp-full&pin=gelu,relu&theme=light",
     "390": "table=mlp-full&pin=gelu&theme=light",
 }
 AFTERWARDS = {

@@ -24,5 +24,6 @@ def asked_columns(columns: Iterable[str] | None) -> list[str] | None:
 
 def check_columns(columns: Iterable[str], known: Sequence[Column]) -> None:
     """Refuse columns that do not exist."""
+    choices = list(dict.fromkeys(names(known)))
     for column in columns:
-        one_of("column", column, names(known))
+        one_of("column", column, choices)

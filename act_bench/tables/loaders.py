@@ -166,6 +166,7 @@ def load_table(
     if wanted is None:
         wanted = [*_with_features(names(own_columns), features), LEARNING_RATE.name]
     known = [LEARNING_RATE, *(column for source, _ in sources for column in source), *estimated]
+    _refuse_tuned(name, wanted, known)
     check_columns(wanted, known)
     import polars as pl
 
@@ -181,6 +182,22 @@ def load_table(
         parts.append(_read(file, ["entry"]))
     table = pl.concat(parts, how="horizontal")
     return table.with_columns(pl.lit(own, pl.Float64).alias(LEARNING_RATE.name)).select(wanted)
+
+
+def _refuse_tuned(name: str, wanted: Iterable[str], known: Iterable[Column]) -> None:
+    """Refuse columns that the tuned view alone has, and say so.
+
+    Raises
+    ------
+    UnknownNameError
+        If there are any.
+    """
+    tuned = names(of_metric(TUNED_COLUMNS, table_info(name).metric))
+    if of_tuned := [each for each in wanted if each in {*tuned} - {*names(known)}]:
+        raise UnknownNameError(
+            f"{', '.join(of_tuned)}: of the tuned view, as in "
+            f"load_table({name!r}, columns={of_tuned!r}, rate='tuned')"
+        )
 
 
 def _estimates(name: str, fidelity: str, entries: int) -> pl.DataFrame:

@@ -137,6 +137,15 @@ def test_a_look_up_that_names_nothing_is_tuned(rates):
     assert act_bench.Benchmark("mlp").trace.header.rate == "own"  # a query is one training
 
 
+def test_columns_of_the_tuned_view_are_refused_elsewhere_by_that_name(rates):
+    asked, said = ["entry", "fresh_runs"], r"fresh_runs: of the tuned view.*rate='tuned'"
+    with pytest.raises(UnknownNameError, match=said):
+        act_bench.load_table("mlp", fidelity="full", columns=asked)
+    for rate in ("own", 0.4):
+        with pytest.raises(UnknownNameError, match=said):
+            act_bench.load_table("mlp", columns=asked, rate=rate)
+
+
 def test_a_look_up_is_at_the_own_rate_where_nothing_is_tuned(one_rate_table):
     assert choose_view(one_rate_table, None) == "own"
     own = act_bench.load_table(one_rate_table, rate="own")
