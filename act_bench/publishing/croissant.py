@@ -108,7 +108,8 @@ _RAI: Final[dict[str, Json]] = {
         "Not for: choosing the activation function of another network without training it",
     ],
     "rai:dataBiases": [
-        "One recipe a fidelity: who needs another learning rate or start looks worse than it is.",
+        "Few learning rates and one initialization: who needs others looks worse than it is.",
+        "Tuned entries are the best of their learning rates by one seed, which flatters them.",
         "A fidelity below full ranks by short training: who starts to learn late looks worse.",
     ],
     "rai:dataLimitations": [
