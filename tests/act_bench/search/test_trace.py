@@ -129,6 +129,14 @@ def test_a_byte_order_mark_is_skipped(data: BenchmarkData, path: Path) -> None:
     assert failed(verify(path, data=data)) == []
 
 
+def test_the_own_rate_was_called_default_at_first(data: BenchmarkData, path: Path) -> None:
+    trace = read_trace(path)
+    change(path, 1, rate="default")
+    assert read_trace(path) == trace
+    assert trace.header.rate == "own"
+    assert failed(verify(path, data=data)) == []
+
+
 def test_an_unknown_table_fails_the_data(path: Path) -> None:
     change(path, 1, table="mpl")
     checks = verify(path)
@@ -143,6 +151,8 @@ def test_an_unknown_table_fails_the_data(path: Path) -> None:
         (1, {"format": 3}),
         (1, {"format": True}),
         (1, {"rate": None}),
+        (1, {"rate": "best"}),
+        (1, {"rate": -0.1}),
         (1, {"run_seed": "0"}),
         (1, {"optimizer": {"name": "knn"}}),
         (2, {"type": "test"}),
