@@ -91,7 +91,8 @@ def read_accuracies(table: str, request: Request) -> Accuracies:
     diverged = rows["outcome"].to_numpy() == "diverged"
     values = rows[info.metric].to_numpy().astype(np.float64)
     score = values if info.higher_is_better else -values
-    label = f"{info.network} on {info.dataset}, {fidelity}"
+    view = "" if request.edition == "upstream" else ", tuned" if one_run else ", own rate"
+    label = f"{info.network} on {info.dataset}, {fidelity}{view}"
     score = np.where(diverged, info.worst_score, score)
     seeds = rows["outcome"].ne("missing").cast(int) if one_run else rows["runs"]
     return Accuracies(label, score, diverged, seeds.to_numpy(), info)
