@@ -231,8 +231,8 @@ def at_tuned_rate(table: str) -> Gain | None:
 
     Examples
     --------
-    >>> round(at_tuned_rate("cnn").mean, 4), at_tuned_rate("resnet")
-    (0.0758, None)
+    >>> round(at_tuned_rate("cnn").mean, 4)
+    0.0758
     """
     if tuned_name(table) not in table_files(table):
         return None
