@@ -152,7 +152,7 @@ def load_features(
     >>> from sklearn.neighbors import KNeighborsRegressor
     >>> X, y, ok, groups, entries = act_bench.load_features("mlp", "outputs")
     >>> X.shape, y.shape, int(ok.sum())
-    ((2913, 80), (2913,), 1573)
+    ((2913, 80), (2913,), 1719)
     >>> model = KNeighborsRegressor(n_neighbors=3)
     >>> scores = cross_val_score(model, X[ok], y[ok], groups=groups[ok], cv=GroupKFold(5))
     >>> len(scores)
