@@ -190,7 +190,8 @@ def data_options(function: Function) -> Function:
     rate = click.option(
         "--rate",
         type=RateChoice(),
-        help="Learning rate: own (that of the recipe), tuned, or a number.",
+        help="Learning rate: own (that of the recipe), tuned, or a number; default: own, of "
+        "act-bench query tuned where every entry is.",
     )
     return fidelity(edition(run_seed(rate(function))))
 

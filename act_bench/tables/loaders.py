@@ -114,8 +114,10 @@ def load_table(
     -------
     polars.DataFrame
         The columns of ``act_bench.tables.schema.ENTRY_COLUMNS`` and then ``learning_rate``, which
-        is null in the edition ``upstream``, or those asked for, in that order. Of a table whose
-        metric is a loss the spread over the seeds is ``validation_loss_std``.
+        is null in the edition ``upstream``; in the tuned view those of
+        ``act_bench.tables.rates.TUNED_COLUMNS``, the spellings and the outputs. Or those asked for,
+        in that order. Of a table whose metric is a loss the spread over the seeds is
+        ``validation_loss_std``.
 
     Raises
     ------
@@ -300,7 +302,7 @@ def _with_shared(
     """Join to a table's own columns those that are the same at every fidelity and rate.
 
     What tells of the function, spectra, entropies and limits are; an estimate is of one rate, or of
-    the tuned view. What the trainings of the default view amount to says nothing of these.
+    the tuned view. What the trainings at the recipe's own rate amount to says nothing of these.
     """
     import polars as pl
 
